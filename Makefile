@@ -1,0 +1,194 @@
+# torfed.  GNU make.  "make help" lists the targets.
+#
+# Objects go to $(BUILD); each program is copied to FOLDER/FOLDER unless BUILD
+# is another directory (sanitizers, fuzzers), which then has it as
+# $(BUILD)/FOLDER/FOLDER.
+
+VERSION =	0.1.0
+BUILD ?=	build
+PREFIX ?=	/usr
+SYSCONFDIR ?=	/etc
+LIBEXECDIR ?=	$(PREFIX)/libexec/torfed
+DATADIR ?=	$(PREFIX)/share/torfed
+MANDIR ?=	$(PREFIX)/share/man
+CC ?=		gcc
+YACC =		bison -y
+
+PROGRAMS =	fedd fed-listener fed-signer fed-sender fed-queued fedctl
+
+WARNINGS =	-Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
+		-Wmissing-prototypes -Wsign-compare -Wformat=2 -Werror
+HARDENING ?=	-O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+		-fstack-clash-protection -fcf-protection=full \
+		-ftrivial-auto-var-init=zero
+LINKING ?=	-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+CPPFLAGS +=	-D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
+		-DTORFED_LIBEXEC='"$(LIBEXECDIR)"' \
+		-DTORFED_DATA='"$(DATADIR)"' -DTORFED_ETC='"$(SYSCONFDIR)"' \
+		-Icommon/base -Icommon/proto -Icommon/conf \
+		-I$(PGINCLUDE)
+PGINCLUDE :=	$(shell pg_config --includedir 2>/dev/null || \
+		echo /usr/include/postgresql)
+CFLAGS +=	-std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
+LDFLAGS +=	$(LINKING) $(SANITIZE)
+
+# Libraries by altitude: base knows no protocol, proto no jansson.
+BASE_SRC =	$(wildcard common/base/*.c)
+JSON_SRC =	$(patsubst %,common/proto/%.c,canon envelope handshake wire)
+PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
+CONF_SRC =	$(wildcard common/conf/*.c)
+EVENT_SRC =	common/base/chanev.c
+BASE_SRC :=	$(filter-out $(EVENT_SRC),$(BASE_SRC))
+
+objects =	$(patsubst %.c,$(BUILD)/%.o,$(1))
+CONF_OBJ =	$(call objects,$(CONF_SRC)) $(BUILD)/common/conf/parse.o
+LIBS =		$(BUILD)/libconf.a $(BUILD)/libjson.a $(BUILD)/libproto.a \
+		$(BUILD)/libevents.a $(BUILD)/libbase.a
+
+LIBS_fedd =		-levent_core -lseccomp -lsodium -lbsd
+LIBS_fed-listener =	-levent_core -ljansson -lseccomp -lsodium -lbsd
+LIBS_fed-signer =	-lseccomp -lsodium -lbsd
+LIBS_fed-sender =	-levent_core -ljansson -lseccomp -lsodium -lbsd
+LIBS_fed-queued =	-levent_core -ljansson -lpq -lseccomp -lsodium -lbsd
+LIBS_fedctl =		-ljansson -lpq -lseccomp -lsodium -lbsd
+LIBS_test =		-lcmocka -levent_core -ljansson -lpq -lseccomp \
+			-lsodium -lbsd
+
+PROGRAM_FILES =	$(foreach p,$(PROGRAMS),$(BUILD)/$(p)/$(p))
+ifeq ($(BUILD),build)
+PROGRAM_FILES =	$(foreach p,$(PROGRAMS),$(p)/$(p))
+endif
+
+.PHONY:	all help deps check lint demo install fuzz asan clean format
+.DEFAULT_GOAL := all
+all: $(PROGRAM_FILES)
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+define program
+OBJ_$(1) =	$$(call objects,$$(wildcard $(1)/*.c))
+$$(BUILD)/$(1)/$(1): $$(OBJ_$(1)) $$(LIBS)
+	$$(CC) $$(LDFLAGS) -o $$@ $$(OBJ_$(1)) $$(LIBS) $$(LIBS_$(1))
+$(1)/$(1): $$(BUILD)/$(1)/$(1)
+	cp $$< $$@.new && mv $$@.new $$@
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(BUILD)/libbase.a: $(call objects,$(BASE_SRC))
+$(BUILD)/libevents.a: $(call objects,$(EVENT_SRC))
+$(BUILD)/libproto.a: $(call objects,$(PROTO_SRC))
+$(BUILD)/libjson.a: $(call objects,$(JSON_SRC))
+$(BUILD)/libconf.a: $(CONF_OBJ)
+$(BUILD)/%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/common/conf/parse.c: common/conf/parse.y
+	@mkdir -p $(@D)
+	$(YACC) -o $@ $<
+$(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Unit tests: tests/unit/NAME_test.c, each a program of its own, linked with
+# production objects (a program's own objects but for its main are in
+# UNIT_EXTRA_NAME).
+UNIT_SRC =	$(wildcard tests/unit/*_test.c)
+UNIT_FILES =	$(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
+include tests/unit/extra.mk
+.SECONDEXPANSION:
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o \
+    $$(call objects,$$(UNIT_EXTRA_$$*)) $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+
+# Helper programs of the tests written in C: tests/lib/NAME.c.
+TOOL_SRC =	$(wildcard tests/lib/*.c)
+TOOL_FILES =	$(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
+$(BUILD)/tests/lib/%: $(BUILD)/tests/lib/%.o $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LIBS_test)
+
+# Fuzzers: tests/fuzz/NAME_fuzz.c; corpora in tests/fuzz/corpus/NAME. In the
+# ordinary build they are linked with a main that replays files.
+FUZZ_SRC =	$(wildcard tests/fuzz/*_fuzz.c)
+REPLAY_FILES =	$(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%_replay, \
+		$(FUZZ_SRC))
+FUZZ_FILES =	$(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%_fuzz, \
+		$(FUZZ_SRC))
+$(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o \
+    $(BUILD)/tests/fuzz/replay.o $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(LIBS)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS) $(LIBS_test)
+
+.PHONY: tests-built fuzz-built
+tests-built: all $(UNIT_FILES) $(TOOL_FILES) $(REPLAY_FILES)
+fuzz-built: $(FUZZ_FILES)
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+##   make            build; each program is FOLDER/FOLDER
+##   make deps       install the Debian packages that are missing
+deps:
+	@deps/install
+
+##   make check      all tests; ends with prove's totals
+check: deps
+	@+tests/run check
+
+##   make asan       programs and tests under ASan and UBSan, in build-asan
+ASAN_FLAGS =	BUILD=build-asan HARDENING='-O1 -fno-omit-frame-pointer' \
+		LINKING='-pie -Wl,--as-needed' CPPFLAGS=-DTORFED_SANITIZER \
+		SANITIZE='-fsanitize=address,undefined \
+		-fno-sanitize-recover=all'
+asan:
+	@+$(MAKE) --no-print-directory $(ASAN_FLAGS) tests-built
+
+##   make fuzz       build the fuzzers with clang, run each for FUZZ_SECONDS
+FUZZ_SECONDS ?=	60
+FUZZ_FLAGS =	BUILD=build-fuzz CC=clang LINKING= CPPFLAGS=-DTORFED_SANITIZER \
+		HARDENING='-O1 -fno-omit-frame-pointer' \
+		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link \
+		-fno-sanitize-recover=all'
+fuzz: deps
+	@+$(MAKE) --no-print-directory $(FUZZ_FLAGS) fuzz-built
+	@tests/fuzz/run $(FUZZ_SECONDS)
+
+##   make lint       mandoc -Tlint, shellcheck, cppcheck, clang-format
+lint: deps
+	@tests/lint
+
+##   make demo       three servers over a private Tor network (KEEP=1 stays)
+demo: deps
+	@+$(MAKE) --no-print-directory all tests-built
+	@tests/harness/demo
+
+##   make install    DESTDIR= PREFIX=/usr
+install: all
+	@case '$(BUILD)' in build) ;; *) \
+	    echo 'install: a sanitizer build is never installed' >&2; \
+	    exit 1;; esac
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
+	    $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(SYSCONFDIR)/torfed
+	install -m 755 fedd/fedd fedctl/fedctl $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 fed-listener/fed-listener fed-signer/fed-signer \
+	    fed-sender/fed-sender fed-queued/fed-queued $(DESTDIR)$(LIBEXECDIR)
+	ln -sf $(LIBEXECDIR)/fed-signer $(DESTDIR)$(PREFIX)/sbin/fed-signer
+	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
+	for page in man/*.[578]; do \
+	    install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
+	install -m 640 etc/fed.conf $(DESTDIR)$(SYSCONFDIR)/torfed/fed.conf.example
+
+##   make format     apply clang-format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+##   make clean      remove what was built
+clean:
+	rm -rf build build-asan build-fuzz
+	rm -f $(foreach p,$(PROGRAMS),$(p)/$(p))

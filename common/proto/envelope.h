@@ -1,0 +1,40 @@
+/*
+ * The envelope: nine members, in any order and spacing when read, canonical
+ * and padded with spaces when written.
+ */
+#ifndef TORFED_ENVELOPE_H
+#define TORFED_ENVELOPE_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "code.h"
+#include "signtext.h"
+
+#define ENVELOPE_MAX	  (256U * 1024) /* bytes of a body */
+#define ITEM_MAX	  (64U * 1024)	/* bytes of one canonical payload */
+#define ENVELOPE_OVERHEAD 700U		/* bytes around the payload, at most */
+
+struct envelope {
+	struct envelope_header header;
+	uint8_t signature[64];
+	char *payload; /* canonical bytes, owned */
+	size_t payload_length;
+	json_t *payload_tree; /* owned */
+};
+
+/* CODE_OK, or the first thing wrong; then nothing needs freeing. */
+enum code envelope_parse(struct envelope *, const char *body, size_t length);
+void envelope_free(struct envelope *); /* clears what it held */
+/*
+ * The body: canonical envelope padded with spaces to 8, 16, 32, 64, 128 or
+ * 256 KiB. body: ENVELOPE_MAX bytes. Returns the padded length, 0 when it does
+ * not fit. payload must be canonical.
+ */
+size_t envelope_format(char *body, const struct envelope_header *,
+    const uint8_t signature[64], const char *payload, size_t payload_length);
+/* The size class for length bytes; 0 above 256 KiB. */
+size_t envelope_padded(size_t length);
+
+#endif

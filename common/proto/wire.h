@@ -1,0 +1,81 @@
+/*
+ * Messages between processes that carry parts of the protocol; see
+ * common/base/message.h for who sends them.
+ */
+#ifndef TORFED_WIRE_H
+#define TORFED_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "channel.h"
+#include "envelope.h"
+#include "handshake.h"
+#include "pack.h"
+
+/* A request or a response, reduced by the process that met the bytes. */
+struct wire_envelope {
+	struct envelope_header header;
+	uint8_t signature[64];
+	bool has_handshake;
+	struct handshake handshake; /* type handshake, and ack that
+						 * answers one */
+	const char *payload;	    /* canonical; into the message */
+	size_t payload_length;
+};
+
+/* fed-listener to fed-queued. */
+struct wire_request {
+	uint64_t circuit;    /* tor's circuit id, 0 none */
+	bool handshake_path; /* POST /federation/handshake,
+						 * else /federation/message */
+	struct wire_envelope envelope;
+};
+
+/* fed-queued to fed-listener, with the request's message id. */
+struct wire_response {
+	uint16_t status;      /* 200 with a body, or 401, 429, 503 */
+	uint32_t retry_after; /* seconds; 0 none */
+	const char *body;     /* padded signed ack; into the message */
+	size_t body_length;
+};
+
+/* fed-queued to fed-sender. */
+struct wire_send {
+	uint8_t destination[32];
+	uint32_t generation; /* of the isolation credentials */
+	bool handshake;	     /* path and time-out */
+	const char *body;    /* padded signed envelope */
+	size_t body_length;
+};
+
+/* fed-sender to fed-queued, with the id of MSG_SEND: exactly one each. */
+struct wire_sent {
+	enum code code;		       /* CODE_OK: a whole answer came that
+					 * holds an envelope; else LOCAL class */
+	uint16_t status;	       /* HTTP status of the answer, 0 none */
+	uint32_t retry_after;	       /* seconds, 0 none */
+	bool started;		       /* bytes of the request were written */
+	struct wire_envelope envelope; /* with CODE_OK alone */
+};
+
+void wire_request_encode(struct pack *, const struct wire_request *);
+int wire_request_decode(const struct message *, struct wire_request *);
+void wire_response_encode(struct pack *, const struct wire_response *);
+int wire_response_decode(const struct message *, struct wire_response *);
+void wire_send_encode(struct pack *, const struct wire_send *);
+int wire_send_decode(const struct message *, struct wire_send *);
+void wire_sent_encode(struct pack *, const struct wire_sent *);
+int wire_sent_decode(const struct message *, struct wire_sent *);
+
+/*
+ * Reduces a body, the same for requests and responses: envelope_parse(), and
+ * the handshake's fields where the type carries them (handshake, or ack with
+ * an answer that has a certificate). The payload is owned by parsed, which
+ * the caller frees. CODE_OK or what is wrong with the shape.
+ */
+enum code wire_reduce(struct wire_envelope *, struct envelope *parsed,
+    const char *body, size_t length);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * The database, asynchronously: libpq in pipeline mode under libevent,
+ * statements prepared once a connection, binary parameters where it matters.
+ * Each call is one statement and one implicit transaction; callbacks come in
+ * the order of the calls. Nothing here blocks the event loop.
+ *
+ * Reconnects by itself with back-off (0.1 s to 5 s). When a connection is
+ * lost, every call under way ends with an error; nothing is repeated for the
+ * caller, who cannot know whether it was committed.
+ */
+#ifndef TORFED_DB_H
+#define TORFED_DB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct db;
+
+#define DB_SCHEMA_VERSION 3 /* the newest sql/NNNN_*.sql */
+#define DB_PARAMETERS	  24
+
+enum db_state {
+	DB_CONNECTING, /* also: waiting to try again */
+	DB_UP,
+	DB_REFUSED /* schema too old or too new, durability off:
+				 * tried again every 5 s */
+};
+
+/* Parameters of one statement; text and binary may be mixed. */
+struct db_parameters {
+	int count;
+	const char *values[DB_PARAMETERS]; /* NULL: SQL null */
+	int lengths[DB_PARAMETERS];
+	int formats[DB_PARAMETERS];	 /* 1 binary */
+	char numbers[DB_PARAMETERS][24]; /* text of integers */
+};
+void db_parameters_init(struct db_parameters *);
+void db_add_text(struct db_parameters *, const char *); /* kept, not
+								 * copied */
+void db_add_null(struct db_parameters *);
+void db_add_integer(struct db_parameters *, int64_t);		 /* as text */
+void db_add_bytes(struct db_parameters *, const void *, size_t); /* bytea,
+								 * binary */
+void db_add_uuid(struct db_parameters *, const uint8_t uuid[16]);
+/*
+ * One-dimensional arrays in libpq's binary format, built in memory that
+ * db_parameters_free() releases. Elements: fixed (uuid, int4, int8) or varying
+ * (bytea, text).
+ */
+#define DB_OID_BYTEA 17
+#define DB_OID_INT8  20
+#define DB_OID_INT4  23
+#define DB_OID_TEXT  25
+#define DB_OID_UUID  2950
+struct db_array;
+struct db_array *db_array_new(uint32_t element_oid);
+void db_array_bytes(struct db_array *, const void *, size_t);
+void db_array_int4(struct db_array *, int32_t);
+void db_array_int8(struct db_array *, int64_t);
+/* Adds the array as a parameter; the parameters own it from here on. */
+void db_add_array(struct db_parameters *, struct db_array *);
+void db_parameters_free(struct db_parameters *);
+
+/*
+ * result: PGRES_TUPLES_OK or PGRES_COMMAND_OK, else NULL; then sqlstate tells
+ * why ("" when the connection was lost, "57P03" and the like otherwise).
+ * Results are binary when the statement asked for it. The result is cleared
+ * after the callback.
+ */
+typedef void (*db_callback)(
+    PGresult *result, const char *sqlstate, void *argument);
+
+struct db_statement {
+	const char *name; /* of the prepared statement */
+	const char *sql;
+	int binary; /* format of the results */
+};
+
+struct db_handlers {
+	void (*on_up)(void *); /* connected, checked, prepared */
+	void (*on_down)(void *);
+	void (*on_notify)(const char *channel, void *);
+};
+
+/*
+ * conninfo always names the user. After a connection is made: client_encoding
+ * UTF8 and standard_conforming_strings are asserted, synchronous_commit is set
+ * on, search_path to pg_catalog, an application_name of "fed-queued"; schema
+ * version and (unless durability_check is false) fsync and full_page_writes
+ * are checked; statements are prepared; LISTEN for each of channels (NULL
+ * ends).
+ */
+struct db *db_new(struct event_base *, const char *conninfo,
+    const struct db_statement *statements, size_t count,
+    const char *const *channels, bool durability_check,
+    const struct db_handlers *, void *argument);
+void db_free(struct db *);
+enum db_state db_state(const struct db *);
+/* "up", or why not, in a few words without a password. */
+const char *db_reason(const struct db *);
+/*
+ * Sends statements[index]; the parameters are copied to libpq before this
+ * returns. When the database is not up the callback comes at once, with NULL
+ * and "". argument is the callback's.
+ */
+void db_call(struct db *, size_t index, const struct db_parameters *,
+    db_callback, void *argument);
+size_t db_pending(const struct db *); /* calls under way */
+
+#endif

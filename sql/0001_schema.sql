@@ -1,0 +1,252 @@
+-- torfed schema, version 1: tables.
+--
+-- Applied by "fedctl db migrate" inside one transaction, as the owner. The
+-- roles (0002) and the functions of the chat server's contract (0003) follow.
+-- A migration is never changed once released; a new one is added.
+
+CREATE SCHEMA federation;
+
+-- One row a migration. The daemon refuses a database whose highest version is
+-- not the one it was built for.
+CREATE TABLE federation.schema_version (
+	version		integer PRIMARY KEY,
+	applied_at	timestamptz NOT NULL DEFAULT now()
+);
+
+-- Servers we know. public_key is the identity key, lower-case hexadecimal: the
+-- same 32 bytes as the address.
+CREATE TABLE federation.federation_servers (
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	onion_address		varchar(62) NOT NULL UNIQUE
+	    CHECK (onion_address ~ '^[a-z2-7]{56}\.onion$'),
+	public_key		text NOT NULL CHECK (public_key ~ '^[0-9a-f]{64}$'),
+	server_name		varchar(255) NOT NULL DEFAULT '',
+	server_description	text NOT NULL DEFAULT '',
+	is_trusted		boolean NOT NULL
+	    GENERATED ALWAYS AS (trust_level >= 2) STORED,
+	trust_level		integer NOT NULL DEFAULT 0
+	    CHECK (trust_level BETWEEN -1 AND 3),
+	verified_at		timestamptz,
+	last_seen		timestamptz,
+	last_handshake		timestamptz,
+	connection_failures	integer NOT NULL DEFAULT 0,
+	is_online		boolean NOT NULL DEFAULT false,
+	software_version	varchar(50),
+	supported_protocols	jsonb NOT NULL DEFAULT '[]',
+	federation_metadata	jsonb NOT NULL DEFAULT '{}',
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	updated_at		timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX federation_servers_trust
+    ON federation.federation_servers (trust_level);
+CREATE INDEX federation_servers_online
+    ON federation.federation_servers (is_online);
+
+-- What the daemon needs to remember of a server beside the table above.
+CREATE TABLE federation.peers (
+	server_id	uuid PRIMARY KEY
+	    REFERENCES federation.federation_servers (id),
+	-- an admin touched the row (added, trusted, blocked): never evicted
+	kept		boolean NOT NULL DEFAULT false,
+	highest_serial	bigint NOT NULL DEFAULT 0,
+	min_serial	bigint NOT NULL DEFAULT 0,
+	-- serial of our own certificate that the server last acknowledged
+	told_serial	bigint NOT NULL DEFAULT 0,
+	-- back-off of the destination
+	retry_at	timestamptz,
+	retry_count	integer NOT NULL DEFAULT 0,
+	last_code	text,
+	-- isolation credentials: raised to force fresh circuits
+	generation	integer NOT NULL DEFAULT 0
+);
+
+-- Deleted servers: trust and serials never start anew.
+CREATE TABLE federation.tombstones (
+	onion_address	varchar(62) PRIMARY KEY,
+	trust_level	integer NOT NULL,
+	highest_serial	bigint NOT NULL,
+	min_serial	bigint NOT NULL,
+	deleted_at	timestamptz NOT NULL DEFAULT now()
+);
+
+-- Certificates that verified, each kept whole: text LF signature LF.
+CREATE TABLE federation.certificates (
+	key_id		bytea PRIMARY KEY CHECK (octet_length(key_id) = 32),
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	serial		bigint NOT NULL,
+	certificate	bytea NOT NULL,
+	first_seen	timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (server_id, serial)
+);
+
+CREATE TABLE federation.federated_users (
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	local_id		text NOT NULL,		-- user@server.onion
+	remote_server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	username		varchar(255) NOT NULL,
+	display_name		varchar(255),
+	public_key		text,
+	avatar			bytea,
+	last_updated		timestamptz NOT NULL DEFAULT now(),
+	cache_expires_at	timestamptz,
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (local_id, remote_server_id)
+);
+
+CREATE TABLE federation.federated_rooms (
+	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	room_id			uuid NOT NULL,
+	origin_server_id	uuid
+	    REFERENCES federation.federation_servers (id),
+	is_local_origin		boolean NOT NULL DEFAULT true,
+	federation_enabled	boolean NOT NULL DEFAULT true,
+	allowed_servers		jsonb,			-- null: all
+	global_room_id		text NOT NULL UNIQUE,	-- room_uuid@origin.onion
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	updated_at		timestamptz NOT NULL DEFAULT now(),
+	CHECK (is_local_origin = (origin_server_id IS NULL))
+);
+
+CREATE TABLE federation.room_members (
+	room_id		uuid NOT NULL REFERENCES federation.federated_rooms (id),
+	member		text NOT NULL,			-- user@server.onion
+	server_id	uuid REFERENCES federation.federation_servers (id),
+	state_joined	bigint NOT NULL,
+	state_left	bigint,
+	PRIMARY KEY (room_id, member, state_joined)
+);
+
+-- Room state events, byte for byte as signed.
+CREATE TABLE federation.room_state_events (
+	room_id		uuid NOT NULL REFERENCES federation.federated_rooms (id),
+	number		bigint NOT NULL,
+	kind		text NOT NULL,
+	key_id		bytea NOT NULL,
+	signing_text	bytea NOT NULL,
+	payload		bytea NOT NULL,
+	signature	bytea,
+	received_at	timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (room_id, number)
+);
+
+-- Outbound. id gives the order inside a lane; encrypted_payload is exactly what
+-- the application handed over.
+CREATE TABLE federation.federated_message_queue (
+	id			bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	message_id		uuid NOT NULL,
+	destination_server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	status			text NOT NULL DEFAULT 'pending'
+	    CHECK (status IN ('pending', 'sending', 'delivered', 'failed')),
+	attempts		integer NOT NULL DEFAULT 0,
+	max_attempts		integer NOT NULL DEFAULT 5,
+	next_attempt_at		timestamptz NOT NULL DEFAULT now(),
+	last_error		text,
+	encrypted_payload	bytea NOT NULL,
+	priority		integer NOT NULL DEFAULT 2
+	    CHECK (priority BETWEEN 1 AND 3),
+	created_at		timestamptz NOT NULL DEFAULT now(),
+	delivered_at		timestamptz,
+	UNIQUE (message_id, destination_server_id)
+);
+CREATE INDEX federated_message_queue_claim
+    ON federation.federated_message_queue (status, next_attempt_at)
+    WHERE status IN ('pending', 'sending');
+CREATE INDEX federated_message_queue_destination
+    ON federation.federated_message_queue (destination_server_id, priority, id)
+    WHERE status IN ('pending', 'sending');
+
+-- A claim is a lease of (destination, lane): whoever holds it may have one
+-- request in flight there, and no other worker may. A row that is past its
+-- deadline, or whose owner's incarnation ended, is anybody's.
+CREATE TABLE federation.leases (
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	priority	integer NOT NULL CHECK (priority BETWEEN 1 AND 3),
+	claim_id	uuid NOT NULL,
+	worker		uuid NOT NULL,
+	deadline	timestamptz NOT NULL,
+	PRIMARY KEY (server_id, priority)
+);
+CREATE INDEX leases_worker ON federation.leases (worker);
+
+-- Starts of fed-queued. name tells workers on one database apart (host and
+-- configuration); a new incarnation of a name frees the old one's leases.
+CREATE TABLE federation.incarnations (
+	id		uuid PRIMARY KEY,
+	name		text NOT NULL,
+	started_at	timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX incarnations_name ON federation.incarnations (name);
+
+CREATE TABLE federation.epochs (
+	epoch		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	incarnation	uuid NOT NULL REFERENCES federation.incarnations (id),
+	reason		text NOT NULL,
+	started_at	timestamptz NOT NULL DEFAULT now()
+);
+
+-- Ids already received, with the digest of what they named: replay protection.
+-- Kept 45 days, longer than a message may live.
+CREATE TABLE federation.received_ids (
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	message_id	uuid NOT NULL,
+	digest		bytea NOT NULL CHECK (octet_length(digest) = 32),
+	received_at	timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (server_id, message_id)
+);
+CREATE INDEX received_ids_age ON federation.received_ids
+    USING brin (received_at);
+
+-- Inbound, for the chat server: claimed with a lease, then acknowledged.
+CREATE TABLE federation.inbox (
+	inbox_id	bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	message_id	uuid NOT NULL,
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	type		text NOT NULL,
+	payload		bytea NOT NULL,
+	trust_level	integer NOT NULL,
+	received_at	timestamptz NOT NULL DEFAULT now(),
+	lease_until	timestamptz,
+	acknowledged_at	timestamptz
+);
+CREATE INDEX inbox_open ON federation.inbox (inbox_id)
+    WHERE acknowledged_at IS NULL;
+
+-- Proof that a peer committed an item: its acknowledgement and what it signed.
+CREATE TABLE federation.receipts (
+	queue_id	bigint PRIMARY KEY,
+	message_id	uuid NOT NULL,
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	request_text	bytea NOT NULL,		-- the request's signing text
+	ack		bytea NOT NULL,		-- canonical acknowledgement
+	key_id		bytea NOT NULL,
+	received_at	timestamptz NOT NULL DEFAULT now()
+);
+
+-- Contradictions that a server signed or showed, kept for the admin.
+CREATE TABLE federation.evidence (
+	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	kind		text NOT NULL,		-- ID_CONFLICT, CERTIFICATE_CONFLICT
+	message_id	uuid,
+	first		bytea NOT NULL,
+	second		bytea NOT NULL,
+	created_at	timestamptz NOT NULL DEFAULT now()
+);
+
+-- What an admin changed, by which way.
+CREATE TABLE federation.audit (
+	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	actor		text NOT NULL,		-- "uid 0", or a database role
+	action		text NOT NULL,
+	onion_address	varchar(62),
+	detail		text,
+	created_at	timestamptz NOT NULL DEFAULT now()
+);

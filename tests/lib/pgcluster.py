@@ -178,10 +178,12 @@ class Cluster:
         deadline = time.monotonic() + 30
         while self._processes() and time.monotonic() < deadline:
             time.sleep(0.02)
-        try:
-            os.unlink(os.path.join(self.data, "postmaster.pid"))
-        except FileNotFoundError:
-            pass
+        for path in (os.path.join(self.data, "postmaster.pid"),
+                     self.socket + ".lock"):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
 
     def _processes(self):
         """Process ids that work in the data directory."""

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Certificates: the identity key (the onion address) binds a signing key for
  * at most 90 days. A certificate is its signing text, LF, the signature in

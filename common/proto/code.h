@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Codes: what went wrong, in capitals as they travel in acknowledgements and
  * as fedctl and the logs print them. Each has a class with one reaction. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Ed25519 (RFC 8032) with the protocol's key policy: keys are canonical points
  * of the prime-order subgroup; verification is cofactorless, S < L, R

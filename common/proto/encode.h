@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Small encodings, all strict: what decodes is exactly what would be written.
  */
@@ -7,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Hexadecimal, lower case only. Output terminated; text of 2 * length. */
+/* Hexadecimal, lower case only. Output: 2 * length digits and NUL. */
 void hex_encode(char *text, const uint8_t *bytes, size_t length);
 /* Exactly 2 * length digits; upper case is refused. 0 or -1. */
 int hex_decode(
@@ -36,7 +37,10 @@ void uuid_new(uint8_t uuid[UUID_SIZE]); /* libsodium's randomness */
 void uuid_format(char text[UUID_TEXT + 1], const uint8_t uuid[UUID_SIZE]);
 int uuid_parse(uint8_t uuid[UUID_SIZE], const char *text, size_t length);
 
-/* YYYY-MM-DDTHH:MM:SSZ, years 1970 to 9998, a real date, no leap second. */
+/*
+ * YYYY-MM-DDTHH:MM:SSZ, years 1970 to 9998, a real date, no leap second.
+ * time_format() writes the nearest time that has a text.
+ */
 #define TIME_TEXT 20 /* characters, without NUL */
 void time_format(char text[TIME_TEXT + 1], int64_t seconds);
 int time_parse(int64_t *seconds, const char *text, size_t length);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /* SHA3-256, FIPS 202: for the checksum of onion addresses alone. */
 #ifndef TORFED_KECCAK_H
 #define TORFED_KECCAK_H

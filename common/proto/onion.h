@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Tor v3 onion addresses: rend-spec-v3, section 6 [ONIONADDRESS]. An address
  * is an Ed25519 public key; on the wire it is 56 lower-case base32 characters
@@ -17,7 +18,11 @@
 
 /* The wire's rules. CODE_OK, or the first rule that text breaks. */
 enum code onion_parse(uint8_t key[ONION_KEY], const char *text, size_t length);
-/* The same without the prime-order check, for a key known to be good. */
+/*
+ * The same without the last rule, that the key is a point of prime order: for
+ * text whose key is checked by itself, as a certificate's is.
+ */
+enum code onion_decode(uint8_t key[ONION_KEY], const char *text, size_t length);
 void onion_format(char text[ONION_SIZE], const uint8_t key[ONION_KEY]);
 /*
  * For what a person types: surrounding white space is dropped and upper case

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Signing texts: UTF-8 lines joined by LF, no LF at the end; the first line
  * separates the domains (man page federation, "Signatures").

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * SOCKS5 (RFC 1928) with user name and password (RFC 1929) as a client of
  * tor: address type 3 only, extended errors F0 to F7 (tor's proposal 304).

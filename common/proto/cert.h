@@ -50,12 +50,13 @@ size_t cert_format(char *text, const struct cert *);
 enum code cert_parse(struct cert *, const void *text, size_t length);
 void cert_key_id(uint8_t key_id[32], const struct cert *);
 /*
- * What the certificate itself shows: keys of prime order, lifetime, times
- * with 24 h of grace, serial at most 24 h ahead of now, minSerial <= serial,
- * and the identity key's signature.
+ * What the certificate itself shows, in this order: keys of prime order,
+ * lifetime, minSerial <= serial, the identity key's signature, and what
+ * cert_verify_time() looks at.
  */
 enum code cert_verify(const struct cert *, int64_t now);
-/* The part of cert_verify() that changes with time. */
+/* The part that changes with time: notBefore and notAfter with 24 h of grace,
+ * serial at most 24 h ahead of now. */
 enum code cert_verify_time(const struct cert *, int64_t now);
 
 #endif

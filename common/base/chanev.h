@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A channel in a libevent loop. When the other end closes, on_close is called;
  * a malformed or forbidden message from a sibling is fatal and names it.

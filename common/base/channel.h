@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Channels: framed messages on a stream socket between two processes.
  *

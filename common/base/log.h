@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Logging.  One line an event, "event key=value ...", at one of four levels.
  * Whatever ends up in a line, only printable ASCII leaves the process: other

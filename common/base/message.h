@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Every message between processes: its type, who sends it, what it holds.
  * The encoders and exact-length decoders stand side by side in message.c (what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Fixed-width packing of messages between processes: little-endian integers,
  * raw bytes of agreed length, and blobs (32-bit length, then bytes). Errors

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Giving up root, in one order and in one place: chroot and chdir, then
  * groups, group and user, then a check that there is no way back.

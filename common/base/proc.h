@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The start of a child process, the same in all of them. fedd forks and
  * executes the child with its channel on descriptor 3 and the log on

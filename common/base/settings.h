@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The settings that fedd hands to its children: numbers only, the same set to
  * each. fed.conf's defaults, bounds and names stand in one table

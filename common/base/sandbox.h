@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The sandbox, in the manner of OpenBSD's pledge(2) and unveil(2), which it is
  * there. On Linux seccomp (libseccomp) is the first wall and kills the process
@@ -6,6 +7,10 @@
  *
  * sandbox_unveil() is called for each path that stays visible, then
  * sandbox_enter() once: it locks both. Without any unveil no path is visible.
+ *
+ * What opens a file when it is first used must be used before: jansson's hash
+ * seed (json_object_seed), libsodium and libpq's environment. The time zone,
+ * which even gmtime_r() reads, is loaded by sandbox_enter() itself.
  */
 #ifndef TORFED_SANDBOX_H
 #define TORFED_SANDBOX_H
@@ -29,7 +34,8 @@ enum sandbox_profile {
 #define SANDBOX_INET \
 	0x1U /* TCP by name in the configuration: the
 				 * parent for SOCKS, fed-queued for a remote
-				 * database */
+				 * database, which must be given by number:
+				 * there is no UDP and so no resolver */
 
 /* Sets no_new_privs too. Fatal on failure of seccomp; Landlock that the
  * kernel does not have is logged. */

@@ -51,34 +51,13 @@ struct rule {
 };
 
 #define LOW UINT64_C(0xffffffff)
-#define CALL(name, who)                 \
-	{                               \
-		SCMP_SYS(name), who, 0, \
-		{                       \
-			{               \
-				0, 0, 0 \
-			}               \
-		}                       \
-	}
-#define CALL_IF(name, who, argument, mask, value)     \
-	{                                             \
-		SCMP_SYS(name), who, 1,               \
-		{                                     \
-			{                             \
-				argument, mask, value \
-			}                             \
-		}                                     \
-	}
-#define SOCKET_OPTION(who, level, option)      \
-	{                                      \
-		SCMP_SYS(setsockopt), who, 2,  \
-		{                              \
-			{1, LOW, level},       \
-			{                      \
-				2, LOW, option \
-			}                      \
-		}                              \
-	}
+/* clang-format off */
+#define CALL(name, who) {SCMP_SYS(name), who, 0, {{0, 0, 0}}}
+#define CALL_IF(name, who, argument, mask, value) \
+	{SCMP_SYS(name), who, 1, {{argument, mask, value}}}
+#define SOCKET_OPTION(who, level, option) \
+	{SCMP_SYS(setsockopt), who, 2, {{1, LOW, level}, {2, LOW, option}}}
+/* clang-format on */
 
 static const struct rule rules[] = {
     /* The signer's 15: these and the three of TALKING. */
@@ -421,12 +400,12 @@ fedd_sockets_inet(scmp_filter_ctx filter, uint32_t action)
 	struct scmp_arg_cmp comparisons[2];
 	unsigned int family, type;
 
-	comparisons[0] = SCMP_A0(SCMP_CMP_GT, AF_INET6);
+	comparisons[0] = SCMP_A0(SCMP_CMP_GT, AF_INET6, 0);
 	filter_rule(filter, action, SCMP_SYS(socket), 1, comparisons);
 	for (family = 0; family <= AF_INET6; family++) {
 		if (family == AF_UNIX)
 			continue;
-		comparisons[0] = SCMP_A0(SCMP_CMP_EQ, family);
+		comparisons[0] = SCMP_A0(SCMP_CMP_EQ, family, 0);
 		if (family != AF_INET && family != AF_INET6) {
 			filter_rule(
 			    filter, action, SCMP_SYS(socket), 1, comparisons);
@@ -447,7 +426,7 @@ static void
 fedd_sockets(scmp_filter_ctx filter, unsigned int flags)
 {
 	uint32_t action = SCMP_ACT_ERRNO(EAFNOSUPPORT);
-	struct scmp_arg_cmp comparison = SCMP_A0(SCMP_CMP_NE, AF_UNIX);
+	struct scmp_arg_cmp comparison = SCMP_A0(SCMP_CMP_NE, AF_UNIX, 0);
 
 	if (flags & SANDBOX_INET)
 		fedd_sockets_inet(filter, action);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * fed.conf(5): read by fedd (and by fedd -n, without privileges).
  */
@@ -12,8 +13,13 @@
 #include "channel.h"
 #include "settings.h"
 
-#define CONF_PATH_SIZE	512
-#define CONF_SOCKET_MAX 107 /* bytes of a unix socket's path */
+#define CONF_PATH_SIZE	  512
+#define CONF_SOCKET_MAX	  107		/* bytes of a unix socket's path */
+#define CONF_FILE_MAX	  (256U * 1024) /* bytes of the file */
+/* Bytes of a connection string; what is left of DATABASE_SIZE is ours, to
+ * name the socket's directory as seen after chroot(2). */
+#define CONF_DATABASE_MAX (DATABASE_SIZE - 16)
+#define CONF_ERRORS_MAX	  20 /* then the parser gives up */
 
 struct conf_user {
 	char name[64];	/* as written; a name or a number */
@@ -40,13 +46,31 @@ void conf_defaults(struct conf *);
 /*
  * Parses path ("-" standard input) over the defaults. Errors go to errors as
  * "file:line: expected ..., found ...", each on a line. 0, or -1 when there
- * was one. Later statements replace earlier ones.
+ * was one. Later statements replace earlier ones. A file that others than root
+ * and the user who runs could change is refused.
  */
 int conf_load(struct conf *, const char *path, FILE *errors);
-/* Prints a configuration that parses to the same again. */
+/* The same on text in memory; name stands for the file in errors. */
+int conf_load_text(struct conf *, const char *name, const char *text,
+    size_t length, FILE *errors);
+/* Prints a configuration that parses to the same again; the database's
+ * connection string with it, as written. */
 void conf_print(const struct conf *, FILE *);
-/* Looks up users and groups (needed as root only); -1 with a line each. */
+/*
+ * Looks up the control socket's group and, as root, users and groups; -1 with
+ * a line each. As root the four users must exist, differ, and not be root.
+ */
 int conf_resolve(struct conf *, FILE *errors);
+
+/* What a look at the connection string tells; libpq itself is not asked. */
+struct conf_database {
+	bool local;    /* host is one absolute directory, and no hostaddr */
+	bool password; /* it holds one */
+	char directory[CONF_PATH_SIZE]; /* of the socket, when local */
+};
+/* 0, or -1 and *expected what it lacks (never a part of the string). */
+int conf_database_look(
+    struct conf_database *, const char *conninfo, const char **expected);
 
 /* One line of the table of numbers: statement, unit, bounds, default. */
 enum setting_kind {
@@ -66,5 +90,17 @@ struct setting {
 	const char *const *choices; /* SETTING_CHOICE: names, NULL ends */
 };
 const struct setting *settings_table(size_t *count);
+/* Where the setting's value is. */
+int64_t *setting_slot(const struct setting *, struct settings *);
+/*
+ * Text to value: 0, or -1 when it is none or out of bounds; expected then says
+ * what there should be ("a number from 1 to 10").
+ */
+#define SETTING_TEXT_SIZE 128
+int setting_parse(const struct setting *, const char *text, int64_t *value,
+    char expected[SETTING_TEXT_SIZE]);
+/* Value to the text that parses to it: "200ms", "14d", "yes", "64". */
+void setting_format(
+    const struct setting *, int64_t value, char text[SETTING_TEXT_SIZE]);
 
 #endif

@@ -56,9 +56,10 @@ const char *channel_strerror(enum channel_error);
 struct channel;
 
 /*
- * Takes over fd (a stream socket; made non-blocking). Memory for input grows
- * with need, up to the longest message that the table lets peer send to self.
- * NULL: out of memory.
+ * Takes over fd, a unix stream socket; its mode is left alone, and nothing
+ * but the two helpers below ever blocks. Memory for input grows with need, up
+ * to the longest message that the table lets peer send to self and 4 KiB.
+ * NULL: out of memory (errno); fd is still the caller's.
  */
 struct channel *channel_new(int fd, enum role self, enum role peer);
 /* Closes the descriptor, and every descriptor queued or received unread. */
@@ -67,19 +68,29 @@ int channel_descriptor(const struct channel *);
 enum role channel_peer(const struct channel *);
 
 /*
- * Reads what is there: 1 something came, 0 end of file, -1 error. With
- * nothing there -1 and errno EAGAIN, and channel_error() stays CHANNEL_OK.
- * End of file in the middle of a message is CHANNEL_ERROR_TRUNCATED.
+ * Reads once: 1 something came, 0 end of file, -1 error. With nothing there -1
+ * and errno EAGAIN, and channel_error() is CHANNEL_OK. End of file in the
+ * middle of a message is CHANNEL_ERROR_TRUNCATED. Nothing is read, and the
+ * answer is 1, while channel_next() still has a message: call that until it
+ * returns 0.
  */
 int channel_read(struct channel *);
-/* Next whole message: 1 there is one, 0 not yet, -1 malformed (see error). */
+/*
+ * Next whole message: 1 there is one, 0 not yet, -1 malformed (see error).
+ * After an error nothing more is ever received.
+ */
 int channel_next(struct channel *, struct message *);
-enum channel_error channel_error(const struct channel *);
+enum channel_error channel_error(const struct channel *); /* the latest */
+/* Bytes of memory for input; and gives back, when it is empty, what only long
+ * messages need. */
+size_t channel_memory(const struct channel *);
+void channel_shrink(struct channel *);
 
 /*
- * Queues a message (data is copied; descriptor, or -1, is taken over and
- * closed once sent). -1 when the table does not allow it or the queue holds
- * more than CHANNEL_QUEUE_MAX bytes.
+ * Queues a message (data is copied; descriptor, or -1, is taken over, and
+ * closed once sent or on failure). -1 when the table does not allow it, or the
+ * queue would hold more than CHANNEL_QUEUE_MAX bytes, or without memory; the
+ * channel stays usable.
  */
 #define CHANNEL_QUEUE_MAX (64U * 1024 * 1024)
 int channel_send(struct channel *, uint16_t type, uint32_t id, uint32_t peer,

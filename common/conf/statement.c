@@ -19,7 +19,7 @@ static const struct process {
     {"fed-queued", ROLE_QUEUED},
 };
 
-/* What was found, in quotes; long text is cut. */
+/* What was found, in quotes: printable ASCII only, long text is cut. */
 static const char *
 quoted(const char *text)
 {
@@ -27,6 +27,10 @@ quoted(const char *text)
 
 	snprintf(buf, sizeof(buf), "\"%.64s\"%s", text,
 	    strlen(text) > 64 ? "..." : "");
+	for (char *byte = buf; *byte != '\0'; byte++) {
+		if (*byte < ' ' || *byte > '~')
+			*byte = '?';
+	}
 	return (buf);
 }
 
@@ -37,6 +41,14 @@ list_add(char *list, size_t size, const char *name, const char *separator)
 	if (list[0] != '\0')
 		strlcat(list, separator, size);
 	strlcat(list, name, size);
+}
+
+/* Fits, and leaves nothing behind its end of what was there before. */
+static void
+text_copy(char *to, size_t size, const char *text)
+{
+	memset(to, 0, size);
+	memcpy(to, text, strlen(text));
 }
 
 static int
@@ -51,7 +63,7 @@ path_copy(char path[CONF_PATH_SIZE], const char *text, unsigned int line)
 		    CONF_PATH_SIZE - 1);
 		return (-1);
 	}
-	memcpy(path, text, strlen(text) + 1);
+	text_copy(path, CONF_PATH_SIZE, text);
 	return (0);
 }
 
@@ -96,7 +108,7 @@ name_copy(char name[64], const char *text, const char *what, unsigned int line)
 		    "a %s's name of 1 to 63 bytes, or its number", what);
 		return (-1);
 	}
-	memcpy(name, text, length + 1);
+	text_copy(name, 64, text);
 	return (0);
 }
 
@@ -106,7 +118,7 @@ statement_control(
 {
 	if (socket_copy(conf->control, path, line) == -1)
 		return;
-	conf->control_group[0] = '\0';
+	text_copy(conf->control_group, sizeof(conf->control_group), "");
 	if (group != NULL)
 		(void)name_copy(conf->control_group, group, "group", line);
 }
@@ -116,7 +128,7 @@ statement_socks_path(struct conf *conf, const char *path, unsigned int line)
 {
 	if (socket_copy(conf->socks, path, line) == -1)
 		return;
-	conf->socks_address[0] = '\0';
+	text_copy(conf->socks_address, sizeof(conf->socks_address), "");
 	conf->socks_port = 0;
 }
 
@@ -138,9 +150,9 @@ statement_socks_tcp(
 		parse_error(line, quoted(port), "a port from 1 to 65535");
 		return;
 	}
-	strlcpy(conf->socks_address, address, sizeof(conf->socks_address));
+	text_copy(conf->socks_address, sizeof(conf->socks_address), address);
 	conf->socks_port = (uint16_t)number;
-	conf->socks[0] = '\0';
+	text_copy(conf->socks, sizeof(conf->socks), "");
 }
 
 void
@@ -159,7 +171,7 @@ statement_database(struct conf *conf, const char *text, unsigned int line)
 		parse_error(line, "none", "%s", expected);
 		return;
 	}
-	memcpy(conf->database, text, strlen(text) + 1);
+	text_copy(conf->database, sizeof(conf->database), text);
 }
 
 void
@@ -180,7 +192,7 @@ statement_user(struct conf *conf, const char *process, const char *name,
 	}
 	user = &conf->users[processes[i].role];
 	old = *user;
-	user->group[0] = '\0';
+	text_copy(user->group, sizeof(user->group), "");
 	if (name_copy(user->name, name, "user", line) == -1 ||
 	    (group != NULL &&
 		name_copy(user->group, group, "group", line) == -1))

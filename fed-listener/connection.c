@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a connection: its states, what it reads in each, when its
+ * patience ends, and which connection goes when there is no room.
+ *
+ * Bytes are read into the process's one scratch buffer, and only what is not
+ * enough yet is kept: a connection between requests holds no buffer, and one
+ * that sends a byte now and then holds little more than these bytes.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "listener.h"
+#include "receive.h"
+
+#define ANSWER_TIMEOUT_MS 120000 /* for fed-queued to answer */
+#define DRAIN_TIMEOUT_MS  2000
+
+static void connection_on_read(int, short, void *);
+static void connection_on_write(int, short, void *);
+static void connection_on_timer(int, short, void *);
+
+static void late_head(struct connection *);
+static void late_admission(struct connection *);
+static void late_body(struct connection *);
+static void late_waiting(struct connection *);
+static void late_writing(struct connection *);
+
+/* What each state does with bytes and when its time is over. */
+static const struct {
+	void (*on_read)(struct connection *); /* NULL: does not read */
+	void (*on_late)(struct connection *);
+	/* When it may be ended to make room for another one. */
+	int64_t evict_after_ms;
+	bool evict_answer; /* and whether it is told so */
+} states[STATE_COUNT] = {
+    [STATE_HEAD] = {receive_head, late_head, 200, true},
+    [STATE_IDLE] = {receive_head, connection_free, 0, false},
+    [STATE_ADMISSION] = {NULL, late_admission, 5000, true},
+    [STATE_BODY] = {receive_body, late_body, 5000, true},
+    [STATE_WAITING] = {receive_waiting, late_waiting, INT64_MAX, false},
+    [STATE_WRITING] = {NULL, late_writing, 5000, false},
+    [STATE_DRAINING] = {receive_draining, connection_free, 0, false},
+};
+
+/* Who goes first when there is no room. */
+static const enum connection_state evictable[] = {STATE_DRAINING, STATE_IDLE,
+    STATE_HEAD, STATE_WRITING, STATE_BODY, STATE_ADMISSION};
+
+int64_t
+listener_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+timer_set(struct connection *connection, int64_t milliseconds)
+{
+	struct timeval tv;
+
+	if (milliseconds < 0)
+		milliseconds = 0;
+	tv.tv_sec = (time_t)(milliseconds / 1000);
+	tv.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
+	event_add(&connection->timer, &tv);
+}
+
+static int64_t
+state_timeout(const struct connection *connection)
+{
+	const struct settings *settings = connection->listener->settings;
+
+	switch (connection->state) {
+	case STATE_HEAD:
+		return settings->head_timeout_ms;
+	case STATE_IDLE:
+		return settings->idle_timeout_ms;
+	case STATE_BODY:
+		return admission_deadline(0, settings->body_timeout_ms,
+		    settings->body_rate, connection->received);
+	case STATE_WAITING:
+		return ANSWER_TIMEOUT_MS;
+	case STATE_DRAINING:
+		return DRAIN_TIMEOUT_MS;
+	default:
+		return settings->body_timeout_ms;
+	}
+}
+
+static void
+state_leave(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	TAILQ_REMOVE(
+	    &listener->connections[connection->state], connection, entry);
+	listener->counts[connection->state]--;
+}
+
+static void
+state_join(struct connection *connection, enum connection_state state)
+{
+	struct listener *listener = connection->listener;
+
+	connection->state = state;
+	connection->entered_ms = listener_now();
+	TAILQ_INSERT_TAIL(&listener->connections[state], connection, entry);
+	listener->counts[state]++;
+	if (states[state].on_read == NULL || connection->ended)
+		event_del(&connection->reading);
+	else
+		event_add(&connection->reading, NULL);
+	timer_set(connection, state_timeout(connection));
+}
+
+void
+connection_enter(struct connection *connection, enum connection_state state)
+{
+	struct listener *listener = connection->listener;
+
+	/* One that drains is owed nothing: the oldest makes room. */
+	if (state == STATE_DRAINING &&
+	    listener->counts[STATE_DRAINING] >= listener->draining_max)
+		connection_free(
+		    TAILQ_FIRST(&listener->connections[STATE_DRAINING]));
+	state_leave(connection);
+	state_join(connection, state);
+}
+
+int
+connection_new(struct listener *listener, int descriptor)
+{
+	struct connection *connection = calloc(1, sizeof(*connection));
+
+	if (connection == NULL)
+		return -1;
+	connection->listener = listener;
+	connection->descriptor = descriptor;
+	connection->proxy_wanted = listener->settings->proxy_line != 0;
+	event_assign(&connection->reading, listener->base, descriptor,
+	    EV_READ | EV_PERSIST, connection_on_read, connection);
+	event_assign(&connection->writing, listener->base, descriptor, EV_WRITE,
+	    connection_on_write, connection);
+	evtimer_assign(&connection->timer, listener->base, connection_on_timer,
+	    connection);
+	state_join(connection, STATE_HEAD);
+	return 0;
+}
+
+void
+connection_free(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	state_leave(connection);
+	event_del(&connection->reading);
+	event_del(&connection->writing);
+	event_del(&connection->timer);
+	close(connection->descriptor);
+	if (connection->pending != PENDING_NONE)
+		pending_abandon(listener->pending, connection->pending);
+	circuit_detach(listener->circuits, connection->circuit, listener_now());
+	connection_release(connection);
+	free(connection->output);
+	free(connection);
+	accept_resume(listener);
+}
+
+size_t
+connection_count(const struct listener *listener)
+{
+	size_t count = 0;
+	int state;
+
+	for (state = 0; state < STATE_COUNT; state++)
+		if (state != STATE_DRAINING)
+			count += listener->counts[state];
+	return count;
+}
+
+/* Ends it. Whether there is a place, or a descriptor, more than before. */
+static bool
+evict(struct connection *connection, bool descriptor)
+{
+	struct listener *listener = connection->listener;
+	size_t before = connection_count(listener);
+
+	if (!descriptor && states[connection->state].evict_answer) {
+		connection->closing = true;
+		answer_status(connection, 503, ANSWER_RETRY_S);
+		return connection_count(listener) < before;
+	}
+	connection_free(connection);
+	return true;
+}
+
+bool
+connection_evict(struct listener *listener, bool descriptor)
+{
+	struct connection *oldest;
+	int64_t now_ms = listener_now();
+	enum connection_state state;
+	size_t i;
+
+	for (i = 0; i < sizeof(evictable) / sizeof(evictable[0]); i++) {
+		state = evictable[i];
+		oldest = TAILQ_FIRST(&listener->connections[state]);
+		if (oldest == NULL ||
+		    (state == STATE_DRAINING && !descriptor) ||
+		    now_ms - oldest->entered_ms < states[state].evict_after_ms)
+			continue;
+		if (evict(oldest, descriptor))
+			return true;
+	}
+	return false;
+}
+
+void
+connection_release(struct connection *connection)
+{
+	free(connection->head);
+	connection->head = NULL;
+	connection->head_length = 0;
+	free(connection->body);
+	connection->body = NULL;
+	receive_release(connection);
+}
+
+static void
+late(struct connection *connection, enum limit limit, int status)
+{
+	struct listener *listener = connection->listener;
+
+	limit_hit(&listener->limits, limit, listener_now());
+	answer_status(connection, status, status == 503 ? ANSWER_RETRY_S : 0);
+}
+
+static void
+late_head(struct connection *connection)
+{
+	late(connection, LIMIT_HEAD_TIME, 408);
+}
+
+static void
+late_admission(struct connection *connection)
+{
+	connection->closing = true;
+	late(connection, LIMIT_BODY_MEMORY, 503);
+}
+
+/* The time for a body grows with what has come; see admission_deadline(). */
+static void
+late_body(struct connection *connection)
+{
+	int64_t left_ms =
+	    connection->entered_ms + state_timeout(connection) - listener_now();
+
+	if (left_ms > 0)
+		timer_set(connection, left_ms);
+	else
+		late(connection, LIMIT_BODY_TIME, 408);
+}
+
+static void
+late_waiting(struct connection *connection)
+{
+	pending_abandon(connection->listener->pending, connection->pending);
+	connection->pending = PENDING_NONE;
+	late(connection, LIMIT_ANSWER_TIME, 503);
+}
+
+static void
+late_writing(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+
+	limit_hit(&listener->limits, LIMIT_WRITE_TIME, listener_now());
+	connection_free(connection);
+}
+
+static void
+connection_on_read(int descriptor, short what, void *argument)
+{
+	struct connection *connection = argument;
+
+	(void)descriptor;
+	(void)what;
+	states[connection->state].on_read(connection);
+}
+
+static void
+connection_on_write(int descriptor, short what, void *argument)
+{
+	(void)descriptor;
+	(void)what;
+	answer_continue(argument);
+}
+
+static void
+connection_on_timer(int descriptor, short what, void *argument)
+{
+	struct connection *connection = argument;
+
+	(void)descriptor;
+	(void)what;
+	states[connection->state].on_late(connection);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* What the parts of fed-listener share: one of these in the process. */
+#ifndef TORFED_LISTENER_H
+#define TORFED_LISTENER_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "accept.h"
+#include "admission.h"
+#include "chanev.h"
+#include "circuit.h"
+#include "connection.h"
+#include "limit.h"
+#include "onion.h"
+#include "pending.h"
+#include "settings.h"
+
+struct event_base;
+
+/* Bytes of one read: the usual request of one size class, whole. */
+#define LISTENER_SCRATCH   (10 * 1024)
+/* More than this unread by fed-queued, and requests are refused. */
+#define LISTENER_QUEUE_MAX (8U * 1024 * 1024)
+
+struct listener {
+	struct event_base *base;
+	struct chanev *queued;
+	const struct settings *settings;
+	struct limits limits;
+	struct circuits *circuits;
+	struct pending *pending;
+	struct acceptor acceptor;
+	struct admission admission;
+	/* Connections by state, each list in the order of entering it. */
+	struct connection_list connections[STATE_COUNT];
+	size_t counts[STATE_COUNT];
+	size_t connections_max; /* but for those that drain */
+	size_t draining_max;
+	/* Ourselves, once fed-queued has told us. */
+	bool identified;
+	char host[ONION_SIZE];
+	char *info; /* body of GET /federation/info */
+	size_t info_length;
+	char scratch[LISTENER_SCRATCH];
+};
+
+/* Milliseconds of a clock that never jumps. */
+int64_t listener_now(void);
+
+#endif

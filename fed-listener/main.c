@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fed-listener: the door that strangers knock at. It accepts connections on
+ * the one socket where tor delivers the onion service, reads bounded HTTP/1.1
+ * requests, reduces their JSON to typed fields and canonical bytes, and hands
+ * these to fed-queued, whose verdict it writes back.
+ *
+ * It promises that memory, descriptors and time spent on a client are bounded,
+ * that a request is answered once or not at all, and that nobody but
+ * fed-queued decides what an envelope is worth. It holds no key and no secret.
+ *
+ * It may not open files, make sockets, connect anywhere, or talk to any other
+ * process than fedd and fed-queued.
+ */
+#include <event2/event.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "canon.h"
+#include "ed.h"
+#include "listener.h"
+#include "log.h"
+#include "proc.h"
+#include "receive.h"
+#include "request.h"
+#include "sandbox.h"
+
+#define REPORT_S     1		 /* between two looks at the limiters */
+#define LARGE_MALLOC (64 * 1024) /* bytes; given back to the kernel at once */
+
+static const struct chanev_handlers queued_handlers = {
+    .on_message = request_on_queued};
+
+/* fedd has nothing to say once we run; its end is ours. */
+static void
+parent_on_message(struct message *message, void *argument)
+{
+	(void)argument;
+	fatal("channel peer=fedd: unexpected type=%u", message->type);
+}
+
+static const struct chanev_handlers parent_handlers = {
+    .on_message = parent_on_message};
+
+static void
+on_report(int descriptor, short what, void *argument)
+{
+	struct listener *listener = argument;
+	int64_t now_ms = listener_now();
+
+	(void)descriptor;
+	(void)what;
+	limit_report(&listener->limits, now_ms);
+	circuits_expire(listener->circuits, now_ms);
+}
+
+static void
+listener_init(struct listener *listener, struct proc *proc)
+{
+	struct channel *channel;
+	int state;
+
+	if (proc->descriptors[DESCRIPTOR_LISTEN] == -1 ||
+	    proc->channels[ROLE_QUEUED] == -1)
+		fatal("start: a descriptor is missing");
+	listener->settings = &proc->settings;
+	for (state = 0; state < STATE_COUNT; state++)
+		TAILQ_INIT(&listener->connections[state]);
+	listener->base = event_base_new();
+	listener->circuits =
+	    circuits_new(proc->settings.connections_per_circuit,
+		proc->settings.requests_per_circuit);
+	listener->pending = pending_new(proc->settings.requests_pending);
+	channel = channel_new(
+	    proc->channels[ROLE_QUEUED], ROLE_LISTENER, ROLE_QUEUED);
+	if (listener->base == NULL || listener->circuits == NULL ||
+	    listener->pending == NULL || channel == NULL)
+		fatal("out of memory");
+	listener->queued =
+	    chanev_new(listener->base, channel, &queued_handlers, listener);
+	if (listener->queued == NULL)
+		fatal("out of memory");
+	receive_init(listener);
+	accept_init(listener, proc->descriptors[DESCRIPTOR_LISTEN]);
+}
+
+static void
+listener_run(struct listener *listener, struct proc *proc)
+{
+	struct timeval tv = {REPORT_S, 0};
+	struct event *report;
+
+	if (chanev_new(listener->base, proc->parent, &parent_handlers,
+		listener) == NULL)
+		fatal("out of memory");
+	report = event_new(listener->base, -1, EV_PERSIST, on_report, listener);
+	if (report == NULL || event_add(report, &tv) == -1)
+		fatal("out of memory");
+	accept_start(listener);
+	if (event_base_dispatch(listener->base) == -1)
+		fatal("event loop failed");
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct listener listener;
+	static struct proc proc;
+	struct msg_go go;
+
+	proc_start(&proc, ROLE_LISTENER, argc, argv);
+	if (ed_init() == -1)
+		fatal("libsodium is not fit");
+	canon_init();
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_MALLOC);
+	listener_init(&listener, &proc);
+	sandbox_enter(SANDBOX_LISTENER, 0);
+	proc_ready(&proc, &go);
+	listener_run(&listener, &proc);
+	return 1;
+}

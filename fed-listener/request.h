@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: ISC */
+/* What a request asks for: ping, info, or something for fed-queued. */
+#ifndef TORFED_REQUEST_H
+#define TORFED_REQUEST_H
+
+#include <stddef.h>
+
+#include "message.h"
+
+struct connection;
+struct listener;
+
+/* From the head alone: 0 to go on, or the status to answer. */
+int request_status(const struct connection *);
+/* The request is whole. Answers, or passes it on; may free the connection. */
+void request_complete(struct connection *, const char *body, size_t length);
+/* A message from fed-queued. Fatal when it makes no sense. */
+void request_on_queued(struct message *, void *listener);
+
+#endif

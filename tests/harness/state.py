@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: ISC
+"""What "up" leaves for later commands: DIR/fednet.state, from the first moment
+on, so that "down" can clean up after an "up" that was killed."""
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+
+import processes
+
+NAME = "fednet.state"
+
+
+class Failure(Exception):
+    """Ends the command; its text is for the person who typed it."""
+
+
+def write_atomically(path, text):
+    new = "%s.%d.new" % (path, os.getpid())
+    with open(new, "w") as file:
+        file.write(text)
+    os.replace(new, path)
+
+
+class State:
+    """data: net, private, made_directory, owner (pid and start of an up that
+    is under way), ids, ports, programs, servers, processes ({"1/fedd": [pid,
+    start]}; what belongs to the network alone has no number)."""
+
+    def __init__(self, directory, data):
+        self.directory = directory
+        self.data = data
+        self.mutex = threading.RLock()
+        self.stopping = False
+
+    @classmethod
+    def path(cls, directory):
+        return os.path.join(directory, NAME)
+
+    @classmethod
+    def load(cls, directory):
+        directory = os.path.abspath(directory)
+        try:
+            with open(cls.path(directory)) as file:
+                return cls(directory, json.load(file))
+        except FileNotFoundError:
+            raise Failure("%s holds no network" % directory) from None
+        except ValueError:
+            raise Failure("%s cannot be read" %
+                          cls.path(directory)) from None
+
+    def save(self):
+        with self.mutex:
+            write_atomically(self.path(self.directory),
+                             json.dumps(self.data, indent=1) + "\n")
+
+    @contextlib.contextmanager
+    def locked(self):
+        """For a command that changes the file beside other commands."""
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.path.exists(self.path(self.directory)):
+                self.data = State.load(self.directory).data
+            yield
+            self.save()
+        finally:
+            os.close(descriptor)
+
+    def start(self, name, arguments, log, **options):
+        """Spawns and notes a process, unless the command is being ended."""
+        with self.mutex:
+            if self.stopping:
+                raise Failure("interrupted")
+            child = processes.spawn(arguments, log, **options)
+            found = processes.stat(child.pid)
+            started = found.started if found else 0
+            if "owner" in self.data:
+                self.data["processes"][name] = [child.pid, started]
+                self.save()
+            else:
+                with self.locked():
+                    self.data["processes"][name] = [child.pid, started]
+            return child
+
+    def pid(self, name):
+        """Of a process that runs, else None."""
+        noted = self.data["processes"].get(name)
+        if noted and processes.alive(*noted):
+            return noted[0]
+        return None
+
+    def owner_alive(self):
+        owner = self.data.get("owner")
+        return bool(owner) and processes.alive(*owner)

@@ -110,6 +110,10 @@ static const struct rule rules[] = {
     CALL(epoll_pwait2, NETWORK),
     CALL(eventfd2, NETWORK),
     CALL(pipe2, NETWORK),
+    CALL(getuid, NETWORK | FEDCTL), /* may the environment be read? */
+    CALL(geteuid, NETWORK | FEDCTL),
+    CALL(getgid, NETWORK | FEDCTL),
+    CALL(getegid, NETWORK | FEDCTL),
     CALL_IF(ioctl, NETWORK, 1, LOW, FIONREAD),
 
     CALL(shutdown, NETWORK),
@@ -138,10 +142,6 @@ static const struct rule rules[] = {
     CALL(uname, QUEUED),
     CALL(rt_sigpending, QUEUED | FEDCTL),
     CALL(rt_sigtimedwait, QUEUED | FEDCTL),
-    CALL(getuid, QUEUED | FEDCTL),
-    CALL(geteuid, QUEUED | FEDCTL),
-    CALL(getgid, QUEUED | FEDCTL),
-    CALL(getegid, QUEUED | FEDCTL),
 
     /* stdio */
     CALL(fstat, WRITING),
@@ -149,25 +149,6 @@ static const struct rule rules[] = {
     CALL(lseek, WRITING),
     CALL_IF(ioctl, WRITING, 1, LOW, TCGETS),
     CALL_IF(ioctl, WRITING, 1, LOW, TIOCGWINSZ),
-};
-
-/*
- * libpq, and the libraries below it, look for a password file, a service
- * file and the name service's configuration whether they need them or not.
- */
-static const int queued_probes[] = {
-    SCMP_SYS(open),
-    SCMP_SYS(openat),
-    SCMP_SYS(stat),
-    SCMP_SYS(lstat),
-    SCMP_SYS(fstat),
-    SCMP_SYS(newfstatat),
-    SCMP_SYS(statx),
-    SCMP_SYS(access),
-    SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2),
-    SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat),
 };
 
 /* Refused to the whole suite. */
@@ -254,7 +235,6 @@ static const int report_calls[] = {
     SCMP_SYS(readlinkat),
     SCMP_SYS(getdents64),
     SCMP_SYS(madvise),
-    SCMP_SYS(mprotect),
     SCMP_SYS(futex),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
@@ -265,10 +245,27 @@ static const int report_calls[] = {
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(getrlimit),
     SCMP_SYS(prlimit64),
-    SCMP_SYS(ioctl),
 };
 #define CHILD_DEFAULT SCMP_ACT_ERRNO(EPERM)
 #else
+/*
+ * libpq, and the libraries below it, look for a password file, a service
+ * file and the name service's configuration whether they need them or not.
+ */
+static const int queued_probes[] = {
+    SCMP_SYS(open),
+    SCMP_SYS(openat),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+};
 #define CHILD_DEFAULT SCMP_ACT_KILL_PROCESS
 #endif
 

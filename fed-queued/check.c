@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: ISC */
+/* The order of checks on a request; see check.h. */
+#include <string.h>
+
+#include "canon.h"
+#include "check.h"
+#include "ed.h"
+#include "signtext.h"
+
+#define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
+
+static const char *const types_known[] = {"message"};
+
+/*
+ * A certificate that came with a handshake or its answer: whose it is, that
+ * the envelope names it, that it verifies, and that it fits what we have seen.
+ */
+static enum code
+check_certificate(const struct peer *peer, const uint8_t server[32],
+    const struct cert *cert, const uint8_t key_id[32], int64_t now,
+    const struct cert **known)
+{
+	uint8_t own_id[32];
+	enum code code;
+
+	if (memcmp(cert->server, server, 32) != 0)
+		return CODE_CERTIFICATE_SERVER;
+	cert_key_id(own_id, cert);
+	if (memcmp(own_id, key_id, 32) != 0)
+		return CODE_KEY_UNKNOWN;
+	code = cert_verify(cert, now);
+	if (code != CODE_OK || peer == NULL)
+		return code;
+	if (peer_certificate(peer, own_id) != NULL)
+		return cert->serial < peer->min_serial ? CODE_KEY_REVOKED
+						       : CODE_OK;
+	*known = peer_certificate_conflict(peer, cert);
+	if (*known != NULL)
+		return CODE_CERTIFICATE_CONFLICT;
+	if (cert->serial < peer->min_serial)
+		return CODE_KEY_REVOKED;
+	if (cert->serial <= peer->highest_serial)
+		return CODE_CERTIFICATE_SERIAL;
+	return CODE_OK;
+}
+
+/* The signing key for an envelope from a peer, among those we know. */
+static enum code
+check_known_key(const struct peer *peer, const uint8_t key_id[32], int64_t now,
+    const struct cert **cert)
+{
+	if (peer == NULL)
+		return CODE_SERVER_UNKNOWN;
+	*cert = peer_certificate(peer, key_id);
+	if (*cert == NULL)
+		return CODE_KEY_UNKNOWN;
+	if ((*cert)->serial < peer->min_serial)
+		return CODE_KEY_REVOKED;
+	return cert_verify_time(*cert, now);
+}
+
+/*
+ * Everything up to the signature. Whatever fails first, as many verifications
+ * are done as where nothing fails, and the caller answers all alike.
+ */
+static enum code
+check_authenticity(struct check *check, const struct check_context *context,
+    const struct peer *peer, const struct wire_envelope *envelope)
+{
+	const struct envelope_header *header = &envelope->header;
+	const struct cert *cert = NULL;
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	size_t length;
+	enum code code = CODE_OK;
+	bool verified_cert = false;
+
+	sha256(
+	    check->payload_hash, envelope->payload, envelope->payload_length);
+	length = signtext_envelope(text, header, check->payload_hash);
+	sha256(check->request_hash, text, length);
+
+	if (memcmp(header->destination, context->server, 32) != 0)
+		code = CODE_DESTINATION;
+	else if (memcmp(header->origin, context->server, 32) == 0)
+		code = CODE_SELF;
+	else if (peer != NULL && peer->trust == TRUST_BLOCKED)
+		code = CODE_SERVER_BLOCKED;
+	else if (envelope->has_handshake) {
+		code = check_certificate(peer, header->origin,
+		    &envelope->handshake.cert, header->key_id, context->now,
+		    &check->known);
+		verified_cert = true;
+		cert = &envelope->handshake.cert;
+	} else
+		code =
+		    check_known_key(peer, header->key_id, context->now, &cert);
+
+	if (code != CODE_OK &&
+	    !limiter_take(context->failures, 1, context->now_ms))
+		return code;
+	if (envelope->has_handshake && !verified_cert)
+		(void)ed_verify_dummy(envelope->signature, text, length);
+	if (code != CODE_OK) {
+		(void)ed_verify_dummy(envelope->signature, text, length);
+		return code;
+	}
+	if (!ed_verify(envelope->signature, text, length, cert->signing_key)) {
+		(void)limiter_take(context->failures, 1, context->now_ms);
+		return CODE_SIGNATURE;
+	}
+	return CODE_OK;
+}
+
+static void
+check_end(
+    struct check *check, enum verdict verdict, enum code code, uint32_t seconds)
+{
+	check->verdict = verdict;
+	check->code = code;
+	check->seconds = seconds;
+}
+
+/* true when the timestamp is within the window; else check has the verdict. */
+static bool
+check_window(struct check *check, const struct check_context *context,
+    int trust, int64_t timestamp)
+{
+	int64_t skew = timestamp - context->now;
+	int64_t size = skew < 0 ? -skew : skew;
+
+	if (size <= context->window_s)
+		return true;
+	if (trust < TRUST_KNOWN) {
+		check_end(check, VERDICT_REFUSED, CODE_TIME_WINDOW, 0);
+		return false;
+	}
+	size = (size + CLOCK_STEP_S / 2) / CLOCK_STEP_S * CLOCK_STEP_S;
+	if (size > INT32_MAX)
+		size = INT32_MAX;
+	check_end(check, VERDICT_RETRY,
+	    skew > 0 ? CODE_CLOCK_AHEAD : CODE_CLOCK_BEHIND, (uint32_t)size);
+	return false;
+}
+
+static bool
+check_rate(
+    struct check *check, const struct check_context *context, struct peer *peer)
+{
+	if (peer == NULL || peer->trust < TRUST_KNOWN) {
+		if (limiter_take(context->strangers, 1, context->now_ms))
+			return true;
+		check_end(check, VERDICT_LIMITED, CODE_RATE,
+		    limiter_wait_s(context->strangers, 1));
+		return false;
+	}
+	if (limiter_take(&peer->items, 1, context->now_ms))
+		return true;
+	check_end(
+	    check, VERDICT_RETRY, CODE_RATE, limiter_wait_s(&peer->items, 1));
+	return false;
+}
+
+static bool
+type_known(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof types_known / sizeof types_known[0]; i++)
+		if (strcmp(type, types_known[i]) == 0)
+			return true;
+	return false;
+}
+
+void
+check_request(struct check *check, const struct check_context *context,
+    struct peer *peer, const struct wire_request *request)
+{
+	const struct wire_envelope *envelope = &request->envelope;
+	int trust = peer == NULL ? TRUST_UNKNOWN : peer->trust;
+	bool handshake = strcmp(envelope->header.type, "handshake") == 0;
+	enum code code;
+
+	memset(check, 0, sizeof *check);
+	if (handshake != request->handshake_path ||
+	    handshake != envelope->has_handshake) {
+		check_end(check, VERDICT_MALFORMED, CODE_PAYLOAD_MALFORMED, 0);
+		return;
+	}
+	code = check_authenticity(check, context, peer, envelope);
+	if (code != CODE_OK) {
+		check_end(check, VERDICT_REFUSED, code, 0);
+		return;
+	}
+	if (!check_window(check, context, trust, envelope->header.timestamp) ||
+	    !check_rate(check, context, peer))
+		return;
+	if (handshake) {
+		check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
+		return;
+	}
+	if (trust < TRUST_KNOWN)
+		check_end(check, VERDICT_REJECTED, CODE_UNTRUSTED, 0);
+	else if (!type_known(envelope->header.type))
+		check_end(check, VERDICT_REJECTED, CODE_TYPE_UNKNOWN, 0);
+	else if (envelope->payload_length > ITEM_MAX)
+		check_end(check, VERDICT_REJECTED, CODE_PAYLOAD_TOO_LARGE, 0);
+	else if (!canon_check(envelope->payload, envelope->payload_length))
+		/* fed-listener passes canonical bytes only */
+		check_end(check, VERDICT_MALFORMED, CODE_JSON, 0);
+	else
+		check_end(check, VERDICT_COMMIT, CODE_OK, 0);
+}
+
+enum code
+check_answer(const struct check_context *context, const struct peer *peer,
+    const uint8_t asked[32], const struct wire_envelope *envelope,
+    const struct cert **cert)
+{
+	const struct envelope_header *header = &envelope->header;
+	const struct cert *known = NULL;
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	uint8_t hash[32];
+	size_t length;
+	enum code code;
+
+	*cert = NULL;
+	if (strcmp(header->type, "ack") != 0 ||
+	    memcmp(header->origin, asked, 32) != 0 ||
+	    memcmp(header->destination, context->server, 32) != 0)
+		return CODE_ANSWER_UNBOUND;
+	if (envelope->has_handshake) {
+		*cert = &envelope->handshake.cert;
+		code = check_certificate(
+		    peer, asked, *cert, header->key_id, context->now, &known);
+	} else
+		code =
+		    check_known_key(peer, header->key_id, context->now, cert);
+	if (code != CODE_OK)
+		return code;
+	sha256(hash, envelope->payload, envelope->payload_length);
+	length = signtext_envelope(text, header, hash);
+	if (!ed_verify(envelope->signature, text, length, (*cert)->signing_key))
+		return CODE_ANSWER_SIGNATURE;
+	return CODE_OK;
+}

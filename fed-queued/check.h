@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The order of checks on a request (man page federation, "Checks"): destination,
+ * certificate and signature, time window, rate, trust. Pure but for the rate's
+ * bucket: no I/O, so that every path can be tested.
+ */
+#ifndef TORFED_CHECK_H
+#define TORFED_CHECK_H
+
+#include "code.h"
+#include "peers.h"
+#include "wire.h"
+
+enum verdict {
+	VERDICT_COMMIT,	   /* an item to store */
+	VERDICT_HANDSHAKE, /* a handshake to store */
+	VERDICT_REJECTED,  /* signed: code */
+	VERDICT_RETRY,	   /* signed: code and seconds */
+	VERDICT_REFUSED,   /* unsigned 401; the reason is for our log alone */
+	VERDICT_LIMITED,   /* unsigned 429, seconds */
+	VERDICT_MALFORMED  /* unsigned 400 */
+};
+
+struct check {
+	enum verdict verdict;
+	enum code code;
+	uint32_t seconds;
+	uint8_t payload_hash[32];
+	uint8_t request_hash[32]; /* SHA-256 of the signing text */
+	/* with CERTIFICATE_CONFLICT: what we had, for the evidence */
+	const struct cert *known;
+};
+
+struct check_context {
+	uint8_t server[32]; /* ourselves */
+	int64_t now;	    /* seconds since 1970 */
+	int64_t now_ms;	    /* monotonic */
+	int64_t window_s;
+	struct limiter *strangers; /* answers to level 0 */
+	/* Checks that end in 401; over it a request that cannot succeed is
+	 * refused without the dummy verification. */
+	struct limiter *failures;
+};
+
+/* peer: the server that the envelope names, or NULL. */
+void check_request(struct check *, const struct check_context *,
+    struct peer *peer, const struct wire_request *);
+/*
+ * An answer to a request of ours: is it an ack, from that server, to us, under
+ * a valid certificate and signature? peer's certificates, or the one that the
+ * answer to a handshake brings, which *cert is set to when it is good.
+ */
+enum code check_answer(const struct check_context *, const struct peer *peer,
+    const uint8_t asked[32], const struct wire_envelope *,
+    const struct cert **cert);
+
+#endif

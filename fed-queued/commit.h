@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Group commit of inbound items: what arrives while a transaction is on its
+ * way goes into the next one together.
+ */
+#ifndef TORFED_COMMIT_H
+#define TORFED_COMMIT_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ack.h"
+
+/* Owned by the caller, with all it points at, until done() is called. */
+struct commit_item {
+	TAILQ_ENTRY(commit_item) entry;
+	uint8_t server_id[16];
+	uint8_t message_id[16];
+	uint8_t digest[32];
+	const char *type;
+	const char *payload; /* canonical */
+	size_t payload_length;
+	/* ok false: nothing is known to be stored (answer 503). */
+	void (*done)(struct commit_item *, bool ok, const struct ack_result *);
+	/* with ID_CONFLICT: the digest that was there before */
+	uint8_t known_digest[32];
+};
+
+void commit_add(struct commit_item *);
+size_t commit_pending(void); /* items not yet answered */
+
+#endif

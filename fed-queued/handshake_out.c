@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+/* Our handshakes with others; see handshake_out.h. */
+#include <bsd/sys/queue.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "encode.h"
+#include "handshake_out.h"
+#include "log.h"
+#include "peers.h"
+#include "queued.h"
+#include "strangers.h"
+#include "transport.h"
+
+struct waiter {
+	STAILQ_ENTRY(waiter) entry;
+	handshake_callback callback;
+	void *argument;
+};
+
+struct attempt {
+	LIST_ENTRY(attempt) entry;
+	uint8_t server[32];
+	uint64_t serial; /* of the certificate that we send */
+	struct ack_result result;
+	STAILQ_HEAD(, waiter) waiters;
+};
+
+static LIST_HEAD(, attempt) attempts = LIST_HEAD_INITIALIZER(attempts);
+
+static struct attempt *
+attempt_find(const uint8_t server[32])
+{
+	struct attempt *attempt;
+
+	LIST_FOREACH (attempt, &attempts, entry)
+		if (memcmp(attempt->server, server, 32) == 0)
+			return attempt;
+	return NULL;
+}
+
+static void
+attempt_wait(
+    struct attempt *attempt, handshake_callback callback, void *argument)
+{
+	struct waiter *waiter = calloc(1, sizeof *waiter);
+
+	if (waiter == NULL)
+		fatal("out of memory");
+	waiter->callback = callback;
+	waiter->argument = argument;
+	STAILQ_INSERT_TAIL(&attempt->waiters, waiter, entry);
+}
+
+static void
+attempt_end(
+    struct attempt *attempt, enum code code, const struct ack_result *result)
+{
+	struct waiter *waiter;
+	char address[LOG_ADDRESS_SIZE];
+
+	log_info("handshake server=%s code=%s",
+	    log_address(address, attempt->server), code_name(code));
+	LIST_REMOVE(attempt, entry);
+	while ((waiter = STAILQ_FIRST(&attempt->waiters)) != NULL) {
+		STAILQ_REMOVE_HEAD(&attempt->waiters, entry);
+		waiter->callback(code, result, waiter->argument);
+		free(waiter);
+	}
+	free(attempt);
+}
+
+static void
+attempt_stored(enum code code, void *argument)
+{
+	struct attempt *attempt = argument;
+
+	attempt_end(attempt, code, NULL);
+}
+
+static void
+attempt_answered(const struct transport_outcome *outcome, void *argument)
+{
+	struct attempt *attempt = argument;
+
+	if (outcome->code != CODE_OK) {
+		attempt_end(attempt, outcome->code, NULL);
+		return;
+	}
+	attempt->result = outcome->result;
+	if (outcome->result.status > ACK_DUPLICATE) {
+		attempt_end(attempt,
+		    outcome->result.code < CODE_COUNT ? outcome->result.code
+						      : CODE_STORAGE,
+		    &attempt->result);
+		return;
+	}
+	if (!outcome->answer->has_handshake) {
+		attempt_end(attempt, CODE_ANSWER_JSON, NULL);
+		return;
+	}
+	strangers_store(&outcome->answer->handshake, true, attempt->serial,
+	    attempt_stored, attempt);
+}
+
+void
+handshake_out(
+    const uint8_t server[32], handshake_callback callback, void *argument)
+{
+	struct attempt *attempt = attempt_find(server);
+	struct transport_request request;
+	char *payload;
+
+	if (attempt != NULL) {
+		attempt_wait(attempt, callback, argument);
+		return;
+	}
+	attempt = calloc(1, sizeof *attempt);
+	if (attempt == NULL)
+		fatal("out of memory");
+	memcpy(attempt->server, server, 32);
+	attempt->serial = env.certificate.serial;
+	STAILQ_INIT(&attempt->waiters);
+	LIST_INSERT_HEAD(&attempts, attempt, entry);
+	attempt_wait(attempt, callback, argument);
+
+	memset(&request, 0, sizeof request);
+	memcpy(request.destination, server, 32);
+	request.peer = peer_find(server);
+	request.generation =
+	    request.peer != NULL ? request.peer->generation : 0;
+	request.type = "handshake";
+	uuid_new(request.id);
+	payload = strangers_own_handshake(&request.payload_length);
+	request.payload = payload;
+	transport_send(&request, attempt_answered, attempt);
+	free(payload);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A request from fed-listener to its answer: check, commit, sign, answer, in
+ * that order. What is answered "accepted" has been committed with fsync.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ack.h"
+#include "check.h"
+#include "commit.h"
+#include "ed.h"
+#include "encode.h"
+#include "envelope.h"
+#include "inbound.h"
+#include "log.h"
+#include "onion.h"
+#include "outbound.h"
+#include "queued.h"
+#include "signing.h"
+#include "statements.h"
+#include "strangers.h"
+
+#define UNAVAILABLE_S  30 /* Retry-After without a database or identity */
+#define BUSY_S	       5  /* the same when saturated */
+#define SEEN_EVERY_MS  60000
+#define FAILURES_BURST 2
+
+struct inbound {
+	struct commit_item item; /* first: commit's callback gets it back */
+	uint32_t id;		 /* of the listener's message */
+	char type[TYPE_SIZE];
+	uint8_t origin[32];
+	uint8_t request_hash[32];
+	struct ack_result result;
+	char *payload; /* the item's */
+	char *ack;     /* payload of the acknowledgement */
+	size_t ack_length;
+	struct envelope_header header; /* of the acknowledgement */
+};
+
+static size_t pending;
+static struct limiter strangers;
+static struct limiter failures;
+static struct limiter logged; /* refusals in the log */
+
+void
+inbound_init(void)
+{
+	const struct settings *settings = &env.settings;
+	int64_t now = clock_ms();
+
+	limiter_set(&strangers, settings->strangers_per_second, 1000,
+	    settings->strangers_per_second, now);
+	limiter_set(&failures, settings->failures_per_second, 1000,
+	    FAILURES_BURST * settings->failures_per_second, now);
+	limiter_set(&logged, 10, 1000, 50, now);
+}
+
+size_t
+inbound_pending(void)
+{
+	return pending;
+}
+
+static void
+inbound_free(struct inbound *inbound)
+{
+	pending--;
+	free(inbound->payload);
+	free(inbound->ack);
+	free(inbound);
+}
+
+static void
+respond(uint32_t id, uint16_t status, uint32_t retry_after, const char *body,
+    size_t length)
+{
+	struct wire_response response = {status, retry_after, body, length};
+	static uint8_t buf[MESSAGE_LARGE];
+	struct pack pack;
+
+	pack_init(&pack, buf, sizeof buf);
+	wire_response_encode(&pack, &response);
+	if (!pack_ok(&pack))
+		fatal("answer does not fit a message");
+	chanev_send(
+	    env.listener, MSG_RESPONSE, id, 0, -1, pack.data, pack.length);
+}
+
+static void
+inbound_signed(const uint8_t *signature, int refusal, void *argument)
+{
+	struct inbound *inbound = argument;
+	static char body[ENVELOPE_MAX];
+	size_t length;
+
+	(void)refusal;
+	if (signature == NULL) {
+		/* Committed, yet not acknowledged: the peer comes again and
+		 * is told that it is a duplicate. */
+		respond(inbound->id, 503, BUSY_S, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	length = envelope_format(body, &inbound->header, signature,
+	    inbound->ack, inbound->ack_length);
+	if (length == 0)
+		fatal("acknowledgement does not fit an envelope");
+	respond(inbound->id, 200, 0, body, length);
+	inbound_free(inbound);
+}
+
+/* Writes the acknowledgement and asks for its signature. */
+static void
+inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
+{
+	struct envelope_header *header = &inbound->header;
+	uint8_t hash[32];
+
+	inbound->ack = ack_format(inbound->request_hash, &inbound->result,
+	    ACK_CREDIT_MAX, answer, length, &inbound->ack_length);
+	if (inbound->ack == NULL)
+		fatal("out of memory");
+	sha256(hash, inbound->ack, inbound->ack_length);
+	memset(header, 0, sizeof *header);
+	snprintf(header->type, sizeof header->type, "ack");
+	uuid_new(header->id);
+	memcpy(header->destination, inbound->origin, 32);
+	header->timestamp = clock_now();
+	signing_envelope(header, hash, inbound_signed, inbound);
+}
+
+static void
+ignore_result(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("statement failed sqlstate=%s", sqlstate);
+}
+
+static void
+evidence_add(const uint8_t server_id[16], const char *kind,
+    const uint8_t *message_id, const void *first, size_t first_length,
+    const void *second, size_t second_length)
+{
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, server_id);
+	db_add_text(&parameters, kind);
+	if (message_id != NULL)
+		db_add_uuid(&parameters, message_id);
+	else
+		db_add_null(&parameters);
+	db_add_bytes(&parameters, first, first_length);
+	db_add_bytes(&parameters, second, second_length);
+	db_call(env.db, SQL_EVIDENCE, &parameters, ignore_result, NULL);
+	db_parameters_free(&parameters);
+}
+
+/*
+ * A new valid request from a peer of level 1 or above: it is alive, which ends
+ * its back-off at most once a minute.
+ */
+static void
+peer_alive(const uint8_t origin[32])
+{
+	struct peer *peer = peer_find(origin);
+	struct db_parameters parameters;
+	int64_t now = clock_ms();
+	bool wake;
+
+	if (peer == NULL || peer->trust < TRUST_KNOWN)
+		return;
+	wake = outbound_waiting(peer) &&
+	       (peer->woken_ms == 0 || now - peer->woken_ms >= SEEN_EVERY_MS);
+	if (!wake && peer->seen_ms != 0 && now - peer->seen_ms < SEEN_EVERY_MS)
+		return;
+	peer->seen_ms = now;
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, peer->id);
+	db_add_text(&parameters, wake ? "t" : "f");
+	db_call(env.db, SQL_PEER_SEEN, &parameters, ignore_result, NULL);
+	db_parameters_free(&parameters);
+	if (wake) {
+		peer->woken_ms = now;
+		outbound_wake(peer);
+	}
+}
+
+static void
+inbound_committed(
+    struct commit_item *item, bool ok, const struct ack_result *result)
+{
+	struct inbound *inbound = (struct inbound *)item;
+	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
+
+	if (!ok) {
+		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	inbound->result = *result;
+	uuid_format(id, item->message_id);
+	log_address(address, inbound->origin);
+	if (result->status == ACK_ACCEPTED) {
+		peer_alive(inbound->origin);
+		log_debug("accepted id=%s server=%s", id, address);
+	} else if (result->status == ACK_REJECTED) {
+		log_warning("id-conflict id=%s server=%s", id, address);
+		evidence_add(item->server_id, "ID_CONFLICT", item->message_id,
+		    item->known_digest, 32, item->payload,
+		    item->payload_length);
+	}
+	inbound_acknowledge(inbound, NULL, 0);
+}
+
+static void
+inbound_commit(struct inbound *inbound, const struct peer *peer,
+    const struct wire_envelope *envelope, const struct check *check)
+{
+	struct commit_item *item = &inbound->item;
+
+	memcpy(item->server_id, peer->id, 16);
+	memcpy(item->message_id, envelope->header.id, 16);
+	signtext_item_digest(item->digest, envelope->header.type,
+	    envelope->header.id, check->payload_hash);
+	inbound->payload = malloc(envelope->payload_length);
+	if (inbound->payload == NULL)
+		fatal("out of memory");
+	memcpy(inbound->payload, envelope->payload, envelope->payload_length);
+	item->type = inbound->type;
+	item->payload = inbound->payload;
+	item->payload_length = envelope->payload_length;
+	item->done = inbound_committed;
+	commit_add(item);
+}
+
+static void
+inbound_stored(enum code code, void *argument)
+{
+	struct inbound *inbound = argument;
+	char *answer;
+	size_t length;
+
+	if (code == CODE_SERVER_BLOCKED || code == CODE_CERTIFICATE_CONFLICT) {
+		respond(inbound->id, 401, 0, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	if (code != CODE_OK) {
+		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	inbound->result.status = ACK_ACCEPTED;
+	answer = strangers_own_handshake(&length);
+	inbound_acknowledge(inbound, answer, length);
+	free(answer);
+	peer_alive(inbound->origin);
+}
+
+static void
+refused_log(const struct wire_request *request, const struct check *check)
+{
+	char address[LOG_ADDRESS_SIZE];
+
+	if (!limiter_take(&logged, 1, clock_ms()))
+		return;
+	log_info("refused code=%s type=%s server=%s circuit=%llu",
+	    code_name(check->code), request->envelope.header.type,
+	    log_address(address, request->envelope.header.origin),
+	    (unsigned long long)request->circuit);
+}
+
+/* A known serial with other content: both kept, and the admin is told. */
+static void
+certificate_conflict(
+    const struct peer *peer, const struct check *check, const struct cert *cert)
+{
+	char first[CERT_MAX], second[CERT_MAX], address[LOG_ADDRESS_SIZE];
+	size_t first_length = cert_format(first, check->known);
+	size_t second_length = cert_format(second, cert);
+
+	log_error("certificate-conflict server=%s serial=%llu",
+	    log_address(address, peer->key), (unsigned long long)cert->serial);
+	evidence_add(peer->id, "CERTIFICATE_CONFLICT", NULL, first,
+	    first_length, second, second_length);
+}
+
+/* The verdict that needs no database. */
+static void
+inbound_verdict(struct inbound *inbound, const struct check *check)
+{
+	switch (check->verdict) {
+	case VERDICT_REFUSED:
+		respond(inbound->id, 401, 0, NULL, 0);
+		break;
+	case VERDICT_LIMITED:
+		respond(inbound->id, 429, check->seconds, NULL, 0);
+		break;
+	case VERDICT_MALFORMED:
+		respond(inbound->id, 400, 0, NULL, 0);
+		break;
+	default:
+		inbound->result.status =
+		    check->verdict == VERDICT_RETRY ? ACK_RETRY : ACK_REJECTED;
+		inbound->result.code = check->code;
+		inbound->result.seconds = check->seconds;
+		inbound_acknowledge(inbound, NULL, 0);
+		return;
+	}
+	inbound_free(inbound);
+}
+
+static void
+inbound_check(struct inbound *inbound, const struct wire_request *request)
+{
+	const struct wire_envelope *envelope = &request->envelope;
+	struct check_context context = {.now = clock_now(),
+	    .now_ms = clock_ms(),
+	    .window_s = env.settings.window_s,
+	    .strangers = &strangers,
+	    .failures = &failures};
+	struct peer *peer = peer_find(envelope->header.origin);
+	struct check check;
+
+	memcpy(context.server, env.identity.server, 32);
+	check_request(&check, &context, peer, request);
+	memcpy(inbound->request_hash, check.request_hash, 32);
+	if (check.code != CODE_OK)
+		refused_log(request, &check);
+	if (check.code == CODE_CERTIFICATE_CONFLICT && peer != NULL)
+		certificate_conflict(peer, &check, &envelope->handshake.cert);
+	if (check.verdict == VERDICT_COMMIT)
+		inbound_commit(inbound, peer, envelope, &check);
+	else if (check.verdict == VERDICT_HANDSHAKE)
+		strangers_store(
+		    &envelope->handshake, false, 0, inbound_stored, inbound);
+	else
+		inbound_verdict(inbound, &check);
+}
+
+void
+inbound_request(const struct message *message)
+{
+	struct wire_request request;
+	struct inbound *inbound;
+
+	if (wire_request_decode(message, &request) != 0)
+		fatal("fed-listener sent a malformed request");
+	if (!env.has_identity || !peers_loaded() || db_state(env.db) != DB_UP) {
+		respond(message->id, 503, UNAVAILABLE_S, NULL, 0);
+		return;
+	}
+	if (pending >= (size_t)env.settings.requests_pending) {
+		respond(message->id, 503, BUSY_S, NULL, 0);
+		return;
+	}
+	inbound = calloc(1, sizeof *inbound);
+	if (inbound == NULL)
+		fatal("out of memory");
+	pending++;
+	inbound->id = message->id;
+	memcpy(inbound->type, request.envelope.header.type, TYPE_SIZE);
+	memcpy(inbound->origin, request.envelope.header.origin, 32);
+	inbound_check(inbound, &request);
+}
+
+void
+inbound_identity(void)
+{
+	uint8_t buf[MESSAGE_SMALL];
+	struct pack pack;
+
+	pack_init(&pack, buf, sizeof buf);
+	msg_identity_encode(&pack, &env.identity);
+	if (!pack_ok(&pack))
+		fatal("identity does not fit a message");
+	chanev_send(
+	    env.listener, MSG_IDENTITY, 0, 0, -1, pack.data, pack.length);
+}

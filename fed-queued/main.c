@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fed-queued: the queue worker. It alone has the database, and it alone
+ * decides: which request is authentic, who may speak, what is stored, what is
+ * sent next. It asks fed-signer for signatures over typed fields, hands
+ * finished bytes to fed-sender, and answers fed-listener and fedctl.
+ *
+ * It promises that an acknowledgement is signed only after its items were
+ * committed, and that a result is written only under the claim it belongs to.
+ *
+ * It may not have a private key or the network. It never parses JSON of
+ * anyone whose signature it has not verified: what fed-listener and fed-sender
+ * hand over is reduced to typed fields and canonical bytes.
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "canon.h"
+#include "control.h"
+#include "ed.h"
+#include "encode.h"
+#include "inbound.h"
+#include "log.h"
+#include "onion.h"
+#include "outbound.h"
+#include "peers.h"
+#include "proc.h"
+#include "queued.h"
+#include "sandbox.h"
+#include "signing.h"
+#include "statements.h"
+#include "strangers.h"
+#include "transport.h"
+
+struct queued env;
+static char worker_name[256];
+static struct event *sweep_event;
+static struct event *prune_event;
+
+#define PRUNE_EVERY_S 600
+
+int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+clock_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+const char *
+log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32])
+{
+	char address[ONION_SIZE];
+
+	onion_format(address, key);
+	switch (env.settings.log_servers) {
+	case LOG_SERVERS_FULL:
+		snprintf(buf, LOG_ADDRESS_SIZE, "%s", address);
+		break;
+	case LOG_SERVERS_SHORT:
+		snprintf(buf, LOG_ADDRESS_SIZE, "%.8s", address);
+		break;
+	default:
+		snprintf(buf, LOG_ADDRESS_SIZE, "-");
+		break;
+	}
+	return buf;
+}
+
+static void
+identity_message(const struct message *message)
+{
+	struct msg_identity identity;
+
+	if (msg_identity_decode(message, &identity) != 0 ||
+	    cert_parse(&env.certificate, identity.certificate,
+		identity.certificate_length) != CODE_OK)
+		fatal("fed-signer sent a malformed identity");
+	env.identity = identity;
+	env.has_identity = true;
+	onion_format(env.address, identity.server);
+	log_info("identity server=%s serial=%llu", env.address,
+	    (unsigned long long)env.certificate.serial);
+	inbound_identity();
+	outbound_doorbell();
+}
+
+static void
+signer_message(struct message *message, void *argument)
+{
+	(void)argument;
+	if (message->type == MSG_IDENTITY)
+		identity_message(message);
+	else
+		signing_answer(message);
+}
+
+static void
+listener_message(struct message *message, void *argument)
+{
+	(void)argument;
+	inbound_request(message);
+}
+
+static void
+sender_message(struct message *message, void *argument)
+{
+	(void)argument;
+	transport_sent(message);
+}
+
+static void
+fedd_message(struct message *message, void *argument)
+{
+	(void)argument;
+	fatal("fedd sent a message of type %u", message->type);
+}
+
+/* A sibling that goes away ends the generation; so does fedd. */
+static void
+sibling_gone(void *argument)
+{
+	log_info("exit: %s has gone away", (const char *)argument);
+	exit(0);
+}
+
+static struct chanev *
+sibling(struct channel *channel, const struct chanev_handlers *handlers,
+    const char *name)
+{
+	union {
+		const char *constant;
+		void *argument;
+	} cast = {name};
+	struct chanev *event;
+
+	if (channel == NULL)
+		fatal("out of memory");
+	event = chanev_new(env.base, channel, handlers, cast.argument);
+	if (event == NULL)
+		fatal("out of memory");
+	return event;
+}
+
+static void
+siblings_init(const struct proc *proc)
+{
+	static const struct chanev_handlers fedd = {
+	    fedd_message, sibling_gone, NULL};
+	static const struct chanev_handlers listener = {
+	    listener_message, sibling_gone, NULL};
+	static const struct chanev_handlers signer = {
+	    signer_message, sibling_gone, NULL};
+	static const struct chanev_handlers sender = {
+	    sender_message, sibling_gone, NULL};
+
+	env.listener = sibling(channel_new(proc->channels[ROLE_LISTENER],
+				   ROLE_QUEUED, ROLE_LISTENER),
+	    &listener, "fed-listener");
+	env.signer = sibling(
+	    channel_new(proc->channels[ROLE_SIGNER], ROLE_QUEUED, ROLE_SIGNER),
+	    &signer, "fed-signer");
+	env.sender = sibling(
+	    channel_new(proc->channels[ROLE_SENDER], ROLE_QUEUED, ROLE_SENDER),
+	    &sender, "fed-sender");
+	env.fedd = sibling(proc->parent, &fedd, "fedd");
+}
+
+static void
+cache_ready(bool ok, void *argument)
+{
+	(void)argument;
+	if (ok)
+		outbound_doorbell();
+}
+
+static void
+registered(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL) {
+		log_warning("register failed sqlstate=%s", sqlstate);
+		return;
+	}
+	env.registered = true;
+	log_info("registered leases-freed=%s", PQgetvalue(result, 0, 0));
+}
+
+static void
+database_up(void *argument)
+{
+	struct db_parameters parameters;
+
+	(void)argument;
+	log_info("database up");
+	if (!env.registered) {
+		db_parameters_init(&parameters);
+		db_add_uuid(&parameters, env.incarnation);
+		db_add_text(&parameters, worker_name);
+		db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
+		db_parameters_free(&parameters);
+	}
+	peers_load(cache_ready, NULL);
+}
+
+static void
+database_down(void *argument)
+{
+	(void)argument;
+	log_warning("database down reason=\"%s\"", db_reason(env.db));
+}
+
+static void
+database_notify(const char *channel, void *argument)
+{
+	(void)argument;
+	if (strcmp(channel, "federation_queue") == 0)
+		outbound_doorbell();
+	else if (strcmp(channel, "federation_servers") == 0)
+		peers_reload_soon();
+}
+
+static void
+ignored(PGresult *result, const char *sqlstate, void *argument)
+{
+	if (result == NULL)
+		log_warning(
+		    "%s failed sqlstate=%s", (const char *)argument, sqlstate);
+}
+
+static void
+sweep_fire(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	(void)argument;
+	outbound_doorbell();
+}
+
+static void
+prune_fire(evutil_socket_t fd, short what, void *argument)
+{
+	static char expire[] = "expire", prune[] = "prune";
+	struct db_parameters parameters;
+
+	(void)fd;
+	(void)what;
+	(void)argument;
+	if (db_state(env.db) != DB_UP)
+		return;
+	db_parameters_init(&parameters);
+	db_call(env.db, SQL_PRUNE_IDS, &parameters, ignored, prune);
+	db_add_integer(&parameters, env.settings.lifetime_s);
+	db_call(env.db, SQL_EXPIRE, &parameters, ignored, expire);
+	db_parameters_free(&parameters);
+	strangers_expire();
+}
+
+static void
+timers_init(void)
+{
+	struct timeval sweep = {
+	    env.settings.sweep_ms / 1000, env.settings.sweep_ms % 1000 * 1000};
+	static const struct timeval prune = {PRUNE_EVERY_S, 0};
+
+	sweep_event = event_new(env.base, -1, EV_PERSIST, sweep_fire, NULL);
+	prune_event = event_new(env.base, -1, EV_PERSIST, prune_fire, NULL);
+	if (sweep_event == NULL || prune_event == NULL ||
+	    event_add(sweep_event, &sweep) != 0 ||
+	    event_add(prune_event, &prune) != 0)
+		fatal("out of memory");
+}
+
+/* What tells workers on one database apart: the host and the control socket. */
+static void
+worker_name_set(int control)
+{
+	struct sockaddr_un address;
+	socklen_t length = sizeof address;
+	char host[65] = "";
+
+	memset(&address, 0, sizeof address);
+	if (getsockname(control, (struct sockaddr *)&address, &length) != 0)
+		fatal("control socket has no name");
+	(void)gethostname(host, sizeof host - 1);
+	snprintf(worker_name, sizeof worker_name, "%s:%.107s", host,
+	    address.sun_path);
+}
+
+static void
+database_init(const struct proc *proc)
+{
+	static const struct db_handlers handlers = {
+	    database_up, database_down, database_notify};
+	static const char *const channels[] = {
+	    "federation_queue", "federation_servers", NULL};
+	char conninfo[DATABASE_SIZE];
+	bool local = (proc->start.flags & START_INET) == 0;
+
+	/* In its chroot the database's socket is in the root directory. */
+	if (local && (proc->start.flags & START_ROOT) != 0) {
+		if (db_conninfo_rehost(
+			conninfo, sizeof conninfo, proc->database, "/") != 0)
+			fatal("database: connection string is malformed");
+	} else
+		snprintf(conninfo, sizeof conninfo, "%s", proc->database);
+	env.db = db_new(env.base, conninfo, statements, SQL_COUNT, channels,
+	    env.settings.durability_check != 0, &handlers, NULL);
+	sodium_memzero(conninfo, sizeof conninfo);
+	if (env.db == NULL)
+		fatal("out of memory");
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct proc proc;
+	bool inet;
+
+	proc_start(&proc, ROLE_QUEUED, argc, argv);
+	env.settings = proc.settings;
+	env.owner_uid = proc.start.owner_uid;
+	inet = (proc.start.flags & START_INET) != 0;
+	if (ed_init() != 0)
+		fatal("libsodium is not usable");
+	canon_init();
+	uuid_new(env.incarnation);
+	env.base = event_base_new();
+	if (env.base == NULL)
+		fatal("cannot make an event base");
+	worker_name_set(proc.descriptors[DESCRIPTOR_CONTROL]);
+	if ((proc.start.flags & START_ROOT) != 0)
+		(void)sandbox_unveil("/", "rw");
+	else if (proc.start.unveil[0] != '\0')
+		(void)sandbox_unveil(proc.start.unveil, "rw");
+	sandbox_enter(SANDBOX_QUEUED, inet ? SANDBOX_INET : 0);
+
+	siblings_init(&proc);
+	inbound_init();
+	outbound_init();
+	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
+	database_init(&proc);
+	timers_init();
+	proc_ready(&proc, &env.go);
+	event_base_dispatch(env.base);
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the parts of fed-queued share. Each part has one subject:
+ *
+ *	main.c		start, channels, the loop
+ *	statements.c	every SQL statement, in one table
+ *	peers.c		the cache of servers and their certificates
+ *	signing.c	questions to fed-signer and their answers
+ *	check.c		the order of checks on a request, pure
+ *	inbound.c	a request from fed-listener to its answer
+ *	commit.c	many items, one transaction
+ *	ack.c		acknowledgements, written and read, pure
+ *	reaction.c	what each outcome of an exchange calls for, a table
+ *	schedule.c	which destination is due, back-off, fairness
+ *	queue.c		claims and settlements in the database
+ *	transport.c	one exchange with a peer: sign, send, verify
+ *	outbound.c	a claimed item through an exchange to its settlement
+ *	handshake.c	our handshakes with others
+ *	control.c	fedctl's socket; control_verbs.c what it asks
+ */
+#ifndef TORFED_QUEUED_H
+#define TORFED_QUEUED_H
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cert.h"
+#include "chanev.h"
+#include "db.h"
+#include "message.h"
+#include "settings.h"
+
+/* The one environment of this process. */
+struct queued {
+	struct event_base *base;
+	struct db *db;
+	struct chanev *fedd;
+	struct chanev *listener;
+	struct chanev *signer;
+	struct chanev *sender;
+	struct settings settings;
+	struct msg_go go;
+	uid_t owner_uid;
+
+	bool has_identity;
+	struct msg_identity identity; /* ours, from fed-signer */
+	struct cert certificate;      /* the same, parsed */
+	char address[63];	      /* ours, with .onion */
+	uint8_t incarnation[16];      /* UUID of this start */
+	bool registered;	      /* incarnation is in the database */
+};
+extern struct queued env;
+
+/* Milliseconds that never jump, for delays and rates. */
+int64_t clock_ms(void);
+/* Seconds since 1970, for what is signed and for certificates. */
+int64_t clock_now(void);
+
+/* An address as logs show it (settings.log_servers): full, short, or "-". */
+#define LOG_ADDRESS_SIZE 64
+const char *log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32]);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which (destination, lane) is due: back-off per destination, flush delay per
+ * lane, round-robin over those that are due, and a bound on how many
+ * destinations that have not answered lately may be tried at once, so that
+ * dead peers never starve live ones.
+ */
+#ifndef TORFED_SCHEDULE_H
+#define TORFED_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "peers.h"
+
+struct settings;
+
+/* run() is called when something may be due. */
+void schedule_init(const struct settings *, void (*run)(void));
+/* The database has items for this lane. */
+void schedule_work(struct peer *, int lane);
+/* Nothing more is known of a lane until schedule_work(). */
+void schedule_empty(struct peer *, int lane);
+/*
+ * The next pair that is due, marked busy; false when there is none or no slot
+ * is free. schedule_done() ends it.
+ */
+bool schedule_next(struct peer **, int *lane);
+void schedule_done(struct peer *, int lane);
+
+/* Ends a destination's back-off. */
+void schedule_good(struct peer *);
+/* Exponential back-off with jitter; returns the delay in ms. */
+int64_t schedule_back_off(struct peer *, bool longest);
+/* A given delay, raised to nothing else. */
+void schedule_wait(struct peer *, int64_t delay_ms);
+/* Our own outage: nothing is sent for a while, longer each time; the first
+ * success ends it. */
+void schedule_pause(void);
+void schedule_resume(void);
+bool schedule_paused(void);
+
+/* The back-off after count failures, without jitter: minimum * 2^count, at
+ * most maximum. */
+int64_t schedule_delay_ms(
+    uint32_t count, int64_t minimum_ms, int64_t maximum_ms);
+
+#endif

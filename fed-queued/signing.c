@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/* Questions to fed-signer; see signing.h. */
+#include <bsd/sys/tree.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "queued.h"
+#include "signing.h"
+
+struct question {
+	RB_ENTRY(question) entry;
+	uint32_t id;
+	signing_callback callback;
+	void *argument;
+};
+
+RB_HEAD(question_tree, question);
+
+static int
+question_compare(const struct question *a, const struct question *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(question_tree, question, entry, question_compare);
+
+static struct question_tree questions = RB_INITIALIZER(&questions);
+static uint32_t last_id;
+
+void
+signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
+    signing_callback callback, void *argument)
+{
+	struct msg_sign_envelope request;
+	struct question *question;
+	uint8_t buf[MESSAGE_SMALL];
+	struct pack pack;
+
+	memcpy(header->origin, env.identity.server, 32);
+	memcpy(header->key_id, env.identity.key_id, 32);
+	memset(&request, 0, offsetof(struct msg_sign_envelope, items));
+	memcpy(request.type, header->type, sizeof request.type);
+	memcpy(request.id, header->id, sizeof request.id);
+	memcpy(request.origin, header->origin, 32);
+	memcpy(request.destination, header->destination, 32);
+	request.timestamp = header->timestamp;
+	memcpy(request.payload_hash, payload_hash, 32);
+	pack_init(&pack, buf, sizeof buf);
+	msg_sign_encode(&pack, &request, false);
+
+	question = calloc(1, sizeof *question);
+	if (question == NULL || !pack_ok(&pack))
+		fatal("cannot ask fed-signer");
+	question->id = ++last_id;
+	question->callback = callback;
+	question->argument = argument;
+	RB_INSERT(question_tree, &questions, question);
+	chanev_send(env.signer, MSG_SIGN_ENVELOPE, question->id, 0, -1,
+	    pack.data, pack.length);
+}
+
+void
+signing_answer(const struct message *message)
+{
+	struct question probe, *question;
+	signing_callback callback;
+	void *argument;
+	int refusal = 0;
+
+	probe.id = message->id;
+	question = RB_FIND(question_tree, &questions, &probe);
+	if (question == NULL)
+		fatal("fed-signer answered what was not asked");
+	if (message->type == MSG_SIGN_REFUSED) {
+		refusal = msg_u8_decode(message, SIGN_REFUSED_LATER + 1);
+		if (refusal <= 0)
+			fatal("fed-signer sent a malformed refusal");
+		log_warning("sign-refused reason=%d", refusal);
+	}
+	callback = question->callback;
+	argument = question->argument;
+	RB_REMOVE(question_tree, &questions, question);
+	free(question);
+	callback(refusal == 0 ? message->data : NULL, refusal, argument);
+}

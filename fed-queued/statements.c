@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The SQL of fed-queued. Each statement is one transaction. What belongs
+ * together is one statement with data-modifying WITH clauses: they see one
+ * snapshot, and either all of it is committed or none.
+ *
+ * A result is only ever written under its claim id, so that a late worker
+ * cannot overwrite what another did since.
+ */
+#include "statements.h"
+
+#define S "federation."
+
+/*
+ * $1 incarnation, $2 name. The predecessor of the same name is dead: its
+ * leases are free at once.
+ */
+static const char sql_register[] =
+    "WITH old AS (DELETE FROM " S "leases l USING " S "incarnations i"
+    "  WHERE l.worker = i.id AND i.name = $2::text RETURNING 1),"
+    " gone AS (DELETE FROM " S "incarnations i WHERE i.name = $2::text"
+    "  AND NOT EXISTS (SELECT 1 FROM " S "epochs e"
+    "   WHERE e.incarnation = i.id) RETURNING 1),"
+    " own AS (INSERT INTO " S "incarnations (id, name)"
+    "  VALUES ($1::uuid, $2::text) RETURNING 1)"
+    " SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM gone),"
+    "  (SELECT count(*) FROM own)";
+
+static const char sql_peers[] =
+    "SELECT s.id, s.public_key, s.trust_level,"
+    " coalesce(p.kept, false)::int, coalesce(p.highest_serial, 0),"
+    " coalesce(p.min_serial, 0), coalesce(p.told_serial, 0),"
+    " coalesce(greatest(extract(epoch FROM p.retry_at - now()) * 1000,"
+    "  0)::bigint, 0), coalesce(p.retry_count, 0),"
+    " coalesce(p.generation, 0)"
+    " FROM " S "federation_servers s"
+    " LEFT JOIN " S "peers p ON p.server_id = s.id";
+
+static const char sql_certificates[] =
+    "SELECT c.server_id, c.certificate FROM " S "certificates c"
+    " JOIN " S "peers p ON p.server_id = c.server_id"
+    " WHERE c.serial >= p.min_serial"
+    " ORDER BY c.server_id, c.serial DESC";
+
+/*
+ * $1 address, $2 public key (hex), $3 name, $4 description, $5 version or
+ * null, $6 protocols (JSON), $7 key id, $8 serial, $9 minSerial, $10
+ * certificate, $11 level given to a stranger (0 or 1), $12 whether an admin
+ * asked for it, $13 serial of ours that the peer now knows, or 0.
+ * A blocked server gets no row back, and nothing of it is changed.
+ */
+static const char sql_handshake[] =
+    "WITH s AS (INSERT INTO " S "federation_servers AS f"
+    " (onion_address, public_key, server_name, server_description,"
+    "  software_version, supported_protocols, trust_level,"
+    "  last_handshake, last_seen, is_online)"
+    " VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::jsonb,"
+    "  $11::int, now(), now(), true)"
+    " ON CONFLICT (onion_address) DO UPDATE SET"
+    "  server_name = excluded.server_name,"
+    "  server_description = excluded.server_description,"
+    "  software_version = excluded.software_version,"
+    "  supported_protocols = excluded.supported_protocols,"
+    "  trust_level = CASE WHEN f.trust_level = 0 THEN $11::int"
+    "   ELSE f.trust_level END,"
+    "  last_handshake = now(), last_seen = now(), is_online = true,"
+    "  connection_failures = 0, updated_at = now()"
+    " WHERE f.trust_level >= 0"
+    " RETURNING id, trust_level),"
+    " p AS (INSERT INTO " S "peers AS p"
+    " (server_id, kept, highest_serial, min_serial, told_serial)"
+    " SELECT id, $12::boolean, $8::bigint, $9::bigint, $13::bigint FROM s"
+    " ON CONFLICT (server_id) DO UPDATE SET"
+    "  kept = p.kept OR excluded.kept,"
+    "  highest_serial = greatest(p.highest_serial, excluded.highest_serial),"
+    "  min_serial = greatest(p.min_serial, excluded.min_serial),"
+    "  told_serial = greatest(p.told_serial, excluded.told_serial)"
+    " RETURNING kept, highest_serial, min_serial, told_serial),"
+    " c AS (INSERT INTO " S "certificates"
+    " (key_id, server_id, serial, certificate)"
+    " SELECT $7::bytea, id, $8::bigint, $10::bytea FROM s"
+    " ON CONFLICT DO NOTHING RETURNING key_id),"
+    " d AS (DELETE FROM " S "certificates c USING s"
+    " WHERE c.server_id = s.id AND c.serial < (SELECT min(serial) FROM"
+    "  (SELECT serial FROM " S "certificates k WHERE k.server_id = s.id"
+    "   ORDER BY serial DESC LIMIT 7) newest)"
+    "  AND (SELECT count(*) FROM " S "certificates k"
+    "   WHERE k.server_id = s.id) >= 8 RETURNING 1)"
+    " SELECT s.id, s.trust_level, p.kept::int, p.highest_serial,"
+    "  p.min_serial, p.told_serial, (EXISTS (SELECT 1 FROM c) OR EXISTS"
+    "  (SELECT 1 FROM " S "certificates k WHERE k.key_id = $7::bytea"
+    "   AND k.server_id = s.id))::int FROM s, p";
+
+/* Untouched strangers: level 0, never touched by an admin. */
+#define UNTOUCHED                                                       \
+	" FROM " S "federation_servers s JOIN " S "peers p"             \
+	" ON p.server_id = s.id WHERE s.trust_level = 0 AND NOT p.kept" \
+	" AND NOT EXISTS (SELECT 1 FROM " S "federated_message_queue q" \
+	"  WHERE q.destination_server_id = s.id)"                       \
+	" AND NOT EXISTS (SELECT 1 FROM " S "evidence e"                \
+	"  WHERE e.server_id = s.id)"                                   \
+	" AND NOT EXISTS (SELECT 1 FROM " S "received_ids r"            \
+	"  WHERE r.server_id = s.id)"                                   \
+	" AND NOT EXISTS (SELECT 1 FROM " S "inbox i"                   \
+	"  WHERE i.server_id = s.id)"
+#define FORGET                                                               \
+	" c AS (DELETE FROM " S "certificates c USING v"                     \
+	"  WHERE c.server_id = v.id),"                                       \
+	" p AS (DELETE FROM " S "peers p USING v WHERE p.server_id = v.id)," \
+	" l AS (DELETE FROM " S "leases l USING v WHERE l.server_id = v.id)" \
+	" DELETE FROM " S "federation_servers s USING v WHERE s.id = v.id"
+
+/* $1 how many may stay */
+static const char sql_stranger_evict[] =
+    "WITH v AS (SELECT s.id" UNTOUCHED " ORDER BY random()"
+    " LIMIT greatest((SELECT count(*)" UNTOUCHED ") - $1::int, 0))," FORGET;
+
+static const char sql_stranger_expire[] =
+    "WITH v AS (SELECT s.id" UNTOUCHED
+    " AND s.last_handshake < now() - interval '7 days')," FORGET;
+
+/*
+ * $1 index, $2 server, $3 message id, $4 digest, $5 type, $6 payload: arrays
+ * of one length, ids distinct. A row for each: index, whether it is new now,
+ * the digest known before (null: none in this snapshot), the trust level.
+ */
+static const char sql_commit[] =
+    "WITH i AS MATERIALIZED (SELECT u.*, s.trust_level"
+    " FROM unnest($1::int[], $2::uuid[], $3::uuid[], $4::bytea[], $5::text[],"
+    "  $6::bytea[]) AS u(index, server_id, message_id, digest, type, payload)"
+    " JOIN " S "federation_servers s ON s.id = u.server_id),"
+    " n AS (INSERT INTO " S "received_ids (server_id, message_id, digest)"
+    " SELECT server_id, message_id, digest FROM i WHERE trust_level >= 1"
+    " ON CONFLICT DO NOTHING RETURNING server_id, message_id),"
+    " b AS (INSERT INTO " S "inbox"
+    " (message_id, server_id, type, payload, trust_level)"
+    " SELECT i.message_id, i.server_id, i.type, i.payload, i.trust_level"
+    " FROM i JOIN n USING (server_id, message_id) ORDER BY i.index)"
+    " SELECT i.index, (n.message_id IS NOT NULL)::int, r.digest,"
+    "  i.trust_level FROM i"
+    " LEFT JOIN n USING (server_id, message_id)"
+    " LEFT JOIN " S "received_ids r USING (server_id, message_id)";
+
+/* $1 server, $2 kind, $3 message id or null, $4 first, $5 second */
+static const char sql_evidence[] =
+    "INSERT INTO " S "evidence (server_id, kind, message_id, first, second)"
+    " SELECT $1::uuid, $2::text, $3::uuid, $4::bytea, $5::bytea"
+    " WHERE (SELECT count(*) FROM " S "evidence WHERE server_id = $1::uuid"
+    "  AND kind = $2::text) < 100";
+
+/* $1 server, $2 whether its back-off ends with it */
+static const char sql_peer_seen[] =
+    "WITH p AS (UPDATE " S "peers SET retry_at = NULL, retry_count = 0,"
+    "  last_code = NULL WHERE server_id = $1::uuid AND $2::boolean)"
+    " UPDATE " S "federation_servers SET last_seen = now(),"
+    " is_online = true, connection_failures = 0, updated_at = now()"
+    " WHERE id = $1::uuid";
+
+/*
+ * Which lanes have something: an index probe for each, however many rows
+ * there are in a lane (a loose index scan).
+ */
+static const char sql_work[] =
+    "WITH RECURSIVE lane AS ("
+    " (SELECT destination_server_id AS server_id, priority"
+    "  FROM " S "federated_message_queue"
+    "  WHERE status IN ('pending', 'sending')"
+    "  ORDER BY destination_server_id, priority LIMIT 1)"
+    " UNION ALL"
+    " SELECT next.destination_server_id, next.priority FROM lane,"
+    " LATERAL (SELECT q.destination_server_id, q.priority"
+    "  FROM " S "federated_message_queue q"
+    "  WHERE q.status IN ('pending', 'sending')"
+    "   AND (q.destination_server_id, q.priority) >"
+    "    (lane.server_id, lane.priority)"
+    "  ORDER BY q.destination_server_id, q.priority LIMIT 1) next)"
+    " SELECT server_id, priority FROM lane";
+
+/*
+ * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 most items.
+ * Always at least one row: whether the lease is ours, then an item or nulls.
+ */
+static const char sql_claim[] =
+    "WITH l AS (INSERT INTO " S "leases AS l"
+    " (server_id, priority, claim_id, worker, deadline)"
+    " VALUES ($1::uuid, $2::int, $3::uuid, $4::uuid,"
+    "  now() + $5::bigint * interval '1 ms')"
+    " ON CONFLICT (server_id, priority) DO UPDATE SET"
+    "  claim_id = excluded.claim_id, worker = excluded.worker,"
+    "  deadline = excluded.deadline"
+    " WHERE l.deadline <= now() OR l.worker = excluded.worker"
+    " RETURNING server_id),"
+    " r AS (SELECT q.id FROM " S "federated_message_queue q, l"
+    "  WHERE q.destination_server_id = l.server_id"
+    "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
+    "   AND q.next_attempt_at <= now()"
+    "  ORDER BY q.id LIMIT $6::int FOR UPDATE OF q SKIP LOCKED),"
+    " u AS (UPDATE " S "federated_message_queue q SET status = 'sending'"
+    "  FROM r WHERE q.id = r.id RETURNING q.id, q.message_id,"
+    "  q.encrypted_payload, q.attempts, q.max_attempts,"
+    "  extract(epoch FROM now() - q.created_at)::bigint AS age)"
+    " SELECT (SELECT count(*) FROM l), u.id, u.message_id,"
+    "  u.encrypted_payload, u.attempts, u.max_attempts, u.age"
+    " FROM (VALUES (1)) one LEFT JOIN u ON true ORDER BY u.id";
+
+/*
+ * $1 server, $2 lane, $3 claim id, $4 queue id, $5 status, $6 attempts to
+ * add, $7 error or null, $8 ms until the next attempt, $9 signing text of the
+ * request and $10 the acknowledgement (null: no receipt), $11 key id.
+ */
+static const char sql_settle[] =
+    "WITH l AS (DELETE FROM " S "leases WHERE server_id = $1::uuid"
+    "  AND priority = $2::int AND claim_id = $3::uuid RETURNING 1),"
+    " q AS (UPDATE " S "federated_message_queue q SET status = $5::text,"
+    "  attempts = attempts + $6::int, last_error = $7::text,"
+    "  next_attempt_at = now() + $8::bigint * interval '1 ms',"
+    "  delivered_at = CASE WHEN $5::text = 'delivered' THEN now() END"
+    "  FROM l WHERE q.id = $4::bigint"
+    "   AND q.status IN ('pending', 'sending')"
+    "  RETURNING q.id, q.message_id, q.destination_server_id),"
+    " r AS (INSERT INTO " S "receipts"
+    "  (queue_id, message_id, server_id, request_text, ack, key_id)"
+    "  SELECT id, message_id, destination_server_id, $9::bytea,"
+    "   $10::bytea, $11::bytea FROM q WHERE $10::bytea IS NOT NULL"
+    "  ON CONFLICT DO NOTHING)"
+    " SELECT count(*) FROM q";
+
+/* $1 server, $2 lane, $3 claim id */
+static const char sql_release[] =
+    "WITH l AS (DELETE FROM " S "leases WHERE server_id = $1::uuid"
+    "  AND priority = $2::int AND claim_id = $3::uuid RETURNING 1)"
+    " UPDATE " S "federated_message_queue q SET status = 'pending' FROM l"
+    " WHERE q.destination_server_id = $1::uuid AND q.priority = $2::int"
+    "  AND q.status = 'sending'";
+
+/* $1 server, $2 ms, $3 count, $4 code, $5 generation */
+static const char sql_postpone[] =
+    "WITH p AS (INSERT INTO " S "peers AS p"
+    "  (server_id, retry_at, retry_count, last_code, generation)"
+    "  VALUES ($1::uuid, now() + $2::bigint * interval '1 ms', $3::int,"
+    "   $4::text, $5::int) ON CONFLICT (server_id) DO UPDATE SET"
+    "  retry_at = excluded.retry_at, retry_count = excluded.retry_count,"
+    "  last_code = excluded.last_code, generation = excluded.generation)"
+    " UPDATE " S "federation_servers SET"
+    " connection_failures = connection_failures + 1, is_online = false,"
+    " updated_at = now() WHERE id = $1::uuid";
+
+/* $1 lifetime in seconds */
+static const char sql_expire[] =
+    "UPDATE " S "federated_message_queue SET status = 'failed',"
+    " last_error = 'EXPIRED' WHERE id IN (SELECT id"
+    "  FROM " S "federated_message_queue WHERE status = 'pending'"
+    "  AND created_at < now() - $1::bigint * interval '1 s'"
+    "  ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+
+static const char sql_prune_ids[] =
+    "DELETE FROM " S "received_ids"
+    " WHERE received_at < now() - interval '45 days'";
+
+/* $1 address, $2 public key, $3 actor */
+static const char sql_server_add[] =
+    "WITH s AS (INSERT INTO " S "federation_servers"
+    "  (onion_address, public_key) VALUES ($1::text, $2::text)"
+    "  ON CONFLICT (onion_address) DO NOTHING RETURNING id, trust_level),"
+    " k AS (SELECT id, trust_level FROM s UNION ALL"
+    "  SELECT id, trust_level FROM " S "federation_servers"
+    "  WHERE onion_address = $1::text LIMIT 1),"
+    " p AS (INSERT INTO " S "peers (server_id, kept)"
+    "  SELECT id, true FROM k"
+    "  ON CONFLICT (server_id) DO UPDATE SET kept = true),"
+    " a AS (INSERT INTO " S "audit (actor, action, onion_address)"
+    "  SELECT $3::text, 'add', $1::text FROM s)"
+    " SELECT k.id, k.trust_level, (SELECT count(*) FROM s) FROM k";
+
+/* $1 address, $2 level, $3 actor */
+static const char sql_server_trust[] =
+    "WITH s AS (UPDATE " S "federation_servers SET"
+    "  trust_level = $2::int, updated_at = now(),"
+    "  verified_at = CASE WHEN $2::int < 2 THEN NULL"
+    "   ELSE coalesce(verified_at, now()) END"
+    "  WHERE onion_address = $1::text RETURNING id),"
+    " p AS (INSERT INTO " S "peers AS p (server_id, kept)"
+    "  SELECT id, true FROM s"
+    "  ON CONFLICT (server_id) DO UPDATE SET kept = true,"
+    "   retry_at = NULL, retry_count = 0),"
+    " a AS (INSERT INTO " S "audit (actor, action, onion_address, detail)"
+    "  SELECT $3::text, 'trust', $1::text, $2::int::text FROM s)"
+    " SELECT id FROM s";
+
+static const char sql_show_servers[] =
+    "SELECT s.onion_address, s.server_name, s.trust_level, s.is_online,"
+    " s.connection_failures,"
+    " to_char(s.last_seen AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+    " to_char(s.last_handshake AT TIME ZONE 'UTC',"
+    "  'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+    " coalesce(p.highest_serial, 0), p.last_code,"
+    " (SELECT encode(c.key_id, 'hex') FROM " S "certificates c"
+    "  WHERE c.server_id = s.id ORDER BY c.serial DESC LIMIT 1)"
+    " FROM " S "federation_servers s"
+    " LEFT JOIN " S "peers p ON p.server_id = s.id"
+    " ORDER BY s.onion_address";
+
+static const char sql_show_queue[] =
+    "SELECT s.onion_address, q.priority, count(*) FILTER (WHERE"
+    "  q.status = 'pending'), count(*) FILTER (WHERE q.status = 'sending'),"
+    " count(*) FILTER (WHERE q.status = 'delivered'),"
+    " count(*) FILTER (WHERE q.status = 'failed'),"
+    " coalesce(extract(epoch FROM now() - min(q.created_at) FILTER"
+    "  (WHERE q.status IN ('pending', 'sending')))::bigint, 0),"
+    " max(q.last_error) FILTER (WHERE q.last_error IS NOT NULL),"
+    " coalesce(greatest(extract(epoch FROM max(p.retry_at) - now()),"
+    "  0)::bigint, 0)"
+    " FROM " S "federated_message_queue q"
+    " JOIN " S "federation_servers s ON s.id = q.destination_server_id"
+    " LEFT JOIN " S "peers p ON p.server_id = s.id"
+    " GROUP BY s.onion_address, q.priority"
+    " ORDER BY s.onion_address, q.priority";
+
+static const char sql_counts[] =
+    "SELECT (SELECT count(*) FROM " S "federated_message_queue"
+    "  WHERE status IN ('pending', 'sending')),"
+    " (SELECT count(*) FROM " S "federated_message_queue"
+    "  WHERE status = 'failed'),"
+    " (SELECT count(*) FROM " S "inbox WHERE acknowledged_at IS NULL),"
+    " (SELECT count(*) FROM " S "federation_servers)";
+
+const struct db_statement statements[SQL_COUNT] = {
+    [SQL_REGISTER] = {"register", sql_register, 0},
+    [SQL_PEERS] = {"peers", sql_peers, 0},
+    [SQL_CERTIFICATES] = {"certificates", sql_certificates, 1},
+    [SQL_HANDSHAKE] = {"handshake", sql_handshake, 0},
+    [SQL_STRANGER_EVICT] = {"stranger_evict", sql_stranger_evict, 0},
+    [SQL_STRANGER_EXPIRE] = {"stranger_expire", sql_stranger_expire, 0},
+    [SQL_COMMIT] = {"commit", sql_commit, 1},
+    [SQL_EVIDENCE] = {"evidence", sql_evidence, 0},
+    [SQL_PEER_SEEN] = {"peer_seen", sql_peer_seen, 0},
+    [SQL_WORK] = {"work", sql_work, 1},
+    [SQL_CLAIM] = {"claim", sql_claim, 1},
+    [SQL_SETTLE] = {"settle", sql_settle, 0},
+    [SQL_RELEASE] = {"release", sql_release, 0},
+    [SQL_POSTPONE] = {"postpone", sql_postpone, 0},
+    [SQL_EXPIRE] = {"expire", sql_expire, 0},
+    [SQL_PRUNE_IDS] = {"prune_ids", sql_prune_ids, 0},
+    [SQL_SERVER_ADD] = {"server_add", sql_server_add, 0},
+    [SQL_SERVER_TRUST] = {"server_trust", sql_server_trust, 0},
+    [SQL_SHOW_SERVERS] = {"show_servers", sql_show_servers, 0},
+    [SQL_SHOW_QUEUE] = {"show_queue", sql_show_queue, 0},
+    [SQL_COUNTS] = {"counts", sql_counts, 0},
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* Every statement that fed-queued sends, prepared once a connection. */
+#ifndef TORFED_STATEMENTS_H
+#define TORFED_STATEMENTS_H
+
+#include "db.h"
+
+enum statement {
+	SQL_REGISTER,	    /* incarnation; frees its predecessor's leases */
+	SQL_PEERS,	    /* all servers, for the cache */
+	SQL_CERTIFICATES,   /* all certificates that may still be valid */
+	SQL_HANDSHAKE,	    /* a verified handshake, either direction */
+	SQL_STRANGER_EVICT, /* one untouched stranger at random */
+	SQL_STRANGER_EXPIRE,
+	SQL_COMMIT, /* inbound items, many */
+	SQL_EVIDENCE,
+	SQL_PEER_SEEN, /* a peer showed that it is alive */
+	SQL_WORK,      /* which (destination, lane) have items */
+	SQL_CLAIM,     /* one (destination, lane), with a lease */
+	SQL_SETTLE,    /* the outcome of one item, ends the lease */
+	SQL_RELEASE,   /* ends a lease without an outcome */
+	SQL_POSTPONE,  /* back-off of a destination */
+	SQL_EXPIRE,    /* items past their lifetime */
+	SQL_PRUNE_IDS,
+	SQL_SERVER_ADD,
+	SQL_SERVER_TRUST,
+	SQL_SHOW_SERVERS,
+	SQL_SHOW_QUEUE,
+	SQL_COUNTS,
+	SQL_COUNT
+};
+
+extern const struct db_statement statements[SQL_COUNT];
+
+#endif

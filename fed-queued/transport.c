@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/* One exchange with a peer; see transport.h. */
+#include <bsd/sys/tree.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "ed.h"
+#include "envelope.h"
+#include "log.h"
+#include "onion.h"
+#include "peers.h"
+#include "queued.h"
+#include "signing.h"
+#include "transport.h"
+
+struct exchange {
+	RB_ENTRY(exchange) entry;
+	uint32_t id;
+	struct transport_request request; /* payload: ours */
+	char *payload;
+	struct envelope_header header;
+	uint8_t payload_hash[32];
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	size_t text_length;
+	transport_callback callback;
+	void *argument;
+};
+
+RB_HEAD(exchange_tree, exchange);
+
+static int
+exchange_compare(const struct exchange *a, const struct exchange *b)
+{
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+RB_GENERATE_STATIC(exchange_tree, exchange, entry, exchange_compare);
+
+static struct exchange_tree exchanges = RB_INITIALIZER(&exchanges);
+static uint32_t last_id;
+
+static void
+exchange_end(struct exchange *exchange, struct transport_outcome *outcome)
+{
+	outcome->request_text = exchange->text;
+	outcome->request_text_length = exchange->text_length;
+	if (exchange->request.peer != NULL)
+		exchange->request.peer->references--;
+	exchange->callback(outcome, exchange->argument);
+	free(exchange->payload);
+	free(exchange);
+}
+
+static void
+exchange_fail(struct exchange *exchange, enum code code)
+{
+	struct transport_outcome outcome = {.code = code};
+
+	exchange_end(exchange, &outcome);
+}
+
+static void
+exchange_signed(const uint8_t *signature, int refusal, void *argument)
+{
+	struct exchange *exchange = argument;
+	static char body[ENVELOPE_MAX];
+	static uint8_t buf[MESSAGE_LARGE];
+	struct wire_send send;
+	struct pack pack;
+
+	(void)refusal;
+	if (signature == NULL) {
+		exchange_fail(exchange, CODE_BUSY);
+		return;
+	}
+	exchange->text_length = signtext_envelope(
+	    exchange->text, &exchange->header, exchange->payload_hash);
+	memset(&send, 0, sizeof send);
+	memcpy(send.destination, exchange->request.destination, 32);
+	send.generation = exchange->request.generation;
+	send.handshake = strcmp(exchange->header.type, "handshake") == 0;
+	send.body = body;
+	send.body_length = envelope_format(body, &exchange->header, signature,
+	    exchange->payload, exchange->request.payload_length);
+	if (send.body_length == 0) {
+		exchange_fail(exchange, CODE_PAYLOAD_TOO_LARGE);
+		return;
+	}
+	pack_init(&pack, buf, sizeof buf);
+	wire_send_encode(&pack, &send);
+	if (!pack_ok(&pack))
+		fatal("request does not fit a message");
+	exchange->id = ++last_id;
+	RB_INSERT(exchange_tree, &exchanges, exchange);
+	chanev_send(
+	    env.sender, MSG_SEND, exchange->id, 0, -1, pack.data, pack.length);
+}
+
+void
+transport_send(const struct transport_request *request,
+    transport_callback callback, void *argument)
+{
+	struct exchange *exchange = calloc(1, sizeof *exchange);
+	struct envelope_header *header;
+
+	if (exchange == NULL)
+		fatal("out of memory");
+	header = &exchange->header;
+	exchange->request = *request;
+	exchange->callback = callback;
+	exchange->argument = argument;
+	exchange->payload = malloc(request->payload_length);
+	if (exchange->payload == NULL)
+		fatal("out of memory");
+	memcpy(exchange->payload, request->payload, request->payload_length);
+	if (request->peer != NULL)
+		request->peer->references++;
+	snprintf(header->type, sizeof header->type, "%s", request->type);
+	memcpy(header->id, request->id, sizeof header->id);
+	memcpy(header->destination, request->destination, 32);
+	header->timestamp = clock_now();
+	sha256(
+	    exchange->payload_hash, exchange->payload, request->payload_length);
+	signing_envelope(
+	    header, exchange->payload_hash, exchange_signed, exchange);
+}
+
+static void
+exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
+{
+	struct check_context context = {
+	    .now = clock_now(), .now_ms = clock_ms()};
+	struct transport_outcome outcome = {.code = sent->code,
+	    .status = sent->status,
+	    .retry_after = sent->retry_after};
+	const struct peer *peer = peer_find(exchange->request.destination);
+	uint8_t request_hash[32];
+	uint32_t credit;
+
+	if (sent->code != CODE_OK) {
+		exchange_end(exchange, &outcome);
+		return;
+	}
+	memcpy(context.server, env.identity.server, 32);
+	outcome.code = check_answer(&context, peer,
+	    exchange->request.destination, &sent->envelope, &outcome.cert);
+	if (outcome.code == CODE_OK) {
+		sha256(request_hash, exchange->text, exchange->text_length);
+		outcome.code = ack_parse(sent->envelope.payload,
+		    sent->envelope.payload_length, request_hash,
+		    &outcome.result, 1, &credit);
+	}
+	if (outcome.code == CODE_OK)
+		outcome.answer = &sent->envelope;
+	exchange_end(exchange, &outcome);
+}
+
+void
+transport_sent(const struct message *message)
+{
+	struct exchange probe, *exchange;
+	struct wire_sent sent;
+
+	if (wire_sent_decode(message, &sent) != 0)
+		fatal("fed-sender sent a malformed answer");
+	probe.id = message->id;
+	exchange = RB_FIND(exchange_tree, &exchanges, &probe);
+	if (exchange == NULL)
+		fatal("fed-sender answered what was not asked");
+	RB_REMOVE(exchange_tree, &exchanges, exchange);
+	exchange_answer(exchange, &sent);
+}

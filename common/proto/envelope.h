@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The envelope: nine members, in any order and spacing when read, canonical
  * and padded with spaces when written.
@@ -5,7 +6,6 @@
 #ifndef TORFED_ENVELOPE_H
 #define TORFED_ENVELOPE_H
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,12 +19,16 @@
 struct envelope {
 	struct envelope_header header;
 	uint8_t signature[64];
-	char *payload; /* canonical bytes, owned */
+	char *text; /* the whole envelope, canonical; owned */
+	size_t text_length;
+	const char *payload; /* canonical, in text; terminated */
 	size_t payload_length;
-	json_t *payload_tree; /* owned */
 };
 
-/* CODE_OK, or the first thing wrong; then nothing needs freeing. */
+/*
+ * CODE_OK, or the first thing wrong; then nothing needs freeing. No tree is
+ * built. The payload's size and what its type asks for are the caller's.
+ */
 enum code envelope_parse(struct envelope *, const char *body, size_t length);
 void envelope_free(struct envelope *); /* clears what it held */
 /*

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * What a handshake says, reduced to typed fields of fixed size, so that a
  * stranger's JSON never reaches the process that holds the database. The
@@ -31,10 +32,16 @@ struct handshake {
 	char protocols[HANDSHAKE_PROTOCOLS_MAX][HANDSHAKE_PROTOCOL_MAX + 1];
 };
 
-/* From a payload or an answer. CODE_OK, PAYLOAD_MALFORMED or
- * CERTIFICATE_MALFORMED. Unknown members are left alone. */
+/*
+ * From a payload or an answer. CODE_OK, PAYLOAD_MALFORMED or
+ * CERTIFICATE_MALFORMED. Unknown members are left alone; an optional member
+ * that is there must have its type and size.
+ */
 enum code handshake_reduce(struct handshake *, const json_t *);
-/* The canonical object, newly allocated (free()). */
+/*
+ * The canonical object, newly allocated (free()). NULL: out of memory, or a
+ * text that is not valid.
+ */
 char *handshake_format(const struct handshake *, size_t *length);
 
 #endif

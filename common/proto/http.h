@@ -1,8 +1,10 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * A strict HTTP/1.1 message reader (RFC 9112) for requests and responses, and
- * the few heads that we write. Content-Length framing only. The reader looks
- * at a head of at most HTTP_HEAD_MAX bytes and HTTP_FIELDS_MAX fields; bodies
- * are the caller's. No field's text is kept but what the structures say.
+ * the few heads that we write. Content-Length framing only; a field that we
+ * know comes once. The reader looks at a head of at most HTTP_HEAD_MAX bytes
+ * and HTTP_FIELDS_MAX fields; bodies are the caller's. No field's text is kept
+ * but what the structures say.
  */
 #ifndef TORFED_HTTP_H
 #define TORFED_HTTP_H
@@ -32,8 +34,8 @@ struct http_request {
 	bool has_length;
 	size_t length;	 /* of the body, bytes */
 	bool keep_alive; /* no "Connection: close" */
-	bool json;	 /* Content-Type: application/json,
-					 * optionally ; charset=utf-8 */
+	bool json;	 /* Content-Type: application/json, perhaps
+			  * with charset=utf-8 */
 	bool expect;	 /* any Expect field: 417 */
 	bool encoded;	 /* any Content-Encoding: 415 */
 };
@@ -57,7 +59,11 @@ struct http_response {
  */
 int http_request_parse(struct http_request *, const char *buf, size_t length,
     const char *host, int *status);
-/* The same for a response; -1: not acceptable. 1xx is not acceptable. */
+/*
+ * The same for a response; -1: not acceptable. Neither are 1xx, 204, 205, 304
+ * and any response without Content-Length, so has_length is always true after
+ * success.
+ */
 int http_response_parse(struct http_response *, const char *buf, size_t length);
 
 /*
@@ -66,8 +72,13 @@ int http_response_parse(struct http_response *, const char *buf, size_t length);
  */
 int http_request_status(const struct http_request *);
 
-/* "POST path HTTP/1.1 ..." or GET when length is 0 and post is false.
- * Returns the bytes written, 0 when size is too small. */
+/* What Allow says with a 405, "GET" or "POST"; NULL for OTHER. */
+const char *http_request_allow(enum http_target);
+
+/*
+ * "POST path HTTP/1.1 ..." or GET when length is 0 and post is false.
+ * Returns the bytes written (terminated), 0 when size is too small.
+ */
 size_t http_request_format(char *buf, size_t size, bool post, const char *path,
     const char *host, size_t length);
 /*

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * Messages between processes that carry parts of the protocol; see
  * common/base/message.h for who sends them.
@@ -35,8 +36,8 @@ struct wire_request {
 
 /* fed-queued to fed-listener, with the request's message id. */
 struct wire_response {
-	uint16_t status;      /* 200 with a body, or 401, 429, 503 */
-	uint32_t retry_after; /* seconds; 0 none */
+	uint16_t status;      /* 200 with a body; 400, 401, 429, 503 */
+	uint32_t retry_after; /* seconds, at most a day; 0 none */
 	const char *body;     /* padded signed ack; into the message */
 	size_t body_length;
 };
@@ -60,6 +61,12 @@ struct wire_sent {
 	struct wire_envelope envelope; /* with CODE_OK alone */
 };
 
+/*
+ * Decoders take exact lengths and known values alone: enumerators, booleans,
+ * UTF-8, UUIDs, times, types. Whether a key is a point of the right order is
+ * not looked at, nor whether a payload is canonical; both are fed-queued's
+ * checks, where a certificate or a signature vouches for the bytes.
+ */
 void wire_request_encode(struct pack *, const struct wire_request *);
 int wire_request_decode(const struct message *, struct wire_request *);
 void wire_response_encode(struct pack *, const struct wire_response *);
@@ -72,8 +79,9 @@ int wire_sent_decode(const struct message *, struct wire_sent *);
 /*
  * Reduces a body, the same for requests and responses: envelope_parse(), and
  * the handshake's fields where the type carries them (handshake, or ack with
- * an answer that has a certificate). The payload is owned by parsed, which
- * the caller frees. CODE_OK or what is wrong with the shape.
+ * an answer that has a certificate; neither above ITEM_MAX). The payload is
+ * owned by parsed, which the caller frees after CODE_OK; else what is wrong
+ * with the shape, and nothing needs freeing.
  */
 enum code wire_reduce(struct wire_envelope *, struct envelope *parsed,
     const char *body, size_t length);

@@ -22,19 +22,21 @@ HARDENING ?=	-O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
 		-fstack-clash-protection -fcf-protection=full \
 		-ftrivial-auto-var-init=zero
 LINKING ?=	-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
-CPPFLAGS +=	-D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
+# override: what is given on the command line comes on top.
+override CPPFLAGS += -D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
 		-DTORFED_LIBEXEC='"$(LIBEXECDIR)"' \
 		-DTORFED_DATA='"$(DATADIR)"' -DTORFED_ETC='"$(SYSCONFDIR)"' \
 		-Icommon/base -Icommon/proto -Icommon/conf \
 		-I$(PGINCLUDE)
 PGINCLUDE :=	$(shell pg_config --includedir 2>/dev/null || \
 		echo /usr/include/postgresql)
-CFLAGS +=	-std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
-LDFLAGS +=	$(LINKING) $(SANITIZE)
+override CFLAGS += -std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
+override LDFLAGS += $(LINKING) $(SANITIZE)
 
 # Libraries by altitude: base knows no protocol, proto no jansson.
 BASE_SRC =	$(wildcard common/base/*.c)
-JSON_SRC =	$(patsubst %,common/proto/%.c,canon envelope handshake wire)
+JSON_SRC =	$(patsubst %,common/proto/%.c,canon canon_lex canon_member \
+		canon_tree envelope handshake wire)
 PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
 CONF_SRC =	$(wildcard common/conf/*.c)
 EVENT_SRC =	common/base/chanev.c
@@ -49,10 +51,10 @@ LIBS_fedd =		-levent_core -lseccomp -lsodium -lbsd
 LIBS_fed-listener =	-levent_core -ljansson -lseccomp -lsodium -lbsd
 LIBS_fed-signer =	-lseccomp -lsodium -lbsd
 LIBS_fed-sender =	-levent_core -ljansson -lseccomp -lsodium -lbsd
-LIBS_fed-queued =	-levent_core -ljansson -lpq -lseccomp -lsodium -lbsd
+LIBS_fed-queued =	-levent_core -ljansson -lpq -lseccomp -lsodium -lbsd -lm
 LIBS_fedctl =		-ljansson -lpq -lseccomp -lsodium -lbsd
 LIBS_test =		-lcmocka -levent_core -ljansson -lpq -lseccomp \
-			-lsodium -lbsd
+			-lsodium -lbsd -lm
 
 PROGRAM_FILES =	$(foreach p,$(PROGRAMS),$(BUILD)/$(p)/$(p))
 ifeq ($(BUILD),build)

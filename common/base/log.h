@@ -28,7 +28,10 @@ enum log_form {
 	LOG_FORM_SYSLOG	 /* RFC 3164 datagram on a connected socket */
 };
 
-/* program must outlive the process (a literal). Levels above are dropped. */
+/*
+ * program must outlive the process (a literal). Levels above are dropped. To
+ * be called before a sandbox, and again after a fork.
+ */
 void log_init(const char *program, enum log_form form, enum log_level level);
 void log_level_set(enum log_level level);
 enum log_form log_form_get(void);

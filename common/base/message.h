@@ -202,7 +202,8 @@ void msg_control_row_encode(struct pack *, const struct msg_control_row *);
 int msg_control_row_decode(const struct message *, struct msg_control_row *);
 void msg_control_end_encode(struct pack *, const struct msg_control_end *);
 int msg_control_end_decode(const struct message *, struct msg_control_end *);
-/* One byte, one enumerator: MSG_DESCRIPTOR, MSG_CHANNEL, MSG_SIGN_REFUSED.
+/* The value of one byte, one enumerator: MSG_DESCRIPTOR, MSG_CHANNEL,
+ * MSG_SIGN_REFUSED.
  * -1 when the length is not 1 or the value not below limit. */
 int msg_u8_decode(const struct message *, uint8_t limit);
 int msg_u32_decode(const struct message *, uint32_t *);

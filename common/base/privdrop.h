@@ -10,8 +10,10 @@
 #include <sys/types.h>
 
 /*
- * Fatal on any failure. Without root nothing is changed and false is
- * returned (the parent has warned once). root may be NULL: no chroot.
+ * All of it, privdrop_undumpable() too, in the one order that is right; fatal
+ * on any failure. Without root neither chroot nor user change, and false is
+ * returned (the parent has warned once). root may be NULL: no chroot. uid and
+ * gid must not be 0.
  */
 bool privdrop(uid_t uid, gid_t gid, const char *root);
 /* No core dump, not traceable, memory of others not readable. Fatal. */

@@ -1,8 +1,14 @@
+-- SPDX-License-Identifier: ISC
 -- torfed schema, version 1: tables.
 --
 -- Applied by "fedctl db migrate" inside one transaction, as the owner. The
 -- roles (0002) and the functions of the chat server's contract (0003) follow.
--- A migration is never changed once released; a new one is added.
+-- A migration is never changed once released; a new one is added. Each enters
+-- its own number in federation.schema_version.
+--
+-- Every column that refers to a server has an index that begins with it:
+-- strangers are evicted all the time, and PostgreSQL looks into each of these
+-- tables before it lets a server go.
 
 CREATE SCHEMA federation;
 
@@ -12,6 +18,7 @@ CREATE TABLE federation.schema_version (
 	version		integer PRIMARY KEY,
 	applied_at	timestamptz NOT NULL DEFAULT now()
 );
+INSERT INTO federation.schema_version (version) VALUES (1);
 
 -- Servers we know. public_key is the identity key, lower-case hexadecimal: the
 -- same 32 bytes as the address.
@@ -60,14 +67,19 @@ CREATE TABLE federation.peers (
 	generation	integer NOT NULL DEFAULT 0
 );
 
--- Deleted servers: trust and serials never start anew.
+-- Deleted servers: trust and serials never start anew. Of those that no admin
+-- ever touched (kept false) only the latest few thousand stay, since anybody
+-- can make new addresses.
 CREATE TABLE federation.tombstones (
 	onion_address	varchar(62) PRIMARY KEY,
+	kept		boolean NOT NULL,
 	trust_level	integer NOT NULL,
 	highest_serial	bigint NOT NULL,
 	min_serial	bigint NOT NULL,
 	deleted_at	timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX tombstones_untouched
+    ON federation.tombstones (deleted_at) WHERE NOT kept;
 
 -- Certificates that verified, each kept whole: text LF signature LF.
 CREATE TABLE federation.certificates (
@@ -94,6 +106,8 @@ CREATE TABLE federation.federated_users (
 	created_at		timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (local_id, remote_server_id)
 );
+CREATE INDEX federated_users_server
+    ON federation.federated_users (remote_server_id);
 
 CREATE TABLE federation.federated_rooms (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -108,6 +122,9 @@ CREATE TABLE federation.federated_rooms (
 	updated_at		timestamptz NOT NULL DEFAULT now(),
 	CHECK (is_local_origin = (origin_server_id IS NULL))
 );
+CREATE INDEX federated_rooms_room ON federation.federated_rooms (room_id);
+CREATE INDEX federated_rooms_origin
+    ON federation.federated_rooms (origin_server_id);
 
 CREATE TABLE federation.room_members (
 	room_id		uuid NOT NULL REFERENCES federation.federated_rooms (id),
@@ -117,6 +134,7 @@ CREATE TABLE federation.room_members (
 	state_left	bigint,
 	PRIMARY KEY (room_id, member, state_joined)
 );
+CREATE INDEX room_members_server ON federation.room_members (server_id);
 
 -- Room state events, byte for byte as signed.
 CREATE TABLE federation.room_state_events (
@@ -150,13 +168,15 @@ CREATE TABLE federation.federated_message_queue (
 	created_at		timestamptz NOT NULL DEFAULT now(),
 	delivered_at		timestamptz,
 	UNIQUE (message_id, destination_server_id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX federated_message_queue_claim
     ON federation.federated_message_queue (status, next_attempt_at)
     WHERE status IN ('pending', 'sending');
 CREATE INDEX federated_message_queue_destination
     ON federation.federated_message_queue (destination_server_id, priority, id)
     WHERE status IN ('pending', 'sending');
+CREATE INDEX federated_message_queue_server
+    ON federation.federated_message_queue (destination_server_id);
 
 -- A claim is a lease of (destination, lane): whoever holds it may have one
 -- request in flight there, and no other worker may. A row that is past its
@@ -187,6 +207,7 @@ CREATE TABLE federation.epochs (
 	reason		text NOT NULL,
 	started_at	timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX epochs_incarnation ON federation.epochs (incarnation);
 
 -- Ids already received, with the digest of what they named: replay protection.
 -- Kept 45 days, longer than a message may live.
@@ -213,9 +234,10 @@ CREATE TABLE federation.inbox (
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	lease_until	timestamptz,
 	acknowledged_at	timestamptz
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX inbox_open ON federation.inbox (inbox_id)
     WHERE acknowledged_at IS NULL;
+CREATE INDEX inbox_server ON federation.inbox (server_id);
 
 -- Proof that a peer committed an item: its acknowledgement and what it signed.
 CREATE TABLE federation.receipts (
@@ -228,6 +250,7 @@ CREATE TABLE federation.receipts (
 	key_id		bytea NOT NULL,
 	received_at	timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX receipts_server ON federation.receipts (server_id);
 
 -- Contradictions that a server signed or showed, kept for the admin.
 CREATE TABLE federation.evidence (
@@ -240,6 +263,7 @@ CREATE TABLE federation.evidence (
 	second		bytea NOT NULL,
 	created_at	timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX evidence_server ON federation.evidence (server_id, kind);
 
 -- What an admin changed, by which way.
 CREATE TABLE federation.audit (

@@ -1,0 +1,504 @@
+-- SPDX-License-Identifier: ISC
+-- torfed schema, version 3: the chat server's contract, trust changes by SQL,
+-- and the triggers that keep what must not drift.
+--
+-- Every function is owned by fed_definer, has a fixed search_path, and may be
+-- executed by nobody but the role that it is for. Errors have an SQLSTATE of
+-- the class FD and no text of the caller's in them:
+--
+--	FD001	the destination (or server) is not known
+--	FD002	the destination is blocked
+--	FD003	the payload is not a JSON object
+--	FD004	the payload is larger than 65536 bytes
+--	FD005	the priority is not 1 (high), 2 (normal) or 3 (low)
+--	FD006	the message id was enqueued for that destination before, with
+--		another payload
+--	FD007	another argument is null or outside its bounds
+--	FD008	the message id is not a version 4 UUID
+--	FD009	the address is not a version 3 onion address in lower case
+
+-- fed_definer gets what the change of owners needs, until the end of this
+-- file; an owner of migrations who is no superuser also joins it until then.
+GRANT CREATE ON SCHEMA federation TO fed_definer;
+DO $$
+BEGIN
+	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
+		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
+		GRANT fed_definer TO CURRENT_USER;
+	END IF;
+END
+$$;
+
+-- Sending ------------------------------------------------------------------
+
+-- The bytes that are stored for a payload: what was handed over, in UTF-8.
+-- Only syntax is looked at; what else the protocol asks of a payload is found
+-- when the daemon picks it up.
+CREATE FUNCTION federation.payload_bytes(payload text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	bytes bytea;
+	kind text;
+BEGIN
+	IF octet_length(payload) > 4 * 65536 THEN -- in any encoding
+		RAISE EXCEPTION USING ERRCODE = 'FD004',
+		    MESSAGE = 'payload is larger than 65536 bytes';
+	END IF;
+	BEGIN
+		bytes := convert_to(payload, 'UTF8');
+		IF octet_length(bytes) <= 65536 THEN
+			kind := json_typeof(payload::json);
+		END IF;
+	EXCEPTION WHEN data_exception OR statement_too_complex THEN
+		kind := 'invalid';
+	END;
+	IF octet_length(bytes) > 65536 THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD004',
+		    MESSAGE = 'payload is larger than 65536 bytes';
+	ELSIF kind IS DISTINCT FROM 'object' THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD003',
+		    MESSAGE = 'payload is not a JSON object';
+	END IF;
+	RETURN bytes;
+END
+$$;
+
+-- Queues a message for one server and returns its id. The same id, destination
+-- and payload again change nothing. Part of the caller's transaction: what is
+-- rolled back is never sent.
+CREATE FUNCTION federation.enqueue(destination text, payload text,
+    message_id uuid DEFAULT pg_catalog.gen_random_uuid(),
+    priority integer DEFAULT 2) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	bytes bytea;
+	known bytea;
+	server federation.federation_servers;
+BEGIN
+	IF enqueue.destination IS NULL OR enqueue.message_id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'destination and message_id must not be null';
+	ELSIF enqueue.message_id::text !~ '^.{14}4.{4}[89ab]' THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD008',
+		    MESSAGE = 'message_id is not a version 4 UUID';
+	ELSIF (enqueue.priority BETWEEN 1 AND 3) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD005',
+		    MESSAGE = 'priority is not 1, 2 or 3';
+	END IF;
+	-- Locked, so that nobody deletes it before the row below refers to it.
+	SELECT s.* INTO server FROM federation.federation_servers s
+	    WHERE s.onion_address = enqueue.destination FOR KEY SHARE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD001',
+		    MESSAGE = 'destination is not a known server';
+	ELSIF server.trust_level < 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD002',
+		    MESSAGE = 'destination is blocked';
+	END IF;
+	bytes := federation.payload_bytes(enqueue.payload);
+	LOOP
+		INSERT INTO federation.federated_message_queue (message_id,
+		    destination_server_id, encrypted_payload, priority)
+		    VALUES (enqueue.message_id, server.id, bytes,
+		    enqueue.priority)
+		    ON CONFLICT (message_id, destination_server_id) DO NOTHING;
+		EXIT WHEN FOUND;
+		SELECT q.encrypted_payload INTO known
+		    FROM federation.federated_message_queue q
+		    WHERE q.message_id = enqueue.message_id
+		    AND q.destination_server_id = server.id;
+		CONTINUE WHEN NOT FOUND; -- removed in between
+		IF known <> bytes THEN
+			RAISE EXCEPTION USING ERRCODE = 'FD006',
+			    MESSAGE = 'message_id was enqueued before with '
+			    'another payload';
+		END IF;
+		RETURN enqueue.message_id;
+	END LOOP;
+	PERFORM pg_notify('federation_queue', '');
+	RETURN enqueue.message_id;
+END
+$$;
+
+CREATE VIEW federation.delivery_state WITH (security_barrier) AS
+    SELECT q.message_id, s.onion_address::text AS destination,
+	q.status AS state, q.last_error AS reason, q.attempts, q.created_at,
+	q.delivered_at
+    FROM federation.federated_message_queue q
+    JOIN federation.federation_servers s ON s.id = q.destination_server_id;
+
+-- Receiving ----------------------------------------------------------------
+
+-- Leases up to max_items rows to the caller, oldest first. A row that is not
+-- acknowledged before its lease ends is handed out again.
+CREATE FUNCTION federation.inbox_claim(max_items integer DEFAULT 64,
+    lease interval DEFAULT '60 s')
+RETURNS TABLE (inbox_id bigint, message_id uuid, origin text, type text,
+    payload bytea, trust_level integer, external_server boolean,
+    received_at timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER ROWS 64
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	IF (inbox_claim.max_items BETWEEN 1 AND 1024) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'max_items is not between 1 and 1024';
+	ELSIF (inbox_claim.lease > interval '0' AND
+	    inbox_claim.lease <= interval '1 day') IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'lease is not above 0 and at most 1 day';
+	END IF;
+	RETURN QUERY
+	    WITH free AS (
+		SELECT i.inbox_id FROM federation.inbox i
+		WHERE i.acknowledged_at IS NULL AND (i.lease_until IS NULL OR
+		    i.lease_until <= clock_timestamp())
+		ORDER BY i.inbox_id LIMIT inbox_claim.max_items
+		FOR UPDATE SKIP LOCKED),
+	    claimed AS (
+		UPDATE federation.inbox i
+		SET lease_until = clock_timestamp() + inbox_claim.lease
+		FROM free WHERE i.inbox_id = free.inbox_id
+		RETURNING i.inbox_id, i.message_id, i.server_id, i.type,
+		    i.payload, i.trust_level, i.received_at)
+	    SELECT c.inbox_id, c.message_id, s.onion_address::text, c.type,
+		c.payload, c.trust_level, true, c.received_at
+	    FROM claimed c
+	    JOIN federation.federation_servers s ON s.id = c.server_id
+	    ORDER BY c.inbox_id;
+END
+$$;
+
+-- Marks rows as processed, in the transaction that commits the work. Returns
+-- how many were not acknowledged before: when that is less than what the
+-- caller processed, another worker was faster, and rolling back undoes the
+-- repetition.
+CREATE FUNCTION federation.inbox_acknowledge(inbox_ids bigint[])
+RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	acknowledged integer;
+BEGIN
+	IF inbox_acknowledge.inbox_ids IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'inbox_ids must not be null';
+	END IF;
+	-- In one order, so that two callers never wait for each other.
+	PERFORM 1 FROM federation.inbox i
+	    WHERE i.inbox_id = ANY (inbox_acknowledge.inbox_ids)
+	    AND i.acknowledged_at IS NULL ORDER BY i.inbox_id FOR UPDATE;
+	UPDATE federation.inbox i SET acknowledged_at = clock_timestamp()
+	    WHERE i.inbox_id = ANY (inbox_acknowledge.inbox_ids)
+	    AND i.acknowledged_at IS NULL;
+	GET DIAGNOSTICS acknowledged = ROW_COUNT;
+	RETURN acknowledged;
+END
+$$;
+
+-- Trust --------------------------------------------------------------------
+
+-- The first two bytes of SHA3-256(".onion checksum" || key || 3): the checksum
+-- of an onion address (rend-spec-v3, section 6). PostgreSQL has no SHA-3; this
+-- is Keccak-f[1600] (FIPS 202) over the one block that the text needs.
+CREATE FUNCTION federation.onion_checksum(key bytea) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	block bytea := convert_to('.onion checksum', 'UTF8') || key ||
+	    '\x0306'::bytea; -- version, then the padding's first byte
+	constants bit(64)[] := ARRAY[x'0000000000000001',
+	    x'0000000000008082', x'800000000000808a', x'8000000080008000',
+	    x'000000000000808b', x'0000000080000001', x'8000000080008081',
+	    x'8000000000008009', x'000000000000008a', x'0000000000000088',
+	    x'0000000080008009', x'000000008000000a', x'000000008000808b',
+	    x'800000000000008b', x'8000000000008089', x'8000000000008003',
+	    x'8000000000008002', x'8000000000000080', x'000000000000800a',
+	    x'800000008000000a', x'8000000080008081', x'8000000000008080',
+	    x'0000000080000001', x'8000000080008008'];
+	places integer[] := ARRAY[10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4,
+	    15, 23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1];
+	turns integer[] := ARRAY[1, 3, 6, 10, 15, 21, 28, 36, 45, 55, 2, 14,
+	    27, 41, 56, 8, 25, 43, 62, 18, 39, 61, 20, 44];
+	a bigint[] := array_fill(0::bigint, ARRAY[25], ARRAY[0]); -- state
+	c bigint[] := array_fill(0::bigint, ARRAY[5], ARRAY[0]);
+	lane bigint;
+	next bigint;
+BEGIN
+	FOR i IN 0..octet_length(block) - 1 LOOP
+		a[i / 8] := a[i / 8] |
+		    (get_byte(block, i)::bigint << (i % 8) * 8);
+	END LOOP;
+	a[16] := a[16] # ((-1)::bigint << 63); -- the padding's last bit
+	FOR round IN 1..24 LOOP
+		FOR x IN 0..4 LOOP -- theta
+			c[x] := a[x] # a[x + 5] # a[x + 10] # a[x + 15] #
+			    a[x + 20];
+		END LOOP;
+		FOR i IN 0..24 LOOP
+			lane := c[(i + 1) % 5];
+			a[i] := a[i] # c[(i + 4) % 5] #
+			    ((lane << 1) | ((lane >> 63) & 1));
+		END LOOP;
+		lane := a[1]; -- rho and pi
+		FOR i IN 1..24 LOOP
+			next := a[places[i]];
+			a[places[i]] := (lane << turns[i]) |
+			    ((lane >> (64 - turns[i])) &
+			    ~((-1)::bigint << turns[i]));
+			lane := next;
+		END LOOP;
+		FOR y IN 0..4 LOOP -- chi
+			FOR x IN 0..4 LOOP
+				c[x] := a[5 * y + x];
+			END LOOP;
+			FOR x IN 0..4 LOOP
+				a[5 * y + x] := c[x] #
+				    (~c[(x + 1) % 5] & c[(x + 2) % 5]);
+			END LOOP;
+		END LOOP;
+		a[0] := a[0] # constants[round]::bigint; -- iota
+	END LOOP;
+	RETURN set_byte(set_byte('\x0000'::bytea, 0, (a[0] & 255)::integer), 1,
+	    ((a[0] >> 8) & 255)::integer);
+END
+$$;
+
+-- The public key of an address, or null when it is none: length, alphabet,
+-- version and checksum. Whether the key is a point of prime order is for the
+-- daemon to find.
+CREATE FUNCTION federation.onion_key(address text) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	bits text;
+	bytes bytea := '';
+BEGIN
+	IF address !~ '^[a-z2-7]{56}\.onion$' THEN
+		RETURN NULL;
+	END IF;
+	SELECT string_agg((strpos('abcdefghijklmnopqrstuvwxyz234567',
+	    substr(address, i, 1)) - 1)::bit(5)::text, '' ORDER BY i)
+	    INTO bits FROM generate_series(1, 56) i;
+	FOR i IN 0..34 LOOP
+		bytes := bytes || set_byte('\x00'::bytea, 0,
+		    substr(bits, 8 * i + 1, 8)::bit(8)::integer);
+	END LOOP;
+	IF get_byte(bytes, 34) <> 3 OR substr(bytes, 33, 2) <>
+	    federation.onion_checksum(substr(bytes, 1, 32)) THEN
+		RETURN NULL;
+	END IF;
+	RETURN substr(bytes, 1, 32);
+END
+$$;
+
+-- Makes a server known and keeps it; returns its id, also when it was known.
+CREATE FUNCTION federation.server_add(address text) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	key bytea := federation.onion_key(server_add.address);
+	server uuid;
+BEGIN
+	IF key IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD009', MESSAGE =
+		    'address is not a version 3 onion address in lower case';
+	END IF;
+	INSERT INTO federation.federation_servers (onion_address, public_key)
+	    VALUES (server_add.address, encode(key, 'hex'))
+	    ON CONFLICT (onion_address) DO NOTHING RETURNING id INTO server;
+	IF FOUND THEN
+		INSERT INTO federation.audit (actor, action, onion_address)
+		    VALUES (session_user, 'add', server_add.address);
+	ELSE
+		SELECT s.id INTO STRICT server
+		    FROM federation.federation_servers s
+		    WHERE s.onion_address = server_add.address FOR KEY SHARE;
+	END IF;
+	INSERT INTO federation.peers (server_id, kept) VALUES (server, true)
+	    ON CONFLICT (server_id) DO UPDATE SET kept = true;
+	RETURN server;
+END
+$$;
+
+-- -1 blocked, 0 unknown, 1 known, 2 verified, 3 trusted.
+CREATE FUNCTION federation.server_set_trust(address text, level integer)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server uuid;
+BEGIN
+	IF (server_set_trust.level BETWEEN -1 AND 3) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'level is not between -1 and 3';
+	END IF;
+	UPDATE federation.federation_servers s SET
+	    trust_level = server_set_trust.level,
+	    verified_at = CASE WHEN server_set_trust.level >= 2
+		THEN coalesce(s.verified_at, now()) END
+	    WHERE s.onion_address = server_set_trust.address
+	    RETURNING s.id INTO server;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD001',
+		    MESSAGE = 'address is not a known server';
+	END IF;
+	INSERT INTO federation.peers (server_id, kept) VALUES (server, true)
+	    ON CONFLICT (server_id) DO UPDATE SET kept = true,
+	    retry_at = NULL, retry_count = 0;
+	INSERT INTO federation.audit (actor, action, onion_address, detail)
+	    VALUES (session_user, 'trust', server_set_trust.address,
+	    server_set_trust.level::text);
+END
+$$;
+
+-- Triggers -----------------------------------------------------------------
+
+CREATE FUNCTION federation.trigger_updated() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.updated_at := now();
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER updated BEFORE UPDATE ON federation.federation_servers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_updated();
+CREATE TRIGGER updated BEFORE UPDATE ON federation.federated_rooms
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_updated();
+
+-- A doorbell; the channel is the trigger's argument.
+CREATE FUNCTION federation.trigger_notify() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pg_notify(TG_ARGV[0], '');
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER notify AFTER INSERT ON federation.inbox
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION federation.trigger_notify('federation_inbox');
+-- What the daemons keep in memory of servers.
+CREATE TRIGGER notify AFTER INSERT OR DELETE ON federation.federation_servers
+    FOR EACH ROW
+    EXECUTE FUNCTION federation.trigger_notify('federation_servers');
+CREATE TRIGGER notify_trust AFTER UPDATE ON federation.federation_servers
+    FOR EACH ROW WHEN (OLD.trust_level IS DISTINCT FROM NEW.trust_level)
+    EXECUTE FUNCTION federation.trigger_notify('federation_servers');
+CREATE TRIGGER notify AFTER INSERT OR UPDATE OR DELETE
+    ON federation.certificates FOR EACH ROW
+    EXECUTE FUNCTION federation.trigger_notify('federation_servers');
+CREATE TRIGGER notify AFTER UPDATE ON federation.peers FOR EACH ROW
+    WHEN (OLD.kept <> NEW.kept OR OLD.min_serial <> NEW.min_serial OR
+    OLD.highest_serial <> NEW.highest_serial)
+    EXECUTE FUNCTION federation.trigger_notify('federation_servers');
+
+-- A server that goes leaves a tombstone, whichever of its two rows goes first.
+CREATE FUNCTION federation.trigger_bury() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server uuid;
+BEGIN
+	IF TG_TABLE_NAME = 'peers' THEN
+		server := OLD.server_id;
+	ELSE
+		server := OLD.id;
+	END IF;
+	INSERT INTO federation.tombstones AS t (onion_address, kept,
+	    trust_level, highest_serial, min_serial)
+	    SELECT s.onion_address, coalesce(p.kept, false) OR
+		s.trust_level <> 0, s.trust_level,
+		coalesce(p.highest_serial, 0), coalesce(p.min_serial, 0)
+	    FROM federation.federation_servers s
+	    LEFT JOIN federation.peers p ON p.server_id = s.id
+	    WHERE s.id = server
+	    ON CONFLICT (onion_address) DO UPDATE SET
+		kept = t.kept OR excluded.kept,
+		trust_level = excluded.trust_level,
+		highest_serial = greatest(t.highest_serial,
+		    excluded.highest_serial),
+		min_serial = greatest(t.min_serial, excluded.min_serial),
+		deleted_at = now();
+	DELETE FROM federation.tombstones WHERE NOT kept AND onion_address IN (
+	    SELECT t.onion_address FROM federation.tombstones t
+	    WHERE NOT t.kept ORDER BY t.deleted_at DESC OFFSET 4096);
+	RETURN OLD;
+END
+$$;
+CREATE TRIGGER bury BEFORE DELETE ON federation.federation_servers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_bury();
+CREATE TRIGGER bury BEFORE DELETE ON federation.peers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_bury();
+
+-- An address that comes back: blocked stays blocked, any other trust is to be
+-- given anew.
+CREATE FUNCTION federation.trigger_restore_trust() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	level integer;
+BEGIN
+	SELECT t.trust_level INTO level FROM federation.tombstones t
+	    WHERE t.onion_address = NEW.onion_address;
+	IF FOUND THEN
+		NEW.trust_level := least(NEW.trust_level, level, 0);
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER restore BEFORE INSERT ON federation.federation_servers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_restore_trust();
+
+-- And what was known of its certificates still is.
+CREATE FUNCTION federation.trigger_restore_serials() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	grave federation.tombstones;
+BEGIN
+	SELECT t.* INTO grave FROM federation.tombstones t
+	    JOIN federation.federation_servers s USING (onion_address)
+	    WHERE s.id = NEW.server_id;
+	IF FOUND THEN
+		NEW.kept := NEW.kept OR grave.kept;
+		NEW.highest_serial :=
+		    greatest(NEW.highest_serial, grave.highest_serial);
+		NEW.min_serial := greatest(NEW.min_serial, grave.min_serial);
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER restore BEFORE INSERT ON federation.peers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_restore_serials();
+
+-- Owners and rights --------------------------------------------------------
+
+DO $$
+DECLARE
+	routine regprocedure;
+BEGIN
+	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
+	    WHERE pronamespace = 'federation'::regnamespace LOOP
+		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
+		    routine);
+	END LOOP;
+END
+$$;
+ALTER VIEW federation.delivery_state OWNER TO fed_definer;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+REVOKE ALL ON federation.delivery_state FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION federation.enqueue(text, text, uuid, integer),
+    federation.inbox_claim(integer, interval),
+    federation.inbox_acknowledge(bigint[]) TO fed_app;
+GRANT SELECT ON federation.delivery_state TO fed_app, fed_admin;
+GRANT EXECUTE ON FUNCTION federation.server_add(text),
+    federation.server_set_trust(text, integer) TO fed_admin;
+
+DO $$
+BEGIN
+	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
+		REVOKE fed_definer FROM CURRENT_USER;
+	END IF;
+END
+$$;
+REVOKE CREATE ON SCHEMA federation FROM fed_definer;
+
+INSERT INTO federation.schema_version (version) VALUES (3);

@@ -6,7 +6,7 @@
 #ifndef TORFED_COMMIT_H
 #define TORFED_COMMIT_H
 
-#include <bsd/sys/queue.h>
+#include "tree.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

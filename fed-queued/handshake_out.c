@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Our handshakes with others; see handshake_out.h. */
-#include <bsd/sys/queue.h>
+#include "tree.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,8 +7,7 @@
 #ifndef TORFED_PEERS_H
 #define TORFED_PEERS_H
 
-#include <bsd/sys/queue.h>
-#include <bsd/sys/tree.h>
+#include "tree.h"
 
 #include <stdbool.h>
 #include <stdint.h>

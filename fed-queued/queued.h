@@ -4,7 +4,9 @@
  *
  *	main.c		start, channels, the loop
  *	statements.c	every SQL statement, in one table
- *	peers.c		the cache of servers and their certificates
+ *	peers.c		the cache of servers; peer.c their certificates
+ *	strangers.c	handshakes stored, and how many strangers may be
+ *	limiter.c	token buckets
  *	signing.c	questions to fed-signer and their answers
  *	check.c		the order of checks on a request, pure
  *	inbound.c	a request from fed-listener to its answer
@@ -15,7 +17,7 @@
  *	queue.c		claims and settlements in the database
  *	transport.c	one exchange with a peer: sign, send, verify
  *	outbound.c	a claimed item through an exchange to its settlement
- *	handshake.c	our handshakes with others
+ *	handshake_out.c	our handshakes with others
  *	control.c	fedctl's socket; control_verbs.c what it asks
  */
 #ifndef TORFED_QUEUED_H

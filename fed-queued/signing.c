@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Questions to fed-signer; see signing.h. */
-#include <bsd/sys/tree.h>
+#include "tree.h"
 #include <stdlib.h>
 #include <string.h>
 

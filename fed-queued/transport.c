@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One exchange with a peer; see transport.h. */
-#include <bsd/sys/tree.h>
+#include "tree.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

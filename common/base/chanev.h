@@ -21,14 +21,21 @@ struct chanev_handlers {
 	void (*on_error)(enum channel_error, void *);
 };
 
-/* Takes over the channel. handlers and argument must outlive it. */
+/* Takes over the channel. handlers and argument must outlive it. Fatal
+ * without memory. */
 struct chanev *chanev_new(struct event_base *, struct channel *,
     const struct chanev_handlers *, void *argument);
-/* Safe inside a handler: freed once the handler has returned. */
+/*
+ * Writes what the socket takes of what is queued, then closes. Safe inside a
+ * handler: freed once the handler has returned, and no other is called.
+ */
 void chanev_free(struct chanev *);
 struct channel *chanev_channel(struct chanev *);
-/* As channel_send(), and arranges for the writing. Fatal for a sibling's
- * channel when the table does not allow it (a fault of ours). */
+/*
+ * As channel_send(), and arranges for the writing. Fatal where there is no
+ * on_error, since a message that a sibling never gets would leave it waiting:
+ * the table does not allow it, or too much is queued already.
+ */
 int chanev_send(struct chanev *, uint16_t type, uint32_t id, uint32_t peer,
     int descriptor, const void *data, size_t length);
 /* Stops and resumes reading (back-pressure). */

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/* Token buckets: burst, refill, no limit, and both sides of the edge. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../fed-queued/limiter.h"
+
+static void
+burst_then_rate(void **state)
+{
+	struct limiter limiter = {0};
+	int i;
+
+	(void)state;
+	limiter_set(&limiter, 100, 60000, 300, 0);
+	for (i = 0; i < 300; i++)
+		assert_true(limiter_take(&limiter, 1, 0));
+	assert_false(limiter_take(&limiter, 1, 0));
+	assert_int_equal(limiter_wait_s(&limiter, 1), 1);
+	assert_false(limiter_take(&limiter, 1, 599));
+	assert_true(limiter_take(&limiter, 1, 601));
+	assert_false(limiter_take(&limiter, 1, 602));
+	/* a clock that stands or goes back gives nothing */
+	assert_false(limiter_take(&limiter, 1, 10));
+	/* an hour fills it to its burst and no further */
+	assert_true(limiter_take(&limiter, 300, 3600000));
+	assert_false(limiter_take(&limiter, 1, 3600000));
+	assert_in_range(limiter_wait_s(&limiter, 100), 60, 61);
+}
+
+static void
+zero_is_no_limit(void **state)
+{
+	struct limiter limiter = {0};
+	int i;
+
+	(void)state;
+	limiter_set(&limiter, 0, 1000, 0, 0);
+	for (i = 0; i < 100000; i++)
+		assert_true(limiter_take(&limiter, 64, 0));
+}
+
+static void
+same_figures_keep_the_level(void **state)
+{
+	struct limiter limiter = {0};
+
+	(void)state;
+	limiter_set(&limiter, 10, 1000, 10, 0);
+	assert_true(limiter_take(&limiter, 10, 0));
+	limiter_set(&limiter, 10, 1000, 10, 0);
+	assert_false(limiter_take(&limiter, 1, 0));
+	limiter_set(&limiter, 20, 1000, 20, 0);
+	assert_true(limiter_take(&limiter, 20, 0));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(burst_then_rate),
+	    cmocka_unit_test(zero_is_no_limit),
+	    cmocka_unit_test(same_figures_keep_the_level),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

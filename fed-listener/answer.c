@@ -27,18 +27,6 @@ answer_closes(int status)
 	return false;
 }
 
-static const char *
-answer_allow(const struct connection *connection, int status)
-{
-	enum http_target target = connection->request.target;
-
-	if (status != 405)
-		return NULL;
-	return target == HTTP_TARGET_PING || target == HTTP_TARGET_INFO
-		   ? "GET"
-		   : "POST";
-}
-
 /* The answer is out. */
 static void
 answer_done(struct connection *connection)
@@ -119,7 +107,8 @@ answer_send(struct connection *connection, int status, const char *body,
 		connection->closing = true;
 	head_length = http_response_format(head, sizeof(head), status, length,
 	    true, !connection->closing, retry_after,
-	    answer_allow(connection, status));
+	    status == 405 ? http_request_allow(connection->request.target)
+			  : NULL);
 	log_debug("request status=%d circuit=%llu closing=%d", status,
 	    (unsigned long long)circuit_number(connection->circuit),
 	    connection->closing);

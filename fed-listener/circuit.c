@@ -4,12 +4,11 @@
  * for a minute, so that reconnecting does not refill its bucket; the number
  * remembered is capped, and the one longest unused goes first.
  */
-#include <bsd/sys/queue.h>
-#include <bsd/sys/tree.h>
 #include <stdlib.h>
 
 #include "circuit.h"
 #include "limit.h"
+#include "tree.h"
 
 #define CIRCUIT_MEMORY_MS 60000
 
@@ -40,12 +39,8 @@ circuit_compare(const struct circuit *a, const struct circuit *b)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* libbsd's RB_GENERATE_STATIC relies on a macro that it does not define. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_PROTOTYPE_INTERNAL(
-    circuit_tree, circuit, node, circuit_compare, UNUSED_STATIC);
-RB_GENERATE_INTERNAL(
-    circuit_tree, circuit, node, circuit_compare, UNUSED_STATIC)
+RB_PROTOTYPE_STATIC(circuit_tree, circuit, node, circuit_compare)
+RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare)
 
 struct circuits *
 circuits_new(int64_t per_circuit, int64_t per_minute)

@@ -11,7 +11,6 @@
 #ifndef TORFED_CONNECTION_H
 #define TORFED_CONNECTION_H
 
-#include <bsd/sys/queue.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 #include <stdint.h>
 
 #include "http.h"
+#include "tree.h"
 
 struct circuit;
 struct listener;

@@ -3,7 +3,6 @@
 #ifndef TORFED_LISTENER_H
 #define TORFED_LISTENER_H
 
-#include <bsd/sys/queue.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

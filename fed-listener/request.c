@@ -19,7 +19,7 @@
 	"{\"protocolVersion\":\"" PROTOCOL_VERSION "\",\"status\":\"ok\"}"
 #define INFO_FORMAT                                                            \
 	"{\"certificate\":\"%s\",\"protocolVersion\":\"" PROTOCOL_VERSION "\"" \
-									  "}"
+	"}"
 
 int
 request_status(const struct connection *connection)
@@ -176,25 +176,13 @@ queued_identity(struct listener *listener, const struct message *message)
 	listener->identified = true;
 }
 
-/* Whether an answer of fed-queued is one that there is. */
-static bool
-response_valid(const struct wire_response *response)
-{
-	if (response->status == 200)
-		return response->body_length > 0;
-	return response->body_length == 0 &&
-	       (response->status == 401 || response->status == 429 ||
-		   response->status == 503);
-}
-
 static void
 queued_response(struct listener *listener, const struct message *message)
 {
 	struct wire_response response;
 	struct connection *connection;
 
-	if (wire_response_decode(message, &response) == -1 ||
-	    !response_valid(&response))
+	if (wire_response_decode(message, &response) == -1)
 		fatal("channel peer=fed-queued: malformed response");
 	if (pending_take(listener->pending, message->id, &connection) == -1)
 		fatal("channel peer=fed-queued: response to no request");

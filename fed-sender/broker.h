@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Connections to tor's SOCKS port. fed-sender cannot make one: it asks fedd,
+ * which sends a descriptor, or says why not. Answers come in order and one is
+ * as good as another, so a descriptor goes to the link that has waited
+ * longest, and one that nobody waits for any more is kept for nobody.
+ */
+#ifndef TORFED_BROKER_H
+#define TORFED_BROKER_H
+
+#include <stdint.h>
+
+#include "message.h"
+#include "tree.h"
+
+struct link;
+struct sender;
+
+TAILQ_HEAD(link_list, link);
+
+struct broker {
+	struct link_list waiting;
+	uint32_t waiting_count;
+	uint32_t wanted; /* asked for and not answered */
+};
+
+void broker_init(struct broker *);
+/* The link waits; link_start() or link_refused() will be called. */
+void broker_want(struct sender *, struct link *);
+/* It does not wait any more. */
+void broker_forget(struct sender *, struct link *);
+/* A message from fedd. Fatal when it makes no sense. */
+void broker_on_parent(struct message *, void *sender);
+
+#endif

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+#
+# The same over real onion services: a private Tor network, six hops between
+# two servers, and tor's own view of keys and connections.
+
+import os
+import socket
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "..", "lib"))
+import net  # noqa: E402
+import peer  # noqa: E402
+import tap  # noqa: E402
+
+
+def socks(path, host, port=80, timeout=60):
+    """(reply code, socket) of a SOCKS5 connection."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    connection.connect(path)
+    connection.sendall(b"\x05\x01\x00")
+    if connection.recv(2) != b"\x05\x00":
+        raise RuntimeError("SOCKS greeting")
+    host = host.encode()
+    connection.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host +
+                       port.to_bytes(2, "big"))
+    return connection.recv(10)[1], connection
+
+
+def loopback_only():
+    """Local addresses of all listening TCP sockets that tor holds, in hex."""
+    found = []
+    for name in ("tcp", "tcp6"):
+        with open("/proc/net/" + name) as file:
+            for line in list(file)[1:]:
+                fields = line.split()
+                if fields[3] == "0A":
+                    found.append((name, fields[1].split(":")[0], fields[9]))
+    return found
+
+
+def tor_sockets(processes):
+    inodes = set()
+    for pid in processes:
+        place = "/proc/%d/fd" % pid
+        try:
+            for name in os.listdir(place):
+                target = os.readlink(os.path.join(place, name))
+                if target.startswith("socket:["):
+                    inodes.add(target[8:-1])
+        except OSError:
+            continue
+    return inodes
+
+
+def all_tors():
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/comm" % name) as file:
+                    if file.read().strip() == "tor":
+                        found.append(int(name))
+            except OSError:
+                continue
+    return found
+
+
+def test():
+    lines = ["retry minimum 200ms", "retry maximum 2s", "queue sweep 1s"]
+    with net.Net(servers=2, net="tor", lines=lines) as network:
+        a, b = network.servers
+        place = os.path.dirname(os.path.dirname(b.control))
+        with open(os.path.join(place, "hs", "hostname")) as file:
+            tap.equal(file.read().strip(), b.onion,
+                      "tor publishes the address that we computed")
+        inodes = tor_sockets(all_tors())
+        listening = [(kind, address) for kind, address, inode
+                     in loopback_only() if inode in inodes]
+        tap.ok(listening and all(
+            entry == ("tcp", "0100007F") for entry in listening),
+            "every tor listens on loopback alone")
+
+        number = a.enqueue(b.onion, {"text": "six hops"})
+        found = b.wait_inbox(1, 60)
+        tap.equal(found, [(number, a.onion, "message",
+                           {"text": "six hops"})],
+                  "a message from A to B through onion services")
+        tap.ok(net.wait(lambda: a.delivered(number), 30), "acknowledged")
+        back = b.enqueue(a.onion, {"text": "and back"})
+        tap.ok(net.wait(lambda: b.delivered(back), 60),
+               "a message from B to A")
+
+        code, connection = socks(os.path.join(
+            os.path.dirname(os.path.dirname(a.control)), "socks", "socks"),
+            b.onion)
+        tap.equal(code, 0, "a connection of our own through A's tor to B")
+        connection.sendall(peer.request_bytes("GET", "/federation/ping",
+                                              b.onion))
+        answer = b""
+        while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+            data = connection.recv(4096)
+            if not data:
+                break
+            answer += data
+        tap.ok(answer.startswith(b"HTTP/1.1 200 ") and
+               b'"status":"ok"' in answer,
+               "B's listener takes tor's PROXY line and answers a ping")
+        connection.close()
+
+        direct = peer.Client.of(b)
+        with peer.Connection(b.listener) as bare:
+            bare.send(peer.request_bytes("GET", "/federation/ping", b.onion))
+            try:
+                refused = bare.response().status == 400
+            except peer.ResponseError:
+                refused = True
+            tap.ok(refused, "without a PROXY line a connection is refused")
+        tap.equal(direct.raw(peer.request_bytes(
+            "GET", "/federation/ping", b.onion)).status, 200,
+            "with one it is taken")
+
+        for process in ("fed-listener", "fed-sender", "fed-queued"):
+            network.kill(2, process)
+            network.kill(1, process)
+            number = a.enqueue(b.onion, {"text": "after " + process})
+            tap.ok(net.wait(lambda: a.delivered(number), 90),
+                   "both %s killed: the next message arrives" % process)
+        started = time.monotonic()
+        network.stop(2, "tor")
+        number = a.enqueue(b.onion, {"text": "while B's tor is off"})
+        time.sleep(2)
+        network.start(2, "tor")
+        tap.ok(net.wait(lambda: a.delivered(number), 180),
+               "B's tor stopped and started: the message arrives (%d s)" %
+               (time.monotonic() - started))
+        got = [row[0] for row in b.inbox()]
+        tap.equal(len(got), len(set(got)), "none is doubled")
+        tap.equal(len(got), 5, "none is lost")
+
+
+tap.main(test)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: ISC */
 /*
  * The database, asynchronously: libpq in pipeline mode under libevent,
  * statements prepared once a connection, binary parameters where it matters.
@@ -29,13 +30,16 @@ enum db_state {
 				 * tried again every 5 s */
 };
 
+struct db_array;
+
 /* Parameters of one statement; text and binary may be mixed. */
 struct db_parameters {
 	int count;
 	const char *values[DB_PARAMETERS]; /* NULL: SQL null */
 	int lengths[DB_PARAMETERS];
-	int formats[DB_PARAMETERS];	 /* 1 binary */
-	char numbers[DB_PARAMETERS][24]; /* text of integers */
+	int formats[DB_PARAMETERS];		/* 1 binary */
+	char numbers[DB_PARAMETERS][24];	/* text of integers, UUIDs */
+	struct db_array *arrays[DB_PARAMETERS]; /* owned */
 };
 void db_parameters_init(struct db_parameters *);
 void db_add_text(struct db_parameters *, const char *); /* kept, not
@@ -55,7 +59,6 @@ void db_add_uuid(struct db_parameters *, const uint8_t uuid[16]);
 #define DB_OID_INT4  23
 #define DB_OID_TEXT  25
 #define DB_OID_UUID  2950
-struct db_array;
 struct db_array *db_array_new(uint32_t element_oid);
 void db_array_bytes(struct db_array *, const void *, size_t);
 void db_array_int4(struct db_array *, int32_t);
@@ -109,5 +112,13 @@ const char *db_reason(const struct db *);
 void db_call(struct db *, size_t index, const struct db_parameters *,
     db_callback, void *argument);
 size_t db_pending(const struct db *); /* calls under way */
+
+/*
+ * conninfo with host in place of its host and hostaddr, e.g. "/" for a process
+ * whose root is the directory of the database's socket. 0, or -1 when it is
+ * malformed or does not fit into size bytes.
+ */
+int db_conninfo_rehost(
+    char *out, size_t size, const char *conninfo, const char *host);
 
 #endif

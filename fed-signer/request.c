@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What fed-queued may have signed, and the signing.  A request states fields;
+ * the text that is signed is built here, from those fields and from what we
+ * know ourselves (who we are, which certificate is ours). No request signs
+ * bytes that it brought.
+ */
+#include <string.h>
+
+#include <sodium.h>
+
+#include "signer.h"
+
+/*
+ * The only types that are ever signed, each by its own request. Notices are
+ * missing on purpose: those are made by hand, with the identity key.
+ */
+static const struct {
+	const char *type;
+	uint16_t request;
+} permitted[] = {
+    {"ack", MSG_SIGN_ENVELOPE},
+    {"handshake", MSG_SIGN_ENVELOPE},
+    {"message", MSG_SIGN_ENVELOPE},
+    {"room_invite", MSG_SIGN_ENVELOPE},
+    {"room_join", MSG_SIGN_ENVELOPE},
+    {"room_leave", MSG_SIGN_ENVELOPE},
+    {"room_state", MSG_SIGN_ENVELOPE},
+    {"server_sync", MSG_SIGN_ENVELOPE},
+    {"user_lookup", MSG_SIGN_ENVELOPE},
+    {"batch", MSG_SIGN_BATCH},
+};
+
+static int
+type_permitted(const char *type, uint16_t request)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(permitted) / sizeof(permitted[0]); i++)
+		if (permitted[i].request == request &&
+		    strcmp(permitted[i].type, type) == 0)
+			return 1;
+	return 0;
+}
+
+/* 0, or why it is not signed. The rate comes last, so that what is refused
+ * anyway takes nothing from what is not. */
+static uint8_t
+request_refusal(struct signer *signer, const struct moment *now,
+    uint16_t request, const struct msg_sign_envelope *sign)
+{
+	const struct cert *cert = &signer->identity->cert;
+
+	if (!type_permitted(sign->type, request))
+		return SIGN_REFUSED_TYPE;
+	if (memcmp(sign->origin, cert->server, sizeof(sign->origin)) != 0)
+		return SIGN_REFUSED_ORIGIN;
+	if (sign->timestamp < now->utc_s - signer->window_s ||
+	    sign->timestamp > now->utc_s + signer->window_s)
+		return SIGN_REFUSED_TIME;
+	if (cert_verify_time(cert, now->utc_s) != CODE_OK)
+		return SIGN_REFUSED_CERTIFICATE;
+	if (rate_take(&signer->rate, now->monotonic_ns) == -1)
+		return SIGN_REFUSED_RATE;
+	return 0;
+}
+
+/* text: SIGNTEXT_BATCH_MAX bytes. */
+static size_t
+request_text(char *text, const struct signer *signer, uint16_t request,
+    const struct msg_sign_envelope *sign)
+{
+	struct batch_item items[SIGN_ITEMS_MAX];
+	struct envelope_header header;
+	size_t i;
+
+	memset(&header, 0, sizeof(header));
+	memcpy(header.type, sign->type, sizeof(header.type));
+	memcpy(header.id, sign->id, sizeof(header.id));
+	memcpy(header.origin, signer->identity->message.server,
+	    sizeof(header.origin));
+	memcpy(
+	    header.destination, sign->destination, sizeof(header.destination));
+	header.timestamp = sign->timestamp;
+	memcpy(header.key_id, signer->identity->message.key_id,
+	    sizeof(header.key_id));
+	if (request == MSG_SIGN_ENVELOPE)
+		return signtext_envelope(text, &header, sign->payload_hash);
+	for (i = 0; i < sign->item_count; i++) {
+		memcpy(items[i].id, sign->items[i].id, sizeof(items[i].id));
+		memcpy(items[i].digest, sign->items[i].digest,
+		    sizeof(items[i].digest));
+	}
+	return signtext_batch(text, &header, items, sign->item_count);
+}
+
+/*
+ * Every signature passes here before it leaves: what was signed is written
+ * down first, and without that it is not released. Counted, so far.
+ */
+static void
+signature_record(struct signer *signer, uint16_t request)
+{
+	if (request == MSG_SIGN_BATCH)
+		signer->batches++;
+	else
+		signer->envelopes++;
+}
+
+static void
+answer_refusal(struct signer *signer, struct answer *answer, uint8_t refusal)
+{
+	signer->refused++;
+	answer->type = MSG_SIGN_REFUSED;
+	answer->bytes[0] = refusal;
+	answer->length = 1;
+}
+
+int
+request_answer(struct signer *signer, const struct moment *now,
+    const struct message *message, struct answer *answer)
+{
+	char text[SIGNTEXT_BATCH_MAX];
+	struct msg_sign_envelope sign;
+	size_t length;
+	uint8_t refusal;
+
+	if (message->type != MSG_SIGN_ENVELOPE &&
+	    message->type != MSG_SIGN_BATCH)
+		return -1;
+	if (msg_sign_decode(message, &sign, message->type == MSG_SIGN_BATCH) ==
+	    -1)
+		return -1;
+	refusal = request_refusal(signer, now, message->type, &sign);
+	if (refusal != 0) {
+		answer_refusal(signer, answer, refusal);
+		return 0;
+	}
+	length = request_text(text, signer, message->type, &sign);
+	crypto_sign_detached(answer->bytes, NULL, (const unsigned char *)text,
+	    length, signer->secret->key);
+	signature_record(signer, message->type);
+	answer->type = MSG_SIGNATURE;
+	answer->length = 64;
+	return 0;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The loop: poll(2) over the pipe that signals arrive on, the channel to fedd
+ * and the channel to the present fed-queued.  All requests that have come are
+ * answered before anything is written, so that many answers leave with one
+ * call. fed-signer outlives the others: when fed-queued's end closes, it
+ * waits for fedd to bring the channel of the next one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "log.h"
+#include "signer.h"
+
+/* Answers that may wait to be written before requests have to. */
+#define QUEUED_BYTES_MAX (256U * 1024)
+
+enum { POLL_SIGNAL, POLL_PARENT, POLL_QUEUED, POLL_COUNT };
+
+static int signal_pipe[2] = {-1, -1};
+static volatile sig_atomic_t serving; /* the pipe is being looked at */
+
+static void
+signal_caught(int number)
+{
+	int saved = errno;
+	ssize_t written;
+
+	(void)number;
+	if (!serving)
+		_exit(0); /* the kernel clears our pages */
+	written = write(signal_pipe[1], "", 1);
+	(void)written; /* full: then there is one to be read already */
+	errno = saved;
+}
+
+void
+serve_signals(void)
+{
+	struct sigaction action;
+
+	if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) == -1)
+		fatal("signer call=pipe2 error=\"%s\"", strerror(errno));
+	memset(&action, 0, sizeof(action));
+	sigfillset(&action.sa_mask);
+	action.sa_handler = signal_caught;
+	if (sigaction(SIGTERM, &action, NULL) == -1 ||
+	    sigaction(SIGINT, &action, NULL) == -1)
+		fatal("signer call=sigaction error=\"%s\"", strerror(errno));
+	action.sa_handler = SIG_IGN;
+	if (sigaction(SIGHUP, &action, NULL) == -1 ||
+	    sigaction(SIGPIPE, &action, NULL) == -1)
+		fatal("signer call=sigaction error=\"%s\"", strerror(errno));
+}
+
+static void
+moment_now(struct moment *now)
+{
+	struct timespec monotonic, utc;
+
+	if (clock_gettime(CLOCK_REALTIME, &utc) == -1 ||
+	    clock_gettime(CLOCK_MONOTONIC, &monotonic) == -1)
+		fatal(
+		    "signer call=clock_gettime error=\"%s\"", strerror(errno));
+	now->utc_s = utc.tv_sec;
+	now->monotonic_ns =
+	    (int64_t)monotonic.tv_sec * SIGNER_NS + monotonic.tv_nsec;
+}
+
+static void __attribute__((noreturn))
+serve_stop(const struct signer *signer, const char *reason)
+{
+	log_info("signer stop reason=%s envelopes=%" PRIu64 " batches=%" PRIu64
+		 " refused=%" PRIu64,
+	    reason, signer->envelopes, signer->batches, signer->refused);
+	exit(0); /* wipes the secret */
+}
+
+/* A sibling that sends what it must not is taken for an attacker. */
+static void __attribute__((noreturn))
+sibling_broken(const struct channel *channel, const char *reason)
+{
+	fatal("signer peer=%s error=\"%s\"", role_name(channel_peer(channel)),
+	    reason);
+}
+
+/*
+ * Whether the other end is gone: 1 it is, 0 not. One that dies in the middle
+ * of a message dies all the same.
+ */
+static int
+channel_gone(const struct channel *channel, int result)
+{
+	enum channel_error error = channel_error(channel);
+
+	if (result == 0 || error == CHANNEL_ERROR_TRUNCATED)
+		return 1;
+	if (result == 1 || error == CHANNEL_OK)
+		return 0;
+	if (error == CHANNEL_ERROR_SYSTEM &&
+	    (errno == EPIPE || errno == ECONNRESET))
+		return 1;
+	sibling_broken(channel, channel_strerror(error));
+}
+
+/* Takes over the descriptor; who we are is the first thing it says. */
+static struct channel *
+queued_open(const struct signer *signer, int descriptor)
+{
+	uint8_t memory[sizeof(struct msg_identity) + 64];
+	struct channel *channel;
+	struct pack pack;
+
+	channel = channel_new(descriptor, ROLE_SIGNER, ROLE_QUEUED);
+	if (channel == NULL)
+		fatal("signer call=channel_new error=\"%s\"", strerror(errno));
+	pack_init(&pack, memory, sizeof(memory));
+	msg_identity_encode(&pack, &signer->identity->message);
+	if (!pack_ok(&pack) || channel_send(channel, MSG_IDENTITY, 0, 0, -1,
+				   pack.data, pack.length) == -1)
+		fatal("signer error=\"identity cannot be sent\"");
+	return channel;
+}
+
+static void
+queued_close(struct channel **queued)
+{
+	channel_free(*queued);
+	*queued = NULL;
+	log_info("signer peer=fed-queued channel=closed");
+}
+
+/* fedd says one thing while we run: here is the next fed-queued. */
+static void
+parent_message(const struct signer *signer, const struct channel *parent,
+    const struct message *message, struct channel **queued)
+{
+	uint8_t role;
+
+	if (message->type != MSG_CHANNEL)
+		sibling_broken(parent, "type not permitted now");
+	if (msg_u8_decode(message, ROLE_COUNT) == -1)
+		sibling_broken(parent, "malformed message");
+	role = message->data[0];
+	if (role != ROLE_QUEUED)
+		sibling_broken(parent, "channel to another than fed-queued");
+	if (*queued != NULL)
+		queued_close(queued);
+	*queued = queued_open(signer, message->descriptor);
+	log_info("signer peer=fed-queued channel=open");
+}
+
+static void
+parent_read(
+    struct signer *signer, struct channel *parent, struct channel **queued)
+{
+	struct message message;
+	int result;
+
+	if (channel_gone(parent, channel_read(parent)))
+		serve_stop(signer, "parent");
+	while ((result = channel_next(parent, &message)) == 1)
+		parent_message(signer, parent, &message, queued);
+	if (result == -1)
+		sibling_broken(parent, channel_strerror(channel_error(parent)));
+}
+
+/* Answers what is there; false when answers wait and requests must, too. */
+static bool
+queued_answer(struct signer *signer, struct channel *queued)
+{
+	struct answer answer;
+	struct message message;
+	struct moment now;
+	int result = 0;
+
+	moment_now(&now);
+	while (channel_queued(queued) < QUEUED_BYTES_MAX &&
+	       (result = channel_next(queued, &message)) == 1) {
+		if (request_answer(signer, &now, &message, &answer) == -1)
+			sibling_broken(queued, "malformed message");
+		if (channel_send(queued, answer.type, message.id, message.peer,
+			-1, answer.bytes, answer.length) == -1)
+			fatal("signer error=\"answer cannot be sent\"");
+	}
+	if (result == -1)
+		sibling_broken(queued, channel_strerror(channel_error(queued)));
+	return result == 0 && channel_queued(queued) < QUEUED_BYTES_MAX;
+}
+
+/* Reads if there is something, answers, writes what the socket takes. */
+static void
+queued_turn(struct signer *signer, struct channel **queued, bool readable)
+{
+	struct channel *channel = *queued;
+	bool drained;
+
+	if (readable && channel_gone(channel, channel_read(channel))) {
+		queued_close(queued);
+		return;
+	}
+	do {
+		drained = queued_answer(signer, channel);
+		if (channel_flush(channel) == -1 && channel_gone(channel, -1)) {
+			queued_close(queued);
+			return;
+		}
+	} while (!drained && channel_queued(channel) < QUEUED_BYTES_MAX);
+}
+
+/* Whoever does not read its answers gets no more of them. */
+static bool
+queued_wanted(const struct channel *queued)
+{
+	return channel_queued(queued) < QUEUED_BYTES_MAX;
+}
+
+static void
+poll_fill(struct pollfd *polls, const struct channel *parent,
+    const struct channel *queued)
+{
+	memset(polls, 0, POLL_COUNT * sizeof(*polls));
+	polls[POLL_SIGNAL].fd = signal_pipe[0];
+	polls[POLL_SIGNAL].events = POLLIN;
+	polls[POLL_PARENT].fd = channel_descriptor(parent);
+	polls[POLL_PARENT].events = POLLIN;
+	polls[POLL_QUEUED].fd = -1;
+	if (queued == NULL)
+		return;
+	polls[POLL_QUEUED].fd = channel_descriptor(queued);
+	if (queued_wanted(queued))
+		polls[POLL_QUEUED].events |= POLLIN;
+	if (channel_queued(queued) > 0)
+		polls[POLL_QUEUED].events |= POLLOUT;
+}
+
+void
+serve(struct signer *signer, struct channel *parent, int descriptor)
+{
+	struct pollfd polls[POLL_COUNT];
+	struct channel *queued = NULL;
+	short ready;
+
+	if (descriptor != -1)
+		queued = queued_open(signer, descriptor);
+	serving = 1;
+	for (;;) {
+		poll_fill(polls, parent, queued);
+		if (poll(polls, POLL_COUNT, -1) == -1) {
+			if (errno == EINTR)
+				continue;
+			fatal("signer call=poll error=\"%s\"", strerror(errno));
+		}
+		if (polls[POLL_SIGNAL].revents != 0)
+			serve_stop(signer, "signal");
+		ready = polls[POLL_QUEUED].revents;
+		/* Before fedd may replace the channel that was polled. */
+		if (ready != 0)
+			queued_turn(signer, &queued,
+			    (ready & ~POLLOUT) != 0 && queued_wanted(queued));
+		if (polls[POLL_PARENT].revents != 0)
+			parent_read(signer, parent, &queued);
+	}
+}

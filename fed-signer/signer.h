@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fed-signer while it runs as a child of fedd: the keys that it holds, what it
+ * may sign with them, and the loop that answers fed-queued.
+ */
+#ifndef TORFED_SIGNER_H
+#define TORFED_SIGNER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cert.h"
+#include "code.h"
+#include "message.h"
+#include "signtext.h"
+
+#define SIGNER_NS 1000000000 /* nanoseconds of a second */
+
+/*
+ * secret.c: the signing key in guarded memory: locked, left out of core dumps,
+ * with an inaccessible page on either side.
+ */
+struct secret {
+	uint8_t key[64]; /* seed and public key, as libsodium signs with */
+	uint8_t surplus; /* where a 33rd byte of the file would go */
+};
+/*
+ * The key in the file behind descriptor (32 bytes, a regular file that is
+ * nobody else's; owner is whose it may be beside root's and ours). Fatal
+ * when it is anything else. Wiped at exit.
+ */
+struct secret *secret_load(int descriptor, uid_t owner);
+
+/* identity.c: who we are, read once from the certificate's descriptor. */
+struct identity {
+	struct cert cert;
+	struct msg_identity message; /* as fed-queued gets it */
+};
+/* Fatal unless it is genuine and its signing key is the secret's. One that
+ * has expired or is not valid yet gets a warning: nothing is signed then. */
+void identity_load(
+    struct identity *, int descriptor, const struct secret *, int64_t now_s);
+
+/* rate.c: a token bucket that holds one second's worth. */
+struct rate {
+	int64_t per_second; /* 0: no limit */
+	int64_t tokens;	    /* in units of 1/SIGNER_NS */
+	int64_t filled_ns;  /* when, on the monotonic clock */
+};
+void rate_init(struct rate *, int64_t per_second, int64_t now_ns);
+/* Takes one: 0, or -1 when there is none. */
+int rate_take(struct rate *, int64_t now_ns);
+
+/* request.c: from a request to a signature, or to a refusal. */
+struct signer {
+	const struct secret *secret;
+	const struct identity *identity;
+	int64_t window_s;
+	struct rate rate;
+	uint64_t envelopes; /* signed since the start */
+	uint64_t batches;
+	uint64_t refused;
+};
+struct moment {
+	int64_t utc_s;
+	int64_t monotonic_ns;
+};
+struct answer {
+	uint16_t type; /* MSG_SIGNATURE or MSG_SIGN_REFUSED */
+	size_t length;
+	uint8_t bytes[64];
+};
+/* 0, or -1: the request is malformed, which the sender answers for. */
+int request_answer(struct signer *, const struct moment *,
+    const struct message *, struct answer *);
+
+/* serve.c: the loop. Does not return. */
+struct channel;
+void serve(struct signer *, struct channel *parent, int queued)
+    __attribute__((noreturn));
+/* Signals become readable bytes; before the sandbox. */
+void serve_signals(void);
+
+/* daemon.c */
+int daemon_main(int argc, char *argv[]);
+
+#endif

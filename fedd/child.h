@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One child process: its start, what it is told, and its end.
+ */
+#ifndef TORFED_CHILD_H
+#define TORFED_CHILD_H
+
+#include "chanev.h"
+#include "fedd.h"
+
+struct child {
+	enum role role;
+	pid_t pid;	       /* 0: not running */
+	struct chanev *chanev; /* NULL once it has closed its end */
+	bool is_ready;	       /* has said so */
+	bool has_go;	       /* was told to begin */
+	bool is_told;	       /* to end: its death is no news */
+};
+
+/* The siblings' ends of channels that one child gets; -1 none. */
+struct edges {
+	int fds[ROLE_COUNT];
+};
+
+/*
+ * Forks, executes and sends everything up to MSG_SETUP_DONE; the edges are
+ * taken over whatever happens. -1 after saying why not; nothing runs then.
+ */
+int child_start(struct child *, const struct parent *, struct edges *,
+    const struct chanev_handlers *);
+/* The running fed-signer's channel to a new fed-queued, which is taken over. */
+void child_renew(struct child *, struct edges *);
+void child_go(struct child *, uint32_t generation, int64_t started,
+    const int32_t pids[ROLE_COUNT]);
+void child_signal(struct child *, int signal);
+/* Forgets a child that was waited for. */
+void child_clear(struct child *);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Generations: the four children as one thing that starts and ends together.
+ */
+#ifndef TORFED_GENERATION_H
+#define TORFED_GENERATION_H
+
+#include "fedd.h"
+
+/* parent must outlive everything. */
+void generation_init(struct parent *);
+void generation_start(void);
+/* Waits for children that have died; call it on SIGCHLD. */
+void generation_reap(void);
+/* Stops all children, then the event loop. */
+void generation_end(void);
+
+#endif

@@ -277,10 +277,10 @@ step_method(struct connection *connection, const uint8_t *bytes, size_t length)
 	uint8_t answer[] = {SOCKS_VERSION, METHOD_BAD};
 	size_t used;
 
+	if (length > 0 && bytes[0] != SOCKS_VERSION)
+		return (-1);
 	if (length < 2 || length < (used = 2 + (size_t)bytes[1]))
 		return (0);
-	if (bytes[0] != SOCKS_VERSION)
-		return (-1);
 	if (memchr(bytes + 2, METHOD_NONE, bytes[1]) != NULL)
 		answer[1] = METHOD_NONE;
 	if (memchr(bytes + 2, METHOD_USER, bytes[1]) != NULL)
@@ -319,10 +319,10 @@ step_request(struct connection *connection, const uint8_t *bytes, size_t length)
 	enum reply code;
 	size_t used;
 
+	if (length > 0 && bytes[0] != SOCKS_VERSION)
+		return (-1);
 	if (length < 5)
 		return (0);
-	if (bytes[0] != SOCKS_VERSION)
-		return (-1);
 	if (bytes[1] != 1 || bytes[3] != ATYP_NAME) {
 		reply(connection, bytes[1] != 1 ? REPLY_COMMAND : REPLY_RULES);
 		return (-1);

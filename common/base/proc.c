@@ -86,16 +86,17 @@ proc_options(int argc, char *argv[], enum log_form *form, enum log_level *level)
 static bool
 proc_is_channel(int descriptor)
 {
-	int type, domain;
-	socklen_t length = sizeof(type);
+	struct sockaddr_storage address;
+	socklen_t length;
+	int type;
 
+	length = sizeof(type);
 	if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) == -1)
 		return false;
-	length = sizeof(domain);
-	if (getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &length) ==
-	    -1)
+	length = sizeof(address);
+	if (getsockname(descriptor, (struct sockaddr *)&address, &length) == -1)
 		return false;
-	return type == SOCK_STREAM && domain == AF_UNIX;
+	return type == SOCK_STREAM && address.ss_family == AF_UNIX;
 }
 
 /*

@@ -66,8 +66,8 @@ limit_report(struct limits *limits, int64_t now_ms)
 		limit_log(limits, (enum limit)i, now_ms);
 }
 
-#define TOKEN  1000  /* a token in the unit of a bucket's level */
-#define MINUTE 60000 /* milliseconds */
+/* One token, so that a rate of one a minute adds 1 each millisecond. */
+#define TOKEN 60000
 
 void
 bucket_init(struct bucket *bucket, int64_t per_minute, int64_t now_ms)
@@ -79,15 +79,14 @@ bucket_init(struct bucket *bucket, int64_t per_minute, int64_t now_ms)
 uint32_t
 bucket_take(struct bucket *bucket, int64_t per_minute, int64_t now_ms)
 {
-	int64_t passed_ms = now_ms - bucket->updated_ms, missing, wait_ms;
+	int64_t passed_ms = now_ms - bucket->updated_ms, wait_ms;
 
 	if (per_minute == 0)
 		return 0;
-	if (passed_ms >= MINUTE || passed_ms < 0)
-		bucket_init(bucket, per_minute, now_ms);
-	else if (passed_ms * per_minute * TOKEN >= MINUTE) {
-		/* Less than the least unit stays for the next time. */
-		bucket->level += passed_ms * per_minute * TOKEN / MINUTE;
+	if (passed_ms >= TOKEN) {
+		bucket_init(bucket, per_minute, now_ms); /* full again */
+	} else {
+		bucket->level += passed_ms * per_minute;
 		bucket->updated_ms = now_ms;
 	}
 	if (bucket->level > per_minute * TOKEN)
@@ -96,7 +95,6 @@ bucket_take(struct bucket *bucket, int64_t per_minute, int64_t now_ms)
 		bucket->level -= TOKEN;
 		return 0;
 	}
-	missing = TOKEN - bucket->level;
-	wait_ms = (missing * MINUTE / TOKEN + per_minute - 1) / per_minute;
+	wait_ms = (TOKEN - bucket->level + per_minute - 1) / per_minute;
 	return (uint32_t)((wait_ms + 999) / 1000);
 }

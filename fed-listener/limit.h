@@ -46,7 +46,7 @@ uint64_t limit_due(struct limits *, enum limit, int64_t now_ms);
  * limit. A bucket starts full: bucket_init().
  */
 struct bucket {
-	int64_t level;	    /* thousandths of a token */
+	int64_t level;	    /* 60000 are a token */
 	int64_t updated_ms; /* when level was right */
 };
 void bucket_init(struct bucket *, int64_t per_minute, int64_t now_ms);

@@ -4,3 +4,7 @@ UNIT_EXTRA_limiter = fed-queued/limiter.c
 UNIT_EXTRA_ack = fed-queued/ack.c
 UNIT_EXTRA_reaction = fed-queued/reaction.c
 UNIT_EXTRA_check = fed-queued/check.c fed-queued/peer.c fed-queued/limiter.c
+UNIT_EXTRA_db = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements)
+UNIT_EXTRA_proxy = fed-listener/proxy.c
+UNIT_EXTRA_listener = fed-listener/limit.c fed-listener/circuit.c fed-listener/pending.c fed-listener/admission.c
+UNIT_EXTRA_pool = fed-sender/pool.c

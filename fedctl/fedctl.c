@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fedctl: the operator's program. It asks fed-queued over the control socket,
+ * brings the database's schema up to date, and checks by itself what the
+ * protocol defines (addresses, canonical JSON, certificates, envelopes,
+ * signatures).
+ *
+ * A failure is one line on standard error and an exit code; standard output is
+ * empty then. Before it looks at anything from outside it drops what the
+ * command does not need: opened files and connected sockets stay, and no new
+ * ones can be made.
+ */
+#include <stdlib.h>
+
+#include "canon.h"
+#include "ed.h"
+#include "fedctl.h"
+#include "log.h"
+#include "sandbox.h"
+
+static void
+help(const struct parsed *parsed)
+{
+	(void)parsed;
+	parser_help(stdout);
+	output_flush();
+}
+
+static void
+version(const struct parsed *parsed)
+{
+	struct output *output = output_new(parsed->json, false);
+
+	output_string(output, "version", TORFED_VERSION);
+	output_end(output);
+}
+
+static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
+    [ACTION_HELP] = help,
+    [ACTION_VERSION] = version,
+    [ACTION_STATUS] = control_run,
+    [ACTION_SHOW_SERVERS] = control_run,
+    [ACTION_SHOW_QUEUE] = control_run,
+    [ACTION_SERVER_ADD] = control_run,
+    [ACTION_SERVER_TRUST] = control_run,
+    [ACTION_SERVER_BLOCK] = control_run,
+    [ACTION_HANDSHAKE] = control_run,
+    [ACTION_ONION_CHECK] = onion_check,
+    [ACTION_JSON_CANONICAL] = json_canonical,
+    [ACTION_CERTIFICATE_VERIFY] = certificate_verify,
+    [ACTION_ENVELOPE_VERIFY] = envelope_verify,
+    [ACTION_SIGNATURE_VERIFY] = signature_verify,
+    [ACTION_DB_MIGRATE] = database_migrate,
+    [ACTION_DB_VERSION] = database_version,
+};
+
+int
+main(int argc, char *argv[])
+{
+	struct parsed parsed;
+	char problem[128];
+
+	log_init("fedctl", LOG_FORM_PLAIN, LOG_LEVEL_ERROR);
+	if (argc < 1 || parser_parse(&parsed, argc - 1, argv + 1, problem,
+			    sizeof(problem)) == -1)
+		fail_text(EXIT_USAGE, code_name(CODE_USAGE), "%s", problem);
+	if (ed_init() == -1)
+		fail_text(EXIT_FAILURE, code_name(CODE_INTERNAL),
+		    "libsodium is missing or has CVE-2025-69277");
+	canon_init();
+	commands[parsed.action](&parsed);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The command line as a table of tokens: the parser walks it, help prints it.
+ */
+#ifndef TORFED_FEDCTL_PARSER_H
+#define TORFED_FEDCTL_PARSER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum action {
+	ACTION_NONE,
+	ACTION_HELP,
+	ACTION_VERSION,
+	ACTION_STATUS,
+	ACTION_SHOW_SERVERS,
+	ACTION_SHOW_QUEUE,
+	ACTION_SERVER_ADD,
+	ACTION_SERVER_TRUST,
+	ACTION_SERVER_BLOCK,
+	ACTION_HANDSHAKE,
+	ACTION_ONION_CHECK,
+	ACTION_JSON_CANONICAL,
+	ACTION_CERTIFICATE_VERIFY,
+	ACTION_ENVELOPE_VERIFY,
+	ACTION_SIGNATURE_VERIFY,
+	ACTION_DB_MIGRATE,
+	ACTION_DB_VERSION,
+	ACTION_COUNT
+};
+
+enum token_kind {
+	TOKEN_END,
+	TOKEN_KEYWORD,
+	TOKEN_SERVER, /* an address, normalised as people type it */
+	TOKEN_LEVEL,
+	TOKEN_ADDRESS, /* an address by the wire's rules */
+	TOKEN_FILE,
+	TOKEN_OPTION /* "--name VALUE", anywhere after the keywords */
+};
+
+enum option {
+	OPTION_AT,
+	OPTION_CERTIFICATE,
+	OPTION_PUBLIC_KEY,
+	OPTION_SIGNATURE,
+	OPTION_DATABASE,
+	OPTION_DIRECTORY,
+	OPTION_COUNT
+};
+
+struct token {
+	enum token_kind kind;
+	const char *word;  /* keyword, or the option's name with "--" */
+	const char *value; /* what help calls the value */
+	enum option option;
+	bool required; /* of options */
+};
+
+#define COMMAND_TOKENS	  8
+#define COMMAND_ARGUMENTS 4
+struct command {
+	enum action action;
+	struct token tokens[COMMAND_TOKENS]; /* TOKEN_END ends */
+	const char *help;
+};
+const struct command *parser_commands(size_t *count);
+
+struct parsed {
+	enum action action;
+	bool json;	    /* -j */
+	const char *socket; /* -s, or NULL */
+	/* In order; as typed. */
+	const char *arguments[COMMAND_ARGUMENTS];
+	enum token_kind kinds[COMMAND_ARGUMENTS];
+	size_t argument_count;
+	const char *options[OPTION_COUNT]; /* NULL: not given */
+};
+
+/*
+ * arguments as main() gets them, without the program's name. 0, or -1 with
+ * problem (a sentence without anything that was typed) set. Values are not
+ * looked at.
+ */
+int parser_parse(struct parsed *, int count, char *const arguments[],
+    char *problem, size_t problem_size);
+void parser_help(FILE *);
+
+#endif

@@ -14,6 +14,12 @@ MANDIR ?=	$(PREFIX)/share/man
 CC ?=		gcc
 YACC =		bison -y
 
+# Commands are shown in short; V=1 shows them whole.
+ifneq ($(V),1)
+Q =		@
+say =		@echo '  $(1)	$(2)';
+endif
+
 PROGRAMS =	fedd fed-listener fed-signer fed-sender fed-queued fedctl
 
 WARNINGS =	-Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
@@ -71,9 +77,9 @@ help:
 define program
 OBJ_$(1) =	$$(call objects,$$(wildcard $(1)/*.c))
 $$(BUILD)/$(1)/$(1): $$(OBJ_$(1)) $$(LIBS)
-	$$(CC) $$(LDFLAGS) -o $$@ $$(OBJ_$(1)) $$(LIBS) $$(LIBS_$(1))
+	$$(call say,LINK,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(OBJ_$(1)) $$(LIBS) $$(LIBS_$(1))
 $(1)/$(1): $$(BUILD)/$(1)/$(1)
-	cp $$< $$@.new && mv $$@.new $$@
+	$$(Q)cp $$< $$@.new && mv $$@.new $$@
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -84,16 +90,16 @@ $(BUILD)/libjson.a: $(call objects,$(JSON_SRC))
 $(BUILD)/libconf.a: $(CONF_OBJ)
 $(BUILD)/%.a:
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/common/conf/parse.c: common/conf/parse.y
 	@mkdir -p $(@D)
-	$(YACC) -o $@ $<
+	$(call say,YACC,$<)$(YACC) -o $@ $<
 $(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Unit tests: tests/unit/NAME_test.c, each a program of its own, linked with
 # production objects (a program's own objects but for its main are in
@@ -104,13 +110,13 @@ include tests/unit/extra.mk
 .SECONDEXPANSION:
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o \
     $$(call objects,$$(UNIT_EXTRA_$$*)) $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 
 # Helper programs of the tests written in C: tests/lib/NAME.c.
 TOOL_SRC =	$(wildcard tests/lib/*.c)
 TOOL_FILES =	$(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
 $(BUILD)/tests/lib/%: $(BUILD)/tests/lib/%.o $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LIBS_test)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LIBS_test)
 
 # Fuzzers: tests/fuzz/NAME_fuzz.c; corpora in tests/fuzz/corpus/NAME. In the
 # ordinary build they are linked with a main that replays files.
@@ -121,9 +127,9 @@ FUZZ_FILES =	$(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/tests/fuzz/%_fuzz, \
 		$(FUZZ_SRC))
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o \
     $(BUILD)/tests/fuzz/replay.o $(LIBS)
-	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(LIBS)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS) $(LIBS_test)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS) $(LIBS_test)
 
 .PHONY: tests-built fuzz-built
 tests-built: all $(UNIT_FILES) $(TOOL_FILES) $(REPLAY_FILES)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ISC */
+/* The verbs' table, their options, and what they have in common. */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ed.h"
+#include "encode.h"
+#include "hand.h"
+#include "log.h"
+#include "privdrop.h"
+
+static const struct verb {
+	const char *name;
+	const char *options; /* for getopt(3) */
+	bool hidden;	     /* -t must be there */
+	int (*run)(const struct options *);
+	const char *synopsis;
+} verbs[] = {
+    {"generate", "k:", false, generate_run, "-k directory"},
+    {"certify", "k:d:rm", false, certify_run,
+	"-k directory [-d days] [-r] [-m]"},
+    {"tor", "k:t:", true, tor_run, "-k directory -t hidden-service-directory"},
+    {"show", "k:", false, show_run, "-k directory"},
+};
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+int
+hand_fail(int status, const char *fmt, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "fed-signer: ");
+	va_start(arguments, fmt);
+	vfprintf(stderr, fmt, arguments);
+	va_end(arguments);
+	fprintf(stderr, "\n");
+	return status;
+}
+
+static int
+usage(const struct verb *verb)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (verb == NULL || verb == &verbs[i])
+			fprintf(stderr, "usage: fed-signer %s %s\n",
+			    verbs[i].name, verbs[i].synopsis);
+	return EX_USAGE;
+}
+
+static int
+days_parse(int *days, const char *text)
+{
+	uint64_t value;
+
+	if (decimal_parse(&value, text, strlen(text), CERT_DAYS_MAX) == -1 ||
+	    value == 0)
+		return hand_fail(
+		    EX_USAGE, "-d: a number from 1 to %d", CERT_DAYS_MAX);
+	*days = (int)value;
+	return 0;
+}
+
+/* argv[0] is the verb. */
+static int
+options_parse(
+    struct options *options, const struct verb *verb, int argc, char *argv[])
+{
+	int option;
+
+	memset(options, 0, sizeof(*options));
+	options->days = CERT_DAYS_MAX;
+	while ((option = getopt(argc, argv, verb->options)) != -1)
+		switch (option) {
+		case 'k':
+			options->keys = optarg;
+			break;
+		case 't':
+			options->hidden = optarg;
+			break;
+		case 'd':
+			if (days_parse(&options->days, optarg) != 0)
+				return EX_USAGE;
+			break;
+		case 'r':
+			options->renew = true;
+			break;
+		case 'm':
+			options->revoke = true;
+			break;
+		default:
+			return usage(verb);
+		}
+	if (optind != argc || options->keys == NULL || *options->keys == '\0' ||
+	    (verb->hidden &&
+		(options->hidden == NULL || *options->hidden == '\0')))
+		return usage(verb);
+	return 0;
+}
+
+static const struct verb *
+verb_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < VERBS; i++)
+		if (strcmp(name, verbs[i].name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/*
+ * A closed standard stream would be taken by the next file that is opened,
+ * and a message be written into a key.
+ */
+static int
+streams_open(void)
+{
+	int fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+			return EX_OSERR;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+	return 0;
+}
+
+int
+hand_main(int argc, char *argv[])
+{
+	const struct verb *verb = NULL;
+	struct options options;
+	int status;
+
+	if ((status = streams_open()) != 0)
+		return status;
+	if (argc < 2 || (verb = verb_find(argv[1])) == NULL)
+		return usage(NULL);
+	status = options_parse(&options, verb, argc - 1, argv + 1);
+	if (status != 0)
+		return status;
+	log_init("fed-signer", LOG_FORM_PLAIN, LOG_LEVEL_WARNING);
+	privdrop_undumpable();
+	umask(077);
+	if (ed_init() == -1)
+		return hand_fail(EX_UNAVAILABLE,
+		    "libsodium cannot be used: it is too old or lacks the fix "
+		    "of CVE-2025-69277");
+	status = verb->run(&options);
+	if (fflush(stdout) == EOF && status == 0)
+		return hand_fail(EX_CANTCREAT, "standard output: cannot write");
+	return status;
+}

@@ -12,12 +12,14 @@ import time
 import network
 import pgcluster
 import processes
+from programs import ROOT
 from state import Failure
 
 CHILDREN = ("fed-listener", "fed-signer", "fed-sender", "fed-queued")
 OURS = ("fedd", "postgres", "tor")  # started here, not by fedd
 NAMES = ("fedd",) + CHILDREN + ("postgres", "tor")
 READY_SECONDS = 60
+SQL = os.path.join(ROOT, "sql")
 POSTGRES = {"shared_buffers": "64MB", "max_connections": "60",
             "dynamic_shared_memory_type": "mmap"}
 
@@ -169,8 +171,8 @@ class Server:
 
     def migrate(self):
         self.cluster.create_database()
-        self.run("fedctl", "db", "migrate", "-d",
-                 self.cluster.conninfo())
+        self.run("fedctl", "db", "migrate", "--database",
+                 self.cluster.conninfo(), "--directory", SQL)
 
     # tor, or the switchboard
 
@@ -233,7 +235,7 @@ class Server:
         result = self.fedctl("-j", "status", check=False)
         if result.returncode:
             return False
-        return status_ready(json.loads(result.stdout))
+        return json.loads(result.stdout)["ready"] is True
 
     # all of it
 
@@ -337,8 +339,3 @@ class Server:
 
 def map_path(state):
     return os.path.join(state.directory, "switchboard.map")
-
-
-def status_ready(status):
-    """Whether fedctl's status says that the suite can work."""
-    raise NotImplementedError

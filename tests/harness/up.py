@@ -202,8 +202,6 @@ class Builder:
         if self.options.trust is None or len(self.servers) < 2:
             return
         pairs = list(itertools.permutations(self.servers, 2))
-        for one, other in pairs:
-            one.fedctl("server", "add", self.onion(other))
         self.remaining = len(pairs)
         self.each(self.handshake, pairs)
         for one, other in pairs:

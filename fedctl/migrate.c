@@ -95,7 +95,7 @@ database_level(PGconn *connection)
 	if (missing)
 		return 0;
 	result = query(connection,
-	    "SELECT pg_catalog.coalesce(pg_catalog.max(version), 0) "
+	    "SELECT coalesce(pg_catalog.max(version), 0) "
 	    "FROM federation.schema_version",
 	    "");
 	version = atoi(PQgetvalue(result, 0, 0));
@@ -117,14 +117,15 @@ newer_refuse(int version, size_t known)
 static void
 step_run(PGconn *connection, const struct migration *step)
 {
-	char insert[128];
+	char insert[160];
 
 	execute(connection, step->sql, step->name);
 	if (PQtransactionStatus(connection) != PQTRANS_INTRANS)
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE),
 		    "%s: ends the transaction it runs in", step->name);
 	snprintf(insert, sizeof(insert),
-	    "INSERT INTO federation.schema_version (version) VALUES (%d)",
+	    "INSERT INTO federation.schema_version (version) VALUES (%d) "
+	    "ON CONFLICT (version) DO NOTHING", /* some enter themselves */
 	    step->version);
 	execute(connection, insert, step->name);
 }

@@ -26,7 +26,7 @@ static const struct command commands[] = {
     {ACTION_SHOW_QUEUE, {WORD("show"), WORD("queue")},
 	"messages on their way out, by destination"},
     {ACTION_SERVER_ADD, {WORD("server"), WORD("add"), SERVER},
-	"make a server known (level 1)"},
+	"enter a server; it stays unknown (level 0) until it is trusted"},
     {ACTION_SERVER_TRUST, {WORD("server"), WORD("trust"), SERVER, LEVEL},
 	"set a server's trust: -1 blocked, 0 unknown, 1 known, 2 verified, "
 	"3 trusted"},

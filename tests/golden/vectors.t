@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""The protocol page's vectors: they are what the tests' own implementation
+makes, and fedctl takes the good ones and refuses the others."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+import tap  # noqa: E402
+
+FEDCTL = os.path.join(ROOT, os.environ.get("TORFED_BUILD", "."), "fedctl",
+                      "fedctl")
+DATA = os.path.join(ROOT, "man", "federation.vectors")
+
+
+def fedctl(*arguments, stdin=b""):
+    return subprocess.run([FEDCTL] + list(arguments), input=stdin,
+                          capture_output=True, timeout=30)
+
+
+def good(vectors, certificates):
+    at = vectors["at"]
+    for name in ("alice", "bob"):
+        run = fedctl("certificate", "verify", "--at", at, certificates[name])
+        tap.equal(run.returncode, 0, "certificate of %s" % name)
+        key = vectors["keys"][name]
+        for value in (key["address"], key["keyId"]):
+            tap.ok(value.encode() in run.stdout, "shows %s" % value[:16])
+    for kind, name in (("handshake", "alice"), ("message", "alice"),
+                       ("ack", "bob")):
+        entry = vectors[kind]
+        run = fedctl("envelope", "verify", "--certificate",
+                     certificates[name], "--at", at,
+                     stdin=entry["envelope"].encode())
+        tap.equal(run.returncode, 0, "envelope of the " + kind)
+        run = fedctl("json", "canonical",
+                     stdin=json.dumps(json.loads(entry["envelope"])[
+                         "payload"], indent=2).encode())
+        tap.equal(run.stdout.decode(), entry["canonicalPayload"],
+                  "canonical payload of the " + kind)
+        spaced = json.dumps(json.loads(entry["envelope"]), indent=3)
+        run = fedctl("envelope", "verify", "--certificate",
+                     certificates[name], "--at", at,
+                     stdin=spaced.encode() + b"   ")
+        tap.equal(run.returncode, 0, "other spacing of the " + kind)
+
+
+def refused(vectors, certificates):
+    for row in vectors["refused"]:
+        run = fedctl("envelope", "verify", "--certificate",
+                     certificates["alice"], "--at", vectors["at"],
+                     stdin=row["envelope"].encode())
+        tap.ok(run.returncode == 65 and not run.stdout and
+               run.stderr.startswith(b"fedctl: "),
+               "refused: %s (%s)" % (row["why"],
+                                     run.stderr.decode().strip()))
+
+
+def main():
+    made = subprocess.run([os.path.join(ROOT, "tests", "golden",
+                                        "make_vectors")],
+                          capture_output=True, check=True).stdout
+    with open(DATA, "rb") as file:
+        kept = file.read()
+    tap.ok(made == kept, "the vectors are what the other implementation "
+           "makes")
+    vectors = json.loads(kept)
+    with tempfile.TemporaryDirectory() as directory:
+        certificates = {}
+        for name, key in vectors["keys"].items():
+            certificates[name] = os.path.join(directory, name)
+            with open(certificates[name], "w") as file:
+                file.write(key["certificate"])
+        good(vectors, certificates)
+        refused(vectors, certificates)
+
+
+tap.main(main)

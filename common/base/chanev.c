@@ -20,7 +20,7 @@
 
 #define TURN_MESSAGES  64
 #define TURN_READS     4
-#define IDLE_SECONDS   10 /* without reading, then memory is given back */
+#define IDLE_SECONDS   1 /* without reading, then memory is given back */
 
 /* More than this much memory for input is worth giving back; bytes. */
 #define MEMORY_AT_REST (16U * 1024)

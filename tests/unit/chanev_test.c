@@ -443,6 +443,41 @@ test_fair(void **state)
 	bench_shut(&bench);
 }
 
+static void
+stop_loop(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(argument);
+}
+
+/* Memory for a long message is kept for the next, and not for ever. */
+static void
+test_memory(void **state)
+{
+	static const struct timeval wait = {2, 500000};
+	struct bench bench;
+	size_t i;
+
+	(void)state;
+	bench_open(&bench, &all_handlers);
+	for (i = 0; i < 3; i++) {
+		bench_send(&bench, 1, 1, 100000);
+		bench_run(&bench);
+		assert_in_range(channel_memory(chanev_channel(bench.chanev)),
+		    100000, 110000);
+	}
+	assert_int_equal(bench.messages, 3);
+	event_base_once(
+	    bench.base, -1, EV_TIMEOUT, stop_loop, bench.base, &wait);
+	event_base_dispatch(bench.base);
+	assert_in_range(channel_memory(chanev_channel(bench.chanev)), 1, 16384);
+	bench_send(&bench, 1, 1, 100000);
+	bench_run(&bench);
+	assert_int_equal(bench.messages, 4);
+	bench_shut(&bench);
+}
+
 int
 main(void)
 {
@@ -459,6 +494,7 @@ main(void)
 	    cmocka_unit_test(test_free_inside),
 	    cmocka_unit_test(test_free_flushes),
 	    cmocka_unit_test(test_fair),
+	    cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

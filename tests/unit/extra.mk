@@ -8,3 +8,4 @@ UNIT_EXTRA_db = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_conn
 UNIT_EXTRA_proxy = fed-listener/proxy.c
 UNIT_EXTRA_listener = fed-listener/limit.c fed-listener/circuit.c fed-listener/pending.c fed-listener/admission.c
 UNIT_EXTRA_pool = fed-sender/pool.c
+UNIT_EXTRA_signer = fed-signer/request.c fed-signer/rate.c fed-signer/expand.c

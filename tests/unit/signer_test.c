@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fed-signer's policy without its process: which requests are signed and over
+ * which text, both sides of every limit, and tor's form of the key.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "../../fed-signer/hand.h"
+#include "../../fed-signer/signer.h"
+#include "ed.h"
+#include "encode.h"
+#include "pack.h"
+
+#define NOW    INT64_C(1761825600)
+#define DAY    INT64_C(86400)
+#define WINDOW 300
+
+static struct secret secret;
+static struct identity identity;
+static struct signer signer;
+static struct msg_sign_envelope sign;
+static struct moment now;
+static struct answer answer;
+
+/* A signer whose clock is in the middle of all windows, and what it signs. */
+static int
+setup(void **state)
+{
+	uint8_t public[32], seed[32] = {9};
+
+	(void)state;
+	memset(&identity, 0, sizeof(identity));
+	memset(&signer, 0, sizeof(signer));
+	memset(&sign, 0, sizeof(sign));
+	crypto_sign_seed_keypair(public, secret.key, seed);
+	memset(identity.cert.server, 1, 32);
+	memcpy(identity.cert.signing_key, public, 32);
+	identity.cert.serial = (uint64_t)NOW;
+	identity.cert.not_before = NOW - 10 * DAY;
+	identity.cert.not_after = NOW + 10 * DAY;
+	memcpy(identity.message.server, identity.cert.server, 32);
+	memset(identity.message.key_id, 2, 32);
+	signer.secret = &secret;
+	signer.identity = &identity;
+	signer.window_s = WINDOW;
+	now = (struct moment){.utc_s = NOW, .monotonic_ns = 5};
+	rate_init(&signer.rate, 0, now.monotonic_ns);
+	strcpy(sign.type, "message");
+	memset(sign.id, 3, 16);
+	memset(sign.origin, 1, 32);
+	memset(sign.destination, 4, 32);
+	sign.timestamp = NOW;
+	memset(sign.payload_hash, 5, 32);
+	sign.item_count = 2;
+	memset(sign.items, 6, 2 * sizeof(sign.items[0]));
+	return 0;
+}
+
+static int
+ask(uint16_t type)
+{
+	static uint8_t memory[MESSAGE_BATCH];
+	struct message message;
+	struct pack pack;
+
+	pack_init(&pack, memory, sizeof(memory));
+	msg_sign_encode(&pack, &sign, type == MSG_SIGN_BATCH);
+	assert_true(pack_ok(&pack));
+	message = (struct message){.type = type,
+	    .descriptor = -1,
+	    .data = memory,
+	    .length = pack.length};
+	memset(&answer, 0, sizeof(answer));
+	return request_answer(&signer, &now, &message, &answer);
+}
+
+static void
+header_expected(struct envelope_header *header)
+{
+	memset(header, 0, sizeof(*header));
+	strcpy(header->type, sign.type);
+	memset(header->id, 3, 16);
+	memset(header->origin, 1, 32);
+	memset(header->destination, 4, 32);
+	header->timestamp = sign.timestamp;
+	memset(header->key_id, 2, 32); /* ours, whatever was asked */
+}
+
+static void
+expect_signed(uint16_t type)
+{
+	static char text[SIGNTEXT_BATCH_MAX];
+	struct envelope_header header;
+	struct batch_item items[SIGN_ITEMS_MAX];
+	size_t length;
+
+	assert_int_equal(ask(type), 0);
+	assert_int_equal(answer.type, MSG_SIGNATURE);
+	assert_int_equal(answer.length, 64);
+	header_expected(&header);
+	memset(items, 6, sizeof(items));
+	if (type == MSG_SIGN_BATCH)
+		length = signtext_batch(text, &header, items, sign.item_count);
+	else
+		length = signtext_envelope(text, &header, sign.payload_hash);
+	assert_true(
+	    ed_verify(answer.bytes, text, length, identity.cert.signing_key));
+}
+
+static void
+expect_refused(uint16_t type, enum sign_refusal refusal)
+{
+	uint64_t before = signer.refused;
+
+	assert_int_equal(ask(type), 0);
+	assert_int_equal(answer.type, MSG_SIGN_REFUSED);
+	assert_int_equal(answer.length, 1);
+	assert_int_equal(answer.bytes[0], refusal);
+	assert_int_equal(signer.refused, before + 1);
+}
+
+static void
+types(void **state)
+{
+	static const char *good[] = {"ack", "handshake", "message",
+	    "room_invite", "room_join", "room_leave", "room_state",
+	    "server_sync", "user_lookup"};
+	static const char *bad[] = {"notice", "certificate", "state", "item",
+	    "envelope", "messag", "messagee",
+	    "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		strcpy(sign.type, good[i]);
+		expect_signed(MSG_SIGN_ENVELOPE);
+		/* each by its own request alone */
+		expect_refused(MSG_SIGN_BATCH, SIGN_REFUSED_TYPE);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(sign.type, bad[i]);
+		expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TYPE);
+		expect_refused(MSG_SIGN_BATCH, SIGN_REFUSED_TYPE);
+	}
+	strcpy(sign.type, "batch");
+	expect_signed(MSG_SIGN_BATCH);
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TYPE);
+	assert_int_equal(signer.envelopes, 9);
+	assert_int_equal(signer.batches, 1);
+}
+
+static void
+batches(void **state)
+{
+	(void)state;
+	strcpy(sign.type, "batch");
+	memset(sign.items, 6, sizeof(sign.items));
+	for (sign.item_count = 1; sign.item_count <= SIGN_ITEMS_MAX;
+	     sign.item_count++)
+		expect_signed(MSG_SIGN_BATCH);
+}
+
+static void
+origin(void **state)
+{
+	(void)state;
+	sign.origin[31] ^= 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_ORIGIN);
+	sign.origin[31] ^= 1;
+	sign.origin[0] ^= 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_ORIGIN);
+}
+
+static void
+window(void **state)
+{
+	(void)state;
+	sign.timestamp = NOW - WINDOW;
+	expect_signed(MSG_SIGN_ENVELOPE);
+	sign.timestamp = NOW - WINDOW - 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TIME);
+	sign.timestamp = NOW + WINDOW;
+	expect_signed(MSG_SIGN_ENVELOPE);
+	sign.timestamp = NOW + WINDOW + 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TIME);
+	sign.timestamp = 0;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TIME);
+	sign.timestamp = 253370764799; /* the last that has a text */
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TIME);
+}
+
+/* The protocol's grace counts here, too: peers still take what is signed. */
+static void
+certificate(void **state)
+{
+	(void)state;
+	identity.cert.not_after = NOW - DAY;
+	expect_signed(MSG_SIGN_ENVELOPE);
+	identity.cert.not_after = NOW - DAY - 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_CERTIFICATE);
+	identity.cert.not_after = NOW + DAY;
+	identity.cert.not_before = NOW + DAY;
+	expect_signed(MSG_SIGN_ENVELOPE);
+	identity.cert.not_before = NOW + DAY + 1;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_CERTIFICATE);
+}
+
+static void
+malformed(void **state)
+{
+	uint8_t bytes[300] = {0};
+	struct message message = {.type = MSG_SIGN_ENVELOPE,
+	    .descriptor = -1,
+	    .data = bytes,
+	    .length = 0};
+
+	(void)state;
+	for (message.length = 0; message.length < sizeof(bytes);
+	     message.length++)
+		assert_int_equal(
+		    request_answer(&signer, &now, &message, &answer), -1);
+	message.type = MSG_SIGNATURE;
+	assert_int_equal(request_answer(&signer, &now, &message, &answer), -1);
+	assert_int_equal(signer.envelopes + signer.batches, 0);
+}
+
+static void
+rate_limit(void **state)
+{
+	int i;
+
+	(void)state;
+	rate_init(&signer.rate, 3, now.monotonic_ns);
+	for (i = 0; i < 3; i++)
+		expect_signed(MSG_SIGN_ENVELOPE);
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_RATE);
+	/* what is refused for another reason takes nothing */
+	now.monotonic_ns += SIGNER_NS / 3 + 1;
+	sign.timestamp = 0;
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_TIME);
+	sign.timestamp = NOW;
+	expect_signed(MSG_SIGN_ENVELOPE);
+	expect_refused(MSG_SIGN_ENVELOPE, SIGN_REFUSED_RATE);
+}
+
+static void
+rate_bucket(void **state)
+{
+	struct rate rate;
+	int64_t ns;
+	int taken;
+
+	(void)state;
+	rate_init(&rate, 1000, 0);
+	for (taken = 0; rate_take(&rate, 0) == 0;)
+		taken++;
+	assert_int_equal(taken, 1000);
+	assert_int_equal(rate_take(&rate, SIGNER_NS / 1000 - 1), -1);
+	assert_int_equal(rate_take(&rate, SIGNER_NS / 1000), 0);
+	assert_int_equal(rate_take(&rate, SIGNER_NS / 1000), -1);
+	/* a day's rest is worth one second */
+	ns = DAY * SIGNER_NS;
+	for (taken = 0; rate_take(&rate, ns) == 0;)
+		taken++;
+	assert_int_equal(taken, 1000);
+	/* small steps lose nothing, and backwards gains nothing */
+	for (taken = 0; ns < DAY * SIGNER_NS + SIGNER_NS; ns += 12345)
+		taken += rate_take(&rate, ns) == 0;
+	assert_in_range(taken, 999, 1000);
+	ns = rate.filled_ns;
+	while (rate_take(&rate, ns) == 0)
+		;
+	assert_int_equal(rate_take(&rate, ns - 5 * (int64_t)SIGNER_NS), -1);
+}
+
+static void
+rate_extremes(void **state)
+{
+	struct rate rate;
+	int i;
+
+	(void)state;
+	rate_init(&rate, 0, 0);
+	for (i = 0; i < 10000; i++)
+		assert_int_equal(rate_take(&rate, 0), 0);
+	rate_init(&rate, INT64_MAX, 0);
+	assert_int_equal(rate_take(&rate, INT64_MAX), 0);
+	rate_init(&rate, 1, 0);
+	assert_int_equal(rate_take(&rate, INT64_MAX), 0);
+	assert_int_equal(rate_take(&rate, INT64_MAX), -1);
+}
+
+/* Vectors of tor's own tests: seed, expanded, public. */
+static const struct {
+	const char *seed;
+	const char *expanded;
+	const char *public;
+} vectors[] = {
+    {"26c76712d89d906e6672dafa614c42e5cb1caac8c6568e4d2493087db51f0d36",
+	"c0a4de23cc64392d85aa1da82b3defddbea946d13bb053bf8489fa9296281f49"
+	"5022f1f7ec0dcf52f07d4c7965c4eaed121d5d88d0a8ff546b06116a20e97755",
+	"c2247870536a192d142d056abefca68d6193158e7c1a59c1654c954eccaff894"},
+    {"fba7a5366b5cb98c2667a18783f5cf8f4f8d1a2ce939ad22a6e685edde85128d",
+	"18a8a69a06790dac778e882f7e868baacfa12521a5c058f5194f3a729184514a"
+	"2a656fe7799c3e41f43d756da8d9cd47a061316cfe6147e23ea2f90d1ca45f30",
+	"1519a3b15816a1aafab0b213892026ebf5c0dc232c58b21088d88cb90e9b940d"},
+};
+
+static void
+expansions(void **state)
+{
+	uint8_t expanded[64], file[EXPAND_SECRET_SIZE], seed[32];
+	uint8_t derived[32], key[EXPAND_PUBLIC_SIZE], public[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		hex_decode(seed, 32, vectors[i].seed, 64);
+		hex_decode(expanded, 64, vectors[i].expanded, 128);
+		hex_decode(public, 32, vectors[i].public, 64);
+		expand_secret(file, seed);
+		assert_memory_equal(
+		    file, "== ed25519v1-secret: type0 ==\0\0\0", 32);
+		assert_memory_equal(file + 32, expanded, 64);
+		expand_public(key, public);
+		assert_memory_equal(
+		    key, "== ed25519v1-public: type0 ==\0\0\0", 32);
+		assert_memory_equal(key + 32, public, 32);
+		/* the scalar in tor's file makes libsodium's public key */
+		crypto_scalarmult_ed25519_base_noclamp(derived, file + 32);
+		assert_memory_equal(derived, public, 32);
+		crypto_sign_seed_keypair(derived, secret.key, seed);
+		assert_memory_equal(derived, public, 32);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(types, setup),
+	    cmocka_unit_test_setup(batches, setup),
+	    cmocka_unit_test_setup(origin, setup),
+	    cmocka_unit_test_setup(window, setup),
+	    cmocka_unit_test_setup(certificate, setup),
+	    cmocka_unit_test_setup(malformed, setup),
+	    cmocka_unit_test_setup(rate_limit, setup),
+	    cmocka_unit_test_setup(rate_bucket, setup),
+	    cmocka_unit_test_setup(rate_extremes, setup),
+	    cmocka_unit_test_setup(expansions, setup),
+	};
+
+	if (ed_init() == -1)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -84,13 +84,14 @@ secret_load(int descriptor, uid_t owner)
 	if (atexit(secret_wipe) != 0)
 		fatal("signer call=atexit error=\"%s\"", strerror(errno));
 	/* From the start: the descriptor's offset is shared with fedd's. */
-	got = pread(descriptor, secret->key, ED_SEED + 1, 0);
+	got = pread(descriptor, secret->seed, ED_SEED + 1, 0);
 	if (got == -1)
 		fatal("signer file=signing.key error=\"%s\"", strerror(errno));
 	if (got != ED_SEED)
 		fatal("signer file=signing.key error=\"is not 32 bytes\"");
-	/* In place: the seed is the first half of the key. */
-	if (crypto_sign_seed_keypair(public, secret->key, secret->key) == -1)
+	/* Not in place: libsodium reads the seed after it has written. */
+	if (crypto_sign_seed_keypair(public, secret->key, secret->seed) == -1)
 		fatal("signer file=signing.key error=\"no key comes of it\"");
+	sodium_memzero(secret->seed, sizeof(secret->seed));
 	return secret;
 }

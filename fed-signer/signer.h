@@ -22,6 +22,7 @@
  */
 struct secret {
 	uint8_t key[64]; /* seed and public key, as libsodium signs with */
+	uint8_t seed[32];
 	uint8_t surplus; /* where a 33rd byte of the file would go */
 };
 /*

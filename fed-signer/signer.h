@@ -22,8 +22,7 @@
  */
 struct secret {
 	uint8_t key[64]; /* seed and public key, as libsodium signs with */
-	uint8_t seed[32];
-	uint8_t surplus; /* where a 33rd byte of the file would go */
+	uint8_t seed[33]; /* while it is read; a file may be too long */
 };
 /*
  * The key in the file behind descriptor (32 bytes, a regular file that is

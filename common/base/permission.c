@@ -6,9 +6,9 @@
  *
  * The lengths are those of the codecs in message.c, added up field by field;
  * the unit test of the codecs encodes the shortest and the longest message of
- * each type and holds them against this table.  What carries parts of the
- * protocol (common/proto/wire.c) is bounded from above here, and to the byte
- * by its own decoders.
+ * each type and holds them against this table.  For what carries parts of the
+ * protocol (common/proto/wire.c) the upper bound is what two busy channels may
+ * cost in memory; its decoders are stricter.
  */
 #include "channel.h"
 #include "message.h"
@@ -33,11 +33,19 @@
 #define SIGN_BATCH_MAX \
 	(SIGN_COMMON + SIGN_TYPE_SIZE - 1 + 4 + SIGN_ITEMS_MAX * SIGN_ITEM)
 
-#define CONTROL_MIN (2 + 4)
-#define CONTROL_MAX (2 + 4 + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
-#define ROW_MIN	    (4 + 1 + 4) /* its kind, and no field */
-#define END_MIN	    (1 + 4 + 4)
-#define END_MAX	    (1 + STRING(32) + STRING(256))
+#define CONTROL_MIN  (2 + 4)
+#define CONTROL_MAX  (2 + 4 + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
+#define ROW_MIN	     (4 + 1 + 4) /* its kind, and no field */
+#define END_MIN	     (1 + 4 + 4)
+#define END_MAX	     (1 + STRING(32) + STRING(256))
+
+/* common/proto/wire.c: an envelope with a type of one character, no handshake
+ * and a payload of one byte; what goes around it. */
+#define ENVELOPE_MIN (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 4 + 1)
+#define REQUEST_MIN  (8 + 1 + ENVELOPE_MIN)
+#define RESPONSE_MIN (2 + 4 + 4)	  /* a status alone */
+#define SEND_MIN     (32 + 4 + 1 + 4 + 1) /* a body of one byte */
+#define SENT_MIN     (2 + 2 + 4 + 1)	  /* a code alone */
 
 /* Exactly length bytes. */
 #define EXACT(type, from, to, length)                                         \
@@ -89,10 +97,10 @@ static const struct permission table[] = {
     BETWEEN(IDENTITY, SIGNER, QUEUED, IDENTITY_MIN, IDENTITY_MAX),
     BETWEEN(IDENTITY, QUEUED, LISTENER, IDENTITY_MIN, IDENTITY_MAX),
 
-    BETWEEN(REQUEST, LISTENER, QUEUED, 1, MESSAGE_LARGE),
-    BETWEEN(RESPONSE, QUEUED, LISTENER, 1, MESSAGE_LARGE),
-    BETWEEN(SEND, QUEUED, SENDER, 1, MESSAGE_LARGE),
-    BETWEEN(SENT, SENDER, QUEUED, 1, MESSAGE_LARGE),
+    BETWEEN(REQUEST, LISTENER, QUEUED, REQUEST_MIN, MESSAGE_LARGE),
+    BETWEEN(RESPONSE, QUEUED, LISTENER, RESPONSE_MIN, MESSAGE_LARGE),
+    BETWEEN(SEND, QUEUED, SENDER, SEND_MIN, MESSAGE_LARGE),
+    BETWEEN(SENT, SENDER, QUEUED, SENT_MIN, MESSAGE_LARGE),
 
     BETWEEN(CONTROL_REQUEST, CONTROL, QUEUED, CONTROL_MIN, CONTROL_MAX),
     BETWEEN(CONTROL_ROW, QUEUED, CONTROL, ROW_MIN, MESSAGE_SMALL),

@@ -13,6 +13,7 @@
 
 #include "channel.h"
 #include "message.h"
+#include "wire.h"
 
 struct edge {
 	enum role from;
@@ -180,6 +181,45 @@ test_caps(void **state)
 	}
 }
 
+static void
+expect_minimum(uint16_t type, enum role from, enum role to, size_t length)
+{
+	const struct permission *row = permission_find(type, from, to);
+
+	assert_non_null(row);
+	assert_int_equal(row->minimum, length);
+	assert_int_equal(row->maximum, MESSAGE_LARGE);
+}
+
+/* The shortest of what carries parts of the protocol, by its encoders. */
+static void
+test_wire(void **state)
+{
+	struct wire_request request = {0};
+	struct wire_response response = {.status = 401};
+	struct wire_send send = {.body = "x", .body_length = 1};
+	struct wire_sent sent = {.code = CODE_COUNT};
+	uint8_t memory[1024];
+	struct pack pack;
+
+	(void)state;
+	memcpy(request.envelope.header.type, "x", 2);
+	request.envelope.payload = "x";
+	request.envelope.payload_length = 1;
+	pack_init(&pack, memory, sizeof(memory));
+	wire_request_encode(&pack, &request);
+	expect_minimum(MSG_REQUEST, ROLE_LISTENER, ROLE_QUEUED, pack.length);
+	pack_init(&pack, memory, sizeof(memory));
+	wire_response_encode(&pack, &response);
+	expect_minimum(MSG_RESPONSE, ROLE_QUEUED, ROLE_LISTENER, pack.length);
+	pack_init(&pack, memory, sizeof(memory));
+	wire_send_encode(&pack, &send);
+	expect_minimum(MSG_SEND, ROLE_QUEUED, ROLE_SENDER, pack.length);
+	pack_init(&pack, memory, sizeof(memory));
+	wire_sent_encode(&pack, &sent);
+	expect_minimum(MSG_SENT, ROLE_SENDER, ROLE_QUEUED, pack.length);
+}
+
 int
 main(void)
 {
@@ -188,6 +228,7 @@ main(void)
 	    cmocka_unit_test(test_missing_edges),
 	    cmocka_unit_test(test_parent),
 	    cmocka_unit_test(test_caps),
+	    cmocka_unit_test(test_wire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,14 +53,19 @@ close_above(int lowest)
 }
 
 /*
- * What the parent catches starts afresh with exec. SIGPIPE stays ignored: a
- * log that nobody reads any more must not end a daemon.
+ * Between fork and exec the parent's handlers are still there, and would tell
+ * the parent of a signal that is meant for the child: so all are blocked until
+ * none is left. SIGPIPE stays ignored: a log that nobody reads any more must
+ * not end a daemon.
  */
 static void
-signals_unblock(void)
+signals_reset(void)
 {
+	static const int caught[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 	sigset_t none;
 
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		(void)signal(caught[i], SIG_DFL);
 	sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		fatal("sigprocmask errno=%d", errno);
@@ -73,6 +78,7 @@ child_exec(const struct parent *parent, enum role role, int channel)
 	char form_option[] = "-l", level_option[] = "-v";
 	char *argv[] = {program, form_option, form, level_option, level, NULL};
 
+	signals_reset();
 	strlcpy(program, parent->programs[role], sizeof(program));
 	strlcpy(form, log_form_name(log_form_get()), sizeof(form));
 	snprintf(level, sizeof(level), "%d", parent->level);
@@ -87,7 +93,6 @@ child_exec(const struct parent *parent, enum role role, int channel)
 	} else if (dup2(channel, PROC_CHANNEL_FD) == -1)
 		goto failed;
 	close_above(PROC_CHANNEL_FD + 1);
-	signals_unblock();
 	execve(program, argv, environment());
 failed:
 	log_error("child-exec process=%s error=\"%s\"", role_name(role),
@@ -210,6 +215,24 @@ descriptors_open(
 	return (0);
 }
 
+static pid_t
+fork_blocked(void)
+{
+	sigset_t all, before;
+	int error;
+	pid_t pid;
+
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, &before) == -1)
+		fatal("sigprocmask errno=%d", errno);
+	pid = fork();
+	error = errno;
+	if (pid != 0 && sigprocmask(SIG_SETMASK, &before, NULL) == -1)
+		fatal("sigprocmask errno=%d", errno);
+	errno = error;
+	return (pid);
+}
+
 /* Its channel here; -1 when it could not be started. */
 static int
 child_fork(struct child *child, const struct parent *parent)
@@ -219,7 +242,7 @@ child_fork(struct child *child, const struct parent *parent)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 		pair) == -1)
 		goto failed;
-	child->pid = fork();
+	child->pid = fork_blocked();
 	if (child->pid == 0)
 		child_exec(parent, child->role, pair[1]);
 	close(pair[1]);

@@ -269,6 +269,17 @@ signals_watch(void)
 }
 
 /*
+ * What others make, and may make only after us or where we cannot look yet:
+ * no reason not to start.
+ */
+static void
+unveil_later(const char *path, const char *permissions)
+{
+	if (path[0] != '\0' && access(path, F_OK) == 0)
+		(void)sandbox_unveil(path, permissions);
+}
+
+/*
  * What fedd and, since it is inherited, the children's programs need at their
  * start. Connecting to a socket by path is not among it on Linux.
  */
@@ -285,10 +296,8 @@ sandbox(void)
 	(void)sandbox_unveil(parent.directory, "rx");
 	(void)sandbox_unveil(conf->keys, "r");
 	(void)sandbox_unveil("/dev/null", "rw");
-	if (conf->socks[0] != '\0')
-		(void)sandbox_unveil(conf->socks, "rw");
-	if (parent.database.local)
-		(void)sandbox_unveil(parent.database.directory, "r");
+	unveil_later(conf->socks, "rw");
+	unveil_later(parent.database.directory, "r");
 	/* What is refused to fedd is refused to its children, too. */
 	if (conf->socks_port != 0 || !parent.database.local)
 		flags |= SANDBOX_INET;

@@ -51,6 +51,7 @@ static struct {
 	unsigned int failures; /* in a row, before they were ready */
 	bool was_ready;
 	int64_t started_ms;
+	int64_t stopped_ms; /* when the first of it was lost */
 	struct child children[ROLE_COUNT];
 	struct event *timer; /* of the present state */
 	struct event *watch;
@@ -314,6 +315,7 @@ generation_stop(void)
 		return;
 	if (generation.state == STARTING)
 		generation.failures++;
+	generation.stopped_ms = clock_ms();
 	generation.state = STOPPING;
 	for (size_t i = 0; i < ROLES; i++) {
 		struct child *child = &generation.children[roles[i]];
@@ -337,9 +339,13 @@ generation_ended(void)
 	}
 	generation.state = WAITING;
 	delay = restart_delay_ms(generation.was_ready,
-	    clock_ms() - generation.started_ms, generation.failures);
+	    generation.stopped_ms - generation.started_ms, generation.failures);
+	/* Waiting for the others to end was a pause as well. */
+	delay -= clock_ms() - generation.stopped_ms;
+	if (delay < 0)
+		delay = 0;
 	if (!generation.was_ready)
-		log_warning("not-ready generation=%u failures=%u retry-ms=%lld",
+		log_warning("not-ready generation=%u failures=%u wait-ms=%lld",
 		    generation.number, generation.failures, (long long)delay);
 	timer_set(generation.timer, delay);
 }

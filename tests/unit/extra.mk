@@ -12,3 +12,4 @@ UNIT_EXTRA_signer = fed-signer/request.c fed-signer/rate.c fed-signer/expand.c
 UNIT_EXTRA_sandbox = $(patsubst %,tests/unit/sandbox_%.c,inside acts)
 UNIT_EXTRA_sandbox_work = $(UNIT_EXTRA_sandbox)
 UNIT_EXTRA_fedctl_parser = fedctl/parser.c
+UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c

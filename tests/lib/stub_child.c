@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Stands in for any of fedd's children: put or linked under a child's name, it
+ * goes through the same start as the real one and then does what the file
+ * NAME.does beside it says, one word a line:
+ *
+ *	die-early	exits before it is ready
+ *	silent		is never ready
+ *	early		asks for SOCKS before it may
+ *	ready-twice	says so again after the start
+ *	garbage		sends what no table allows
+ *	deaf		ignores SIGTERM
+ *	close		closes its channel and lives on
+ *	socks N		asks for N SOCKS connections and logs the answers
+ *	flood		asks for SOCKS connections and never reads
+ *
+ * It logs what it was given: "stub ...".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "proc.h"
+
+extern char **environ;
+
+static const uint8_t wanted[CHANNEL_HEADER] = {MSG_SOCKS_WANTED};
+static const uint8_t garbage[CHANNEL_HEADER] = {0xff, 0xff};
+static struct proc proc;
+static char words[512]; /* "\nword\nword\n" */
+
+static bool
+does(const char *word)
+{
+	char line[64];
+
+	snprintf(line, sizeof(line), "\n%s\n", word);
+	return (strstr(words, line) != NULL);
+}
+
+static void
+words_read(const char *program)
+{
+	char path[4096];
+	size_t length;
+	FILE *file;
+
+	words[0] = '\n';
+	snprintf(path, sizeof(path), "%s.does", program);
+	if ((file = fopen(path, "r")) == NULL)
+		return;
+	length = fread(words + 1, 1, sizeof(words) - 2, file);
+	words[1 + length] = '\0';
+	fclose(file);
+}
+
+static enum role
+role_of(const char *program)
+{
+	const char *name = strrchr(program, '/');
+
+	name = name == NULL ? program : name + 1;
+	for (int role = 0; role < ROLE_COUNT; role++) {
+		if (strcmp(role_name((enum role)role), name) == 0)
+			return ((enum role)role);
+	}
+	fprintf(stderr, "stub_child: not under a child's name\n");
+	exit(64);
+}
+
+/* Each descriptor beyond those of every child, and whether it may block. */
+static void
+descriptors_log(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	log_info("stub descriptors=%d", count);
+	for (int i = 0; i < DESCRIPTOR_COUNT; i++) {
+		if (proc.descriptors[i] == -1)
+			continue;
+		log_info("stub descriptor=%d flags=%s", i,
+		    (fcntl(proc.descriptors[i], F_GETFL) & O_ACCMODE) ==
+			    O_RDONLY
+			? "read"
+			: "write");
+	}
+	for (int i = 0; i < ROLE_COUNT; i++) {
+		if (proc.channels[i] == -1)
+			continue;
+		log_info("stub channel=%s blocking=%s", role_name((enum role)i),
+		    fcntl(proc.channels[i], F_GETFL) & O_NONBLOCK ? "no"
+								  : "yes");
+	}
+}
+
+static void
+given_log(void)
+{
+	int count = 0;
+
+	while (environ[count] != NULL)
+		count++;
+	log_info("stub environment=%d uid=%d gid=%d database=\"%s\"", count,
+	    (int)getuid(), (int)getgid(), proc.database);
+	log_info("stub start uid=%u gid=%u owner=%u flags=%u root=\"%s\" "
+		 "unveil=\"%s\"",
+	    proc.start.uid, proc.start.gid, proc.start.owner_uid,
+	    proc.start.flags, proc.start.root, proc.start.unveil);
+	log_info("stub settings items=%lld proxy=%lld group=%lld",
+	    (long long)proc.settings.items_per_minute,
+	    (long long)proc.settings.proxy_line,
+	    (long long)proc.settings.control_group);
+	descriptors_log();
+}
+
+static void
+message_send(uint16_t type)
+{
+	if (channel_send(proc.parent, type, 7, 0, -1, NULL, 0) == -1 ||
+	    channel_flush_wait(proc.parent, -1) == -1)
+		fatal("stub cannot send");
+}
+
+static void
+raw_send(const void *bytes, size_t length)
+{
+	(void)!send(PROC_CHANNEL_FD, bytes, length, MSG_NOSIGNAL);
+}
+
+static void
+flood(void)
+{
+	struct pollfd poller = {.fd = PROC_CHANNEL_FD, .events = POLLOUT};
+
+	for (;;) {
+		raw_send(wanted, sizeof(wanted));
+		if (poll(&poller, 1, -1) == 1 && (poller.revents & POLLHUP))
+			exit(0);
+	}
+}
+
+static void
+socks(int count)
+{
+	int got = 0, failed = 0, error = 0;
+	struct message message;
+	uint32_t value;
+
+	for (int i = 0; i < count; i++)
+		message_send(MSG_SOCKS_WANTED);
+	for (int i = 0; i < count; i++) {
+		if (channel_wait(proc.parent, &message, -1) != 1)
+			exit(0);
+		if (message.type == MSG_SOCKS) {
+			got++;
+			(void)!write(message.descriptor, "hello", 5);
+			close(message.descriptor);
+		} else if (msg_u32_decode(&message, &value) == 0) {
+			failed++;
+			error = (int)value;
+		}
+		if (message.id != 7)
+			fatal("stub socks id=%u", message.id);
+	}
+	log_info("stub socks got=%d failed=%d errno=%d", got, failed, error);
+}
+
+/* Ends with the parent, like a real one; fed-signer takes new channels. */
+static void
+serve(void)
+{
+	struct message message;
+
+	for (;;) {
+		if (channel_wait(proc.parent, &message, -1) != 1)
+			exit(0);
+		log_info("stub message=%u role=%d blocking=%s", message.type,
+		    msg_u8_decode(&message, ROLE_COUNT),
+		    fcntl(message.descriptor, F_GETFL) & O_NONBLOCK ? "no"
+								    : "yes");
+		close(message.descriptor);
+	}
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct msg_go go;
+	const char *number;
+
+	words_read(argv[0]);
+	if (does("deaf"))
+		(void)signal(SIGTERM, SIG_IGN);
+	proc_start(&proc, role_of(argv[0]), argc, argv);
+	given_log();
+	if (does("die-early"))
+		fatal("stub dies");
+	if (does("early"))
+		raw_send(wanted, sizeof(wanted));
+	if (does("silent") || does("early"))
+		serve();
+	proc_ready(&proc, &go);
+	log_info("stub go generation=%u pids=%d,%d,%d,%d,%d", go.generation,
+	    go.pids[0], go.pids[1], go.pids[2], go.pids[3], go.pids[4]);
+	if (does("ready-twice"))
+		message_send(MSG_READY);
+	if (does("garbage"))
+		raw_send(garbage, sizeof(garbage));
+	if (does("flood"))
+		flood();
+	if (does("close")) {
+		close(PROC_CHANNEL_FD);
+		for (;;)
+			pause();
+	}
+	if ((number = strstr(words, "\nsocks ")) != NULL)
+		socks(atoi(number + strlen("\nsocks ")));
+	serve();
+	return (0);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fedd's pure parts: how long the next generation waits, and how many SOCKS
+ * connections there may be. The rest runs in tests/integration/fedd.t.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "../../fedd/broker.h"
+#include "../../fedd/fedd.h"
+
+static void
+test_delay_after_ready(void **state)
+{
+	(void)state;
+	assert_int_equal(restart_delay_ms(true, RESTART_YOUNG_MS, 0), 0);
+	assert_int_equal(restart_delay_ms(true, 1000000, 0), 0);
+	assert_int_equal(
+	    restart_delay_ms(true, RESTART_YOUNG_MS - 1, 0), RESTART_PAUSE_MS);
+	assert_int_equal(restart_delay_ms(true, 0, 0), RESTART_PAUSE_MS);
+	assert_true(RESTART_PAUSE_MS <= 1000);
+	/* However often it happened before. */
+	assert_int_equal(restart_delay_ms(true, RESTART_YOUNG_MS, 1000), 0);
+}
+
+static void
+test_delay_before_ready(void **state)
+{
+	static const int64_t expected[] = {
+	    1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
+
+	(void)state;
+	for (unsigned int i = 0; i < 8; i++)
+		assert_int_equal(
+		    restart_delay_ms(false, 5000, i + 1), expected[i]);
+	assert_int_equal(restart_delay_ms(false, 0, UINT32_MAX), 60000);
+	assert_int_equal(restart_delay_ms(false, 0, 0), 1000);
+}
+
+static int
+taken(struct bucket *bucket, int64_t now_ms)
+{
+	int count = 0;
+
+	while (bucket_take(bucket, now_ms))
+		count++;
+	return (count);
+}
+
+static void
+test_bucket(void **state)
+{
+	struct bucket bucket;
+
+	(void)state;
+	bucket_fill(&bucket, 1000);
+	assert_int_equal(taken(&bucket, 1000), BROKER_BURST);
+	assert_int_equal(taken(&bucket, 1000), 0);
+	/* One token each 1000 / BROKER_RATE ms, not earlier. */
+	assert_int_equal(taken(&bucket, 1000 + 1000 / BROKER_RATE - 1), 0);
+	assert_int_equal(taken(&bucket, 1000 + 1000 / BROKER_RATE), 1);
+	assert_int_equal(taken(&bucket, 2020), BROKER_RATE);
+	/* Never more than the burst, nor from a clock that goes back. */
+	assert_int_equal(taken(&bucket, INT64_MAX / 2), BROKER_BURST);
+	assert_int_equal(taken(&bucket, 5), 0);
+	assert_int_equal(taken(&bucket, 1005), BROKER_RATE);
+	/* Little by little is no less. */
+	for (int64_t now = 1005; now < 2005; now++)
+		assert_int_equal(taken(&bucket, now + 1),
+		    (now + 1 - 1005) % (1000 / BROKER_RATE) == 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_delay_after_ready),
+	    cmocka_unit_test(test_delay_before_ready),
+	    cmocka_unit_test(test_bucket),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

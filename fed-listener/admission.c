@@ -23,9 +23,10 @@ admission_release(struct admission *admission, size_t length)
 }
 
 bool
-admission_slow(int64_t start_ms, size_t received, int64_t now_ms)
+admission_slow(
+    int64_t start_ms, int64_t grace_ms, size_t received, int64_t now_ms)
 {
-	int64_t passed_ms = now_ms - start_ms - ADMISSION_GRACE_MS;
+	int64_t passed_ms = now_ms - start_ms - grace_ms;
 
 	return passed_ms > 0 &&
 	       (int64_t)received * 1000 < passed_ms * ADMISSION_RATE;

@@ -19,6 +19,8 @@
 #include "receive.h"
 
 #define ANSWER_TIMEOUT_MS 120000 /* for fed-queued to answer */
+#define EVICT_AGE_MS	  300
+#define EVICT_WRITE_MS	  2000
 #define DRAIN_TIMEOUT_MS  2000
 
 static void connection_on_read(int, short, void *);
@@ -35,22 +37,16 @@ static void late_writing(struct connection *);
 static const struct {
 	void (*on_read)(struct connection *); /* NULL: does not read */
 	void (*on_late)(struct connection *);
-	/* When it may be ended to make room for another one. */
-	int64_t evict_after_ms;
-	bool evict_answer; /* and whether it is told so */
+	bool evict_answer; /* ended to make room, it is told so */
 } states[STATE_COUNT] = {
-    [STATE_HEAD] = {receive_head, late_head, 200, true},
-    [STATE_IDLE] = {receive_head, connection_free, 0, false},
-    [STATE_ADMISSION] = {NULL, late_admission, 5000, true},
-    [STATE_BODY] = {receive_body, late_body, 5000, true},
-    [STATE_WAITING] = {receive_waiting, late_waiting, INT64_MAX, false},
-    [STATE_WRITING] = {NULL, late_writing, 5000, false},
-    [STATE_DRAINING] = {receive_draining, connection_free, 0, false},
+    [STATE_HEAD] = {receive_head, late_head, true},
+    [STATE_IDLE] = {receive_head, connection_free, false},
+    [STATE_ADMISSION] = {NULL, late_admission, true},
+    [STATE_BODY] = {receive_body, late_body, true},
+    [STATE_WAITING] = {receive_waiting, late_waiting, false},
+    [STATE_WRITING] = {NULL, late_writing, false},
+    [STATE_DRAINING] = {receive_draining, connection_free, false},
 };
-
-/* Who goes first when there is no room. */
-static const enum connection_state evictable[] = {STATE_DRAINING, STATE_IDLE,
-    STATE_HEAD, STATE_WRITING, STATE_BODY, STATE_ADMISSION};
 
 int64_t
 listener_now(void)
@@ -186,41 +182,87 @@ connection_count(const struct listener *listener)
 	return count;
 }
 
-/* Ends it. Whether there is a place, or a descriptor, more than before. */
-static bool
-evict(struct connection *connection, bool descriptor)
+/* The first in the state's list that has been there for so long. */
+static struct connection *
+victim_oldest(
+    struct listener *listener, enum connection_state state, int64_t age_ms)
 {
-	struct listener *listener = connection->listener;
-	size_t before = connection_count(listener);
+	struct connection *oldest = TAILQ_FIRST(&listener->connections[state]);
 
-	if (!descriptor && states[connection->state].evict_answer) {
-		connection->closing = true;
-		answer_status(connection, 503, ANSWER_RETRY_S);
-		return connection_count(listener) < before;
-	}
-	connection_free(connection);
-	return true;
+	if (oldest != NULL && listener_now() - oldest->entered_ms >= age_ms)
+		return oldest;
+	return NULL;
+}
+
+/* A body that comes too slowly to be worth its place. */
+static struct connection *
+victim_body(struct listener *listener)
+{
+	struct connection *connection;
+	int64_t now_ms = listener_now();
+
+	TAILQ_FOREACH (connection, &listener->connections[STATE_BODY], entry)
+		if (admission_slow(connection->entered_ms, EVICT_AGE_MS,
+			connection->received, now_ms))
+			return connection;
+	return NULL;
+}
+
+/* One whose client has shut its side, and is likely gone. */
+static struct connection *
+victim_waiting(struct listener *listener)
+{
+	struct connection *connection;
+
+	TAILQ_FOREACH (connection, &listener->connections[STATE_WAITING], entry)
+		if (connection->ended)
+			return connection;
+	return NULL;
+}
+
+/*
+ * Who goes first when there is no room: what is owed nothing, then what has
+ * had its time. An honest client is through with its head in no time, so the
+ * oldest head is not one's; of bodies in line the last has waited least.
+ */
+static struct connection *
+victim_choose(struct listener *listener, bool descriptor)
+{
+	struct connection *victim = NULL;
+
+	if (descriptor)
+		victim = victim_oldest(listener, STATE_DRAINING, 0);
+	if (victim == NULL)
+		victim = victim_oldest(listener, STATE_IDLE, 0);
+	if (victim == NULL)
+		victim = victim_oldest(listener, STATE_HEAD, EVICT_AGE_MS);
+	if (victim == NULL)
+		victim = victim_waiting(listener);
+	if (victim == NULL)
+		victim = victim_body(listener);
+	if (victim == NULL)
+		victim = victim_oldest(listener, STATE_WRITING, EVICT_WRITE_MS);
+	if (victim == NULL)
+		victim = TAILQ_LAST(
+		    &listener->connections[STATE_ADMISSION], connection_list);
+	return victim;
 }
 
 bool
 connection_evict(struct listener *listener, bool descriptor)
 {
-	struct connection *oldest;
-	int64_t now_ms = listener_now();
-	enum connection_state state;
-	size_t i;
+	struct connection *victim = victim_choose(listener, descriptor);
+	size_t before = connection_count(listener);
 
-	for (i = 0; i < sizeof(evictable) / sizeof(evictable[0]); i++) {
-		state = evictable[i];
-		oldest = TAILQ_FIRST(&listener->connections[state]);
-		if (oldest == NULL ||
-		    (state == STATE_DRAINING && !descriptor) ||
-		    now_ms - oldest->entered_ms < states[state].evict_after_ms)
-			continue;
-		if (evict(oldest, descriptor))
-			return true;
+	if (victim == NULL)
+		return false;
+	if (descriptor || !states[victim->state].evict_answer) {
+		connection_free(victim);
+		return true;
 	}
-	return false;
+	victim->closing = true;
+	answer_status(victim, 503, ANSWER_RETRY_S);
+	return connection_count(listener) < before;
 }
 
 void

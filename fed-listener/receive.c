@@ -6,8 +6,10 @@
  * request that another reader would take for a part of the first.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "answer.h"
@@ -17,7 +19,7 @@
 #include "receive.h"
 #include "request.h"
 
-#define ADMISSION_CHECK_MS 500		  /* while somebody waits */
+#define ADMISSION_CHECK_MS 100		  /* while somebody waits */
 #define DRAIN_MAX	   (1024U * 1024) /* bytes read and dropped */
 
 static void
@@ -47,6 +49,8 @@ receive_surplus(struct connection *connection)
 static void
 receive_end(struct connection *connection)
 {
+	struct pollfd look = {.fd = connection->descriptor};
+
 	connection->ended = true;
 	switch (connection->state) {
 	case STATE_HEAD:
@@ -60,6 +64,9 @@ receive_end(struct connection *connection)
 		break;
 	case STATE_WAITING:
 		event_del(&connection->reading);
+		/* Its side of the stream alone, or has it gone? */
+		if (poll(&look, 1, 0) == 1 && (look.revents & POLLHUP) != 0)
+			connection_free(connection);
 		break;
 	default:
 		connection_free(connection);
@@ -353,8 +360,8 @@ admission_reclaim(struct listener *listener)
 
 	TAILQ_FOREACH (connection, &listener->connections[STATE_BODY], entry)
 		if (connection->reserved > ADMISSION_FREE &&
-		    admission_slow(
-			connection->entered_ms, connection->received, now_ms)) {
+		    admission_slow(connection->entered_ms, ADMISSION_GRACE_MS,
+			connection->received, now_ms)) {
 			limit_hit(&listener->limits, LIMIT_BODY_MEMORY, now_ms);
 			connection->closing = true;
 			answer_status(connection, 503, ANSWER_RETRY_S);
@@ -363,27 +370,47 @@ admission_reclaim(struct listener *listener)
 	return false;
 }
 
+/*
+ * Whether enough of the body has arrived at the socket, where it costs us
+ * nothing: one that is announced and does not come never gets memory while
+ * others wait.
+ */
+static bool
+admission_ready(const struct connection *connection)
+{
+	size_t missing = connection->request.length - connection->head_length;
+	int there;
+
+	if (ioctl(connection->descriptor, FIONREAD, &there) == -1)
+		return false;
+	return (size_t)there >=
+	       (missing < ADMISSION_READY ? missing : ADMISSION_READY);
+}
+
 /* Bodies that wait in line go on in their order, as far as memory goes. */
 static void
 admission_next(int descriptor, short what, void *argument)
 {
 	struct listener *listener = argument;
+	struct connection_list *line = &listener->connections[STATE_ADMISSION];
 	struct timeval tv = {0, ADMISSION_CHECK_MS * 1000};
-	struct connection *connection;
+	struct connection *connection, *next;
 
 	(void)descriptor;
 	(void)what;
-	while ((connection = TAILQ_FIRST(
-		    &listener->connections[STATE_ADMISSION])) != NULL) {
-		if (admission_take(
-			&listener->admission, connection->request.length)) {
-			connection->reserved = connection->request.length;
-			body_begin(connection, connection->head,
-			    connection->head_length);
-		} else if (!admission_reclaim(listener))
-			break;
+	TAILQ_FOREACH_SAFE (connection, line, entry, next) {
+		if (!admission_ready(connection))
+			continue;
+		while (!admission_take(
+		    &listener->admission, connection->request.length))
+			if (!admission_reclaim(listener))
+				goto out;
+		connection->reserved = connection->request.length;
+		body_begin(
+		    connection, connection->head, connection->head_length);
 	}
-	if (connection != NULL)
+out:
+	if (!TAILQ_EMPTY(line))
 		event_add(&listener->admission.next, &tv);
 }
 

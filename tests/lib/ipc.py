@@ -267,6 +267,29 @@ class Child:
         with open("/proc/%d/statm" % self.pid) as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    def processor_time(self):
+        """Spent so far, in seconds."""
+        with open("/proc/%d/stat" % self.pid) as stat:
+            ticks = stat.read().rsplit(")", 1)[1].split()[11:13]
+        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+    def limit(self, which, value):
+        """setrlimit() for it while it runs, as its own user would."""
+        with open("/proc/%d/status" % self.pid) as status:
+            uid = int(re.search(r"^Uid:\t(\d+)", status.read(), re.M)[1])
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if uid != os.getuid():
+                    os.setresgid(uid, uid, uid)
+                    os.setresuid(uid, uid, uid)
+                resource.prlimit(self.pid, which, value)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(pid, 0)[1] != 0:
+            raise PermissionError("prlimit")
+
     def descriptor_count(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
 

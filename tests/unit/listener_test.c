@@ -277,10 +277,10 @@ static void
 admission_of_the_slow(void **state)
 {
 	(void)state;
-	assert_false(admission_slow(1000, 0, 3000));
-	assert_true(admission_slow(1000, 0, 3001));
-	assert_true(admission_slow(0, ADMISSION_RATE - 1, 3000));
-	assert_false(admission_slow(0, ADMISSION_RATE, 3000));
+	assert_false(admission_slow(1000, 2000, 0, 3000));
+	assert_true(admission_slow(1000, 2000, 0, 3001));
+	assert_true(admission_slow(0, 2000, ADMISSION_RATE - 1, 3000));
+	assert_false(admission_slow(0, 2000, ADMISSION_RATE, 3000));
 }
 
 static void

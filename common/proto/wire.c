@@ -59,7 +59,7 @@ cert_decode(struct unpack *unpack, struct cert *cert)
 	unpack_bytes(unpack, cert->client_auth, sizeof(cert->client_auth));
 	unpack_bytes(unpack, cert->signature, sizeof(cert->signature));
 	return !unpack->failed && cert->serial <= CERT_NUMBER_MAX &&
-	       cert->min_serial <= cert->serial &&
+	       cert->min_serial <= CERT_NUMBER_MAX &&
 	       time_valid(cert->not_before) && time_valid(cert->not_after);
 }
 

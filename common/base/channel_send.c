@@ -78,10 +78,7 @@ output_chunk(struct channel *channel, bool fresh, size_t need)
 	chunk = malloc(sizeof(*chunk) + size);
 	if (chunk == NULL)
 		return NULL;
-	chunk->descriptor = -1;
-	chunk->size = size;
-	chunk->length = 0;
-	chunk->written = 0;
+	*chunk = (struct channel_chunk){.descriptor = -1, .size = size};
 	STAILQ_INSERT_TAIL(&channel->output, chunk, entry);
 	return chunk;
 }
@@ -136,6 +133,16 @@ channel_send(struct channel *channel, uint16_t type, uint32_t id, uint32_t peer,
 	return result;
 }
 
+/* What of a chunk is not written yet. */
+static struct iovec
+chunk_rest(struct channel_chunk *chunk)
+{
+	struct iovec rest = {
+	    chunk->data + chunk->written, chunk->length - chunk->written};
+
+	return rest;
+}
+
 /* The chunks for one call: up to the next that has a descriptor. */
 static int
 output_gather(struct channel *channel, struct iovec *vectors)
@@ -147,9 +154,7 @@ output_gather(struct channel *channel, struct iovec *vectors)
 		if (count == VECTORS_MAX ||
 		    (count > 0 && chunk->descriptor != -1))
 			break;
-		vectors[count].iov_base = chunk->data + chunk->written;
-		vectors[count].iov_len = chunk->length - chunk->written;
-		count++;
+		vectors[count++] = chunk_rest(chunk);
 	}
 	return count;
 }

@@ -19,7 +19,7 @@
 #define START_MAX	  (4 * 4 + 2 * STRING(PATH_MAX_SHORT))
 #define SETTINGS_MIN	  (sizeof(struct settings) + 4)
 #define SETTINGS_MAX	  (sizeof(struct settings) + STRING(DATABASE_SIZE))
-#define GO		  (4 + 8 + 4 * ROLE_COUNT)
+#define GO_LENGTH	  (4 + 8 + 4 * ROLE_COUNT)
 
 #define IDENTITY_MIN	  (32 + 32 + 4 + 1)
 #define IDENTITY_MAX	  (32 + 32 + 4 + IDENTITY_CERTIFICATE_MAX)
@@ -33,78 +33,82 @@
 #define SIGN_BATCH_MAX \
 	(SIGN_COMMON + SIGN_TYPE_SIZE - 1 + 4 + SIGN_ITEMS_MAX * SIGN_ITEM)
 
-#define CONTROL_MIN  (2 + 4)
-#define CONTROL_MAX  (2 + 4 + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
-#define ROW_MIN	     (4 + 1 + 4) /* its kind, and no field */
-#define END_MIN	     (1 + 4 + 4)
-#define END_MAX	     (1 + STRING(32) + STRING(256))
+#define CONTROL_MIN   (2 + 4)
+#define CONTROL_MAX   (2 + 4 + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
+#define ROW_MIN	      (4 + 1 + 4) /* its kind, and no field */
+#define END_MIN	      (1 + 4 + 4)
+#define END_MAX	      (1 + STRING(32) + STRING(256))
 
 /* common/proto/wire.c: an envelope with a type of one character, no handshake
  * and a payload of one byte; what goes around it. */
-#define ENVELOPE_MIN (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 4 + 1)
-#define REQUEST_MIN  (8 + 1 + ENVELOPE_MIN)
-#define RESPONSE_MIN (2 + 4 + 4)	  /* a status alone */
-#define SEND_MIN     (32 + 4 + 1 + 4 + 1) /* a body of one byte */
-#define SENT_MIN     (2 + 2 + 4 + 1)	  /* a code alone */
+#define ENVELOPE_MIN  (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 4 + 1)
+#define REQUEST_MIN   (8 + 1 + ENVELOPE_MIN)
+#define RESPONSE_MIN  (2 + 4 + 4)	   /* a status alone */
+#define SEND_MIN      (32 + 4 + 1 + 4 + 1) /* a body of one byte */
+#define SENT_MIN      (2 + 2 + 4 + 1)	   /* a code alone */
 
-/* Exactly length bytes. */
-#define EXACT(type, from, to, length)                                         \
-	{                                                                     \
-		MSG_##type, ROLE_##from, ROLE_##to, (length), (length), false \
-	}
-#define BETWEEN(type, from, to, minimum, maximum)                         \
-	{                                                                 \
-		MSG_##type, ROLE_##from, ROLE_##to, (minimum), (maximum), \
-		    false                                                 \
-	}
-/* With a descriptor. */
-#define CARRIES(type, from, to, length)                                      \
-	{                                                                    \
-		MSG_##type, ROLE_##from, ROLE_##to, (length), (length), true \
-	}
+#define EXACT(length) (length), (length)
 
-/* What fedd says to each of its children, and what each answers. */
-#define CHILD(role)                                                            \
-	BETWEEN(START, FEDD, role, START_MIN, START_MAX),                      \
-	    CARRIES(CHANNEL, FEDD, role, 1), EXACT(SETUP_DONE, FEDD, role, 0), \
-	    EXACT(GO, FEDD, role, GO), EXACT(READY, role, FEDD, 0)
-
+/* Type, from, to, shortest, longest, with a descriptor. */
 static const struct permission table[] = {
-    CHILD(LISTENER),
-    EXACT(SETTINGS, FEDD, LISTENER, SETTINGS_MIN),
-    CARRIES(DESCRIPTOR, FEDD, LISTENER, 1),
+    /* The start: fedd and each of its children. */
+    {MSG_START, ROLE_FEDD, ROLE_LISTENER, START_MIN, START_MAX, false},
+    {MSG_SETTINGS, ROLE_FEDD, ROLE_LISTENER, EXACT(SETTINGS_MIN), false},
+    {MSG_DESCRIPTOR, ROLE_FEDD, ROLE_LISTENER, EXACT(1), true},
+    {MSG_CHANNEL, ROLE_FEDD, ROLE_LISTENER, EXACT(1), true},
+    {MSG_SETUP_DONE, ROLE_FEDD, ROLE_LISTENER, EXACT(0), false},
+    {MSG_READY, ROLE_LISTENER, ROLE_FEDD, EXACT(0), false},
+    {MSG_GO, ROLE_FEDD, ROLE_LISTENER, EXACT(GO_LENGTH), false},
 
-    CHILD(SIGNER),
-    EXACT(SETTINGS, FEDD, SIGNER, SETTINGS_MIN),
-    CARRIES(DESCRIPTOR, FEDD, SIGNER, 1),
+    {MSG_START, ROLE_FEDD, ROLE_SIGNER, START_MIN, START_MAX, false},
+    {MSG_SETTINGS, ROLE_FEDD, ROLE_SIGNER, EXACT(SETTINGS_MIN), false},
+    {MSG_DESCRIPTOR, ROLE_FEDD, ROLE_SIGNER, EXACT(1), true},
+    {MSG_CHANNEL, ROLE_FEDD, ROLE_SIGNER, EXACT(1), true},
+    {MSG_SETUP_DONE, ROLE_FEDD, ROLE_SIGNER, EXACT(0), false},
+    {MSG_READY, ROLE_SIGNER, ROLE_FEDD, EXACT(0), false},
+    {MSG_GO, ROLE_FEDD, ROLE_SIGNER, EXACT(GO_LENGTH), false},
 
-    CHILD(SENDER),
-    EXACT(SETTINGS, FEDD, SENDER, SETTINGS_MIN),
-    EXACT(SOCKS_WANTED, SENDER, FEDD, 0),
-    CARRIES(SOCKS, FEDD, SENDER, 0),
-    EXACT(SOCKS_FAILED, FEDD, SENDER, 4),
+    {MSG_START, ROLE_FEDD, ROLE_SENDER, START_MIN, START_MAX, false},
+    {MSG_SETTINGS, ROLE_FEDD, ROLE_SENDER, EXACT(SETTINGS_MIN), false},
+    {MSG_CHANNEL, ROLE_FEDD, ROLE_SENDER, EXACT(1), true},
+    {MSG_SETUP_DONE, ROLE_FEDD, ROLE_SENDER, EXACT(0), false},
+    {MSG_READY, ROLE_SENDER, ROLE_FEDD, EXACT(0), false},
+    {MSG_GO, ROLE_FEDD, ROLE_SENDER, EXACT(GO_LENGTH), false},
 
     /* The database's string goes to fed-queued alone. */
-    CHILD(QUEUED),
-    BETWEEN(SETTINGS, FEDD, QUEUED, SETTINGS_MIN, SETTINGS_MAX),
-    CARRIES(DESCRIPTOR, FEDD, QUEUED, 1),
+    {MSG_START, ROLE_FEDD, ROLE_QUEUED, START_MIN, START_MAX, false},
+    {MSG_SETTINGS, ROLE_FEDD, ROLE_QUEUED, SETTINGS_MIN, SETTINGS_MAX, false},
+    {MSG_DESCRIPTOR, ROLE_FEDD, ROLE_QUEUED, EXACT(1), true},
+    {MSG_CHANNEL, ROLE_FEDD, ROLE_QUEUED, EXACT(1), true},
+    {MSG_SETUP_DONE, ROLE_FEDD, ROLE_QUEUED, EXACT(0), false},
+    {MSG_READY, ROLE_QUEUED, ROLE_FEDD, EXACT(0), false},
+    {MSG_GO, ROLE_FEDD, ROLE_QUEUED, EXACT(GO_LENGTH), false},
 
-    BETWEEN(
-	SIGN_ENVELOPE, QUEUED, SIGNER, SIGN_ENVELOPE_MIN, SIGN_ENVELOPE_MAX),
-    BETWEEN(SIGN_BATCH, QUEUED, SIGNER, SIGN_BATCH_MIN, SIGN_BATCH_MAX),
-    EXACT(SIGNATURE, SIGNER, QUEUED, 64),
-    EXACT(SIGN_REFUSED, SIGNER, QUEUED, 1),
-    BETWEEN(IDENTITY, SIGNER, QUEUED, IDENTITY_MIN, IDENTITY_MAX),
-    BETWEEN(IDENTITY, QUEUED, LISTENER, IDENTITY_MIN, IDENTITY_MAX),
+    {MSG_SOCKS_WANTED, ROLE_SENDER, ROLE_FEDD, EXACT(0), false},
+    {MSG_SOCKS, ROLE_FEDD, ROLE_SENDER, EXACT(0), true},
+    {MSG_SOCKS_FAILED, ROLE_FEDD, ROLE_SENDER, EXACT(4), false},
 
-    BETWEEN(REQUEST, LISTENER, QUEUED, REQUEST_MIN, MESSAGE_LARGE),
-    BETWEEN(RESPONSE, QUEUED, LISTENER, RESPONSE_MIN, MESSAGE_LARGE),
-    BETWEEN(SEND, QUEUED, SENDER, SEND_MIN, MESSAGE_LARGE),
-    BETWEEN(SENT, SENDER, QUEUED, SENT_MIN, MESSAGE_LARGE),
+    {MSG_IDENTITY, ROLE_SIGNER, ROLE_QUEUED, IDENTITY_MIN, IDENTITY_MAX, false},
+    {MSG_IDENTITY, ROLE_QUEUED, ROLE_LISTENER, IDENTITY_MIN, IDENTITY_MAX,
+	false},
+    {MSG_SIGN_ENVELOPE, ROLE_QUEUED, ROLE_SIGNER, SIGN_ENVELOPE_MIN,
+	SIGN_ENVELOPE_MAX, false},
+    {MSG_SIGN_BATCH, ROLE_QUEUED, ROLE_SIGNER, SIGN_BATCH_MIN, SIGN_BATCH_MAX,
+	false},
+    {MSG_SIGNATURE, ROLE_SIGNER, ROLE_QUEUED, EXACT(64), false},
+    {MSG_SIGN_REFUSED, ROLE_SIGNER, ROLE_QUEUED, EXACT(1), false},
 
-    BETWEEN(CONTROL_REQUEST, CONTROL, QUEUED, CONTROL_MIN, CONTROL_MAX),
-    BETWEEN(CONTROL_ROW, QUEUED, CONTROL, ROW_MIN, MESSAGE_SMALL),
-    BETWEEN(CONTROL_END, QUEUED, CONTROL, END_MIN, END_MAX),
+    {MSG_REQUEST, ROLE_LISTENER, ROLE_QUEUED, REQUEST_MIN, MESSAGE_LARGE,
+	false},
+    {MSG_RESPONSE, ROLE_QUEUED, ROLE_LISTENER, RESPONSE_MIN, MESSAGE_LARGE,
+	false},
+    {MSG_SEND, ROLE_QUEUED, ROLE_SENDER, SEND_MIN, MESSAGE_LARGE, false},
+    {MSG_SENT, ROLE_SENDER, ROLE_QUEUED, SENT_MIN, MESSAGE_LARGE, false},
+
+    {MSG_CONTROL_REQUEST, ROLE_CONTROL, ROLE_QUEUED, CONTROL_MIN, CONTROL_MAX,
+	false},
+    {MSG_CONTROL_ROW, ROLE_QUEUED, ROLE_CONTROL, ROW_MIN, MESSAGE_SMALL, false},
+    {MSG_CONTROL_END, ROLE_QUEUED, ROLE_CONTROL, END_MIN, END_MAX, false},
 };
 
 _Static_assert(CONTROL_MAX <= MESSAGE_SMALL, "a request is small");

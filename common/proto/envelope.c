@@ -232,7 +232,7 @@ size_t
 envelope_format(char *body, const struct envelope_header *header,
     const uint8_t signature[64], const char *payload, size_t payload_length)
 {
-	struct frame frame;
+	struct frame frame = {.before = "", .after = ""};
 	size_t before, after, length, padded;
 
 	frame_format(&frame, header, signature);

@@ -19,9 +19,8 @@
 struct wire_envelope {
 	struct envelope_header header;
 	uint8_t signature[64];
-	bool has_handshake;
-	struct handshake handshake; /* type handshake, and ack that
-						 * answers one */
+	bool has_handshake;	    /* type handshake, or ack to one */
+	struct handshake handshake; /* when has_handshake */
 	const char *payload;	    /* canonical; into the message */
 	size_t payload_length;
 };
@@ -29,8 +28,7 @@ struct wire_envelope {
 /* fed-listener to fed-queued. */
 struct wire_request {
 	uint64_t circuit;    /* tor's circuit id, 0 none */
-	bool handshake_path; /* POST /federation/handshake,
-						 * else /federation/message */
+	bool handshake_path; /* /federation/handshake, not .../message */
 	struct wire_envelope envelope;
 };
 
@@ -51,12 +49,15 @@ struct wire_send {
 	size_t body_length;
 };
 
-/* fed-sender to fed-queued, with the id of MSG_SEND: exactly one each. */
+/*
+ * fed-sender to fed-queued, with the id of MSG_SEND: exactly one each. code is
+ * CODE_OK when a whole answer came that holds an envelope, else of the class
+ * LOCAL.
+ */
 struct wire_sent {
-	enum code code;		       /* CODE_OK: a whole answer came that
-					 * holds an envelope; else LOCAL class */
+	enum code code;
 	uint16_t status;	       /* HTTP status of the answer, 0 none */
-	uint32_t retry_after;	       /* seconds, 0 none */
+	uint32_t retry_after;	       /* seconds, at most a day; 0 none */
 	bool started;		       /* bytes of the request were written */
 	struct wire_envelope envelope; /* with CODE_OK alone */
 };

@@ -133,28 +133,20 @@ channel_send(struct channel *channel, uint16_t type, uint32_t id, uint32_t peer,
 	return result;
 }
 
-/* What of a chunk is not written yet. */
-static struct iovec
-chunk_rest(struct channel_chunk *chunk)
-{
-	struct iovec rest = {
-	    chunk->data + chunk->written, chunk->length - chunk->written};
-
-	return rest;
-}
-
 /* The chunks for one call: up to the next that has a descriptor. */
 static int
 output_gather(struct channel *channel, struct iovec *vectors)
 {
-	struct channel_chunk *chunk;
+	struct channel_chunk *chunk = STAILQ_FIRST(&channel->output);
 	int count = 0;
 
-	STAILQ_FOREACH (chunk, &channel->output, entry) {
+	for (; chunk != NULL; chunk = STAILQ_NEXT(chunk, entry)) {
 		if (count == VECTORS_MAX ||
 		    (count > 0 && chunk->descriptor != -1))
 			break;
-		vectors[count++] = chunk_rest(chunk);
+		vectors[count].iov_base = chunk->data + chunk->written;
+		vectors[count].iov_len = chunk->length - chunk->written;
+		count++;
 	}
 	return count;
 }

@@ -111,6 +111,7 @@ static void
 answer_refusal(struct signer *signer, struct answer *answer, uint8_t refusal)
 {
 	signer->refused++;
+	signer->last_refusal = refusal;
 	answer->type = MSG_SIGN_REFUSED;
 	answer->bytes[0] = refusal;
 	answer->length = 1;

@@ -174,6 +174,30 @@ parent_read(
 		sibling_broken(parent, channel_strerror(channel_error(parent)));
 }
 
+/* One line a second at the most: a sibling must not fill the log. */
+static void
+refusals_log(const struct signer *signer, const struct moment *now)
+{
+	static const char *const reasons[] = {
+	    [SIGN_REFUSED_ORIGIN] = "origin",
+	    [SIGN_REFUSED_TYPE] = "type",
+	    [SIGN_REFUSED_TIME] = "time",
+	    [SIGN_REFUSED_RATE] = "rate",
+	    [SIGN_REFUSED_CERTIFICATE] = "certificate",
+	    [SIGN_REFUSED_LATER] = "later",
+	};
+	static uint64_t logged;
+	static int64_t logged_ns;
+
+	if (signer->refused == logged ||
+	    (logged > 0 && now->monotonic_ns - logged_ns < SIGNER_NS))
+		return;
+	log_warning("signer refused=%" PRIu64 " last=%s",
+	    signer->refused - logged, reasons[signer->last_refusal]);
+	logged = signer->refused;
+	logged_ns = now->monotonic_ns;
+}
+
 /* Answers what is there; false when answers wait and requests must, too. */
 static bool
 queued_answer(struct signer *signer, struct channel *queued)
@@ -194,6 +218,7 @@ queued_answer(struct signer *signer, struct channel *queued)
 	}
 	if (result == -1)
 		sibling_broken(queued, channel_strerror(channel_error(queued)));
+	refusals_log(signer, &now);
 	return result == 0 && channel_queued(queued) < QUEUED_BYTES_MAX;
 }
 

@@ -21,7 +21,7 @@
  * with an inaccessible page on either side.
  */
 struct secret {
-	uint8_t key[64]; /* seed and public key, as libsodium signs with */
+	uint8_t key[64];  /* seed and public key, as libsodium signs with */
 	uint8_t seed[33]; /* while it is read; a file may be too long */
 };
 /*
@@ -60,6 +60,7 @@ struct signer {
 	uint64_t envelopes; /* signed since the start */
 	uint64_t batches;
 	uint64_t refused;
+	uint8_t last_refusal; /* enum sign_refusal */
 };
 struct moment {
 	int64_t utc_s;

@@ -201,7 +201,7 @@ cert_parse(struct cert *cert, const void *text, size_t length)
 	struct cert parsed;
 	struct line lines[LINES];
 
-	if (length > CERT_MAX)
+	if (length == 0 || length > CERT_MAX)
 		return CODE_CERTIFICATE_MALFORMED;
 	memset(&parsed, 0, sizeof(parsed));
 	if (lines_split(lines, text, length) == -1 ||

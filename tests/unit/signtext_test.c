@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Signing texts, byte for byte, against texts made by another implementation. */
+/* Signing texts, byte for byte, against another implementation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -207,7 +207,6 @@ database_up(void *argument)
 	struct db_parameters parameters;
 
 	(void)argument;
-	log_info("database up");
 	if (!env.registered) {
 		db_parameters_init(&parameters);
 		db_add_uuid(&parameters, env.incarnation);
@@ -222,7 +221,7 @@ static void
 database_down(void *argument)
 {
 	(void)argument;
-	log_warning("database down reason=\"%s\"", db_reason(env.db));
+	(void)argument;
 }
 
 static void

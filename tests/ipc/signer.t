@@ -329,8 +329,9 @@ def outlives():
             except ipc.Closed:
                 tap.ok(True, "the old channel is closed")
         old = new
-    count = child.descriptor_count()
-    tap.ok(count <= 7, "no descriptor is left over (%d)" % count)
+    if ROOT:  # others may not look
+        count = child.descriptor_count()
+        tap.ok(count <= 7, "no descriptor is left over (%d)" % count)
     child.peers[ipc.QUEUED] = old
     tap.equal(child.stop(), 0, "it ends with fedd")
 

@@ -221,7 +221,6 @@ static void
 database_down(void *argument)
 {
 	(void)argument;
-	(void)argument;
 }
 
 static void

@@ -92,7 +92,8 @@ void channel_shrink(struct channel *);
  * queue would hold more than CHANNEL_QUEUE_MAX bytes, or without memory; the
  * channel stays usable.
  */
-#define CHANNEL_QUEUE_MAX (64U * 1024 * 1024)
+#define CHANNEL_QUEUE_MAX     (64U * 1024 * 1024)
+#define CHANNEL_QUEUE_CONTROL (16U * 1024 * 1024) /* to a control client */
 int channel_send(struct channel *, uint16_t type, uint32_t id, uint32_t peer,
     int descriptor, const void *data, size_t length);
 /* Writes what the socket takes: 0 all or would block, -1 error (errno). */

@@ -50,7 +50,11 @@ output_check(const struct channel *channel, uint16_t type, bool descriptor,
     size_t length)
 {
 	const struct permission *permission;
+	size_t cap = CHANNEL_QUEUE_MAX;
 
+	/* Clients are many, and may choose not to read. */
+	if (channel->peer == ROLE_CONTROL)
+		cap = CHANNEL_QUEUE_CONTROL;
 	permission = permission_find(type, channel->self, channel->peer);
 	if (permission == NULL)
 		return CHANNEL_ERROR_TYPE;
@@ -58,7 +62,7 @@ output_check(const struct channel *channel, uint16_t type, bool descriptor,
 		return CHANNEL_ERROR_LENGTH;
 	if (descriptor != permission->descriptor)
 		return CHANNEL_ERROR_DESCRIPTOR;
-	if (CHANNEL_HEADER + length > CHANNEL_QUEUE_MAX - channel->queued)
+	if (CHANNEL_HEADER + length > cap - channel->queued)
 		return CHANNEL_ERROR_FULL;
 	return CHANNEL_OK;
 }

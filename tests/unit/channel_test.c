@@ -361,32 +361,42 @@ test_shrink(void **state)
 	pair_close(&pair);
 }
 
+/* Fills the queue to its cap with messages of up to size bytes. */
+static void
+queue_fill(struct channel *channel, uint16_t type, size_t size, size_t cap)
+{
+	uint8_t *data = calloc(1, size);
+	size_t left;
+
+	assert_non_null(data);
+	while (channel_queued(channel) + CHANNEL_HEADER + size <= cap)
+		assert_int_equal(
+		    channel_send(channel, type, 0, 0, -1, data, size), 0);
+	left = cap - channel_queued(channel);
+	assert_true(left > CHANNEL_HEADER + 300);
+	assert_int_equal(channel_send(channel, type, 0, 0, -1, data,
+			     left - CHANNEL_HEADER + 1),
+	    -1);
+	assert_int_equal(channel_error(channel), CHANNEL_ERROR_FULL);
+	assert_int_equal(
+	    channel_send(channel, type, 0, 0, -1, data, left - CHANNEL_HEADER),
+	    0);
+	assert_int_equal(channel_queued(channel), cap);
+	free(data);
+}
+
 static void
 test_queue_full(void **state)
 {
 	struct channel *ends[2];
-	uint8_t *data = calloc(1, MESSAGE_LARGE);
-	size_t left, round = CHANNEL_HEADER + MESSAGE_LARGE;
 
 	(void)state;
-	assert_non_null(data);
 	channels_open(ends, ROLE_LISTENER, ROLE_QUEUED);
-	while (channel_queued(ends[0]) + round <= CHANNEL_QUEUE_MAX)
-		assert_int_equal(channel_send(ends[0], MSG_REQUEST, 0, 0, -1,
-				     data, MESSAGE_LARGE),
-		    0);
-	left = CHANNEL_QUEUE_MAX - channel_queued(ends[0]);
-	assert_true(left > CHANNEL_HEADER + 300);
-	assert_int_equal(channel_send(ends[0], MSG_REQUEST, 0, 0, -1, data,
-			     left - CHANNEL_HEADER + 1),
-	    -1);
-	assert_int_equal(channel_error(ends[0]), CHANNEL_ERROR_FULL);
-	assert_int_equal(channel_send(ends[0], MSG_REQUEST, 0, 0, -1, data,
-			     left - CHANNEL_HEADER),
-	    0);
-	assert_int_equal(channel_queued(ends[0]), CHANNEL_QUEUE_MAX);
+	queue_fill(ends[0], MSG_REQUEST, MESSAGE_LARGE, CHANNEL_QUEUE_MAX);
 	channels_close(ends);
-	free(data);
+	channels_open(ends, ROLE_QUEUED, ROLE_CONTROL);
+	queue_fill(ends[0], MSG_CONTROL_ROW, 4000, CHANNEL_QUEUE_CONTROL);
+	channels_close(ends);
 }
 
 /* Nothing is read behind messages that were not fetched. */

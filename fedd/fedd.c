@@ -41,6 +41,20 @@ struct options {
 
 static struct parent parent;
 
+#ifdef TORFED_SANITIZER
+/*
+ * The search for leaks traces its own process, which fedd does not allow. The
+ * children have the same from proc.c.
+ */
+const char *__asan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+	return ("detect_leaks=0");
+}
+#endif
+
 static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr, "usage: fedd [-dv] [-f config] [-L directory]\n"

@@ -6,10 +6,8 @@
 # hazards of key files and sockets, the SOCKS broker, and the way out. Some of
 # it is root only: then the children become other users.
 
-import fcntl
 import os
 import re
-import select
 import shutil
 import signal
 import socket
@@ -211,6 +209,14 @@ def descriptors(pid):
     return found
 
 
+def count_of(pid):
+    """How many descriptors; 0 where only root may look."""
+    try:
+        return len(descriptors(pid))
+    except PermissionError:
+        return 0
+
+
 def test_start():
     with Running() as (place, fedd):
         running = fedd.children()
@@ -336,7 +342,7 @@ def test_deaths():
     with Running() as (place, fedd):
         generation = 1
         for victim in CHILDREN:
-            before = descriptors(fedd.pid)
+            before = count_of(fedd.pid)
             start = len(fedd.lines)
             kill_one(fedd, victim, generation)
             generation += 1
@@ -344,7 +350,7 @@ def test_deaths():
                 tap.ok(fedd.wait(r"fed-signer\[.* stub message=4 role=4 "
                                  "blocking=no", start),
                        "%s: fed-signer gets a new channel" % victim)
-            tap.equal(len(descriptors(fedd.pid)), len(before),
+            tap.equal(count_of(fedd.pid), before,
                       "%s: fedd has as many descriptors as before" % victim)
         for _ in range(5):
             kill_one(fedd, "fed-sender", generation)
@@ -376,11 +382,6 @@ def test_deaf_sibling():
                "no process is left")
 
 
-def starts(fedd):
-    """When each generation was started, as the log was read."""
-    return len(fedd.matches("generation number="))
-
-
 def test_backoff():
     place = Place()
     place.does("fed-sender", "die-early")
@@ -403,6 +404,7 @@ def test_backoff():
         tap.equal(len(fedd.matches("ready generation=\\d+ ms=")), 0,
                   "no child ever goes")
         tap.equal(len(fedd.matches("stub go")), 0, "really none")
+        fedd.wait("not-ready generation=4 ")
         tap.ok(not fedd.children(), "none is left while it waits")
         place.does("fed-sender")
         tap.ok(fedd.wait("ready generation=5 ", seconds=15),
@@ -446,7 +448,7 @@ def test_misbehaviour():
             start = len(fedd.lines)
             tap.ok(fedd.wait("ready generation=", start),
                    "%s %s: fedd goes on" % (name, words[0]))
-            tap.ok(len(descriptors(fedd.pid)) < 40,
+            tap.ok(count_of(fedd.pid) < 40,
                    "%s %s: no descriptor is left over" % (name, words[0]))
         finally:
             fedd.stop()
@@ -575,10 +577,8 @@ def test_sockets():
         tap.ok(not os.path.lexists(place.path("victim")),
                "nothing is made behind it")
         os.unlink(place.listener)
-        os.symlink(place.path("victim"), place.listener + ".lock") \
-            if not os.path.exists(place.listener + ".lock") else \
-            (os.unlink(place.listener + ".lock"),
-             os.symlink(place.path("victim"), place.listener + ".lock"))
+        os.unlink(place.listener + ".lock")
+        os.symlink(place.path("victim"), place.listener + ".lock")
         tap.ok(fails(place, place.listener), "a lock file that is a "
                "symbolic link is refused")
         os.unlink(place.listener + ".lock")
@@ -612,10 +612,9 @@ def test_socket_modes():
         tap.equal(oct(os.stat(place.control).st_mode & 0o777), "0o600",
                   "the control socket is its owner's alone")
     group = 54321 if ROOT else os.getgid()
-    with Running("control on \"/nowhere\"\n") if False else Running(
-            prepare=lambda place: append(
-                place, 'control on "%s" group %d\n' % (
-                    place.control, group))) as (place, fedd):
+    with Running(prepare=lambda place: append(
+            place, 'control on "%s" group %d\n' % (
+                place.control, group))) as (place, fedd):
         info = os.stat(place.control)
         tap.equal((oct(info.st_mode & 0o777), info.st_gid),
                   ("0o660", group), "or its group's as well, where there "
@@ -1031,6 +1030,84 @@ def test_few_descriptors():
         place.remove()
 
 
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file
+                    if ":\t" in line)
+
+
+def test_real_children():
+    """The programs themselves; a database is not needed to be ready."""
+    place = Place()
+    place.programs = os.path.dirname(os.path.dirname(FEDD))
+    if os.path.basename(place.programs) == "build":
+        place.programs = os.path.realpath(TOP)
+    shutil.rmtree(place.keys)
+    os.mkdir(place.keys, 0o700)
+    made = subprocess.run(
+        [os.path.join(place.programs, "fed-signer", "fed-signer"),
+         "generate", "-k", place.keys], stdout=subprocess.DEVNULL,
+        check=False)
+    tap.equal(made.returncode, 0, "fed-signer makes keys")
+    fedd = Fedd(place)
+    try:
+        tap.ok(fedd.ready(1), "the real children become ready")
+        running = fedd.children()
+        before = count_of(fedd.pid)
+        check_confinement(place, running)
+        # fed-queued looks for its database all the time.
+        same = ("fed-listener", "fed-signer", "fed-sender") if ROOT else ()
+        counts = {name: count_of(running[name]) for name in same}
+        generation = 1
+        for victim in CHILDREN * 5:
+            was = fedd.children()
+            at = time.monotonic()
+            os.kill(was[victim], signal.SIGKILL)
+            generation += 1
+            if not tap.ok(fedd.ready(generation, 5) and
+                          time.monotonic() - at < 2,
+                          "%s dies: whole again within 2 s" % victim):
+                break
+            now = fedd.children()
+            tap.ok(sorted(now) == sorted(CHILDREN) and not any(
+                alive(was[name]) for name in CHILDREN
+                if name != "fed-signer" or victim == name),
+                   "and no process of before is left")
+            if victim != "fed-signer":
+                tap.equal(now["fed-signer"], was["fed-signer"],
+                          "but fed-signer")
+        tap.equal(count_of(fedd.pid), before,
+                  "fedd has as many descriptors as before")
+        running = fedd.children()
+        tap.equal({name: count_of(running[name]) for name in same},
+                  counts, "and so have the children")
+        tap.equal(fedd.stop(), 0, "SIGTERM: exit status 0")
+        tap.ok(not any(alive(pid) for pid in running.values()),
+               "no process is left")
+    finally:
+        fedd.stop()
+        place.remove()
+
+
+def check_confinement(place, running):
+    for name, pid in running.items():
+        status = status_of(pid)
+        tap.equal((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"),
+                  "%s: filtered, no new privileges" % name)
+        if not ROOT:
+            continue
+        tap.equal((set(status["Uid"].split()), set(status["Gid"].split()),
+                   status["Groups"].strip(), int(status["CapPrm"], 16)),
+                  ({str(UIDS[name])}, {str(UIDS[name])}, str(UIDS[name]), 0),
+                  "%s: its own user and group, no capability" % name)
+        tap.equal(os.readlink("/proc/%d/root" % pid), place.path(
+            "db" if name == "fed-queued" else "empty"),
+                  "%s: its own root directory" % name)
+    if ROOT:
+        tap.equal(len({status_of(pid)["Uid"] for pid in running.values()}),
+                  4, "no user has two processes")
+
+
 def test():
     test_check()
     test_start()
@@ -1050,6 +1127,7 @@ def test():
     test_broker_tcp()
     test_notify()
     test_few_descriptors()
+    test_real_children()
     if ROOT:
         test_chroot()
         test_database_directory()

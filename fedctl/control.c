@@ -45,6 +45,8 @@ verb_find(enum action action)
 	fail(CODE_INTERNAL);
 }
 
+static void daemon_gone(const char *) __attribute__((noreturn));
+
 static void
 daemon_gone(const char *why)
 {
@@ -108,29 +110,23 @@ request_send(struct channel *channel, const struct msg_control *message)
 				   -1, pack.data, pack.length) == -1)
 		fail(CODE_INTERNAL);
 	/* A daemon that refuses us says so and hangs up at once. */
-	if (channel_flush_wait(channel, WAIT_MS) == -1 && errno != EPIPE)
+	if (channel_flush_wait(channel, WAIT_MS) == -1 && errno != EPIPE &&
+	    errno != ECONNRESET)
 		daemon_gone(strerror(errno));
 }
 
 static void
 end_take(const struct message *message)
 {
-	static const int statuses[] = {
-	    EXIT_USAGE, EXIT_DATA, EXIT_DAEMON, EXIT_ALLOWED};
 	struct msg_control_end end;
 	char code[sizeof(end.code) * 4];
-	int status = EXIT_FAILURE;
-	size_t i;
 
 	if (msg_control_end_decode(message, &end) == -1)
 		daemon_gone("its answer is malformed");
-	if (end.exit_code == 0)
+	if (end.exit_code == EXIT_SUCCESS)
 		return;
-	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		if (end.exit_code == statuses[i])
-			status = statuses[i];
 	printable(code, sizeof(code), end.code, strlen(end.code));
-	fail_text(status, code, "%s", end.text);
+	fail_text(end.exit_code, code, "%s", end.text);
 }
 
 /* Rows until the end. */

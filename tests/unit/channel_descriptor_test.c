@@ -89,14 +89,15 @@ test_descriptors_freed(void **state)
 
 /* What a hostile end does with descriptors, all refused without a leak. */
 enum trick {
-	TRICK_MISSING,	/* flagged, none comes */
-	TRICK_TWO,	/* two with one message */
-	TRICK_SIXTEEN,	/* more than the control buffer takes */
-	TRICK_SURPLUS,	/* one with a message that carries none */
-	TRICK_BEFORE,	/* with the message in front of the flagged one */
-	TRICK_HALF,	/* with half a header that is not flagged */
-	TRICK_QUARTERS, /* one with each quarter of a header */
-	TRICK_EACH_BYTE /* one with each byte of a header */
+	TRICK_UNFLAGGED, /* flag and descriptor left out */
+	TRICK_MISSING,	 /* flagged, none comes */
+	TRICK_TWO,	 /* two with one message */
+	TRICK_SIXTEEN,	 /* more than the control buffer takes */
+	TRICK_SURPLUS,	 /* one with a message that carries none */
+	TRICK_BEFORE,	 /* with the message in front of the flagged one */
+	TRICK_HALF,	 /* with half a header that is not flagged */
+	TRICK_QUARTERS,	 /* one with each quarter of a header */
+	TRICK_EACH_BYTE	 /* one with each byte of a header */
 };
 
 static void
@@ -106,6 +107,9 @@ trick_play(enum trick trick, int raw, const int *descriptors)
 	size_t i;
 
 	switch (trick) {
+	case TRICK_UNFLAGGED:
+		raw_message(raw, MSG_SOCKS, 0, 0, NULL, 0);
+		break;
 	case TRICK_MISSING:
 		raw_message(raw, MSG_SOCKS, FLAG, 0, NULL, 0);
 		break;
@@ -150,7 +154,7 @@ test_descriptor_tricks(void **state)
 	(void)state;
 	for (i = 0; i < 16; i++)
 		descriptors[i] = dup(0);
-	for (i = TRICK_MISSING; i <= TRICK_EACH_BYTE; i++) {
+	for (i = TRICK_UNFLAGGED; i <= TRICK_EACH_BYTE; i++) {
 		pair = pair_open(ROLE_SENDER, ROLE_FEDD);
 		trick_play(i, pair.raw, descriptors);
 		expect_refused(&pair, CHANNEL_ERROR_DESCRIPTOR);
@@ -207,19 +211,17 @@ test_descriptor_pending_twice(void **state)
 
 /* One in flight to a receiver that has no number left: refused, no leak. */
 static void
-test_descriptor_none_left(void **state)
+none_left(unsigned int type, unsigned int flags, size_t length)
 {
-	size_t before = descriptors_open();
 	struct pair pair = pair_open(ROLE_SENDER, ROLE_FEDD);
 	struct rlimit usual, low;
 	int descriptor = 0, taken[64], count = 0;
 
-	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
 	low = usual;
 	low.rlim_cur = 64;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
-	raw_message(pair.raw, MSG_SOCKS, FLAG, 0, &descriptor, 1);
+	raw_message(pair.raw, type, flags, length, &descriptor, 1);
 	while ((taken[count] = dup(0)) != -1)
 		count++;
 	expect_refused(&pair, CHANNEL_ERROR_DESCRIPTOR);
@@ -227,6 +229,16 @@ test_descriptor_none_left(void **state)
 		close(taken[--count]);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
 	pair_close(&pair);
+}
+
+static void
+test_descriptor_none_left(void **state)
+{
+	size_t before = descriptors_open();
+
+	(void)state;
+	none_left(MSG_SOCKS, FLAG, 0);
+	none_left(MSG_SOCKS_FAILED, 0, 4); /* it must not have one anyway */
 	assert_int_equal(descriptors_open(), before);
 }
 

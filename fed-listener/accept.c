@@ -3,6 +3,7 @@
  * The accept loop. The address of the other end is never asked for: it tells
  * nothing on a unix socket, and it has no end of surprises.
  */
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "http.h"
 #include "listener.h"
 #include "log.h"
@@ -37,7 +39,7 @@ accept_pause(struct listener *listener)
 		return;
 	acceptor->paused = true;
 	event_del(&acceptor->ready);
-	event_add(&acceptor->retry, &tv);
+	listener_watch(&acceptor->retry, &tv);
 }
 
 void
@@ -50,7 +52,7 @@ accept_resume(struct listener *listener)
 		return;
 	acceptor->paused = false;
 	event_del(&acceptor->retry);
-	event_add(&acceptor->ready, NULL);
+	listener_watch(&acceptor->ready, NULL);
 }
 
 static void
@@ -66,14 +68,14 @@ static void
 accept_refuse(struct listener *listener, int fd)
 {
 	const char *body = http_status_body(503);
-	char head[512];
+	char answer[512];
 	size_t length;
 
-	length = http_response_format(
-	    head, sizeof(head), 503, strlen(body), true, false, 1, NULL);
+	length = http_response_format(answer, sizeof(answer), 503, strlen(body),
+	    true, false, ANSWER_RETRY_S, NULL);
+	length += strlcpy(answer + length, body, sizeof(answer) - length);
 	/* Best effort: a fresh socket has room, and nobody waits for it. */
-	if (send(fd, head, length, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE) > 0)
-		(void)send(fd, body, strlen(body), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)send(fd, answer, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 	/* What is unread at close() would become a reset. */
 	(void)recv(
@@ -127,7 +129,7 @@ accept_failed(struct listener *listener, int error)
 		accept_pause(listener);
 		return false;
 	default:
-		fatal("accept: %s", strerror(error));
+		fatal("accept error=\"%s\"", strerror(error));
 	}
 }
 
@@ -164,32 +166,51 @@ accept_on_ready(int listening, short what, void *argument)
 	}
 }
 
-/* How many connections the descriptor limit leaves room for. */
+/*
+ * How many descriptors there may be beside those that we have; the soft limit
+ * rises to what is wished for, where the hard one lets it.
+ */
+static size_t
+accept_room(struct listener *listener, size_t wish)
+{
+	/* The reserve took the lowest free one: below it all are in use. */
+	size_t used = (size_t)listener->acceptor.reserve + 1 + ACCEPT_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		fatal("accept call=getrlimit error=\"%s\"", strerror(errno));
+	if (limit.rlim_cur < used + wish && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur =
+		    limit.rlim_max < used + wish ? limit.rlim_max : used + wish;
+		if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+			fatal("accept call=setrlimit error=\"%s\"",
+			    strerror(errno));
+	}
+	if (limit.rlim_cur < used + 2)
+		fatal("accept descriptors=%llu error=\"too few\"",
+		    (unsigned long long)limit.rlim_cur);
+	return limit.rlim_cur - used;
+}
+
+/* How many connections there may be, and how many more that drain. */
 static void
 accept_capacity(struct listener *listener)
 {
-	size_t limit = (size_t)listener->settings->connections, room;
-	struct rlimit descriptors;
+	size_t wish = (size_t)listener->settings->connections, room, drain;
 
-	if (getrlimit(RLIMIT_NOFILE, &descriptors) == -1)
-		fatal("getrlimit: %s", strerror(errno));
-	/* The reserve took the lowest free one: below it all are in use. */
-	room = (size_t)listener->acceptor.reserve + 1 + ACCEPT_SPARE;
-	if (descriptors.rlim_cur < room + 2)
-		fatal("descriptors: the limit of %llu is too low",
-		    (unsigned long long)descriptors.rlim_cur);
-	room = descriptors.rlim_cur - room;
-	listener->draining_max = room / 8 > DRAINING_MAX ? DRAINING_MAX
-				 : room / 8 > 0		 ? room / 8
-							 : 1;
-	room -= listener->draining_max;
-	if (limit > room) {
+	room = accept_room(listener, wish + DRAINING_MAX);
+	drain = room / 8;
+	if (drain > DRAINING_MAX)
+		drain = DRAINING_MAX;
+	if (drain == 0)
+		drain = 1;
+	room -= drain;
+	if (wish > room)
 		log_warning("limit name=connections configured=%zu "
-			    "descriptors=%zu: the lower one holds",
-		    limit, room);
-		limit = room;
-	}
-	listener->connections_max = limit;
+			    "descriptors=%zu",
+		    wish, room);
+	listener->connections_max = wish < room ? wish : room;
+	listener->draining_max = drain;
 }
 
 void
@@ -206,12 +227,12 @@ accept_init(struct listener *listener, int descriptor)
 	    &acceptor->retry, listener->base, accept_on_retry, listener);
 	accept_reserve(acceptor);
 	if (acceptor->reserve == -1)
-		fatal("fcntl: %s", strerror(errno));
+		fatal("accept call=fcntl error=\"%s\"", strerror(errno));
 	accept_capacity(listener);
 }
 
 void
 accept_start(struct listener *listener)
 {
-	event_add(&listener->acceptor.ready, NULL);
+	listener_watch(&listener->acceptor.ready, NULL);
 }

@@ -71,7 +71,7 @@ answer_keep(
 	connection->output_sent = 0;
 	connection_release(connection);
 	connection_enter(connection, STATE_WRITING);
-	event_add(&connection->writing, NULL);
+	listener_watch(&connection->writing, NULL);
 }
 
 static void
@@ -139,7 +139,7 @@ answer_continue(struct connection *connection)
 	    connection->output_length - connection->output_sent, MSG_NOSIGNAL);
 	if (sent == -1) {
 		if (errno == EAGAIN || errno == EINTR)
-			event_add(&connection->writing, NULL);
+			listener_watch(&connection->writing, NULL);
 		else
 			connection_free(connection);
 		return;
@@ -148,5 +148,5 @@ answer_continue(struct connection *connection)
 	if (connection->output_sent == connection->output_length)
 		answer_done(connection);
 	else
-		event_add(&connection->writing, NULL);
+		listener_watch(&connection->writing, NULL);
 }

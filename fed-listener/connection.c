@@ -16,6 +16,7 @@
 
 #include "answer.h"
 #include "listener.h"
+#include "log.h"
 #include "receive.h"
 
 #define ANSWER_TIMEOUT_MS 120000 /* for fed-queued to answer */
@@ -57,6 +58,13 @@ listener_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void
+listener_watch(struct event *event, const struct timeval *delay)
+{
+	if (event_add(event, delay) == -1)
+		fatal("events error=\"%s\"", strerror(errno));
+}
+
 static void
 timer_set(struct connection *connection, int64_t milliseconds)
 {
@@ -66,7 +74,7 @@ timer_set(struct connection *connection, int64_t milliseconds)
 		milliseconds = 0;
 	tv.tv_sec = (time_t)(milliseconds / 1000);
 	tv.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
-	event_add(&connection->timer, &tv);
+	listener_watch(&connection->timer, &tv);
 }
 
 static int64_t
@@ -113,7 +121,7 @@ state_join(struct connection *connection, enum connection_state state)
 	if (states[state].on_read == NULL || connection->ended)
 		event_del(&connection->reading);
 	else
-		event_add(&connection->reading, NULL);
+		listener_watch(&connection->reading, NULL);
 	timer_set(connection, state_timeout(connection));
 }
 

@@ -46,6 +46,8 @@ struct listener {
 	char scratch[LISTENER_SCRATCH];
 };
 
+/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
+void listener_watch(struct event *, const struct timeval *);
 /* Milliseconds of a clock that never jumps. */
 int64_t listener_now(void);
 

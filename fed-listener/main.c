@@ -13,7 +13,9 @@
  * process than fedd and fed-queued.
  */
 #include <event2/event.h>
+#ifdef __linux__
 #include <malloc.h>
+#endif
 #include <stdlib.h>
 
 #include "canon.h"
@@ -36,7 +38,8 @@ static void
 parent_on_message(struct message *message, void *argument)
 {
 	(void)argument;
-	fatal("channel peer=fedd: unexpected type=%u", message->type);
+	fatal(
+	    "channel peer=fedd type=%u error=\"not expected\"", message->type);
 }
 
 static const struct chanev_handlers parent_handlers = {
@@ -62,7 +65,7 @@ listener_init(struct listener *listener, struct proc *proc)
 
 	if (proc->descriptors[DESCRIPTOR_LISTEN] == -1 ||
 	    proc->channels[ROLE_QUEUED] == -1)
-		fatal("start: a descriptor is missing");
+		fatal("start error=\"a descriptor is missing\"");
 	listener->settings = &proc->settings;
 	for (state = 0; state < STATE_COUNT; state++)
 		TAILQ_INIT(&listener->connections[state]);
@@ -98,7 +101,7 @@ listener_run(struct listener *listener, struct proc *proc)
 		fatal("out of memory");
 	accept_start(listener);
 	if (event_base_dispatch(listener->base) == -1)
-		fatal("event loop failed");
+		fatal("events error=\"the loop failed\"");
 }
 
 int
@@ -110,9 +113,11 @@ main(int argc, char *argv[])
 
 	proc_start(&proc, ROLE_LISTENER, argc, argv);
 	if (ed_init() == -1)
-		fatal("libsodium is not fit");
+		fatal("start error=\"libsodium is not fit\"");
 	canon_init();
+#ifdef M_MMAP_THRESHOLD
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_MALLOC);
+#endif
 	listener_init(&listener, &proc);
 	sandbox_enter(SANDBOX_LISTENER, 0);
 	proc_ready(&proc, &go);

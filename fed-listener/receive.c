@@ -149,7 +149,7 @@ body_expect(struct connection *connection, const char *bytes, size_t length)
 		}
 		connection_enter(connection, STATE_ADMISSION);
 		if (!event_pending(&listener->admission.next, EV_TIMEOUT, NULL))
-			event_add(&listener->admission.next, &tv);
+			listener_watch(&listener->admission.next, &tv);
 		return;
 	}
 	if (connection->discard == 0)
@@ -348,7 +348,7 @@ receive_release(struct connection *connection)
 	connection->reserved = 0;
 	/* Not from here: others would move while one is being freed. */
 	if (event_pending(&admission->next, EV_TIMEOUT, NULL))
-		event_add(&admission->next, &now);
+		listener_watch(&admission->next, &now);
 }
 
 /* Takes the place of one body that holds it and does not come. */
@@ -411,7 +411,7 @@ admission_next(int descriptor, short what, void *argument)
 	}
 out:
 	if (!TAILQ_EMPTY(line))
-		event_add(&listener->admission.next, &tv);
+		listener_watch(&listener->admission.next, &tv);
 }
 
 void

@@ -164,7 +164,7 @@ queued_identity(struct listener *listener, const struct message *message)
 	int length;
 
 	if (msg_identity_decode(message, &identity) == -1)
-		fatal("channel peer=fed-queued: malformed identity");
+		fatal("channel peer=fed-queued error=\"malformed identity\"");
 	base64_encode(text, identity.certificate, identity.certificate_length);
 	length = asprintf(&info, INFO_FORMAT, text);
 	if (length == -1)
@@ -183,9 +183,10 @@ queued_response(struct listener *listener, const struct message *message)
 	struct connection *connection;
 
 	if (wire_response_decode(message, &response) == -1)
-		fatal("channel peer=fed-queued: malformed response");
+		fatal("channel peer=fed-queued error=\"malformed response\"");
 	if (pending_take(listener->pending, message->id, &connection) == -1)
-		fatal("channel peer=fed-queued: response to no request");
+		fatal(
+		    "channel peer=fed-queued error=\"response to no request\"");
 	if (connection == NULL)
 		return; /* the client did not wait */
 	connection->pending = PENDING_NONE;
@@ -206,5 +207,6 @@ request_on_queued(struct message *message, void *argument)
 	else if (message->type == MSG_RESPONSE)
 		queued_response(listener, message);
 	else
-		fatal("channel peer=fed-queued: unexpected type");
+		fatal("channel peer=fed-queued type=%u error=\"not expected\"",
+		    message->type);
 }

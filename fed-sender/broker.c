@@ -26,7 +26,7 @@ broker_want(struct sender *sender, struct link *link)
 	broker->wanted++;
 	if (chanev_send(sender->parent, MSG_SOCKS_WANTED, 0, 0, -1, NULL, 0) ==
 	    -1)
-		fatal("channel peer=fedd: does not read");
+		fatal("channel peer=fedd error=\"does not read\"");
 }
 
 void
@@ -43,7 +43,7 @@ broker_answered(struct sender *sender)
 	struct link *link = TAILQ_FIRST(&sender->broker.waiting);
 
 	if (sender->broker.wanted == 0)
-		fatal("channel peer=fedd: SOCKS answer to no request");
+		fatal("channel peer=fedd error=\"SOCKS answer to no request\"");
 	sender->broker.wanted--;
 	if (link != NULL)
 		broker_forget(sender, link);
@@ -57,8 +57,8 @@ broker_failed(struct sender *sender, const struct message *message)
 	uint32_t error;
 
 	if (msg_u32_decode(message, &error) == -1)
-		fatal("channel peer=fedd: malformed SOCKS answer");
-	log_debug("socks down error=%s", strerror((int)error));
+		fatal("channel peer=fedd error=\"malformed SOCKS answer\"");
+	log_debug("socks error=\"%s\"", strerror((int)error));
 	if (link != NULL)
 		link_refused(link);
 }
@@ -81,6 +81,7 @@ broker_on_parent(struct message *message, void *argument)
 		broker_failed(sender, message);
 		break;
 	default:
-		fatal("channel peer=fedd: unexpected type=%u", message->type);
+		fatal("channel peer=fedd type=%u error=\"not expected\"",
+		    message->type);
 	}
 }

@@ -35,7 +35,7 @@ timer_set(struct link *link, int64_t milliseconds)
 
 	tv.tv_sec = (time_t)(milliseconds / 1000);
 	tv.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
-	event_add(&link->timer, &tv);
+	sender_watch(&link->timer, &tv);
 }
 
 /* Ends a link that has no job any more. */
@@ -149,9 +149,11 @@ link_write(struct link *link, const char *body, size_t length)
 		return -1;
 	if (sent > 0)
 		link->output_sent += (size_t)sent;
-	if (link->output_sent == total)
+	if (link->output_sent == total) {
+		event_del(&link->writing);
 		return 1;
-	event_add(&link->writing, NULL);
+	}
+	sender_watch(&link->writing, NULL);
 	return 0;
 }
 
@@ -226,7 +228,7 @@ link_start(struct link *link, int descriptor)
 	    EV_READ | EV_PERSIST, link_on_read, link);
 	event_assign(&link->writing, sender->base, descriptor, EV_WRITE,
 	    link_on_write, link);
-	event_add(&link->reading, NULL);
+	sender_watch(&link->reading, NULL);
 	socks_init(&link->socks, sender->secret, link->job->key,
 	    link->job->generation, ONION_PORT);
 	socks_say(link);
@@ -255,13 +257,15 @@ socks_took(struct link *link, size_t length)
 {
 	struct sender *sender = link->sender;
 
-	if (link->socks.state != SOCKS_DONE) {
-		socks_say(link);
-		return;
-	}
 	if (length > 0) {
 		/* It answers before it was asked. */
-		link_fail(link, CODE_ANSWER_HTTP);
+		link_fail(link, link->socks.state == SOCKS_DONE
+				    ? CODE_ANSWER_HTTP
+				    : CODE_SOCKS_PROTOCOL);
+		return;
+	}
+	if (link->socks.state != SOCKS_DONE) {
+		socks_say(link);
 		return;
 	}
 	free(link->input);

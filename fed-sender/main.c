@@ -15,7 +15,9 @@
  * and fed-queued.
  */
 #include <event2/event.h>
+#ifdef __linux__
 #include <malloc.h>
+#endif
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -39,7 +41,7 @@ sender_setup(struct sender *sender, struct proc *proc)
 	struct channel *channel;
 
 	if (proc->channels[ROLE_QUEUED] == -1)
-		fatal("start: a descriptor is missing");
+		fatal("start error=\"a descriptor is missing\"");
 	sender->settings = &proc->settings;
 	sender->base = event_base_new();
 	sender->pool = pool_new(
@@ -64,7 +66,7 @@ sender_run(struct sender *sender, struct proc *proc)
 	if (sender->parent == NULL)
 		fatal("out of memory");
 	if (event_base_dispatch(sender->base) == -1)
-		fatal("event loop failed");
+		fatal("events error=\"the loop failed\"");
 }
 
 int
@@ -76,9 +78,11 @@ main(int argc, char *argv[])
 
 	proc_start(&proc, ROLE_SENDER, argc, argv);
 	if (ed_init() == -1)
-		fatal("libsodium is not fit");
+		fatal("start error=\"libsodium is not fit\"");
 	canon_init();
+#ifdef M_MMAP_THRESHOLD
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_MALLOC);
+#endif
 	sender_setup(&sender, &proc);
 	sandbox_enter(SANDBOX_SENDER, 0);
 	proc_ready(&proc, &go);

@@ -2,7 +2,8 @@
 /*
  * Destinations in a tree by key; those with jobs in a ring besides. A dead
  * destination holds its connecting slots for minutes, so all of them together
- * get half of the slots, and each a quarter of that half.
+ * get half of the slots, and each a quarter of that half; and one that accepts
+ * and does not answer gets half of the slots at most.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include "pool.h"
 #include "tree.h"
 
-#define CONNECTING_SHARE  2 /* of all slots, one in so many */
-#define DESTINATION_SHARE 4 /* of these, for one destination */
+#define CONNECTING_SHARE       2 /* of all slots, one in so many */
+#define DESTINATION_SHARE      2 /* the same for one destination */
+#define DESTINATION_CONNECTING 4 /* of what may connect, for one destination */
 
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(slot_list, slot);
@@ -37,7 +39,8 @@ struct pool {
 	size_t maximum;
 	size_t idle_maximum;
 	size_t connecting_maximum;
-	size_t destination_maximum;
+	size_t destination_connecting; /* for each, at most */
+	size_t destination_slots;
 	size_t waiting;
 	size_t slots;
 	size_t connecting;
@@ -74,8 +77,10 @@ pool_new(int64_t maximum, int64_t idle)
 	pool->idle_maximum = idle > 0 ? (size_t)idle : 0;
 	pool->connecting_maximum =
 	    at_least_one(pool->maximum / CONNECTING_SHARE);
-	pool->destination_maximum =
-	    at_least_one(pool->connecting_maximum / DESTINATION_SHARE);
+	pool->destination_connecting =
+	    at_least_one(pool->connecting_maximum / DESTINATION_CONNECTING);
+	pool->destination_slots =
+	    at_least_one(pool->maximum / DESTINATION_SHARE);
 	return pool;
 }
 
@@ -137,7 +142,8 @@ pool_put(struct pool *pool, struct job *job)
 		TAILQ_INSERT_HEAD(&destination->jobs, job, entry);
 	else
 		TAILQ_INSERT_TAIL(&destination->jobs, job, entry);
-	destination->generation = job->generation;
+	if (!job->fresh) /* which may be an old one */
+		destination->generation = job->generation;
 	pool->waiting++;
 	return 0;
 }
@@ -183,6 +189,13 @@ may_connect(const struct pool *pool)
 	       (pool->slots < pool->maximum || pool->idle_count > 0);
 }
 
+static bool
+may_grow(const struct pool *pool, const struct destination *destination)
+{
+	return destination->connecting < pool->destination_connecting &&
+	       destination->slots < pool->destination_slots;
+}
+
 struct job *
 pool_take(struct pool *pool, struct slot **use, struct slot **evict)
 {
@@ -196,8 +209,7 @@ pool_take(struct pool *pool, struct slot **use, struct slot **evict)
 	TAILQ_FOREACH (destination, &pool->turns, turn) {
 		job = TAILQ_FIRST(&destination->jobs);
 		*use = idle_find(destination, job);
-		if (*use == NULL && (!connect || destination->connecting >=
-						     pool->destination_maximum))
+		if (*use == NULL && (!connect || !may_grow(pool, destination)))
 			continue;
 		if (*use != NULL) {
 			idle_leave(pool, *use);

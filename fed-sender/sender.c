@@ -3,6 +3,7 @@
  * Requests from fed-queued and their answers: each MSG_SEND is answered by one
  * MSG_SENT. Between the two it is a job, in the pool's line or on a link.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +87,8 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 	wire_sent_encode(&pack, sent);
 	if (!pack_ok(&pack) || chanev_send(sender->queued, MSG_SENT, job->id, 0,
 				   -1, pack.data, pack.length) == -1)
-		fatal("channel peer=fed-queued: does not take an answer");
+		fatal("channel peer=fed-queued error=\"does not take an "
+		      "answer\"");
 	log_debug("sent server=%s code=%s status=%u started=%d",
 	    sender_name(sender, name, job->key), code_name(sent->code),
 	    sent->status, sent->started);
@@ -128,16 +130,23 @@ sender_on_queued(struct message *message, void *argument)
 	struct job *job;
 
 	if (message->type != MSG_SEND)
-		fatal("channel peer=fed-queued: unexpected type=%u",
+		fatal("channel peer=fed-queued type=%u error=\"not expected\"",
 		    message->type);
 	if (wire_send_decode(message, &send) == -1)
-		fatal("channel peer=fed-queued: malformed request");
+		fatal("channel peer=fed-queued error=\"malformed request\"");
 	job = job_new(sender, message->id, &send);
 	/* fed-queued has checked this; what is no server gets no circuit. */
 	if (!pool_known(sender->pool, job->key) && !ed_key_valid(job->key))
 		sender_fail(sender, job, CODE_ONION_ADDRESS);
 	else
 		sender_put(sender, job);
+}
+
+void
+sender_watch(struct event *event, const struct timeval *delay)
+{
+	if (event_add(event, delay) == -1)
+		fatal("events error=\"%s\"", strerror(errno));
 }
 
 static void

@@ -42,6 +42,8 @@ void sender_finish(struct sender *, struct job *, struct wire_sent *);
 void sender_fail(struct sender *, struct job *, enum code);
 /* Back into the line, for a new connection. */
 void sender_retry(struct sender *, struct job *);
+/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
+void sender_watch(struct event *, const struct timeval *);
 /* A server as the log names it: whole, in short, or "-". buf: ONION_SIZE. */
 const char *sender_name(
     const struct sender *, char *buf, const uint8_t key[32]);

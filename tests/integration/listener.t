@@ -866,7 +866,9 @@ def test_memory():
             thread.join()
         equal([c.status() for c in clients], [200] * 300,
               "300 requests of 256 KiB at once: all answered")
-        ok(most - before < 20 * 2 ** 20, "in %d KiB more memory" %
+        # A sanitizer keeps freed memory for a while.
+        limit = 500 if os.environ.get("TORFED_BUILD") else 20
+        ok(most - before < limit * 2 ** 20, "in %d KiB more memory" %
            ((most - before) // 1024))
         for client in clients:
             client.close()

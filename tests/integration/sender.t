@@ -331,6 +331,8 @@ def test_socks():
                 ("method FF", 0, b"\x05\xff", "SOCKS_METHOD"),
                 ("a method not offered", 0, b"\x05\x00", "SOCKS_PROTOCOL"),
                 ("version 4", 0, b"\x04\x5a", "SOCKS_PROTOCOL"),
+                ("all at once", 0, b"\x05\x02\x01\x00" + reply(),
+                 "SOCKS_PROTOCOL"),
                 ("HTTP", 0, b"HTTP/1.1 400\r\n", "SOCKS_PROTOCOL"),
                 ("credentials refused", 1, b"\x01\x01", "SOCKS_AUTH"),
                 ("another version of that", 1, b"\x05\x00",

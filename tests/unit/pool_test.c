@@ -239,6 +239,29 @@ one_destination_is_not_all(void **state)
 	close_all(pool, slots, 4);
 }
 
+/* Nor one that takes connections and does not answer. */
+static void
+one_destination_gets_half(void **state)
+{
+	struct pool *pool = pool_new(4, 8);
+	struct slot slots[3] = {0};
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		put(pool, 1, 10 + i);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(connect_next(pool, &slots[i]), 10 + i);
+		pool_connected(pool, &slots[i]);
+	}
+	assert_int_equal(connect_next(pool, &slots[2]), 0);
+	put(pool, 2, 20);
+	assert_int_equal(connect_next(pool, &slots[2]), 20);
+	pool_rest(pool, &slots[0]);
+	assert_int_equal(use_next(pool, &slots[0]), 12);
+	close_all(pool, slots, 3);
+}
+
 /* All slots in use: none is made, until an idle one can make room. */
 static void
 maximum_and_eviction(void **state)
@@ -342,6 +365,7 @@ main(void)
 	    cmocka_unit_test(destinations_take_turns),
 	    cmocka_unit_test(half_may_connect),
 	    cmocka_unit_test(one_destination_is_not_all),
+	    cmocka_unit_test(one_destination_gets_half),
 	    cmocka_unit_test(maximum_and_eviction),
 	    cmocka_unit_test(idle_excess),
 	    cmocka_unit_test(pool_of_one),

@@ -19,6 +19,13 @@ time_valid(int64_t seconds)
 	return seconds >= 0 && seconds <= TIME_SECONDS_MAX;
 }
 
+/* No advice to wait goes beyond what the decoders take. */
+static uint32_t
+retry_clamp(uint32_t seconds)
+{
+	return seconds < RETRY_MAX ? seconds : RETRY_MAX;
+}
+
 /* A string within size bytes that is valid text. */
 static bool
 text_unpack(struct unpack *unpack, char *text, size_t size)
@@ -178,7 +185,7 @@ void
 wire_response_encode(struct pack *pack, const struct wire_response *response)
 {
 	pack_u16(pack, response->status);
-	pack_u32(pack, response->retry_after);
+	pack_u32(pack, retry_clamp(response->retry_after));
 	pack_blob(pack, response->body, response->body_length);
 }
 
@@ -240,7 +247,7 @@ wire_sent_encode(struct pack *pack, const struct wire_sent *sent)
 {
 	pack_u16(pack, (uint16_t)sent->code);
 	pack_u16(pack, sent->status);
-	pack_u32(pack, sent->retry_after);
+	pack_u32(pack, retry_clamp(sent->retry_after));
 	pack_u8(pack, sent->started);
 	if (sent->code == CODE_OK)
 		envelope_encode(pack, &sent->envelope);

@@ -232,7 +232,7 @@ DAEMON = (
     "CREATE RULE r AS ON INSERT TO federation.inbox DO NOTHING",
     "TRUNCATE federation.inbox", "TRUNCATE federation.received_ids",
     "DO 'BEGIN LOCK TABLE federation.audit IN EXCLUSIVE MODE; END'",
-    "GRANT SELECT ON federation.audit TO fed_app",
+    "GRANT SELECT ON federation.tombstones TO fed_app",
     "SET ROLE fed_definer", "SET ROLE fed_admin",
     "SET SESSION AUTHORIZATION postgres",
     "COPY federation.peers TO PROGRAM 'true'",

@@ -40,8 +40,8 @@ enum code canon_scan(const char *text, size_t length, bool strict_end);
  * The scan, duplicate names, and RFC 8785 section 3.2 from text to text in one
  * pass, for containers that nest at most depth deep (1 to CANON_DEPTH + 1).
  * *canonical: newly allocated (free()), *canonical_length bytes and a
- * terminator that does not count; never longer than text. Work grows with
- * length alone: 9 copies and some 50 bytes compared for each at worst.
+ * terminator that does not count; never longer than text. Memory is twice
+ * length and a few KiB; work is within a small factor of length.
  */
 enum code canon_rewrite(char **canonical, size_t *canonical_length,
     const char *text, size_t length, unsigned int depth, bool strict_end);

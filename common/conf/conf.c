@@ -13,7 +13,7 @@
 
 #include "parse.h"
 
-#define DEFAULT_EMPTY "/run/torfed/empty"
+#define DEFAULT_EMPTY "/var/lib/torfed/empty"
 
 void
 conf_defaults(struct conf *conf)

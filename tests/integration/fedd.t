@@ -933,6 +933,38 @@ def test_check():
         place.remove()
 
 
+def uncommented(path):
+    """The example with its commented defaults put in force."""
+    with open(path) as file:
+        return re.sub(r"^#([a-z]+ [a-z-]+ [a-z0-9]+\b)", r"\1", file.read(),
+                      flags=re.M)
+
+
+def printed(text):
+    result = subprocess.run(
+        [FEDD, "-nv", "-f", "-"], input=text, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, universal_newlines=True, check=False)
+    if result.returncode:
+        tap.diag(result.stderr)
+    return result.stdout
+
+
+def test_example():
+    path = os.path.join(TOP, "etc", "fed.conf")
+    with open(path) as file:
+        plain = printed(file.read())
+    tap.ok(plain, "the example is a good configuration")
+    tap.equal(printed(uncommented(path)), plain,
+              "what it calls a default is one")
+    with open(path) as file:
+        text = file.read()
+    names = [re.match(r'[a-z]+( [a-z-]+)?', line).group()
+             for line in plain.splitlines()]
+    missing = [name for name in names
+               if not re.search("^#?%s " % name, text, re.M)]
+    tap.equal(missing, [], "and it shows every setting")
+
+
 def test_not_root():
     """Root only: the same once more as somebody else."""
     place = Place()
@@ -1110,6 +1142,7 @@ def check_confinement(place, running):
 
 def test():
     test_check()
+    test_example()
     test_start()
     test_deaths()
     test_deaf_sibling()

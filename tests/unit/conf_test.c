@@ -83,7 +83,7 @@ test_base(void **state)
 	assert_string_equal(conf.socks_address, "");
 	assert_int_equal(conf.socks_port, 0);
 	assert_string_equal(conf.database, "host=/d user=u");
-	assert_string_equal(conf.empty, "/run/torfed/empty");
+	assert_string_equal(conf.empty, "/var/lib/torfed/empty");
 	assert_string_equal(conf.users[ROLE_LISTENER].name, "_fedlistener");
 	assert_string_equal(conf.users[ROLE_SIGNER].name, "_fedsigner");
 	assert_string_equal(conf.users[ROLE_SENDER].name, "_fedsender");

@@ -16,7 +16,8 @@
 #define TORFED_SANDBOX_H
 
 /* permissions: of "r", "w", "c" (create), "x" (execute). Fatal on error
- * other than a path that is not there (then ENOENT, -1). */
+ * other than a path that is not there or out of our reach (then -1, and
+ * ENOENT, ENOTDIR or EACCES). */
 int sandbox_unveil(const char *path, const char *permissions);
 
 enum sandbox_profile {

@@ -51,7 +51,8 @@ sandbox_unveil(const char *path, const char *permissions)
 	new->permissions = permissions_parse(permissions);
 	new->fd = open(path, O_PATH | O_CLOEXEC);
 	if (new->fd == -1) {
-		if (errno == ENOENT)
+		/* What cannot be reached need not be hidden. */
+		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
 			return -1;
 		fatal("sandbox_unveil errno=%d", errno);
 	}

@@ -31,7 +31,7 @@ int
 sandbox_unveil(const char *path, const char *permissions)
 {
 	if (unveil(path, permissions) == -1) {
-		if (errno == ENOENT)
+		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
 			return -1;
 		fatal("sandbox_unveil errno=%d", errno);
 	}

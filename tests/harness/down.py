@@ -2,14 +2,13 @@
 """fednet down: no process and no file stays behind."""
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 import time
 
 import processes
-from server import CHILDREN
+from server import CHILDREN, remove_segment
 from state import NAME, Failure
 
 GENTLE = {"postgres": signal.SIGQUIT}  # at once: its files go next
@@ -53,18 +52,6 @@ def end_processes(state):
     for pid, started in processes.wait_gone(left, 2):
         processes.send(pid, signal.SIGKILL)
     processes.wait_gone(left, 5)
-
-
-def remove_segment(pidfile):
-    """The System V segment of a PostgreSQL that was killed: the line of its
-    pid file with key and id."""
-    try:
-        with open(pidfile) as file:
-            identifier = int(file.read().split("\n")[6].split()[1])
-    except (OSError, ValueError, IndexError):
-        return
-    ipc_rmid = 0
-    ctypes.CDLL(None).shmctl(identifier, ipc_rmid, None)
 
 
 def remove_files(state):

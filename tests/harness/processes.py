@@ -59,8 +59,12 @@ def descendants(pid):
     return found[1:]
 
 
-def session(number):
-    return [s.pid for s in everything() if s.session == number]
+def directory(pid):
+    """The working directory, or None when we may not know it."""
+    try:
+        return os.readlink("/proc/%d/cwd" % pid)
+    except OSError:
+        return None
 
 
 def alive(pid, started):

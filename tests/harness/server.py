@@ -2,6 +2,8 @@
 """One federation server: its directory, its PostgreSQL, its tor or
 switchboard, and the suite."""
 
+import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -154,7 +156,25 @@ class Server:
                 for name in files:
                     os.chown(os.path.join(place, name), *service)
 
+    def forget_postgres(self):
+        """Clears up behind a postmaster that was killed. It may still be a
+        zombie, which a new one would take for alive."""
+        pidfile = os.path.join(self.cluster.data, "postmaster.pid")
+        if not os.path.exists(pidfile):
+            return
+        left = [(s.pid, s.started) for s in processes.everything()
+                if processes.directory(s.pid) == self.cluster.data]
+        for pid, _ in processes.wait_gone(left, 5):
+            processes.send(pid, signal.SIGKILL)
+        processes.wait_gone(left, 5)
+        remove_segment(pidfile)
+        for path in (pidfile, self.cluster.socket, self.cluster.socket +
+                     ".lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
     def start_postgres(self, wait=True):
+        self.forget_postgres()
         program = os.path.join(self.cluster.bin, "postgres")
         child = self.state.start(
             self.process_key("postgres"), [program, "-D", self.cluster.data],
@@ -335,6 +355,18 @@ class Server:
     def ready_as_far_as_can_be(self):
         """With a part still stopped the suite cannot be whole."""
         return ("postgres" not in self.processes()) or self.suite_ready()
+
+
+def remove_segment(pidfile):
+    """The System V segment of a PostgreSQL that was killed: the line of its
+    pid file with key and id."""
+    try:
+        with open(pidfile) as file:
+            identifier = int(file.read().split("\n")[6].split()[1])
+    except (OSError, ValueError, IndexError):
+        return
+    ipc_rmid = 0
+    ctypes.CDLL(None).shmctl(identifier, ipc_rmid, None)
 
 
 def map_path(state):

@@ -46,19 +46,20 @@ class Bench:
         self.client = peer.Client.of(self.server)
         self.onion = self.server.onion
         self.first_401 = None
+        self.digests = None
 
     def census(self):
         """A digest of every table's content."""
-        tables = self.server.sql("""SELECT table_name
-            FROM information_schema.tables
-            WHERE table_schema = 'federation' AND table_type = 'BASE TABLE'
-            ORDER BY table_name""")
-        found = {}
-        for name, in tables:
-            found[name] = self.server.value(
-                "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY "
-                "t::text), '')) FROM federation.%s t" % name)
-        return found
+        if self.digests is None:
+            tables = self.server.sql("""SELECT table_name
+                FROM information_schema.tables
+                WHERE table_schema = 'federation'
+                AND table_type = 'BASE TABLE'""")
+            self.digests = " UNION ALL ".join(
+                "SELECT '%s', md5(coalesce(string_agg(t::text, chr(10) "
+                "ORDER BY t::text), '')) FROM federation.%s t" %
+                (name, name) for name, in tables)
+        return dict(self.server.sql(self.digests))
 
     def stored(self):
         return self.server.value("SELECT count(*) FROM federation.inbox")
@@ -69,7 +70,7 @@ class Bench:
         before = self.census()
         try:
             response = exchange().response
-        except peer.BadAcknowledgement as error:
+        except (peer.BadAcknowledgement, peer.ResponseError) as error:
             tap.ok(False, "%s: %s" % (name, error))
             return
         good = tap.equal(response.status, expected, "%s: %d" % (name,
@@ -90,8 +91,8 @@ class Bench:
         before = self.stored()
         try:
             got = exchange().result
-        except peer.BadAcknowledgement as error:
-            got = "bad acknowledgement: %s" % error
+        except (peer.BadAcknowledgement, peer.ResponseError) as error:
+            got = "no good answer: %s" % error
         tap.equal((got, self.stored() - before), (expected, stored),
                   "%s: %s" % (name, expected))
 
@@ -284,6 +285,57 @@ def test_certificates(bench):
     identity.signing = Key()
     bench.refuses("signed with another key than the certificate's",
                   handshake(identity), 401)
+
+
+def test_handshakes(bench):
+    """Labels at their limits, and beyond."""
+    def send(**more):
+        identity = Identity()
+        return lambda: bench.client.handshake(
+            identity, identity.handshake_payload(**more))
+
+    longest = ["x" * 32] * 7 + [peer.PROTOCOL]
+    for name, more in (
+            ("name of 64 bytes", {"name": "\u00e9" * 32}),
+            ("description of 256 bytes", {"description": "d" * 256}),
+            ("version of 50 bytes", {"version": "1" * 50}),
+            ("8 protocols of 32 bytes", {"protocols": longest}),
+            ("empty labels", {"name": "", "description": "", "version": ""}),
+            ("quotes and controls in labels", {"name": "'; \"\\\t\x1b[2J"}),
+            ("a member that is not known", {"more": [1]})):
+        bench.result("handshake with " + name, send(**more), "accepted")
+    for name, more in (
+            ("name of 65 bytes", {"name": "\u00e9" * 32 + "x"}),
+            ("description of 257 bytes", {"description": "d" * 257}),
+            ("version of 51 bytes", {"version": "1" * 51}),
+            ("9 protocols", {"protocols": longest + ["y"]}),
+            ("a protocol of 33 bytes", {"protocols": ["x" * 33]}),
+            ("no protocol", {"protocols": []}),
+            ("a name that is a number", {"name": 1}),
+            ("protocols that are text", {"protocols": peer.PROTOCOL}),
+            ("a certificate that is a number", {"certificate": 1}),
+            ("an empty certificate", {"certificate": ""}),
+            ("a certificate that is no base64", {"certificate": "%"})):
+        bench.refuses("handshake with " + name, send(**more), 400)
+    largest = 2 ** 53 - 1
+    for name, more in (
+            ("serial 2^53-1", {"serial": largest}),
+            ("minSerial 2^53-1", {"min_serial": largest}),
+            ("the year 9998", {"not_after": 253370764799}),
+            ("the year 1970", {"not_before": 0, "not_after": 1})):
+        identity = Identity(**more)
+        bench.refuses("certificate with " + name,
+                      lambda: bench.client.handshake(identity), 401)
+    for name, more in (("serial 2^53", {"serial": largest + 1}),
+                       ("serial -1", {"serial": -1}),
+                       ("serial 01", {"serial": "01"}),
+                       ("another server's form", {"server": "x.onion"}),
+                       ("no client key", {"client": ""}),
+                       ("a short client key", {"client": peer.b64(
+                           bytes(31))})):
+        identity = Identity(**more)
+        bench.refuses("certificate with " + name,
+                      lambda: bench.client.handshake(identity), 400)
 
 
 def test_rotation(bench):
@@ -656,7 +708,9 @@ def test_answers(bench, directory):
             "an unsigned 500": peer.unsigned(500),
             "a closed connection": lambda _, received: None,
             "no HTTP": lambda _, received: b"\0" * 200,
-            "half an answer": lambda _, received: accept(
+            "half an answer and the end": lambda _, received: (
+                accept(_, received)[:4000], "close"),
+            "half an answer and silence": lambda _, received: accept(
                 _, received)[:4000],
         }
         for name, fault in faults.items():
@@ -682,19 +736,18 @@ def test_answers(bench, directory):
                    all(rows[0][0] == "sending" and rows[0][1] == 0
                        for rows in seen),
                    "%s: nothing is settled nor counted, sent again" % name)
-            if not good:
-                tap.diag(server.sql("SELECT * FROM federation."
-                                    "federated_message_queue"))
 
 
 def test():
-    lines = ["retry minimum 50ms", "retry maximum 100ms", "queue sweep 1s"]
+    lines = ["retry minimum 50ms", "retry maximum 100ms", "queue sweep 1s",
+             "timeout message 2s"]
     with net.Net(servers=1, trust="none", lines=lines) as network:
         bench = Bench(network)
         before = network.processes(1)
         for part in (test_trust, test_direction, test_signature,
-                     test_certificates, test_rotation, test_time, test_replay,
-                     test_types, test_addresses, test_members, test_json):
+                     test_certificates, test_handshakes, test_rotation,
+                     test_time, test_replay, test_types, test_addresses,
+                     test_members, test_json):
             part(bench)
         test_answers(bench, network.directory)
         tap.equal(network.processes(1), before,

@@ -131,8 +131,23 @@ class Net:
     def __exit__(self, kind, *_):
         if kind is not None:
             self.show_logs()
+        findings = self.findings()
         self.fednet("down")
         shutil.rmtree(self.directory, ignore_errors=True)
+
+        if findings:
+            raise RuntimeError("a sanitizer's finding:\n" + findings)
+
+    def findings(self):
+        """What sanitizers wrote into the logs of the suites."""
+        found = ""
+        for server in self.servers:
+            text = server.log()
+            for mark in ("ERROR: AddressSanitizer", "runtime error:",
+                         "ERROR: LeakSanitizer"):
+                if mark in text:
+                    found += text[text.index(mark):][:3000]
+        return found
 
     def show_logs(self):
         for server in self.servers:

@@ -491,8 +491,9 @@ Received = collections.namedtuple("Received", "path head body envelope")
 
 class Server:
     """Answers requests on a unix socket. behaviour(server, received) returns
-    the bytes to send, or None to close the connection instead; the default
-    is honest(). A list of faults may be put before it:
+    the bytes to send, (bytes, "close") to close the connection after them, or
+    None to close it without; the default is honest(). A list of faults may be put before it, of which each answers
+    one request that is no handshake:
 
         server.faults.append(lambda server, received: None)
     """
@@ -569,15 +570,19 @@ class Server:
                     return
                 with self.changed:
                     self.received.append(received)
-                    behaviour = (self.faults.pop(0) if self.faults
-                                 else self.behaviour)
+                    behaviour = self.behaviour
+                    if self.faults and received.path.endswith("/message"):
+                        behaviour = self.faults.pop(0)
                     self.changed.notify_all()
                 answer = behaviour(self, received)
                 if answer is None:
                     return
+                closing = isinstance(answer, tuple)
                 try:
-                    connection.sendall(answer)
+                    connection.sendall(answer[0] if closing else answer)
                 except OSError:
+                    return
+                if closing:
                     return
 
     @staticmethod

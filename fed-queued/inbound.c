@@ -22,8 +22,9 @@
 #include "statements.h"
 #include "strangers.h"
 
-#define UNAVAILABLE_S  30 /* Retry-After without a database or identity */
+#define UNAVAILABLE_S  30 /* Retry-After in a long outage, at most */
 #define BUSY_S	       5  /* the same when saturated */
+#define SIGNER_S       1  /* fed-signer is back within that time */
 #define SEEN_EVERY_MS  60000
 #define FAILURES_BURST 2
 
@@ -44,6 +45,7 @@ static size_t pending;
 static struct limiter strangers;
 static struct limiter failures;
 static struct limiter logged; /* refusals in the log */
+static int64_t outage_ms;     /* since when nothing is stored, 0 no outage */
 
 void
 inbound_init(void)
@@ -89,6 +91,24 @@ respond(uint32_t id, uint16_t status, uint32_t retry_after, const char *body,
 	    env.listener, MSG_RESPONSE, id, 0, -1, pack.data, pack.length);
 }
 
+/*
+ * Nothing can be stored: no database, or no identity yet. An outage is short
+ * more often than long (a new generation takes milliseconds), so peers are
+ * asked to come back after about as long as it has lasted.
+ */
+static void
+respond_unavailable(uint32_t id)
+{
+	int64_t lasted_s;
+
+	if (outage_ms == 0)
+		outage_ms = clock_ms();
+	lasted_s = (clock_ms() - outage_ms) / 1000 + 1;
+	respond(id, 503,
+	    lasted_s < UNAVAILABLE_S ? (uint32_t)lasted_s : UNAVAILABLE_S, NULL,
+	    0);
+}
+
 static void
 inbound_signed(const uint8_t *signature, int refusal, void *argument)
 {
@@ -100,7 +120,7 @@ inbound_signed(const uint8_t *signature, int refusal, void *argument)
 	if (signature == NULL) {
 		/* Committed, yet not acknowledged: the peer comes again and
 		 * is told that it is a duplicate. */
-		respond(inbound->id, 503, BUSY_S, NULL, 0);
+		respond(inbound->id, 503, SIGNER_S, NULL, 0);
 		inbound_free(inbound);
 		return;
 	}
@@ -198,10 +218,11 @@ inbound_committed(
 	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
 
 	if (!ok) {
-		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		respond_unavailable(inbound->id);
 		inbound_free(inbound);
 		return;
 	}
+	outage_ms = 0;
 	inbound->result = *result;
 	uuid_format(id, item->message_id);
 	log_address(address, inbound->origin);
@@ -251,10 +272,11 @@ inbound_stored(enum code code, void *argument)
 		return;
 	}
 	if (code != CODE_OK) {
-		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		respond_unavailable(inbound->id);
 		inbound_free(inbound);
 		return;
 	}
+	outage_ms = 0;
 	inbound->result.status = ACK_ACCEPTED;
 	answer = strangers_own_handshake(&length);
 	inbound_acknowledge(inbound, answer, length);
@@ -352,7 +374,7 @@ inbound_request(const struct message *message)
 	if (wire_request_decode(message, &request) != 0)
 		fatal("fed-listener sent a malformed request");
 	if (!env.has_identity || !peers_loaded() || db_state(env.db) != DB_UP) {
-		respond(message->id, 503, UNAVAILABLE_S, NULL, 0);
+		respond_unavailable(message->id);
 		return;
 	}
 	if (pending >= (size_t)env.settings.requests_pending) {

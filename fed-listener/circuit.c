@@ -39,8 +39,7 @@ circuit_compare(const struct circuit *a, const struct circuit *b)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-RB_PROTOTYPE_STATIC(circuit_tree, circuit, node, circuit_compare)
-RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare)
+RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare);
 
 struct circuits *
 circuits_new(int64_t per_circuit, int64_t per_minute)

@@ -387,29 +387,37 @@ admission_ready(const struct connection *connection)
 	       (missing < ADMISSION_READY ? missing : ADMISSION_READY);
 }
 
+/* Lets a body that waited begin; false: there is no memory for it. */
+static bool
+admission_try(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+	size_t length = connection->request.length;
+
+	while (!admission_take(&listener->admission, length))
+		if (!admission_reclaim(listener))
+			return false;
+	connection->reserved = length;
+	body_begin(connection, connection->head, connection->head_length);
+	return true;
+}
+
 /* Bodies that wait in line go on in their order, as far as memory goes. */
 static void
 admission_next(int descriptor, short what, void *argument)
 {
 	struct listener *listener = argument;
 	struct connection_list *line = &listener->connections[STATE_ADMISSION];
+	struct connection *connection = TAILQ_FIRST(line), *next;
 	struct timeval tv = {0, ADMISSION_CHECK_MS * 1000};
-	struct connection *connection, *next;
 
 	(void)descriptor;
 	(void)what;
-	TAILQ_FOREACH_SAFE (connection, line, entry, next) {
-		if (!admission_ready(connection))
-			continue;
-		while (!admission_take(
-		    &listener->admission, connection->request.length))
-			if (!admission_reclaim(listener))
-				goto out;
-		connection->reserved = connection->request.length;
-		body_begin(
-		    connection, connection->head, connection->head_length);
+	for (; connection != NULL; connection = next) {
+		next = TAILQ_NEXT(connection, entry);
+		if (admission_ready(connection) && !admission_try(connection))
+			break;
 	}
-out:
 	if (!TAILQ_EMPTY(line))
 		listener_watch(&listener->admission.next, &tv);
 }

@@ -46,7 +46,7 @@ struct link {
 	struct job *job; /* NULL when idle */
 	bool reused;	 /* this is not its first request */
 	struct socks socks;
-	/* What is written: SOCKS, or a request's head (its body is the job's) */
+	/* What is written: SOCKS, or a request's head (the job has the body) */
 	union {
 		uint8_t socks[SOCKS_REQUEST_MAX];
 		char head[LINK_HEAD_SIZE];

@@ -54,8 +54,7 @@ destination_compare(const struct destination *a, const struct destination *b)
 	return memcmp(a->key, b->key, sizeof(a->key));
 }
 
-RB_PROTOTYPE_STATIC(destination_tree, destination, node, destination_compare)
-RB_GENERATE_STATIC(destination_tree, destination, node, destination_compare)
+RB_GENERATE_STATIC(destination_tree, destination, node, destination_compare);
 
 static size_t
 at_least_one(size_t count)
@@ -196,30 +195,42 @@ may_grow(const struct pool *pool, const struct destination *destination)
 	       destination->slots < pool->destination_slots;
 }
 
+/* The first in turn whose next job can go; *use as in pool_take(). */
+static struct destination *
+destination_due(struct pool *pool, struct slot **use)
+{
+	struct destination *destination = TAILQ_FIRST(&pool->turns);
+	bool connect = may_connect(pool);
+
+	*use = NULL;
+	if (!connect && pool->idle_count == 0)
+		return NULL;
+	for (; destination != NULL;
+	     destination = TAILQ_NEXT(destination, turn)) {
+		*use = idle_find(destination, TAILQ_FIRST(&destination->jobs));
+		if (*use != NULL || (connect && may_grow(pool, destination)))
+			return destination;
+	}
+	return NULL;
+}
+
 struct job *
 pool_take(struct pool *pool, struct slot **use, struct slot **evict)
 {
-	struct destination *destination;
+	struct destination *destination = destination_due(pool, use);
 	struct job *job;
-	bool connect = may_connect(pool);
 
-	*use = *evict = NULL;
-	if (!connect && pool->idle_count == 0)
+	*evict = NULL;
+	if (destination == NULL)
 		return NULL;
-	TAILQ_FOREACH (destination, &pool->turns, turn) {
-		job = TAILQ_FIRST(&destination->jobs);
-		*use = idle_find(destination, job);
-		if (*use == NULL && (!connect || !may_grow(pool, destination)))
-			continue;
-		if (*use != NULL) {
-			idle_leave(pool, *use);
-			(*use)->state = SLOT_BUSY;
-		} else if (pool->slots >= pool->maximum)
-			*evict = TAILQ_FIRST(&pool->idle);
-		job_leave(pool, destination, job);
-		return job;
-	}
-	return NULL;
+	if (*use != NULL) {
+		idle_leave(pool, *use);
+		(*use)->state = SLOT_BUSY;
+	} else if (pool->slots >= pool->maximum)
+		*evict = TAILQ_FIRST(&pool->idle);
+	job = TAILQ_FIRST(&destination->jobs);
+	job_leave(pool, destination, job);
+	return job;
 }
 
 int

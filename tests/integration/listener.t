@@ -821,8 +821,7 @@ def test_descriptors():
         equal(status, 200, "they went: it answers within a second")
     with Listener(requests_pending=500) as listener:
         clients, _ = busy(listener, 10)
-        listener.child.limit(resource.RLIMIT_NOFILE,
-                             (listener.child.descriptor_count() + 2, 64))
+        listener.child.limit(resource.RLIMIT_NOFILE, (20, 64))
         for _ in range(50):
             client = listener.client(5)
             client.send(post(message()))

@@ -290,9 +290,6 @@ class Child:
         if os.waitpid(pid, 0)[1] != 0:
             raise PermissionError("prlimit")
 
-    def descriptor_count(self):
-        return len(os.listdir("/proc/%d/fd" % self.pid))
-
     def stop(self):
         """Ends it as fedd would: by closing the channel. Its status."""
         self.parent.close()

@@ -68,8 +68,6 @@ void connect_refuse(struct db *, const char *reason);
 /* db_setup.c */
 /* On a new connection: checks, then statements and channels, then up. */
 void setup_start(struct db *);
-/* Whether the session has the encoding and quoting that we rely on. */
-bool setup_session_valid(struct db *);
 
 /* db.c */
 void db_readable(evutil_socket_t, short, void *);

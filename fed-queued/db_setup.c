@@ -16,8 +16,7 @@
 
 /* Each column is true where all is well. */
 static const char sql_check[] =
-    "SELECT current_setting('server_version_num')::int >= 130000,"
-    " current_setting('transaction_read_only') = 'off',"
+    "SELECT current_setting('transaction_read_only') = 'off',"
     " current_setting('synchronous_commit') = 'on',"
     " current_setting('fsync') = 'on',"
     " current_setting('full_page_writes') = 'on'";
@@ -25,7 +24,6 @@ static const struct check {
 	const char *reason;
 	bool durability; /* unless durability is unchecked */
 } checks[] = {
-    {"PostgreSQL is older than version 13", false},
     {"database is read-only", false},
     {"synchronous_commit is off", true},
     {"fsync is off: what is committed can be lost", true},
@@ -36,7 +34,7 @@ static const struct check {
 static const char sql_version[] =
     "SELECT coalesce(max(version), 0) FROM federation.schema_version";
 
-bool
+static bool
 setup_session_valid(struct db *db)
 {
 	const char *encoding =
@@ -193,9 +191,8 @@ setup_check(PGresult *result, const char *sqlstate, void *argument)
 void
 setup_start(struct db *db)
 {
-	/* Asked of libpq, since the check's own SQL may need what is new. */
 	if (PQserverVersion(db->connection) < SERVER_VERSION_MIN) {
-		connect_refuse(db, checks[0].reason);
+		connect_refuse(db, "PostgreSQL is older than version 13");
 		return;
 	}
 	if (!setup_session_valid(db)) {

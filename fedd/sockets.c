@@ -14,9 +14,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fedd.h"
+
+#define ORPHAN_MS 2000
 
 struct place {
 	const char *path;
@@ -85,7 +88,7 @@ address_make(struct sockaddr_un *address, const char *path)
 }
 
 static bool
-is_alive(const struct place *place)
+is_answered(const struct place *place)
 {
 	struct sockaddr_un address;
 	bool alive;
@@ -100,6 +103,24 @@ is_alive(const struct place *place)
 	    errno != ECONNREFUSED;
 	close(fd);
 	return (alive);
+}
+
+/*
+ * The lock is ours, so nobody should answer. But children of one that was
+ * killed may: they need a moment to see that it is gone.
+ */
+static bool
+is_alive(const struct place *place)
+{
+	static const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+	int64_t end = clock_ms() + ORPHAN_MS;
+
+	while (is_answered(place)) {
+		if (clock_ms() >= end)
+			return (true);
+		(void)nanosleep(&pause, NULL);
+	}
+	return (false);
 }
 
 /* Removes what a dead instance of ours left, and nothing else. */

@@ -72,9 +72,27 @@ pair_read(struct pair *pair, const char *text)
 	return (value_read(pair, spaces_skip(text + 1)));
 }
 
+/* One or several, comma-separated: directories and addresses, no names. */
+static bool
+hosts_numeric(const char *hosts)
+{
+	size_t length;
+
+	for (;; hosts += length + 1) {
+		length = strcspn(hosts, ",");
+		if (length == 0 ||
+		    (hosts[0] != '/' && hosts[0] != '@' &&
+			strspn(hosts, "0123456789abcdefABCDEF:.") < length))
+			return (false);
+		if (hosts[length] == '\0')
+			return (true);
+	}
+}
+
 struct look {
 	bool user;
 	bool host;
+	bool numeric; /* host needs no resolver */
 	bool hostaddr;
 	bool service;
 };
@@ -95,6 +113,7 @@ pair_note(
 		look->hostaddr = given;
 	} else if (strcmp(pair->key, "host") == 0) {
 		look->host = given;
+		look->numeric = !pair->is_cut && hosts_numeric(pair->value);
 		database->local = pair->value[0] == '/' && !pair->is_cut &&
 				  strchr(pair->value, ',') == NULL;
 		memcpy(database->directory, pair->value,
@@ -132,7 +151,10 @@ conf_database_look(
 			    "never taken from the system user";
 	else if (!look.host && !look.hostaddr)
 		*expected = "a connection string with host=/DIRECTORY (or "
-			    "host=NAME), since it is never guessed";
+			    "hostaddr=ADDRESS), since it is never guessed";
+	else if (!look.hostaddr && !look.numeric)
+		*expected = "a connection string with hostaddr=ADDRESS beside "
+			    "host=NAME, since no process resolves names";
 	else
 		return (0);
 	return (-1);

@@ -485,6 +485,10 @@ def test_parent_dies():
                "children end with fedd")
         again = Fedd(place)
         tap.ok(again.ready(1), "a successor takes the stale sockets over")
+        again.process.kill()
+        again.process.wait()
+        again = Fedd(place)
+        tap.ok(again.ready(1), "also when it comes before they have ended")
         tap.ok(all(stat.S_ISSOCK(os.lstat(path).st_mode)
                    for path in (place.listener, place.control)),
                "with sockets in place")
@@ -603,6 +607,60 @@ def test_sockets():
         fedd.stop()
     finally:
         place.remove()
+
+
+def test_race():
+    """Somebody swaps things at the socket's path while it is made."""
+    place = Place()
+    victim = place.path("victim")
+    with open(victim, "w") as file:
+        file.write("precious")
+    os.chmod(victim, 0o640)
+    before = os.stat(victim)
+    done = threading.Event()
+
+    def swap():
+        spare = place.path("run/spare")
+        while not done.is_set():
+            for target in (victim, place.path("nowhere"), place.socks):
+                try:
+                    os.symlink(target, spare)
+                    os.rename(spare, place.listener)
+                    os.unlink(place.listener)
+                except FileExistsError:
+                    os.unlink(spare)
+                except FileNotFoundError:
+                    pass
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    started = refused = 0
+    try:
+        for _ in range(60):
+            fedd = Fedd(place)
+            while fedd.process.poll() is None and \
+                    not fedd.matches("ready generation=1"):
+                time.sleep(0.002)
+            if fedd.process.poll() is None:
+                started += 1
+            status = fedd.stop()
+            refused += status == 1
+            if status not in (0, 1):
+                tap.diag("status %s" % status)
+                break
+    finally:
+        done.set()
+        thread.join()
+    after = os.stat(victim)
+    tap.diag("started %d, refused %d" % (started, refused))
+    tap.equal(started + refused, 60, "a path swapped all the time: starts or "
+              "refuses")
+    tap.equal((after.st_mode, after.st_uid, after.st_gid, after.st_size),
+              (before.st_mode, before.st_uid, before.st_gid, 8),
+              "the file it led to is as it was")
+    tap.ok(not os.path.lexists(place.path("nowhere")),
+           "nothing was made where it led to nothing")
+    place.remove()
 
 
 def test_socket_modes():
@@ -1153,6 +1211,7 @@ def test():
     test_signals()
     test_second_instance()
     test_sockets()
+    test_race()
     test_socket_modes()
     test_keys()
     test_programs()

@@ -701,10 +701,12 @@ test_database_look(void **state)
 	    {"user=u host=/a\\ b", "/a b", false},
 	    {"user=u host='/a\\'b\\\\'", "/a'b\\", false},
 	    {"user=u host=/a password=p", "/a", true},
-	    {"user=u host=other host=/a", "/a", false},
-	    {"user=u host=/a host=other", NULL, false},
+	    {"user=u host=10.0.0.1 host=/a", "/a", false},
+	    {"user=u host=/a host=10.0.0.1", NULL, false},
 	    {"user=u host=/a,/b", NULL, false},
-	    {"user=u host=db.example", NULL, false},
+	    {"user=u host=db.example hostaddr=10.0.0.1", NULL, false},
+	    {"user=u host=10.0.0.1", NULL, false},
+	    {"user=u host=10.0.0.1,::1,/run", NULL, false},
 	    {"user=u host=@abstract", NULL, false},
 	    {"user=u hostaddr=127.0.0.1", NULL, false},
 	    {"user=u host=/a hostaddr=127.0.0.1", NULL, false},
@@ -733,7 +735,7 @@ test_database_length(void **state)
 	int length;
 
 	(void)state;
-	length = snprintf(text, sizeof(text), "database \"user=u host=");
+	length = snprintf(text, sizeof(text), "database \"host=/d user=");
 	memset(text + length, 'h', CONF_DATABASE_MAX);
 	strcpy(text + strlen("database \"") + CONF_DATABASE_MAX, "\"\n");
 	good(&conf, text);

@@ -41,7 +41,7 @@
 
 /* common/proto/wire.c: an envelope with a type of one character, no handshake
  * and a payload of one byte; what goes around it. */
-#define ENVELOPE_MIN  (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 4 + 1)
+#define ENVELOPE_MIN  (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 1 + 4 + 1)
 #define REQUEST_MIN   (8 + 1 + ENVELOPE_MIN)
 #define RESPONSE_MIN  (2 + 4 + 4)	   /* a status alone */
 #define SEND_MIN      (32 + 4 + 1 + 4 + 1) /* a body of one byte */

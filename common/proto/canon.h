@@ -38,7 +38,8 @@ void canon_init(void);
 enum code canon_scan(const char *text, size_t length, bool strict_end);
 /*
  * The scan, duplicate names, and RFC 8785 section 3.2 from text to text in one
- * pass, for containers that nest at most depth deep (1 to CANON_DEPTH + 1).
+ * pass, for containers that nest at most depth deep (1 to CANON_DEPTH + 4:
+ * an envelope, and a batch's three containers, are around a payload).
  * *canonical: newly allocated (free()), *canonical_length bytes and a
  * terminator that does not count; never longer than text. Memory is twice
  * length and a few KiB; work is within a small factor of length.
@@ -61,6 +62,8 @@ char *canon_write(const json_t *, size_t *length);
  * spaces, shortest escapes, and all that canon_scan() asks.
  */
 bool canon_check(const char *text, size_t length);
+/* How deep the containers of text that was checked before nest. */
+unsigned int canon_depth(const char *text, size_t length);
 /* UTF-8 without U+0000, surrogates and noncharacters. */
 bool canon_text_valid(const char *text, size_t length);
 /*

@@ -75,3 +75,24 @@ canon_member(
 	}
 	return NULL;
 }
+
+unsigned int
+canon_depth(const char *text, size_t length)
+{
+	const char *at = text, *end = text + length;
+	unsigned int depth = 0, deepest = 0;
+
+	while (at != NULL && at < end) {
+		if (*at == '"') {
+			at = string_skip(at, end);
+			continue;
+		}
+		if (*at == '{' || *at == '[') {
+			if (++depth > deepest)
+				deepest = depth;
+		} else if (*at == '}' || *at == ']')
+			depth--;
+		at++;
+	}
+	return deepest;
+}

@@ -12,6 +12,9 @@
 #include "envelope.h"
 #include "onion.h"
 
+/* The envelope, a batch's payload, its list and an item are around what may
+ * be 8 deep. */
+#define DEPTH_AROUND	  4
 #define ENVELOPE_SMALLEST (8U * 1024) /* bytes of the least size class */
 
 /* The members in canonical order: the place in an array is the only one. */
@@ -162,14 +165,16 @@ envelope_parse(struct envelope *envelope, const char *body, size_t length)
 	memset(envelope, 0, sizeof(*envelope));
 	if (length > ENVELOPE_MAX)
 		return CODE_TOO_LARGE;
-	/* The payload counts as 1, so the envelope around it is one more. */
 	code = canon_rewrite(&envelope->text, &envelope->text_length, body,
-	    length, CANON_DEPTH + 1, true);
+	    length, DEPTH_AROUND + CANON_DEPTH, true);
 	if (code != CODE_OK)
 		return code;
 	code = CODE_ENVELOPE_MEMBER;
 	if (envelope_cut(values, envelope->text, envelope->text_length) == 0)
 		code = values_parse(envelope, values);
+	if (code == CODE_OK && strcmp(envelope->header.type, "batch") != 0 &&
+	    canon_depth(payload->text, payload->length) > CANON_DEPTH)
+		code = CODE_JSON_DEPTH;
 	if (code != CODE_OK) {
 		envelope_free(envelope);
 		return code;

@@ -134,6 +134,41 @@ header_decode(struct unpack *unpack, struct envelope_header *header)
 }
 
 static void
+items_encode(struct pack *pack, const struct wire_envelope *envelope)
+{
+	const struct wire_item *item;
+	uint32_t i;
+
+	for (i = 0; i < envelope->item_count; i++) {
+		item = &envelope->items[i];
+		pack_string(pack, item->type);
+		pack_bytes(pack, item->id, sizeof(item->id));
+		pack_blob(pack, item->payload, item->payload_length);
+	}
+}
+
+static bool
+items_decode(struct unpack *unpack, struct wire_envelope *envelope)
+{
+	struct wire_item *item;
+	uint32_t i;
+
+	if (envelope->item_count > BATCH_ITEMS)
+		return false;
+	for (i = 0; i < envelope->item_count; i++) {
+		item = &envelope->items[i];
+		unpack_string(unpack, item->type, sizeof(item->type));
+		unpack_bytes(unpack, item->id, sizeof(item->id));
+		item->payload = (const char *)unpack_blob(
+		    unpack, &item->payload_length, ENVELOPE_MAX);
+		if (unpack->failed || item->payload_length == 0 ||
+		    !signtext_type_valid(item->type, strlen(item->type)))
+			return false;
+	}
+	return true;
+}
+
+static void
 envelope_encode(struct pack *pack, const struct wire_envelope *envelope)
 {
 	header_encode(pack, &envelope->header);
@@ -141,7 +176,11 @@ envelope_encode(struct pack *pack, const struct wire_envelope *envelope)
 	pack_u8(pack, envelope->has_handshake);
 	if (envelope->has_handshake)
 		handshake_encode(pack, &envelope->handshake);
-	pack_blob(pack, envelope->payload, envelope->payload_length);
+	pack_u8(pack, (uint8_t)envelope->item_count);
+	if (envelope->item_count > 0)
+		items_encode(pack, envelope);
+	else
+		pack_blob(pack, envelope->payload, envelope->payload_length);
 }
 
 static bool
@@ -154,6 +193,12 @@ envelope_decode(struct unpack *unpack, struct wire_envelope *envelope)
 	if (envelope->has_handshake &&
 	    !handshake_decode(unpack, &envelope->handshake))
 		return false;
+	envelope->item_count = unpack_u8(unpack);
+	if ((strcmp(envelope->header.type, "batch") == 0) !=
+	    (envelope->item_count > 0))
+		return false;
+	if (envelope->item_count > 0)
+		return items_decode(unpack, envelope);
 	envelope->payload = (const char *)unpack_blob(
 	    unpack, &envelope->payload_length, ENVELOPE_MAX);
 	return !unpack->failed && envelope->payload_length > 0;
@@ -314,6 +359,16 @@ handshake_parse(struct handshake *handshake, const char *text, size_t length)
 	return code;
 }
 
+static enum code
+reduce_end(struct wire_envelope *wire, struct envelope *parsed, enum code code)
+{
+	if (code != CODE_OK) {
+		envelope_free(parsed);
+		memset(wire, 0, sizeof(*wire));
+	}
+	return code;
+}
+
 enum code
 wire_reduce(struct wire_envelope *wire, struct envelope *parsed,
     const char *body, size_t length)
@@ -329,14 +384,17 @@ wire_reduce(struct wire_envelope *wire, struct envelope *parsed,
 	memcpy(wire->signature, parsed->signature, sizeof(wire->signature));
 	wire->payload = parsed->payload;
 	wire->payload_length = parsed->payload_length;
+	if (strcmp(wire->header.type, "batch") == 0) {
+		code = batch_cut(wire->items, &wire->item_count, wire->payload,
+		    wire->payload_length);
+		wire->payload = NULL;
+		wire->payload_length = 0;
+		return reduce_end(wire, parsed, code);
+	}
 	handshake = handshake_find(parsed, &handshake_length);
 	if (handshake == NULL)
 		return CODE_OK;
 	wire->has_handshake = true;
 	code = handshake_parse(&wire->handshake, handshake, handshake_length);
-	if (code != CODE_OK) {
-		envelope_free(parsed);
-		memset(wire, 0, sizeof(*wire));
-	}
-	return code;
+	return reduce_end(wire, parsed, code);
 }

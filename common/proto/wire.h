@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "batch.h"
 #include "channel.h"
 #include "envelope.h"
 #include "handshake.h"
@@ -23,6 +24,9 @@ struct wire_envelope {
 	struct handshake handshake; /* when has_handshake */
 	const char *payload;	    /* canonical; into the message */
 	size_t payload_length;
+	/* type batch, and it alone: cut into items, and no payload */
+	uint32_t item_count;
+	struct wire_item items[BATCH_ITEMS];
 };
 
 /* fed-listener to fed-queued. */

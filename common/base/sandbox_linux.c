@@ -82,14 +82,7 @@ limit_set(int resource, rlim_t value)
 static rlim_t
 address_space(enum sandbox_profile profile)
 {
-	switch (profile) {
-	case SANDBOX_SIGNER:
-		return 256 * MEBIBYTE;
-	case SANDBOX_QUEUED:
-		return 2048 * MEBIBYTE;
-	default:
-		return 1024 * MEBIBYTE;
-	}
+	return (profile == SANDBOX_SIGNER ? 256 : 2048) * MEBIBYTE;
 }
 #endif
 

@@ -99,18 +99,12 @@ def test():
             os.path.dirname(os.path.dirname(a.control)), "socks", "socks"),
             b.onion)
         tap.equal(code, 0, "a connection of our own through A's tor to B")
-        connection.sendall(peer.request_bytes("GET", "/federation/ping",
-                                              b.onion))
-        answer = b""
-        while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
-            data = connection.recv(4096)
-            if not data:
-                break
-            answer += data
-        tap.ok(answer.startswith(b"HTTP/1.1 200 ") and
-               b'"status":"ok"' in answer,
+        with peer.Connection(None, connected=connection) as through:
+            through.send(peer.request_bytes("GET", "/federation/ping",
+                                            b.onion))
+            answer = through.response()
+        tap.ok(answer.status == 200 and b'"status":"ok"' in answer.body,
                "B's listener takes tor's PROXY line and answers a ping")
-        connection.close()
 
         direct = peer.Client.of(b)
         with peer.Connection(b.listener) as bare:

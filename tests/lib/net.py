@@ -10,6 +10,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -110,6 +111,11 @@ def wait(condition, seconds=30, pause=0.02):
         time.sleep(pause)
 
 
+def terminate(_number, _frame):
+    """A test that is told to end takes its network with it."""
+    sys.exit(1)
+
+
 class Net:
     def __init__(self, servers=2, net="local", trust="2", lines=()):
         self.directory = tempfile.mkdtemp(prefix="torfed-test-", dir="/tmp")
@@ -120,6 +126,7 @@ class Net:
         self.arguments = arguments
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, terminate)
         try:
             self.fednet("up", *self.arguments)
         except BaseException:
@@ -129,7 +136,7 @@ class Net:
         return self
 
     def __exit__(self, kind, *_):
-        if kind is not None:
+        if kind is not None and kind is not SystemExit:
             self.show_logs()
         findings = self.findings()
         self.fednet("down")

@@ -306,12 +306,15 @@ class ResponseError(Exception):
 
 
 class Connection:
-    """One connection to a listener's socket."""
+    """One connection to a listener's socket; or one that is there already."""
 
-    def __init__(self, path, proxy_line=False, circuit=1, timeout=30):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
-        self.socket.connect(path)
+    def __init__(self, path, proxy_line=False, circuit=1, timeout=30,
+                 connected=None):
+        self.socket = connected
+        if connected is None:
+            self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.socket.settimeout(timeout)
+            self.socket.connect(path)
         self.buffer = b""
         if proxy_line:
             self.send(b"PROXY TCP6 fc00:dead:beef:4dad::%x:%x ::1 37 80\r\n" %

@@ -55,7 +55,6 @@ int keys_open(struct keys *, const char *directory);
 
 /* notify.c: tells the service manager, when there is one. */
 void notify_connect(void);
-bool notify_exists(void);
 void notify_send(const char *state); /* "READY=1" */
 
 /* restart.c: how long to wait before the next generation, in ms. */

@@ -43,12 +43,6 @@ notify_connect(void)
 	notify_fd = -1;
 }
 
-bool
-notify_exists(void)
-{
-	return (notify_fd != -1);
-}
-
 void
 notify_send(const char *state)
 {

@@ -238,6 +238,17 @@ def test_hostile_text():
               (0, len("name=\nvalue=\n") + 5 * 1100), "the longest values")
 
 
+def test_flood():
+    """Rows are kept until the end, but not for ever."""
+    values = {"f%d" % i: "x" * 1100 for i in range(3)}
+    flood = row(**values) * (64 * 1024 * 1024 // 3300 + 1)
+    done, _ = ask(flood + end(), "show", "servers")
+    tap.equal(summary(done), (65, "TOO_LARGE"), "over 64 MiB of rows")
+    done, _ = ask(flood[:len(flood) // 2 // len(row(**values)) *
+                        len(row(**values))] + end(), "show", "servers")
+    tap.equal(summary(done), 0, "32 MiB of rows")
+
+
 # How requests end
 
 def test_failures():
@@ -339,6 +350,7 @@ def main():
     test_table()
     test_object()
     test_hostile_text()
+    test_flood()
     test_failures()
     test_broken_answers()
     test_sockets()

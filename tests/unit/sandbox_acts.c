@@ -122,6 +122,22 @@ act_read_memory(void)
 	    process_vm_readv(fixture.parent, &local, 1, &remote, 1, 0));
 }
 
+/* These two only seccomp refuses: Landlock sees nothing wrong with oneself. */
+int
+act_ptrace_self(void)
+{
+	return result(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+int
+act_read_own_memory(void)
+{
+	char byte = 0, other = 1;
+	struct iovec local = {&byte, 1}, remote = {&other, 1};
+
+	return result(process_vm_readv(fixture.self, &local, 1, &remote, 1, 0));
+}
+
 int
 act_kill(void)
 {

@@ -68,6 +68,7 @@ inside(enum sandbox_profile profile, unsigned int flags, int (*act)(void))
 	assert_int_not_equal(pid, -1);
 	if (pid == 0) {
 		fixture_quiet();
+		fixture.self = getpid();
 		sandbox_enter(profile, flags);
 		_exit(act());
 	}

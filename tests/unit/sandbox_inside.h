@@ -26,6 +26,7 @@ struct fixture {
 	char directory[64]; /* with a file "inside" */
 	char victim[96];    /* and one to remove */
 	pid_t parent;
+	pid_t self; /* inside */
 };
 extern struct fixture fixture;
 
@@ -59,6 +60,8 @@ int act_accept(void);
 int act_exec(void);
 int act_ptrace(void);
 int act_read_memory(void);
+int act_ptrace_self(void);
+int act_read_own_memory(void);
 int act_kill(void);
 int act_fork(void);
 int act_namespace(void);

@@ -64,6 +64,8 @@ static const struct act acts[] = {
     {"exec", act_exec, 0, EACCES, EVERYBODY_KILLED},
     {"ptrace", act_ptrace, ANYTHING, EPERM, EVERYBODY_KILLED},
     {"read memory", act_read_memory, ANYTHING, EPERM, EVERYBODY_KILLED},
+    {"ptrace self", act_ptrace_self, 0, EPERM, EVERYBODY_KILLED},
+    {"read own memory", act_read_own_memory, ANYTHING, EPERM, EVERYBODY_KILLED},
     {"kill", act_kill, 0, EPERM, EVERYBODY_KILLED},
     {"fork", act_fork, 0, 0, EVERYBODY_KILLED},
     {"namespace", act_namespace, ANYTHING, EPERM, EVERYBODY_KILLED},

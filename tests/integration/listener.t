@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "lib"))
@@ -261,6 +262,15 @@ def test_answers():
               (True, [peer.PROTOCOL.encode()]), "a handshake, in fields")
         listener.give(id)
         equal(client.status(), 200, "is answered")
+        items = [{"id": str(uuid.uuid4()), "payload": {"n": n},
+                  "type": "message"} for n in range(64)]
+        client.send(post(message({"items": items}, "batch")))
+        id, request = listener.take()
+        equal(request.envelope.items,
+              [("message", uuid.UUID(items[n]["id"]).bytes, b'{"n":%d}' % n)
+               for n in range(64)], "a batch, cut into its items")
+        listener.give(id)
+        equal(client.status(), 200, "is answered")
         client.send(post(message(kind="ack")))
         id, request = listener.take()
         equal(request.envelope.type, "ack", "an ack passes: fed-queued "
@@ -462,6 +472,11 @@ def test_shapes():
                                   THEM.handshake_payload())
         refused(listener, post(peer.encode(handshake)), 400,
                 "handshake on message's path: 400")
+        refused(listener, post(message({"items": []}, "batch")), 400,
+                "a batch of nothing: 400")
+        refused(listener, post(message({"items": [{
+            "id": str(uuid.uuid4()), "payload": {}, "type": "message"}
+            for _ in range(65)]}, "batch")), 400, "a batch of 65: 400")
         refused(listener, post(peer.encode(good), PATHS["handshake"]), 400,
                 "message on handshake's path: 400")
         refused(listener, post(peer.encode(THEM.envelope(

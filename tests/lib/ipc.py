@@ -368,7 +368,7 @@ def send(destination, body, generation=0, handshake=False):
 
 Envelope = collections.namedtuple(
     "Envelope", "type id origin destination timestamp key_id signature "
-    "handshake payload")
+    "handshake items payload")
 
 
 def read_certificate(reader):
@@ -386,6 +386,12 @@ def read_handshake(reader):
     return [reader.blob() for _ in range(reader.number("I"))]
 
 
+def read_items(reader, count):
+    """(type, id, payload) of each."""
+    return [(reader.blob().decode(), reader.take(16), reader.blob())
+            for _ in range(count)]
+
+
 def read_envelope(reader):
     kind = reader.blob()
     id, origin, destination = (reader.take(n) for n in (16, 32, 32))
@@ -393,8 +399,11 @@ def read_envelope(reader):
     key_id = reader.take(32)
     signature = reader.take(64)
     handshake = read_handshake(reader) if reader.number("B") else None
+    count = reader.number("B")
+    items = read_items(reader, count) if count else None
+    payload = None if count else reader.blob()
     return Envelope(kind.decode(), id, origin, destination, timestamp,
-                    key_id, signature, handshake, reader.blob())
+                    key_id, signature, handshake, items, payload)
 
 
 Request = collections.namedtuple("Request", "circuit handshake envelope")

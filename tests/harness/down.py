@@ -11,6 +11,9 @@ import processes
 from server import CHILDREN, remove_segment
 from state import NAME, Failure
 
+# Programs that up waits for, beside those that stay.
+HELPERS = ("initdb", "postgres", "tor", "tor-gencert", "fed-signer", "fedctl",
+           "cc", "make")
 GENTLE = {"postgres": signal.SIGQUIT}  # at once: its files go next
 
 
@@ -26,6 +29,29 @@ def orphans(sessions):
         if present is None or present.started == leader:
             found.append((one.pid, one.started))
     return found
+
+
+def strays(private):
+    """What an up that was killed left running: programs that were at work in
+    the private directory, whose name nobody else uses."""
+    found = []
+    for one in processes.everything():
+        place = processes.directory(one.pid) or ""
+        if (place + "/").startswith(private + "/") or (
+                one.name in HELPERS and
+                processes.mentions(one.pid, private + "/")):
+            found.append((one.pid, one.started))
+    return found
+
+
+def end_strays(private):
+    deadline = time.monotonic() + 10
+    found = strays(private)
+    while found and time.monotonic() < deadline:
+        for pid, _ in found:
+            processes.send(pid, signal.SIGKILL)
+        processes.wait_gone(found, 2)
+        found = strays(private)
 
 
 def end_processes(state):
@@ -75,6 +101,7 @@ def remove_files(state):
 
 def take_down(state):
     end_processes(state)
+    end_strays(state.data["private"])
     remove_files(state)
 
 

@@ -67,6 +67,15 @@ def directory(pid):
         return None
 
 
+def mentions(pid, text):
+    """Whether the command line holds text."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as file:
+            return os.fsencode(text) in file.read()
+    except OSError:
+        return False
+
+
 def alive(pid, started):
     found = stat(pid)
     return found is not None and found.started == started

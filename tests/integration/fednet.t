@@ -68,6 +68,14 @@ def mentions(private):
     return {pid for pid in ours if pid in parents}
 
 
+def uid(pid):
+    with open("/proc/%d/status" % pid) as file:
+        for line in file:
+            if line.startswith("Uid:"):
+                return int(line.split()[1])
+    raise RuntimeError("no user id")
+
+
 def segments():
     """System V shared memory that nobody is attached to."""
     with open("/proc/sysvipc/shm") as file:
@@ -142,8 +150,6 @@ def test_usage(place):
     tap.ok(status == 1 and "fed.conf" in error and
            not os.path.exists(x), "a line that fed.conf does not know: the "
            "suite's own words, and nothing is left")
-    if not tap.ok("no" in error.splitlines()[0] or error, "an error text"):
-        tap.diag(error)
 
 
 def test_network(place):
@@ -180,12 +186,11 @@ def test_network(place):
     private = state(directory)["private"]
     tap.equal(inet_sockets(mentions(private)), [],
               "no process has any but unix sockets")
-    uids = {name: os.stat("/proc/%d" % pid).st_uid
-            for name, pid in entry["processes"].items()}
+    uids = {name: uid(pid) for name, pid in entry["processes"].items()}
     if os.geteuid() == 0:
         children = [uids[name] for name in NAMES[1:6]]
         tap.equal(len(set(children)), 5, "five user ids")
-        accounts = {entry.pw_uid for entry in pwd.getpwall()}
+        accounts = {account.pw_uid for account in pwd.getpwall()}
         tap.ok(not accounts & set(children), "none has an account")
     test_actions(directory, content)
     status, _, error = fednet("up", "--dir", directory, "--servers", "1",
@@ -309,7 +314,8 @@ def test_side_by_side(place):
 
 def test_interrupted(place):
     for number, delay in ((signal.SIGINT, 0.3), (signal.SIGTERM, 0.9),
-                          (signal.SIGTERM, 1.6), (signal.SIGKILL, 1.2)):
+                          (signal.SIGTERM, 1.6), (signal.SIGKILL, 0.4),
+                          (signal.SIGKILL, 1.2)):
         directory = place.directory("interrupted")
         start = subprocess.Popen(
             [net.FEDNET, "up", "--dir", directory, "--servers", "2", "--net",
@@ -366,10 +372,9 @@ def test_ordinary_user(place):
     if status:
         return
     content = shown(directory)
-    owners = {os.stat("/proc/%d" % pid).st_uid
-              for server in content["servers"]
+    owners = {uid(pid) for server in content["servers"]
               for pid in server["processes"].values()}
-    tap.equal(owners - {0}, {nobody.pw_uid}, "all under that user's id")
+    tap.equal(owners, {nobody.pw_uid}, "all under that user's id")
     status, out, _ = fednet("show", "--dir", directory, user=nobody)
     tap.equal((status, json.loads(out)["servers"][1]["processes"].keys()),
               (0, content["servers"][1]["processes"].keys()),

@@ -1087,6 +1087,7 @@ def test_background():
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.settimeout(20)
     log.bind("/dev/log")
+    pid = None
     try:
         environment = {key: value for key, value in os.environ.items()
                        if key not in ("NOTIFY_SOCKET", "JOURNAL_STREAM",
@@ -1096,7 +1097,6 @@ def test_background():
             env=environment, stderr=subprocess.PIPE, timeout=20)
         tap.equal((start.returncode, start.stderr), (0, b""),
                   "goes into the background")
-        pid = None
         senders = set()
         while pid is None:
             text = log.recv(2048).decode()
@@ -1119,6 +1119,8 @@ def test_background():
         tap.ok(not any(alive(one) for one in [pid] + list(running.values())),
                "and ends on SIGTERM")
     finally:
+        if pid is not None and alive(pid):
+            os.kill(pid, signal.SIGTERM)
         log.close()
         os.unlink("/dev/log")
         place.remove()

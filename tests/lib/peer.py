@@ -203,7 +203,30 @@ def signing_text(header, payload_hash):
         header["timestamp"], header["keyId"], b64(payload_hash)]).encode()
 
 
+def item_digest(kind, number, payload):
+    """What a batch's signature covers of one item."""
+    return sha256("\n".join([PROTOCOL + "/item", kind, number, b64(
+        sha256(canonical(payload)))]).encode())
+
+
+def items(envelope):
+    """[(id, type, payload)]: a batch's items, or the one message."""
+    if envelope["type"] == "batch":
+        return [(item["id"], item["type"], item["payload"])
+                for item in envelope["payload"]["items"]]
+    return [(envelope["id"], envelope["type"], envelope["payload"])]
+
+
+def batch_text(envelope):
+    header = signing_text(envelope, b"").decode().rsplit("\n", 1)[0]
+    return "\n".join([header] + [
+        number + " " + b64(item_digest(kind, number, payload))
+        for number, kind, payload in items(envelope)]).encode()
+
+
 def envelope_text(envelope):
+    if envelope["type"] == "batch":
+        return batch_text(envelope)
     return signing_text(envelope, sha256(canonical(envelope["payload"])))
 
 
@@ -482,6 +505,12 @@ class Client:
             **members)
         return self.send(origin, envelope, "/federation/handshake")
 
+    def batch(self, origin, messages, **members):
+        """messages: [(id, type, payload)]."""
+        return self.send(origin, origin.envelope(self.onion, "batch", {
+            "items": [{"id": number, "payload": payload, "type": kind}
+                      for number, kind, payload in messages]}, **members))
+
     def message(self, origin, payload, **members):
         return self.send(origin, origin.envelope(self.onion, "message",
                                                  payload, **members))
@@ -646,6 +675,21 @@ class Server:
                 verify(unb64(envelope["signature"]), envelope_text(envelope),
                        presented.signing_key))
 
+    def take(self, envelope):
+        """Remembers the items; returns a good server's results."""
+        results = []
+        for number, kind, payload in items(envelope):
+            digest = item_digest(kind, number, payload)
+            with self.changed:
+                known = self.digests.setdefault(
+                    (envelope["originServer"], number), digest)
+            if known != digest:
+                results.append({"code": "ID_CONFLICT", "status": "rejected"})
+            else:
+                results.append({"status": "accepted" if known is digest
+                                else "duplicate"})
+        return results
+
     def acknowledge(self, received, results, **more):
         """A signed acknowledgement, whole with its head."""
         request = received.envelope
@@ -680,13 +724,6 @@ def honest(server, received):
     if not server.verify(received):
         return http_answer(401, b"{}\n")
     envelope = received.envelope
-    digest = sha256(canonical(envelope["payload"]))
-    key = (envelope["originServer"], envelope["id"])
     if envelope["type"] == "handshake":
         return server.acknowledge(received, [{"status": "accepted"}])
-    known = server.digests.setdefault(key, digest)
-    if known != digest:
-        return server.acknowledge(received, [
-            {"code": "ID_CONFLICT", "status": "rejected"}])
-    status = "accepted" if known is digest else "duplicate"
-    return server.acknowledge(received, [{"status": status}])
+    return server.acknowledge(received, server.take(envelope))

@@ -9,6 +9,9 @@
 #include "canon.h"
 #include "encode.h"
 
+#define RESULT_SIZE 128 /* bytes of one result, at most */
+#define ACK_AROUND  160 /* bytes around results and answer, at most */
+
 /* Members in the order that RFC 8785 asks for: code, seconds, status. */
 static void
 result_format(char *text, size_t size, const struct ack_result *result)
@@ -34,27 +37,30 @@ result_format(char *text, size_t size, const struct ack_result *result)
 }
 
 char *
-ack_format(const uint8_t request_hash[32], const struct ack_result *result,
-    uint32_t credit, const char *answer, size_t answer_length, size_t *length)
+ack_format(const uint8_t request_hash[32], const struct ack_result *results,
+    size_t count, uint32_t credit, const char *answer, size_t answer_length,
+    size_t *length)
 {
-	char hash[BASE64_SHA256 + 1], text[128];
-	char *payload;
-	size_t size = answer_length + 256;
-	int n = 0;
+	char hash[BASE64_SHA256 + 1], text[RESULT_SIZE];
+	size_t size = answer_length + ACK_AROUND + count * RESULT_SIZE, i;
+	char *payload, *at;
 
 	base64_encode(hash, request_hash, 32);
-	result_format(text, sizeof text, result);
-	payload = malloc(size);
+	at = payload = malloc(size);
 	if (payload == NULL)
 		return NULL;
-	payload[n++] = '{';
+	*at++ = '{';
 	if (answer != NULL)
-		n += snprintf(payload + n, size - (size_t)n, "\"answer\":%.*s,",
-		    (int)answer_length, answer);
-	n += snprintf(payload + n, size - (size_t)n,
-	    "\"credit\":%u,\"requestHash\":\"%s\",\"results\":[%s]}", credit,
-	    hash, text);
-	*length = (size_t)n;
+		at +=
+		    sprintf(at, "\"answer\":%.*s,", (int)answer_length, answer);
+	at += sprintf(at, "\"credit\":%u,\"requestHash\":\"%s\",\"results\":[",
+	    credit, hash);
+	for (i = 0; i < count; i++) {
+		result_format(text, sizeof text, &results[i]);
+		at += sprintf(at, "%s%s", i == 0 ? "" : ",", text);
+	}
+	at += sprintf(at, "]}");
+	*length = (size_t)(at - payload);
 	return payload;
 }
 

@@ -22,11 +22,12 @@ struct ack_result {
 };
 
 /*
- * The canonical payload for one result, newly allocated (free()). answer is
- * the canonical object for "answer", or NULL.
+ * The canonical payload for count results (1 to 64), newly allocated (free()).
+ * answer is the canonical object for "answer", or NULL.
  */
-char *ack_format(const uint8_t request_hash[32], const struct ack_result *,
-    uint32_t credit, const char *answer, size_t answer_length, size_t *length);
+char *ack_format(const uint8_t request_hash[32],
+    const struct ack_result *results, size_t count, uint32_t credit,
+    const char *answer, size_t answer_length, size_t *length);
 /*
  * Reads a payload whose signature has been verified; it must hold exactly
  * expected results (1 to 64) and request_hash. CODE_OK, ANSWER_UNBOUND when

@@ -11,6 +11,8 @@
 
 static const char *const types_known[] = {"message"};
 
+#define TEXT_MAX SIGNTEXT_BATCH_MAX
+
 /*
  * A certificate that came with a handshake or its answer: whose it is, that
  * the envelope names it, that it verifies, and that it fits what we have seen.
@@ -59,6 +61,36 @@ check_known_key(const struct peer *peer, const uint8_t key_id[32], int64_t now,
 	return cert_verify_time(*cert, now);
 }
 
+/* The request's signing text, and the digest of each item. */
+static size_t
+check_text(struct check *check, char text[TEXT_MAX],
+    const struct wire_envelope *envelope)
+{
+	const struct envelope_header *header = &envelope->header;
+	struct batch_item lines[BATCH_ITEMS];
+	const struct wire_item *item;
+	uint8_t hash[32];
+	uint32_t i;
+
+	check->item_count = envelope->item_count;
+	if (envelope->item_count == 0) {
+		check->item_count = 1;
+		sha256(hash, envelope->payload, envelope->payload_length);
+		signtext_item_digest(
+		    check->items[0].digest, header->type, header->id, hash);
+		return signtext_envelope(text, header, hash);
+	}
+	for (i = 0; i < envelope->item_count; i++) {
+		item = &envelope->items[i];
+		sha256(hash, item->payload, item->payload_length);
+		signtext_item_digest(
+		    check->items[i].digest, item->type, item->id, hash);
+		memcpy(lines[i].id, item->id, sizeof(lines[i].id));
+		memcpy(lines[i].digest, check->items[i].digest, 32);
+	}
+	return signtext_batch(text, header, lines, envelope->item_count);
+}
+
 /*
  * Everything up to the signature. Whatever fails first, as many verifications
  * are done as where nothing fails, and the caller answers all alike.
@@ -69,14 +101,11 @@ check_authenticity(struct check *check, const struct check_context *context,
 {
 	const struct envelope_header *header = &envelope->header;
 	const struct cert *cert = NULL;
-	char text[SIGNTEXT_ENVELOPE_MAX];
-	size_t length;
+	char text[TEXT_MAX];
+	size_t length = check_text(check, text, envelope);
 	enum code code = CODE_OK;
 	bool verified_cert = false;
 
-	sha256(
-	    check->payload_hash, envelope->payload, envelope->payload_length);
-	length = signtext_envelope(text, header, check->payload_hash);
 	sha256(check->request_hash, text, length);
 
 	if (memcmp(header->destination, context->server, 32) != 0)
@@ -120,6 +149,21 @@ check_end(
 	check->seconds = seconds;
 }
 
+/* One answer, signed, for all items. */
+static void
+check_all(struct check *check, enum ack_status status, enum code code,
+    uint32_t seconds)
+{
+	uint32_t i;
+
+	check_end(check, VERDICT_ANSWER, code, seconds);
+	for (i = 0; i < check->item_count; i++) {
+		check->items[i].commit = false;
+		check->items[i].result =
+		    (struct ack_result){status, code, seconds};
+	}
+}
+
 /* true when the timestamp is within the window; else check has the verdict. */
 static bool
 check_window(struct check *check, const struct check_context *context,
@@ -135,28 +179,21 @@ check_window(struct check *check, const struct check_context *context,
 		return false;
 	}
 	size = (size + CLOCK_STEP_S / 2) / CLOCK_STEP_S * CLOCK_STEP_S;
-	if (size > INT32_MAX)
-		size = INT32_MAX;
-	check_end(check, VERDICT_RETRY,
+	if (size > ACK_SECONDS_MAX)
+		size = ACK_SECONDS_MAX;
+	check_all(check, ACK_RETRY,
 	    skew > 0 ? CODE_CLOCK_AHEAD : CODE_CLOCK_BEHIND, (uint32_t)size);
 	return false;
 }
 
+/* Strangers have a budget of their own; peers pay for each item. */
 static bool
-check_rate(
-    struct check *check, const struct check_context *context, struct peer *peer)
+check_stranger_rate(struct check *check, const struct check_context *context)
 {
-	if (peer == NULL || peer->trust < TRUST_KNOWN) {
-		if (limiter_take(context->strangers, 1, context->now_ms))
-			return true;
-		check_end(check, VERDICT_LIMITED, CODE_RATE,
-		    limiter_wait_s(context->strangers, 1));
-		return false;
-	}
-	if (limiter_take(&peer->items, 1, context->now_ms))
+	if (limiter_take(context->strangers, 1, context->now_ms))
 		return true;
-	check_end(
-	    check, VERDICT_RETRY, CODE_RATE, limiter_wait_s(&peer->items, 1));
+	check_end(check, VERDICT_LIMITED, CODE_RATE,
+	    limiter_wait_s(context->strangers, 1));
 	return false;
 }
 
@@ -169,6 +206,78 @@ type_known(const char *type)
 		if (strcmp(type, types_known[i]) == 0)
 			return true;
 	return false;
+}
+
+static enum code
+item_code(const char *type, const char *payload, size_t length)
+{
+	if (!type_known(type))
+		return CODE_TYPE_UNKNOWN;
+	if (length > ITEM_MAX)
+		return CODE_PAYLOAD_TOO_LARGE;
+	if (!canon_check(payload, length))
+		return CODE_PAYLOAD_MALFORMED;
+	return CODE_OK;
+}
+
+static void
+check_item(struct check_item *item, enum code code)
+{
+	item->commit = code == CODE_OK;
+	if (code != CODE_OK)
+		item->result = (struct ack_result){ACK_REJECTED, code, 0};
+}
+
+/* What the rate allows, as a prefix; the rest comes again. */
+static void
+check_items(struct check *check, const struct check_context *context,
+    struct peer *peer, const struct wire_envelope *envelope)
+{
+	const struct wire_item *item;
+	bool any = false;
+	uint32_t i, seconds;
+
+	for (i = 0; i < check->item_count; i++) {
+		if (!limiter_take(&peer->items, 1, context->now_ms))
+			break;
+		item = &envelope->items[i];
+		if (envelope->item_count == 0)
+			check_item(&check->items[0],
+			    item_code(envelope->header.type, envelope->payload,
+				envelope->payload_length));
+		else
+			check_item(&check->items[i],
+			    item_code(item->type, item->payload,
+				item->payload_length));
+		any = any || check->items[i].commit;
+	}
+	check_end(check, any ? VERDICT_COMMIT : VERDICT_ANSWER, CODE_OK, 0);
+	if (check->item_count > 0 && i > 0 && !check->items[0].commit)
+		check->code = check->items[0].result.code;
+	if (i == check->item_count)
+		return;
+	seconds = limiter_wait_s(&peer->items, 1);
+	if (i == 0)
+		check_end(check, VERDICT_ANSWER, CODE_RATE, seconds);
+	for (; i < check->item_count; i++)
+		check->items[i].result =
+		    (struct ack_result){ACK_RETRY, CODE_RATE, seconds};
+}
+
+/* A handshake pays like an item; so peers never wait for strangers. */
+static void
+check_handshake(
+    struct check *check, const struct check_context *context, struct peer *peer)
+{
+	if (peer == NULL || peer->trust < TRUST_KNOWN) {
+		if (!check_stranger_rate(check, context))
+			return;
+	} else if (!limiter_take(&peer->items, 1, context->now_ms)) {
+		check_all(check, ACK_RETRY, CODE_RATE,
+		    limiter_wait_s(&peer->items, 1));
+		return;
+	}
+	check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
 }
 
 void
@@ -191,24 +300,14 @@ check_request(struct check *check, const struct check_context *context,
 		check_end(check, VERDICT_REFUSED, code, 0);
 		return;
 	}
-	if (!check_window(check, context, trust, envelope->header.timestamp) ||
-	    !check_rate(check, context, peer))
+	if (!check_window(check, context, trust, envelope->header.timestamp))
 		return;
-	if (handshake) {
-		check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
-		return;
-	}
-	if (trust < TRUST_KNOWN)
-		check_end(check, VERDICT_REJECTED, CODE_UNTRUSTED, 0);
-	else if (!type_known(envelope->header.type))
-		check_end(check, VERDICT_REJECTED, CODE_TYPE_UNKNOWN, 0);
-	else if (envelope->payload_length > ITEM_MAX)
-		check_end(check, VERDICT_REJECTED, CODE_PAYLOAD_TOO_LARGE, 0);
-	else if (!canon_check(envelope->payload, envelope->payload_length))
-		/* fed-listener passes canonical bytes only */
-		check_end(check, VERDICT_MALFORMED, CODE_JSON, 0);
-	else
-		check_end(check, VERDICT_COMMIT, CODE_OK, 0);
+	if (handshake)
+		check_handshake(check, context, peer);
+	else if (trust >= TRUST_KNOWN)
+		check_items(check, context, peer, envelope);
+	else if (check_stranger_rate(check, context))
+		check_all(check, ACK_REJECTED, CODE_UNTRUSTED, 0);
 }
 
 enum code

@@ -7,26 +7,35 @@
 #ifndef TORFED_CHECK_H
 #define TORFED_CHECK_H
 
+#include "ack.h"
 #include "code.h"
 #include "peers.h"
 #include "wire.h"
 
 enum verdict {
-	VERDICT_COMMIT,	   /* an item to store */
+	VERDICT_COMMIT,	   /* items, some of them to store */
 	VERDICT_HANDSHAKE, /* a handshake to store */
-	VERDICT_REJECTED,  /* signed: code */
-	VERDICT_RETRY,	   /* signed: code and seconds */
+	VERDICT_ANSWER,	   /* signed: nothing to store */
 	VERDICT_REFUSED,   /* unsigned 401; the reason is for our log alone */
 	VERDICT_LIMITED,   /* unsigned 429, seconds */
 	VERDICT_MALFORMED  /* unsigned 400 */
+};
+
+/* One item of the request; a request that is no batch has one. */
+struct check_item {
+	bool commit;		  /* to be stored; else result stands */
+	struct ack_result result; /* without commit */
+	uint8_t digest[32];
 };
 
 struct check {
 	enum verdict verdict;
 	enum code code;
 	uint32_t seconds;
-	uint8_t payload_hash[32];
 	uint8_t request_hash[32]; /* SHA-256 of the signing text */
+	/* with a signed verdict but for a handshake's: one result each */
+	uint32_t item_count;
+	struct check_item items[BATCH_ITEMS];
 	/* with CERTIFICATE_CONFLICT: what we had, for the evidence */
 	const struct cert *known;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Our handshakes with others; see handshake_out.h. */
 #include "tree.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,10 +88,10 @@ attempt_answered(const struct transport_outcome *outcome, void *argument)
 		attempt_end(attempt, outcome->code, NULL);
 		return;
 	}
-	attempt->result = outcome->result;
-	if (outcome->result.status > ACK_DUPLICATE) {
+	attempt->result = outcome->results[0];
+	if (attempt->result.status > ACK_DUPLICATE) {
 		attempt_end(attempt,
-		    outcome->result.code < CODE_COUNT ? outcome->result.code
+		    attempt->result.code < CODE_COUNT ? attempt->result.code
 						      : CODE_STORAGE,
 		    &attempt->result);
 		return;
@@ -109,6 +110,7 @@ handshake_out(
 {
 	struct attempt *attempt = attempt_find(server);
 	struct transport_request request;
+	struct wire_item item;
 	char *payload;
 
 	if (attempt != NULL) {
@@ -129,10 +131,13 @@ handshake_out(
 	request.peer = peer_find(server);
 	request.generation =
 	    request.peer != NULL ? request.peer->generation : 0;
-	request.type = "handshake";
-	uuid_new(request.id);
-	payload = strangers_own_handshake(&request.payload_length);
-	request.payload = payload;
+	memset(&item, 0, sizeof item);
+	snprintf(item.type, sizeof item.type, "handshake");
+	uuid_new(item.id);
+	payload = strangers_own_handshake(&item.payload_length);
+	item.payload = payload;
+	request.items = &item;
+	request.count = 1;
 	transport_send(&request, attempt_answered, attempt);
 	free(payload);
 }

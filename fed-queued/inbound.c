@@ -28,15 +28,26 @@
 #define SEEN_EVERY_MS  60000
 #define FAILURES_BURST 2
 
-struct inbound {
+/* An item on its way into the database. */
+struct inbound_item {
 	struct commit_item item; /* first: commit's callback gets it back */
-	uint32_t id;		 /* of the listener's message */
+	struct inbound *inbound;
+	uint32_t index;
 	char type[TYPE_SIZE];
+};
+
+struct inbound {
+	uint32_t id; /* of the listener's message */
 	uint8_t origin[32];
 	uint8_t request_hash[32];
-	struct ack_result result;
-	char *payload; /* the item's */
-	char *ack;     /* payload of the acknowledgement */
+	uint32_t count; /* results */
+	struct ack_result results[BATCH_ITEMS];
+	struct inbound_item *items; /* count of them */
+	char *payloads;		    /* of all items */
+	uint32_t outstanding;	    /* items not yet answered */
+	bool accepted;		    /* one is new */
+	bool failed;		    /* one may not have been stored */
+	char *ack;		    /* payload of the acknowledgement */
 	size_t ack_length;
 	struct envelope_header header; /* of the acknowledgement */
 };
@@ -70,7 +81,8 @@ static void
 inbound_free(struct inbound *inbound)
 {
 	pending--;
-	free(inbound->payload);
+	free(inbound->items);
+	free(inbound->payloads);
 	free(inbound->ack);
 	free(inbound);
 }
@@ -139,8 +151,9 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	struct envelope_header *header = &inbound->header;
 	uint8_t hash[32];
 
-	inbound->ack = ack_format(inbound->request_hash, &inbound->result,
-	    ACK_CREDIT_MAX, answer, length, &inbound->ack_length);
+	inbound->ack =
+	    ack_format(inbound->request_hash, inbound->results, inbound->count,
+		ACK_CREDIT_MAX, answer, length, &inbound->ack_length);
 	if (inbound->ack == NULL)
 		fatal("out of memory");
 	sha256(hash, inbound->ack, inbound->ack_length);
@@ -210,53 +223,121 @@ peer_alive(const uint8_t origin[32])
 	}
 }
 
+/* All items have their result. */
+static void
+inbound_settled(struct inbound *inbound)
+{
+	if (inbound->failed) {
+		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	if (inbound->accepted)
+		peer_alive(inbound->origin);
+	inbound_acknowledge(inbound, NULL, 0);
+}
+
+static void
+id_conflict(const struct inbound *inbound, const struct commit_item *item)
+{
+	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
+
+	uuid_format(id, item->message_id);
+	log_warning("id-conflict id=%s server=%s", id,
+	    log_address(address, inbound->origin));
+	evidence_add(item->server_id, "ID_CONFLICT", item->message_id,
+	    item->known_digest, 32, item->payload, item->payload_length);
+}
+
 static void
 inbound_committed(
     struct commit_item *item, bool ok, const struct ack_result *result)
 {
-	struct inbound *inbound = (struct inbound *)item;
-	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
+	struct inbound_item *entry = (struct inbound_item *)item;
+	struct inbound *inbound = entry->inbound;
 
 	if (!ok) {
-		respond_unavailable(inbound->id);
-		inbound_free(inbound);
-		return;
+		inbound->failed = true;
+	} else {
+		inbound->results[entry->index] = *result;
+		if (result->status == ACK_ACCEPTED)
+			inbound->accepted = true;
+		else if (result->status == ACK_REJECTED)
+			id_conflict(inbound, item);
 	}
-	outage_ms = 0;
-	inbound->result = *result;
-	uuid_format(id, item->message_id);
-	log_address(address, inbound->origin);
-	if (result->status == ACK_ACCEPTED) {
-		peer_alive(inbound->origin);
-		log_debug("accepted id=%s server=%s", id, address);
-	} else if (result->status == ACK_REJECTED) {
-		log_warning("id-conflict id=%s server=%s", id, address);
-		evidence_add(item->server_id, "ID_CONFLICT", item->message_id,
-		    item->known_digest, 32, item->payload,
-		    item->payload_length);
+	if (--inbound->outstanding == 0)
+		inbound_settled(inbound);
+}
+
+/* One view of an item, whether it travelled alone or in a batch. */
+static struct wire_item
+item_view(const struct wire_envelope *envelope, uint32_t index)
+{
+	struct wire_item view;
+
+	if (envelope->item_count > 0)
+		return envelope->items[index];
+	memcpy(view.type, envelope->header.type, sizeof view.type);
+	memcpy(view.id, envelope->header.id, sizeof view.id);
+	view.payload = envelope->payload;
+	view.payload_length = envelope->payload_length;
+	return view;
+}
+
+/* Copies what is to be stored: the message goes away before it is. */
+static void
+inbound_copy(struct inbound *inbound, const struct peer *peer,
+    const struct wire_envelope *envelope, const struct check *check)
+{
+	struct inbound_item *entry;
+	struct wire_item view;
+	size_t size = 0;
+	char *at;
+	uint32_t i;
+
+	for (i = 0; i < check->item_count; i++)
+		if (check->items[i].commit)
+			size += item_view(envelope, i).payload_length;
+	inbound->items = calloc(check->item_count, sizeof *inbound->items);
+	inbound->payloads = at = malloc(size);
+	if (inbound->items == NULL || at == NULL)
+		fatal("out of memory");
+	for (i = 0; i < check->item_count; i++) {
+		inbound->results[i] = check->items[i].result;
+		if (!check->items[i].commit)
+			continue;
+		view = item_view(envelope, i);
+		entry = &inbound->items[i];
+		entry->inbound = inbound;
+		entry->index = i;
+		memcpy(entry->type, view.type, sizeof entry->type);
+		memcpy(entry->item.server_id, peer->id, 16);
+		memcpy(entry->item.message_id, view.id, 16);
+		memcpy(entry->item.digest, check->items[i].digest, 32);
+		memcpy(at, view.payload, view.payload_length);
+		entry->item.type = entry->type;
+		entry->item.payload = at;
+		entry->item.payload_length = view.payload_length;
+		entry->item.done = inbound_committed;
+		at += view.payload_length;
+		inbound->outstanding++;
 	}
-	inbound_acknowledge(inbound, NULL, 0);
 }
 
 static void
 inbound_commit(struct inbound *inbound, const struct peer *peer,
     const struct wire_envelope *envelope, const struct check *check)
 {
-	struct commit_item *item = &inbound->item;
+	uint32_t i;
 
-	memcpy(item->server_id, peer->id, 16);
-	memcpy(item->message_id, envelope->header.id, 16);
-	signtext_item_digest(item->digest, envelope->header.type,
-	    envelope->header.id, check->payload_hash);
-	inbound->payload = malloc(envelope->payload_length);
-	if (inbound->payload == NULL)
-		fatal("out of memory");
-	memcpy(inbound->payload, envelope->payload, envelope->payload_length);
-	item->type = inbound->type;
-	item->payload = inbound->payload;
-	item->payload_length = envelope->payload_length;
-	item->done = inbound_committed;
-	commit_add(item);
+	inbound_copy(inbound, peer, envelope, check);
+	/* The last answer frees it, and may come before this returns. */
+	inbound->outstanding++;
+	for (i = 0; i < check->item_count; i++)
+		if (check->items[i].commit)
+			commit_add(&inbound->items[i].item);
+	if (--inbound->outstanding == 0)
+		inbound_settled(inbound);
 }
 
 static void
@@ -277,7 +358,8 @@ inbound_stored(enum code code, void *argument)
 		return;
 	}
 	outage_ms = 0;
-	inbound->result.status = ACK_ACCEPTED;
+	inbound->count = 1;
+	inbound->results[0].status = ACK_ACCEPTED;
 	answer = strangers_own_handshake(&length);
 	inbound_acknowledge(inbound, answer, length);
 	free(answer);
@@ -316,6 +398,8 @@ certificate_conflict(
 static void
 inbound_verdict(struct inbound *inbound, const struct check *check)
 {
+	uint32_t i;
+
 	switch (check->verdict) {
 	case VERDICT_REFUSED:
 		respond(inbound->id, 401, 0, NULL, 0);
@@ -327,10 +411,8 @@ inbound_verdict(struct inbound *inbound, const struct check *check)
 		respond(inbound->id, 400, 0, NULL, 0);
 		break;
 	default:
-		inbound->result.status =
-		    check->verdict == VERDICT_RETRY ? ACK_RETRY : ACK_REJECTED;
-		inbound->result.code = check->code;
-		inbound->result.seconds = check->seconds;
+		for (i = 0; i < check->item_count; i++)
+			inbound->results[i] = check->items[i].result;
 		inbound_acknowledge(inbound, NULL, 0);
 		return;
 	}
@@ -347,11 +429,12 @@ inbound_check(struct inbound *inbound, const struct wire_request *request)
 	    .strangers = &strangers,
 	    .failures = &failures};
 	struct peer *peer = peer_find(envelope->header.origin);
-	struct check check;
+	static struct check check; /* large */
 
 	memcpy(context.server, env.identity.server, 32);
 	check_request(&check, &context, peer, request);
 	memcpy(inbound->request_hash, check.request_hash, 32);
+	inbound->count = check.item_count;
 	if (check.code != CODE_OK)
 		refused_log(request, &check);
 	if (check.code == CODE_CERTIFICATE_CONFLICT && peer != NULL)
@@ -368,7 +451,7 @@ inbound_check(struct inbound *inbound, const struct wire_request *request)
 void
 inbound_request(const struct message *message)
 {
-	struct wire_request request;
+	static struct wire_request request; /* large */
 	struct inbound *inbound;
 
 	if (wire_request_decode(message, &request) != 0)
@@ -386,7 +469,6 @@ inbound_request(const struct message *message)
 		fatal("out of memory");
 	pending++;
 	inbound->id = message->id;
-	memcpy(inbound->type, request.envelope.header.type, TYPE_SIZE);
 	memcpy(inbound->origin, request.envelope.header.origin, 32);
 	inbound_check(inbound, &request);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A claimed item through an exchange to its settlement. The claim holds the
- * lane's lease, so order inside a lane is first-in first-out, whoever the
- * worker.
+ * Sending: a session holds the lease of one (destination, lane) and works
+ * through it, one request in flight and the next one claimed meanwhile, so
+ * order inside a lane is first-in first-out, whoever the worker. It ends when
+ * the lane is empty or the destination has to wait.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,56 +25,40 @@
 
 #define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
 #define ATTEMPTS_DEFAULT   5	 /* the column's: fed.conf decides */
-#define SETTLE_AGAIN_MS	   1000	 /* without a database */
+#define DATABASE_WAIT_MS   1000	 /* before a claim that failed is repeated */
+
+struct session {
+	struct lease lease;
+	int64_t after;	       /* queue id of the last item claimed */
+	struct claim *current; /* in flight */
+	struct claim *next;    /* claimed meanwhile */
+	bool claiming;
+	bool exhausted; /* nothing more is due */
+	bool ending;
+	bool leased;		    /* the lease was ours at least once */
+	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
+	uint32_t sent_count;
+};
 
 static void outbound_run(void);
+static void session_step(struct session *);
 
 static void
-claim_end(struct claim *claim)
+session_end(void *argument)
 {
-	struct peer *peer = claim->peer;
-	int lane = claim->lane;
+	struct session *session = argument;
+	struct peer *peer = session->lease.peer;
+	int lane = session->lease.lane;
 
-	claim_free(claim);
+	free(session);
 	schedule_done(peer, lane);
 	outbound_run();
 }
 
-static void
-claim_settle(
-    struct claim *claim, const char *status, int attempts, enum code code)
+static const char *
+any_code_name(enum code code)
 {
-	struct settlement settlement = {.status = status,
-	    .attempts_added = attempts,
-	    .code = code < CODE_COUNT ? code : CODE_OK,
-	    .error = code < CODE_COUNT ? NULL : "REFUSED"};
-
-	queue_settle(claim, &settlement, claim_end);
-}
-
-static void
-claim_fail(struct claim *claim, int attempts, enum code code)
-{
-	char id[UUID_TEXT + 1], address[LOG_ADDRESS_SIZE];
-
-	uuid_format(id, claim->message_id);
-	log_warning("dead-letter id=%s server=%s code=%s", id,
-	    log_address(address, claim->peer->key),
-	    code < CODE_COUNT ? code_name(code) : "REFUSED");
-	claim_settle(claim, "failed", attempts, code);
-}
-
-static void
-claim_deliver(struct claim *claim, const struct transport_outcome *outcome)
-{
-	struct settlement settlement = {.status = "delivered",
-	    .request_text = outcome->request_text,
-	    .request_text_length = outcome->request_text_length,
-	    .ack = outcome->answer->payload,
-	    .ack_length = outcome->answer->payload_length,
-	    .ack_key_id = outcome->answer->header.key_id};
-
-	queue_settle(claim, &settlement, claim_end);
+	return code < CODE_COUNT ? code_name(code) : "REFUSED";
 }
 
 static void
@@ -82,8 +67,7 @@ peer_postpone(struct peer *peer, int64_t delay_ms, enum code code)
 	char address[LOG_ADDRESS_SIZE];
 
 	log_info("postponed server=%s code=%s ms=%lld failures=%u",
-	    log_address(address, peer->key),
-	    code < CODE_COUNT ? code_name(code) : "REFUSED",
+	    log_address(address, peer->key), any_code_name(code),
 	    (long long)delay_ms, peer->retry_count);
 	queue_postpone(peer, delay_ms, code);
 }
@@ -102,9 +86,10 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 	(void)result;
 	if (code == CODE_OK)
 		schedule_good(peer);
-	else if (code == CODE_TOR_DOWN)
+	else if (code == CODE_TOR_DOWN) {
+		schedule_good(peer);
 		schedule_pause();
-	else
+	} else
 		peer_back_off(peer, false, code);
 	peer->references--;
 	outbound_run();
@@ -120,22 +105,20 @@ peer_handshake(struct peer *peer)
 	handshake_out(peer->key, handshaken, peer);
 }
 
-static void
-react_destination(struct peer *peer, const struct transport_outcome *outcome,
-    const struct reaction *reaction)
+/* What the exchange means for the destination; true when it has to wait. */
+static bool
+react_destination(struct peer *peer, const struct reaction *reaction,
+    enum code code, uint32_t seconds)
 {
-	enum code code =
-	    outcome->code != CODE_OK ? outcome->code : outcome->result.code;
-	uint32_t seconds = outcome->code == CODE_OK ? outcome->result.seconds
-						    : outcome->retry_after;
-
 	if (reaction->fresh_circuit)
 		peer->generation++;
 	switch (reaction->destination) {
 	case DESTINATION_GOOD:
 		schedule_resume();
 		schedule_good(peer);
-		break;
+		return false;
+	case DESTINATION_NONE:
+		return false;
 	case DESTINATION_BACK_OFF:
 	case DESTINATION_LONG:
 		schedule_resume();
@@ -143,8 +126,9 @@ react_destination(struct peer *peer, const struct transport_outcome *outcome,
 		    peer, reaction->destination == DESTINATION_LONG, code);
 		break;
 	case DESTINATION_WAIT:
-		schedule_wait(
-		    peer, (int64_t)(seconds > 0 ? seconds : 1) * 1000);
+		if (seconds == 0)
+			seconds = 1;
+		schedule_wait(peer, (int64_t)seconds * 1000);
 		peer_postpone(peer, (int64_t)seconds * 1000, code);
 		break;
 	case DESTINATION_HANDSHAKE:
@@ -157,117 +141,320 @@ react_destination(struct peer *peer, const struct transport_outcome *outcome,
 	case DESTINATION_PAUSE:
 		schedule_pause();
 		break;
-	case DESTINATION_NONE:
+	}
+	return true;
+}
+
+static void
+item_fail(
+    const struct session *session, struct queue_item *item, enum code code)
+{
+	char id[UUID_TEXT + 1], address[LOG_ADDRESS_SIZE];
+
+	uuid_format(id, item->message_id);
+	log_warning("dead-letter id=%s server=%s code=%s", id,
+	    log_address(address, session->lease.peer->key),
+	    any_code_name(code));
+	item->state = ITEM_STATE_FAILED;
+	item->code = code;
+}
+
+/* The item's own outcome. */
+static void
+item_react(const struct session *session, struct queue_item *item,
+    const struct reaction *reaction, enum code code)
+{
+	int most = item->max_attempts == ATTEMPTS_DEFAULT
+		       ? (int)env.settings.attempts
+		       : item->max_attempts;
+
+	switch (reaction->item) {
+	case ITEM_DELIVERED:
+		item->state = ITEM_STATE_DELIVERED;
+		item->code = CODE_OK;
+		break;
+	case ITEM_FAILED:
+		item->attempts_added = 1;
+		item_fail(session, item, code);
+		break;
+	case ITEM_REFUSED:
+		item->attempts_added = 1;
+		item->code = code;
+		item->delay_ms = schedule_delay_ms((uint32_t)item->attempts,
+		    env.settings.retry_min_ms, env.settings.retry_max_ms);
+		if (item->attempts + 1 >= most)
+			item_fail(session, item, code);
+		break;
+	case ITEM_LATER:
+		item->code = code;
 		break;
 	}
+}
+
+static void
+claim_settle(struct session *session, const struct receipt *receipt)
+{
+	struct claim *claim = session->current;
+	int64_t delay_ms = -1;
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++)
+		if (claim->items[i].state == ITEM_STATE_PENDING &&
+		    (delay_ms < 0 || claim->items[i].delay_ms < delay_ms))
+			delay_ms = claim->items[i].delay_ms;
+	if (delay_ms >= 0)
+		schedule_again(
+		    session->lease.peer, session->lease.lane, delay_ms);
+	queue_settle(&session->lease, claim, receipt);
+	session->current = NULL;
+	session->sent_count = 0;
+}
+
+/*
+ * An acknowledgement of a batch: each item reacts for itself. The destination
+ * reacts to the last that asks it to wait, and is good otherwise.
+ */
+static bool
+react_acknowledged(
+    struct session *session, const struct transport_outcome *outcome)
+{
+	struct reaction reaction,
+	    destination = {ITEM_LATER, DESTINATION_NONE, false};
+	struct peer *peer = session->lease.peer;
+	const struct ack_result *result;
+	enum code code = CODE_OK;
+	uint32_t i, seconds = 0;
+	bool moved = false;
+
+	for (i = 0; i < session->sent_count; i++) {
+		result = &outcome->results[i];
+		reaction = reaction_find(outcome, result);
+		item_react(session, &session->current->items[session->sent[i]],
+		    &reaction, result->code);
+		if (reaction.destination == DESTINATION_GOOD) {
+			moved = true;
+		} else {
+			destination = reaction;
+			code = result->code;
+			seconds = result->seconds;
+		}
+	}
+	/* Where others got through, one refused item waits alone. */
+	if (destination.destination == DESTINATION_NONE ||
+	    (moved && destination.item == ITEM_REFUSED))
+		destination.destination = DESTINATION_GOOD;
+	peer->batch_most = outcome->credit;
+	return react_destination(peer, &destination, code, seconds);
+}
+
+/*
+ * No acknowledgement. If the request had been sent, the next is half as
+ * large, until the item that kills the exchange is alone; alone it steps back
+ * behind the others, for it may be the one.
+ */
+static bool
+react_unacknowledged(
+    struct session *session, const struct transport_outcome *outcome)
+{
+	struct reaction reaction = reaction_find(outcome, NULL);
+	struct peer *peer = session->lease.peer;
+	struct queue_item *item;
+	uint32_t i;
+
+	for (i = 0; i < session->sent_count; i++) {
+		item = &session->current->items[session->sent[i]];
+		item->code = outcome->code;
+	}
+	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF) {
+		peer->batch_most = session->sent_count / 2;
+		if (session->sent_count == 1 && peer->retry_count > 0)
+			session->current->items[session->sent[0]].delay_ms =
+			    2 * schedule_delay_ms(peer->retry_count,
+				    env.settings.retry_min_ms,
+				    env.settings.retry_max_ms);
+	}
+	return react_destination(
+	    peer, &reaction, outcome->code, outcome->retry_after);
 }
 
 static void
 exchanged(const struct transport_outcome *outcome, void *argument)
 {
-	struct claim *claim = argument;
-	struct reaction reaction = reaction_find(outcome);
-	enum code code =
-	    outcome->code != CODE_OK ? outcome->code : outcome->result.code;
-	int most = claim->max_attempts == ATTEMPTS_DEFAULT
-		       ? (int)env.settings.attempts
-		       : claim->max_attempts;
+	struct session *session = argument;
+	struct receipt receipt = {.request_text = outcome->request_text,
+	    .request_text_length = outcome->request_text_length,
+	    .ack = outcome->answer};
 	char address[LOG_ADDRESS_SIZE];
+	bool wait;
 
-	log_debug("exchange server=%s code=%s status=%u result=%d",
-	    log_address(address, claim->peer->key), code_name(outcome->code),
-	    outcome->status,
-	    outcome->code == CODE_OK ? (int)outcome->result.status : -1);
-	react_destination(claim->peer, outcome, &reaction);
-	switch (reaction.item) {
-	case ITEM_DELIVERED:
-		claim_deliver(claim, outcome);
-		break;
-	case ITEM_FAILED:
-		claim_fail(claim, 1, code);
-		break;
-	case ITEM_REFUSED:
-		if (claim->attempts + 1 >= most)
-			claim_fail(claim, 1, code);
-		else
-			claim_settle(claim, "pending", 1, code);
-		break;
-	case ITEM_LATER:
-		claim_settle(claim, "pending", 0, code);
-		break;
-	}
+	log_debug("exchange server=%s items=%u code=%s status=%u",
+	    log_address(address, session->lease.peer->key), session->sent_count,
+	    code_name(outcome->code), outcome->status);
+	wait = outcome->code == CODE_OK
+		   ? react_acknowledged(session, outcome)
+		   : react_unacknowledged(session, outcome);
+	if (wait)
+		session->ending = true;
+	claim_settle(session, outcome->code == CODE_OK ? &receipt : NULL);
+	session_step(session);
 }
 
-/* The canonical payload of a claimed item, or why it can never be sent. */
+/* Replaces the payload by its canonical form, or says why it never can be. */
 static enum code
-claim_canonical(const struct claim *claim, char **payload, size_t *length)
+item_canonical(struct queue_item *item)
 {
+	size_t length;
 	json_t *root;
 	enum code code;
+	char *payload;
 
-	code = canon_parse(&root, claim->payload, claim->payload_length, false);
+	if (item->age_s > env.settings.lifetime_s)
+		return CODE_EXPIRED;
+	if (item->payload_length <= ITEM_MAX &&
+	    canon_check(item->payload, item->payload_length))
+		return CODE_OK;
+	code = canon_parse(&root, item->payload, item->payload_length, false);
 	if (code != CODE_OK)
 		return code;
-	if (!json_is_object(root)) {
-		json_decref(root);
-		return CODE_JSON_TOP;
-	}
-	*payload = canon_write(root, length);
+	payload = json_is_object(root) ? canon_write(root, &length) : NULL;
+	code = json_is_object(root) ? CODE_JSON : CODE_JSON_TOP;
 	json_decref(root);
-	if (*payload == NULL)
-		return CODE_JSON;
-	if (*length > ITEM_MAX) {
-		free(*payload);
-		return CODE_PAYLOAD_TOO_LARGE;
-	}
-	return CODE_OK;
+	if (payload == NULL)
+		return code;
+	free(item->payload);
+	item->payload = payload;
+	item->payload_length = length;
+	return length > ITEM_MAX ? CODE_PAYLOAD_TOO_LARGE : CODE_OK;
 }
 
+/* Sends what can be sent of the current claim; the rest fails alone. */
 static void
-claim_send(struct claim *claim)
+claim_send(struct session *session)
 {
+	struct claim *claim = session->current;
+	struct peer *peer = session->lease.peer;
+	struct wire_item items[BATCH_ITEMS];
 	struct transport_request request;
-	char *payload;
+	struct queue_item *item;
 	enum code code;
+	uint32_t i, count = 0;
 
-	if (claim->age_s > env.settings.lifetime_s) {
-		claim_fail(claim, 0, CODE_EXPIRED);
+	for (i = 0; i < claim->count; i++) {
+		item = &claim->items[i];
+		code = item_canonical(item);
+		if (code != CODE_OK) {
+			item_fail(session, item, code);
+			continue;
+		}
+		session->sent[count] = i;
+		snprintf(
+		    items[count].type, sizeof items[count].type, "message");
+		memcpy(items[count].id, item->message_id, 16);
+		items[count].payload = item->payload;
+		items[count++].payload_length = item->payload_length;
+	}
+	session->sent_count = count;
+	if (count == 0) {
+		claim_settle(session, NULL);
 		return;
 	}
-	code = claim_canonical(claim, &payload, &request.payload_length);
-	if (code != CODE_OK) {
-		claim_fail(claim, 0, code);
-		return;
-	}
-	memcpy(request.destination, claim->peer->key, 32);
-	request.peer = claim->peer;
-	request.generation = claim->peer->generation;
-	request.type = "message";
-	memcpy(request.id, claim->message_id, sizeof request.id);
-	request.payload = payload;
-	transport_send(&request, exchanged, claim);
-	free(payload);
+	memcpy(request.destination, peer->key, 32);
+	request.peer = peer;
+	request.generation = peer->generation;
+	request.items = items;
+	request.count = count;
+	transport_send(&request, exchanged, session);
 }
 
 static void
-claimed(struct claim *claim, bool ok)
+claimed(struct claim *claim, bool ok, void *argument)
 {
-	if (ok && claim->has_item) {
-		claim_send(claim);
-		return;
+	struct session *session = argument;
+
+	session->claiming = false;
+	if (ok && claim->leased) {
+		session->leased = true;
+	} else {
+		/* No database, or another worker has the lane by now. */
+		session->ending = true;
+		if (!ok)
+			schedule_wait(session->lease.peer, DATABASE_WAIT_MS);
+		else
+			schedule_empty(
+			    session->lease.peer, session->lease.lane);
 	}
-	if (!ok) {
-		schedule_wait(claim->peer, SETTLE_AGAIN_MS);
-		claim_end(claim);
-		return;
+	if (claim->count > 0) {
+		session->after = claim->items[claim->count - 1].queue_id;
+		session->next = claim;
+	} else {
+		session->exhausted = true;
+		claim_free(claim);
 	}
-	/* Nothing due here, or another worker has the lane: NOTIFY or the
-	 * next sweep brings us back. */
-	schedule_empty(claim->peer, claim->lane);
-	if (claim->leased)
-		queue_release(claim, claim_end);
+	session_step(session);
+}
+
+static void
+session_claim(struct session *session)
+{
+	uint32_t most = session->lease.peer->batch_most;
+
+	if (most == 0 || most > BATCH_ITEMS)
+		most = most == 0 ? 1 : BATCH_ITEMS;
+	session->claiming = true;
+	queue_claim(&session->lease, session->after, most, claimed, session);
+}
+
+static void
+session_close(struct session *session)
+{
+	if (session->next != NULL)
+		claim_free(session->next);
+	session->next = NULL;
+	if (session->leased)
+		queue_release(&session->lease, session_end, session);
 	else
-		claim_end(claim);
+		session_end(session);
+}
+
+static void
+session_step(struct session *session)
+{
+	while (session->current == NULL && session->next != NULL &&
+	       !session->ending) {
+		session->current = session->next;
+		session->next = NULL;
+		claim_send(session);
+	}
+	if (session->claiming)
+		return;
+	if (!session->ending && !session->exhausted && session->next == NULL) {
+		session_claim(session);
+		return;
+	}
+	if (session->current != NULL)
+		return;
+	if (!session->ending) {
+		if (schedule_more(session->lease.peer, session->lease.lane)) {
+			session->exhausted = false;
+			session_claim(session);
+			return;
+		}
+		schedule_empty(session->lease.peer, session->lease.lane);
+	}
+	session_close(session);
+}
+
+static void
+session_start(struct peer *peer, int lane)
+{
+	struct session *session = calloc(1, sizeof *session);
+
+	if (session == NULL)
+		fatal("out of memory");
+	session->lease.peer = peer;
+	session->lease.lane = lane;
+	uuid_new(session->lease.claim_id);
+	session_claim(session);
 }
 
 static void
@@ -281,11 +468,11 @@ outbound_run(void)
 	while (schedule_next(&peer, &lane)) {
 		if (peer->told_serial < env.certificate.serial) {
 			/* certificates are sent before they are needed */
-			schedule_done(peer, lane);
 			peer_handshake(peer);
+			schedule_done(peer, lane);
 			continue;
 		}
-		queue_claim(peer, lane, claimed);
+		session_start(peer, lane);
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "encode.h"
 #include "log.h"
 #include "peers.h"
@@ -91,6 +92,7 @@ peer_put(const uint8_t key[32], const uint8_t id[16], int trust)
 		if (peer == NULL)
 			fatal("out of memory");
 		peer->fresh = true;
+		peer->batch_most = BATCH_ITEMS;
 		memcpy(peer->key, key, sizeof peer->key);
 		memcpy(peer->id, id, sizeof peer->id);
 		RB_INSERT(key_tree, &keys, peer);

@@ -32,6 +32,7 @@ struct lane {
 	bool work;	  /* the database has items that may be due */
 	bool busy;	  /* a claim or an exchange of ours is under way */
 	bool again;	  /* more was seen while busy */
+	bool retry;	  /* items wait for ready_ms */
 	bool probing;	  /* busy, and counted among those that may be dead */
 	int64_t ready_ms; /* when the flush delay ends */
 };
@@ -65,6 +66,7 @@ struct peer {
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	uint32_t retry_count;
 	uint32_t generation;  /* of isolation credentials */
+	uint32_t batch_most;  /* items in the next request, as far as known */
 	int64_t handshake_ms; /* when a 401 last led to a handshake */
 };
 

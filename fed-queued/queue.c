@@ -5,19 +5,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ed.h"
 #include "encode.h"
 #include "log.h"
 #include "peers.h"
 #include "queue.h"
 #include "queued.h"
 #include "statements.h"
+#include "wire.h"
 
 #define LEASE_SLACK_MS 30000
+/* Of payloads in one request: what the envelope leaves, and the least size. */
+#define CLAIM_BYTES    (ENVELOPE_MAX - ENVELOPE_OVERHEAD - BATCH_OVERHEAD)
 
 struct pending_claim {
-	struct claim *claim;
 	queue_claimed claimed;
-	queue_settled settled;
+	void *argument;
+};
+
+struct pending_release {
+	queue_released released;
+	void *argument;
 };
 
 static struct {
@@ -59,62 +67,73 @@ field_integer(PGresult *result, int row, int column)
 
 /* Columns: lease, id, message id, payload, attempts, most, age. */
 static void
-claim_item(struct claim *claim, PGresult *result)
+claim_item(struct claim *claim, PGresult *result, int row)
 {
-	claim->leased = field_integer(result, 0, 0) == 1;
-	if (!claim->leased || PQgetisnull(result, 0, 1))
-		return;
-	claim->has_item = true;
-	claim->queue_id = field_integer(result, 0, 1);
-	if (PQgetlength(result, 0, 2) != 16)
+	struct queue_item *item = &claim->items[claim->count++];
+
+	item->queue_id = field_integer(result, row, 1);
+	if (PQgetlength(result, row, 2) != 16)
 		fatal("database sent a malformed id");
-	memcpy(claim->message_id, PQgetvalue(result, 0, 2), 16);
-	claim->payload_length = (size_t)PQgetlength(result, 0, 3);
-	claim->payload = malloc(claim->payload_length + 1);
-	if (claim->payload == NULL)
+	memcpy(item->message_id, PQgetvalue(result, row, 2), 16);
+	item->payload_length = (size_t)PQgetlength(result, row, 3);
+	item->payload = malloc(item->payload_length + 1);
+	if (item->payload == NULL)
 		fatal("out of memory");
-	memcpy(claim->payload, PQgetvalue(result, 0, 3), claim->payload_length);
-	claim->payload[claim->payload_length] = '\0';
-	claim->attempts = (int)field_integer(result, 0, 4);
-	claim->max_attempts = (int)field_integer(result, 0, 5);
-	claim->age_s = field_integer(result, 0, 6);
+	memcpy(item->payload, PQgetvalue(result, row, 3), item->payload_length);
+	item->payload[item->payload_length] = '\0';
+	item->attempts = (int)field_integer(result, row, 4);
+	item->max_attempts = (int)field_integer(result, row, 5);
+	item->age_s = field_integer(result, row, 6);
 }
 
 static void
 claim_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct pending_claim *pending = argument;
+	struct claim *claim = calloc(1, sizeof *claim);
+	int row, rows = result == NULL ? 0 : PQntuples(result);
 
+	if (claim == NULL)
+		fatal("out of memory");
 	if (result == NULL)
 		log_warning("claim failed sqlstate=%s", sqlstate);
-	else
-		claim_item(pending->claim, result);
-	pending->claimed(pending->claim, result != NULL);
+	if (rows > (int)BATCH_ITEMS)
+		fatal("database claimed more than was asked");
+	if (rows > 0)
+		claim->leased = field_integer(result, 0, 0) == 1;
+	for (row = 0; claim->leased && row < rows; row++)
+		if (!PQgetisnull(result, row, 1))
+			claim_item(claim, result, row);
+	pending->claimed(claim, result != NULL, pending->argument);
 	free(pending);
 }
 
+static void
+lease_parameters(struct db_parameters *parameters, const struct lease *lease)
+{
+	db_parameters_init(parameters);
+	db_add_uuid(parameters, lease->peer->id);
+	db_add_integer(parameters, lease->lane);
+	db_add_uuid(parameters, lease->claim_id);
+}
+
 void
-queue_claim(struct peer *peer, int lane, queue_claimed claimed)
+queue_claim(const struct lease *lease, int64_t after, uint32_t most,
+    queue_claimed claimed, void *argument)
 {
 	struct pending_claim *pending = calloc(1, sizeof *pending);
-	struct claim *claim = calloc(1, sizeof *claim);
 	struct db_parameters parameters;
 
-	if (pending == NULL || claim == NULL)
+	if (pending == NULL)
 		fatal("out of memory");
-	claim->peer = peer;
-	peer->references++;
-	claim->lane = lane;
-	uuid_new(claim->claim_id);
-	pending->claim = claim;
 	pending->claimed = claimed;
-	db_parameters_init(&parameters);
-	db_add_uuid(&parameters, peer->id);
-	db_add_integer(&parameters, lane);
-	db_add_uuid(&parameters, claim->claim_id);
+	pending->argument = argument;
+	lease_parameters(&parameters, lease);
 	db_add_uuid(&parameters, env.incarnation);
 	db_add_integer(&parameters, lease_ms());
-	db_add_integer(&parameters, 1);
+	db_add_integer(&parameters, after);
+	db_add_integer(&parameters, most);
+	db_add_integer(&parameters, CLAIM_BYTES);
 	db_call(env.db, SQL_CLAIM, &parameters, claim_done, pending);
 	db_parameters_free(&parameters);
 }
@@ -122,86 +141,119 @@ queue_claim(struct peer *peer, int lane, queue_claimed claimed)
 void
 claim_free(struct claim *claim)
 {
-	claim->peer->references--;
-	free(claim->payload);
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++)
+		free(claim->items[i].payload);
 	free(claim);
 }
 
 static void
 settle_done(PGresult *result, const char *sqlstate, void *argument)
 {
-	struct pending_claim *pending = argument;
-
-	/* Not written: the lease runs out and the item is sent once more;
-	 * the peer then answers that it is a duplicate. */
+	(void)argument;
+	/* Not written: the lease runs out and the items are sent once more;
+	 * the peer then answers that they are duplicates. */
 	if (result == NULL)
 		log_warning("settle failed sqlstate=%s", sqlstate);
 	else if (PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == '0')
 		log_warning("settle late: the lease was another's already");
-	pending->settled(pending->claim);
+}
+
+static const char *
+error_name(enum code code)
+{
+	if (code == CODE_OK)
+		return "";
+	return code < CODE_COUNT ? code_name(code) : "REFUSED";
+}
+
+static void
+settle_items(struct db_parameters *p, const struct claim *claim)
+{
+	static const char *const states[] = {"pending", "delivered", "failed"};
+	struct db_array *ids = db_array_new(DB_OID_INT8);
+	struct db_array *status = db_array_new(DB_OID_TEXT);
+	struct db_array *attempts = db_array_new(DB_OID_INT4);
+	struct db_array *errors = db_array_new(DB_OID_TEXT);
+	struct db_array *delays = db_array_new(DB_OID_INT8);
+	const struct queue_item *item;
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++) {
+		item = &claim->items[i];
+		db_array_int8(ids, item->queue_id);
+		db_array_bytes(
+		    status, states[item->state], strlen(states[item->state]));
+		db_array_int4(attempts, item->attempts_added);
+		db_array_bytes(errors, error_name(item->code),
+		    strlen(error_name(item->code)));
+		db_array_int8(delays, item->delay_ms);
+	}
+	db_add_array(p, ids);
+	db_add_array(p, status);
+	db_add_array(p, attempts);
+	db_add_array(p, errors);
+	db_add_array(p, delays);
+}
+
+void
+queue_settle(const struct lease *lease, struct claim *claim,
+    const struct receipt *receipt)
+{
+	const struct envelope_header *header;
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	struct db_parameters p;
+	uint8_t hash[32];
+
+	lease_parameters(&p, lease);
+	settle_items(&p, claim);
+	if (receipt != NULL) {
+		header = &receipt->ack->header;
+		sha256(
+		    hash, receipt->ack->payload, receipt->ack->payload_length);
+		db_add_bytes(
+		    &p, receipt->request_text, receipt->request_text_length);
+		db_add_bytes(&p, text, signtext_envelope(text, header, hash));
+		db_add_bytes(&p, receipt->ack->signature, 64);
+		db_add_bytes(
+		    &p, receipt->ack->payload, receipt->ack->payload_length);
+		db_add_bytes(&p, header->key_id, 32);
+	} else {
+		int i;
+
+		for (i = 0; i < 5; i++)
+			db_add_null(&p);
+	}
+	db_call(env.db, SQL_SETTLE, &p, settle_done, NULL);
+	db_parameters_free(&p);
+	claim_free(claim);
+}
+
+static void
+release_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct pending_release *pending = argument;
+
+	if (result == NULL)
+		log_warning("release failed sqlstate=%s", sqlstate);
+	pending->released(pending->argument);
 	free(pending);
 }
 
-static void
-settle_call(struct claim *claim, enum statement statement,
-    const struct db_parameters *parameters, queue_settled settled)
+void
+queue_release(
+    const struct lease *lease, queue_released released, void *argument)
 {
-	struct pending_claim *pending = calloc(1, sizeof *pending);
+	struct pending_release *pending = calloc(1, sizeof *pending);
+	struct db_parameters parameters;
 
 	if (pending == NULL)
 		fatal("out of memory");
-	pending->claim = claim;
-	pending->settled = settled;
-	db_call(env.db, statement, parameters, settle_done, pending);
-}
-
-static void
-claim_parameters(struct db_parameters *parameters, const struct claim *claim)
-{
-	db_parameters_init(parameters);
-	db_add_uuid(parameters, claim->peer->id);
-	db_add_integer(parameters, claim->lane);
-	db_add_uuid(parameters, claim->claim_id);
-}
-
-void
-queue_settle(struct claim *claim, const struct settlement *settlement,
-    queue_settled settled)
-{
-	struct db_parameters p;
-
-	claim_parameters(&p, claim);
-	db_add_integer(&p, claim->queue_id);
-	db_add_text(&p, settlement->status);
-	db_add_integer(&p, settlement->attempts_added);
-	if (settlement->error != NULL)
-		db_add_text(&p, settlement->error);
-	else if (settlement->code != CODE_OK)
-		db_add_text(&p, code_name(settlement->code));
-	else
-		db_add_null(&p);
-	db_add_integer(&p, settlement->delay_ms);
-	if (settlement->ack != NULL) {
-		db_add_bytes(&p, settlement->request_text,
-		    settlement->request_text_length);
-		db_add_bytes(&p, settlement->ack, settlement->ack_length);
-		db_add_bytes(&p, settlement->ack_key_id, 32);
-	} else {
-		db_add_null(&p);
-		db_add_null(&p);
-		db_add_null(&p);
-	}
-	settle_call(claim, SQL_SETTLE, &p, settled);
-	db_parameters_free(&p);
-}
-
-void
-queue_release(struct claim *claim, queue_settled settled)
-{
-	struct db_parameters parameters;
-
-	claim_parameters(&parameters, claim);
-	settle_call(claim, SQL_RELEASE, &parameters, settled);
+	pending->released = released;
+	pending->argument = argument;
+	lease_parameters(&parameters, lease);
+	db_call(env.db, SQL_RELEASE, &parameters, release_done, pending);
 	db_parameters_free(&parameters);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The queue in the database: claims with a lease, settlements under the
- * claim's id. A claim is a short transaction; none is open while a request is
+ * The queue in the database: claims under a lease, settlements under the
+ * lease's id. A claim is a short transaction; none is open while a request is
  * under way.
  */
 #ifndef TORFED_QUEUE_H
@@ -11,49 +11,63 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "batch.h"
 #include "code.h"
 
 struct peer;
 
-/* One item under a lease of its (destination, lane). */
-struct claim {
+/* A lease of (destination, lane), as long as a session of sending lasts. */
+struct lease {
 	struct peer *peer;
 	int lane;
 	uint8_t claim_id[16];
-	bool leased; /* the lease is ours, with or without an item */
-	bool has_item;
-	int64_t queue_id; /* what follows: with an item */
+};
+
+enum item_state { ITEM_STATE_PENDING, ITEM_STATE_DELIVERED, ITEM_STATE_FAILED };
+
+struct queue_item {
+	int64_t queue_id;
 	uint8_t message_id[16];
-	char *payload; /* as the application gave it; owned */
+	char *payload; /* as the application gave it, or canonical */
 	size_t payload_length;
 	int attempts; /* signed refusals so far */
 	int max_attempts;
 	int64_t age_s;
-};
-
-struct settlement {
-	const char *status; /* "delivered", "failed" or "pending" */
+	/* the outcome, for queue_settle() */
+	enum item_state state;
 	int attempts_added;
-	enum code code;	   /* CODE_OK: no error */
-	const char *error; /* instead of the code's name, or NULL */
-	int64_t delay_ms;  /* of the item's next attempt */
-	/* a receipt, or NULL */
-	const char *request_text;
-	size_t request_text_length;
-	const char *ack;
-	size_t ack_length;
-	const uint8_t *ack_key_id;
+	enum code code;	  /* CODE_OK none; CODE_COUNT one we do not know */
+	int64_t delay_ms; /* until its next attempt */
 };
 
-/* ok false: the database did not answer. The claim is the callback's. */
-typedef void (*queue_claimed)(struct claim *, bool ok);
-void queue_claim(struct peer *, int lane, queue_claimed);
-/* Writes the outcome and ends the lease; then done(claim). Frees nothing. */
-typedef void (*queue_settled)(struct claim *);
-void queue_settle(struct claim *, const struct settlement *, queue_settled);
-/* Ends the lease without an outcome. */
-void queue_release(struct claim *, queue_settled);
+/* Items in the lane's order, claimed together. */
+struct claim {
+	bool leased; /* the lease is ours; else another worker has the lane */
+	uint32_t count;
+	struct queue_item items[BATCH_ITEMS];
+};
+
+/* What the peer signed, kept as proof for the items delivered with it. */
+struct receipt {
+	const char *request_text; /* the request's signing text */
+	size_t request_text_length;
+	const struct wire_envelope *ack;
+};
+
+/*
+ * Takes or renews the lease and claims up to most items behind after (a queue
+ * id, 0 from the start) that fit one request. claim is the callback's, to be
+ * freed with claim_free(); ok false: the database did not answer.
+ */
+typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
+void queue_claim(const struct lease *, int64_t after, uint32_t most,
+    queue_claimed, void *argument);
 void claim_free(struct claim *);
+/* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
+void queue_settle(const struct lease *, struct claim *, const struct receipt *);
+/* Ends the lease; what was claimed and not settled is pending again. */
+typedef void (*queue_released)(void *argument);
+void queue_release(const struct lease *, queue_released, void *argument);
 
 /* A destination's back-off, for other workers and after a restart. */
 void queue_postpone(const struct peer *, int64_t delay_ms, enum code);

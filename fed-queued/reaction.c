@@ -93,21 +93,22 @@ reaction_rejected(enum code code)
 }
 
 struct reaction
-reaction_find(const struct transport_outcome *outcome)
+reaction_find(
+    const struct transport_outcome *outcome, const struct ack_result *result)
 {
 	if (outcome->code != CODE_OK)
 		return reaction_local(outcome);
-	switch (outcome->result.status) {
+	switch (result->status) {
 	case ACK_ACCEPTED:
 	case ACK_DUPLICATE:
 		return (struct reaction){
 		    ITEM_DELIVERED, DESTINATION_GOOD, false};
 	case ACK_REJECTED:
-		return reaction_rejected(outcome->result.code);
+		return reaction_rejected(result->code);
 	case ACK_RETRY:
 	default:
-		if (outcome->result.code == CODE_CLOCK_AHEAD ||
-		    outcome->result.code == CODE_CLOCK_BEHIND)
+		if (result->code == CODE_CLOCK_AHEAD ||
+		    result->code == CODE_CLOCK_BEHIND)
 			return (struct reaction){
 			    ITEM_LATER, DESTINATION_BACK_OFF, false};
 		return (struct reaction){ITEM_LATER, DESTINATION_WAIT, false};

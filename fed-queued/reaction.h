@@ -37,6 +37,8 @@ struct reaction {
 	bool fresh_circuit;
 };
 
-struct reaction reaction_find(const struct transport_outcome *);
+/* result: of the item; NULL where the outcome has none. */
+struct reaction reaction_find(
+    const struct transport_outcome *, const struct ack_result *result);
 
 #endif

@@ -168,10 +168,28 @@ schedule_work(struct peer *peer, int lane)
 }
 
 void
+schedule_again(struct peer *peer, int lane, int64_t delay_ms)
+{
+	peer->lanes[lane].work = true;
+	peer->lanes[lane].retry = true;
+	peer->lanes[lane].ready_ms = clock_ms() + delay_ms;
+	peer_consider(peer);
+}
+
+bool
+schedule_more(struct peer *peer, int lane)
+{
+	bool again = peer->lanes[lane].again;
+
+	peer->lanes[lane].again = false;
+	return again;
+}
+
+void
 schedule_empty(struct peer *peer, int lane)
 {
 	/* What was seen while the claim was on its way may be newer. */
-	if (!peer->lanes[lane].again)
+	if (!peer->lanes[lane].again && !peer->lanes[lane].retry)
 		peer->lanes[lane].work = false;
 }
 
@@ -218,6 +236,7 @@ schedule_next(struct peer **found, int *lane)
 		round_remove(peer);
 		peer->lanes[*lane].busy = true;
 		peer->lanes[*lane].again = false;
+		peer->lanes[*lane].retry = false;
 		peer->lanes[*lane].probing = peer_probing(peer);
 		peer->references++;
 		busy++;

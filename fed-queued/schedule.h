@@ -19,6 +19,10 @@ struct settings;
 void schedule_init(const struct settings *, void (*run)(void));
 /* The database has items for this lane. */
 void schedule_work(struct peer *, int lane);
+/* The lane has items that are due after a delay. */
+void schedule_again(struct peer *, int lane, int64_t delay_ms);
+/* Whether more was seen since the last claim; asking clears it. */
+bool schedule_more(struct peer *, int lane);
 /* Nothing more is known of a lane until schedule_work(). */
 void schedule_empty(struct peer *, int lane);
 /*

@@ -28,36 +28,69 @@ RB_GENERATE_STATIC(question_tree, question, entry, question_compare);
 static struct question_tree questions = RB_INITIALIZER(&questions);
 static uint32_t last_id;
 
-void
-signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
-    signing_callback callback, void *argument)
+static void
+question_send(uint16_t type, const struct pack *pack, signing_callback callback,
+    void *argument)
 {
-	struct msg_sign_envelope request;
-	struct question *question;
-	uint8_t buf[MESSAGE_SMALL];
-	struct pack pack;
+	struct question *question = calloc(1, sizeof *question);
 
-	memcpy(header->origin, env.identity.server, 32);
-	memcpy(header->key_id, env.identity.key_id, 32);
-	memset(&request, 0, offsetof(struct msg_sign_envelope, items));
-	memcpy(request.type, header->type, sizeof request.type);
-	memcpy(request.id, header->id, sizeof request.id);
-	memcpy(request.origin, header->origin, 32);
-	memcpy(request.destination, header->destination, 32);
-	request.timestamp = header->timestamp;
-	memcpy(request.payload_hash, payload_hash, 32);
-	pack_init(&pack, buf, sizeof buf);
-	msg_sign_encode(&pack, &request, false);
-
-	question = calloc(1, sizeof *question);
-	if (question == NULL || !pack_ok(&pack))
+	if (question == NULL || !pack_ok(pack))
 		fatal("cannot ask fed-signer");
 	question->id = ++last_id;
 	question->callback = callback;
 	question->argument = argument;
 	RB_INSERT(question_tree, &questions, question);
-	chanev_send(env.signer, MSG_SIGN_ENVELOPE, question->id, 0, -1,
-	    pack.data, pack.length);
+	chanev_send(
+	    env.signer, type, question->id, 0, -1, pack->data, pack->length);
+}
+
+/* What both kinds have; origin and key are ours. */
+static void
+request_fill(struct msg_sign_envelope *request, struct envelope_header *header)
+{
+	memcpy(header->origin, env.identity.server, 32);
+	memcpy(header->key_id, env.identity.key_id, 32);
+	memset(request, 0, offsetof(struct msg_sign_envelope, items));
+	memcpy(request->type, header->type, sizeof request->type);
+	memcpy(request->id, header->id, sizeof request->id);
+	memcpy(request->origin, header->origin, 32);
+	memcpy(request->destination, header->destination, 32);
+	request->timestamp = header->timestamp;
+}
+
+void
+signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
+    signing_callback callback, void *argument)
+{
+	struct msg_sign_envelope request;
+	uint8_t buf[MESSAGE_SMALL];
+	struct pack pack;
+
+	request_fill(&request, header);
+	memcpy(request.payload_hash, payload_hash, 32);
+	pack_init(&pack, buf, sizeof buf);
+	msg_sign_encode(&pack, &request, false);
+	question_send(MSG_SIGN_ENVELOPE, &pack, callback, argument);
+}
+
+void
+signing_batch(struct envelope_header *header, const struct batch_item *items,
+    size_t count, signing_callback callback, void *argument)
+{
+	struct msg_sign_envelope request;
+	uint8_t buf[MESSAGE_BATCH];
+	struct pack pack;
+	size_t i;
+
+	request_fill(&request, header);
+	request.item_count = (uint32_t)count;
+	for (i = 0; i < count; i++) {
+		memcpy(request.items[i].id, items[i].id, 16);
+		memcpy(request.items[i].digest, items[i].digest, 32);
+	}
+	pack_init(&pack, buf, sizeof buf);
+	msg_sign_encode(&pack, &request, true);
+	question_send(MSG_SIGN_BATCH, &pack, callback, argument);
 }
 
 void

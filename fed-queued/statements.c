@@ -177,7 +177,8 @@ static const char sql_work[] =
     " SELECT server_id, priority FROM lane";
 
 /*
- * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 most items.
+ * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 queue id to
+ * begin behind, $7 most items, $8 most bytes (but for the first item).
  * Always at least one row: whether the lease is ours, then an item or nulls.
  */
 static const char sql_claim[] =
@@ -190,39 +191,54 @@ static const char sql_claim[] =
     "  deadline = excluded.deadline"
     " WHERE l.deadline <= now() OR l.worker = excluded.worker"
     " RETURNING server_id),"
-    " r AS (SELECT q.id FROM " S "federated_message_queue q, l"
+    " r AS (SELECT q.id, octet_length(q.encrypted_payload) AS bytes"
+    "  FROM " S "federated_message_queue q, l"
     "  WHERE q.destination_server_id = l.server_id"
     "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
-    "   AND q.next_attempt_at <= now()"
-    "  ORDER BY q.id LIMIT $6::int FOR UPDATE OF q SKIP LOCKED),"
+    "   AND q.id > $6::bigint AND q.next_attempt_at <= now()"
+    "  ORDER BY q.id LIMIT $7::int FOR UPDATE OF q SKIP LOCKED),"
+    " f AS (SELECT id, sum(bytes + 100) OVER (ORDER BY id) AS total,"
+    "  row_number() OVER (ORDER BY id) AS position FROM r),"
     " u AS (UPDATE " S "federated_message_queue q SET status = 'sending'"
-    "  FROM r WHERE q.id = r.id RETURNING q.id, q.message_id,"
-    "  q.encrypted_payload, q.attempts, q.max_attempts,"
-    "  extract(epoch FROM now() - q.created_at)::bigint AS age)"
+    "  FROM f WHERE q.id = f.id"
+    "   AND (f.total <= $8::bigint OR f.position = 1)"
+    "  RETURNING q.id, q.message_id, q.encrypted_payload, q.attempts,"
+    "   q.max_attempts, extract(epoch FROM now() - q.created_at)::bigint"
+    "   AS age)"
     " SELECT (SELECT count(*) FROM l), u.id, u.message_id,"
     "  u.encrypted_payload, u.attempts, u.max_attempts, u.age"
     " FROM (VALUES (1)) one LEFT JOIN u ON true ORDER BY u.id";
 
 /*
- * $1 server, $2 lane, $3 claim id, $4 queue id, $5 status, $6 attempts to
- * add, $7 error or null, $8 ms until the next attempt, $9 signing text of the
- * request and $10 the acknowledgement (null: no receipt), $11 key id.
+ * $1 server, $2 lane, $3 claim id; arrays: $4 queue ids, $5 status, $6
+ * attempts to add, $7 errors ('' none), $8 ms until the next attempt. The
+ * receipt, or nulls: $9 signing text of the request, $10 of the
+ * acknowledgement, $11 its signature, $12 its payload, $13 its key id.
  */
 static const char sql_settle[] =
-    "WITH l AS (DELETE FROM " S "leases WHERE server_id = $1::uuid"
-    "  AND priority = $2::int AND claim_id = $3::uuid RETURNING 1),"
-    " q AS (UPDATE " S "federated_message_queue q SET status = $5::text,"
-    "  attempts = attempts + $6::int, last_error = $7::text,"
-    "  next_attempt_at = now() + $8::bigint * interval '1 ms',"
-    "  delivered_at = CASE WHEN $5::text = 'delivered' THEN now() END"
-    "  FROM l WHERE q.id = $4::bigint"
+    "WITH l AS (SELECT 1 FROM " S "leases WHERE server_id = $1::uuid"
+    "  AND priority = $2::int AND claim_id = $3::uuid FOR SHARE),"
+    " i AS (SELECT * FROM unnest($4::bigint[], $5::text[], $6::int[],"
+    "  $7::text[], $8::bigint[]) WITH ORDINALITY"
+    "  AS u(id, status, attempts, error, delay, position)),"
+    " q AS (UPDATE " S "federated_message_queue q SET status = i.status,"
+    "  attempts = q.attempts + i.attempts,"
+    "  last_error = nullif(i.error, ''),"
+    "  next_attempt_at = now() + i.delay * interval '1 ms',"
+    "  delivered_at = CASE WHEN i.status = 'delivered' THEN now() END"
+    "  FROM l, i WHERE q.id = i.id"
     "   AND q.status IN ('pending', 'sending')"
-    "  RETURNING q.id, q.message_id, q.destination_server_id),"
+    "  RETURNING q.id, q.message_id, i.status, i.position),"
+    " e AS (INSERT INTO " S "exchanges (server_id, request_text, ack_text,"
+    "  ack_signature, ack_payload, key_id)"
+    "  SELECT $1::uuid, $9::bytea, $10::bytea, $11::bytea, $12::bytea,"
+    "   $13::bytea WHERE $9::bytea IS NOT NULL"
+    "   AND EXISTS (SELECT 1 FROM q WHERE q.status = 'delivered')"
+    "  RETURNING id),"
     " r AS (INSERT INTO " S "receipts"
-    "  (queue_id, message_id, server_id, request_text, ack, key_id)"
-    "  SELECT id, message_id, destination_server_id, $9::bytea,"
-    "   $10::bytea, $11::bytea FROM q WHERE $10::bytea IS NOT NULL"
-    "  ON CONFLICT DO NOTHING)"
+    "  (queue_id, message_id, server_id, exchange_id, position)"
+    "  SELECT q.id, q.message_id, $1::uuid, e.id, q.position FROM q, e"
+    "   WHERE q.status = 'delivered' ON CONFLICT DO NOTHING)"
     " SELECT count(*) FROM q";
 
 /* $1 server, $2 lane, $3 claim id */

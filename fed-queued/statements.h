@@ -17,8 +17,8 @@ enum statement {
 	SQL_PEER_SEEN, /* a peer showed that it is alive */
 	SQL_WORK,      /* which (destination, lane) have items */
 	SQL_CLAIM,     /* one (destination, lane), with a lease */
-	SQL_SETTLE,    /* the outcome of one item, ends the lease */
-	SQL_RELEASE,   /* ends a lease without an outcome */
+	SQL_SETTLE,    /* the outcomes of the items of a claim */
+	SQL_RELEASE,   /* ends a lease */
 	SQL_POSTPONE,  /* back-off of a destination */
 	SQL_EXPIRE,    /* items past their lifetime */
 	SQL_PRUNE_IDS,

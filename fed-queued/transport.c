@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "ed.h"
+#include "encode.h"
 #include "envelope.h"
 #include "log.h"
 #include "onion.h"
@@ -18,11 +19,13 @@
 struct exchange {
 	RB_ENTRY(exchange) entry;
 	uint32_t id;
-	struct transport_request request; /* payload: ours */
+	struct transport_request request; /* but for the items */
 	char *payload;
+	size_t payload_length;
 	struct envelope_header header;
-	uint8_t payload_hash[32];
-	char text[SIGNTEXT_ENVELOPE_MAX];
+	uint8_t payload_hash[32]; /* one item */
+	struct batch_item *lines; /* several */
+	char text[SIGNTEXT_BATCH_MAX];
 	size_t text_length;
 	transport_callback callback;
 	void *argument;
@@ -50,6 +53,7 @@ exchange_end(struct exchange *exchange, struct transport_outcome *outcome)
 		exchange->request.peer->references--;
 	exchange->callback(outcome, exchange->argument);
 	free(exchange->payload);
+	free(exchange->lines);
 	free(exchange);
 }
 
@@ -75,15 +79,19 @@ exchange_signed(const uint8_t *signature, int refusal, void *argument)
 		exchange_fail(exchange, CODE_BUSY);
 		return;
 	}
-	exchange->text_length = signtext_envelope(
-	    exchange->text, &exchange->header, exchange->payload_hash);
+	exchange->text_length =
+	    exchange->request.count == 1
+		? signtext_envelope(
+		      exchange->text, &exchange->header, exchange->payload_hash)
+		: signtext_batch(exchange->text, &exchange->header,
+		      exchange->lines, exchange->request.count);
 	memset(&send, 0, sizeof send);
 	memcpy(send.destination, exchange->request.destination, 32);
 	send.generation = exchange->request.generation;
 	send.handshake = strcmp(exchange->header.type, "handshake") == 0;
 	send.body = body;
 	send.body_length = envelope_format(body, &exchange->header, signature,
-	    exchange->payload, exchange->request.payload_length);
+	    exchange->payload, exchange->payload_length);
 	if (send.body_length == 0) {
 		exchange_fail(exchange, CODE_PAYLOAD_TOO_LARGE);
 		return;
@@ -98,33 +106,68 @@ exchange_signed(const uint8_t *signature, int refusal, void *argument)
 	    env.sender, MSG_SEND, exchange->id, 0, -1, pack.data, pack.length);
 }
 
+static void
+exchange_single(struct exchange *exchange, const struct wire_item *item)
+{
+	struct envelope_header *header = &exchange->header;
+
+	memcpy(header->type, item->type, sizeof header->type);
+	memcpy(header->id, item->id, sizeof header->id);
+	exchange->payload_length = item->payload_length;
+	exchange->payload = malloc(item->payload_length);
+	if (exchange->payload == NULL)
+		fatal("out of memory");
+	memcpy(exchange->payload, item->payload, item->payload_length);
+	sha256(exchange->payload_hash, exchange->payload,
+	    exchange->payload_length);
+	signing_envelope(
+	    header, exchange->payload_hash, exchange_signed, exchange);
+}
+
+static void
+exchange_batch(struct exchange *exchange, const struct wire_item *items)
+{
+	struct envelope_header *header = &exchange->header;
+	uint32_t count = exchange->request.count, i;
+	uint8_t hash[32];
+
+	snprintf(header->type, sizeof header->type, "batch");
+	uuid_new(header->id);
+	exchange->payload =
+	    batch_format(items, count, &exchange->payload_length);
+	exchange->lines = calloc(count, sizeof *exchange->lines);
+	if (exchange->payload == NULL || exchange->lines == NULL)
+		fatal("out of memory");
+	for (i = 0; i < count; i++) {
+		sha256(hash, items[i].payload, items[i].payload_length);
+		memcpy(exchange->lines[i].id, items[i].id, 16);
+		signtext_item_digest(exchange->lines[i].digest, items[i].type,
+		    items[i].id, hash);
+	}
+	signing_batch(
+	    header, exchange->lines, count, exchange_signed, exchange);
+}
+
 void
 transport_send(const struct transport_request *request,
     transport_callback callback, void *argument)
 {
 	struct exchange *exchange = calloc(1, sizeof *exchange);
-	struct envelope_header *header;
 
 	if (exchange == NULL)
 		fatal("out of memory");
-	header = &exchange->header;
 	exchange->request = *request;
+	exchange->request.items = NULL;
 	exchange->callback = callback;
 	exchange->argument = argument;
-	exchange->payload = malloc(request->payload_length);
-	if (exchange->payload == NULL)
-		fatal("out of memory");
-	memcpy(exchange->payload, request->payload, request->payload_length);
 	if (request->peer != NULL)
 		request->peer->references++;
-	snprintf(header->type, sizeof header->type, "%s", request->type);
-	memcpy(header->id, request->id, sizeof header->id);
-	memcpy(header->destination, request->destination, 32);
-	header->timestamp = clock_now();
-	sha256(
-	    exchange->payload_hash, exchange->payload, request->payload_length);
-	signing_envelope(
-	    header, exchange->payload_hash, exchange_signed, exchange);
+	memcpy(exchange->header.destination, request->destination, 32);
+	exchange->header.timestamp = clock_now();
+	if (request->count == 1)
+		exchange_single(exchange, &request->items[0]);
+	else
+		exchange_batch(exchange, request->items);
 }
 
 static void
@@ -134,10 +177,11 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 	    .now = clock_now(), .now_ms = clock_ms()};
 	struct transport_outcome outcome = {.code = sent->code,
 	    .status = sent->status,
-	    .retry_after = sent->retry_after};
+	    .retry_after = sent->retry_after,
+	    .started = sent->started};
+	static struct ack_result results[BATCH_ITEMS];
 	const struct peer *peer = peer_find(exchange->request.destination);
 	uint8_t request_hash[32];
-	uint32_t credit;
 
 	if (sent->code != CODE_OK) {
 		exchange_end(exchange, &outcome);
@@ -149,11 +193,13 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 	if (outcome.code == CODE_OK) {
 		sha256(request_hash, exchange->text, exchange->text_length);
 		outcome.code = ack_parse(sent->envelope.payload,
-		    sent->envelope.payload_length, request_hash,
-		    &outcome.result, 1, &credit);
+		    sent->envelope.payload_length, request_hash, results,
+		    exchange->request.count, &outcome.credit);
 	}
-	if (outcome.code == CODE_OK)
+	if (outcome.code == CODE_OK) {
 		outcome.answer = &sent->envelope;
+		outcome.results = results;
+	}
 	exchange_end(exchange, &outcome);
 }
 
@@ -161,7 +207,7 @@ void
 transport_sent(const struct message *message)
 {
 	struct exchange probe, *exchange;
-	struct wire_sent sent;
+	static struct wire_sent sent; /* large */
 
 	if (wire_sent_decode(message, &sent) != 0)
 		fatal("fed-sender sent a malformed answer");

@@ -20,22 +20,27 @@ struct transport_request {
 	uint8_t destination[32];
 	struct peer *peer;   /* NULL: not known yet (a first handshake) */
 	uint32_t generation; /* of the isolation credentials */
-	const char *type;
-	uint8_t id[16];
-	const char *payload; /* canonical; copied */
-	size_t payload_length;
+	/*
+	 * One item travels alone under its own type and id, several in a
+	 * batch. Payloads are canonical, and copied.
+	 */
+	const struct wire_item *items;
+	uint32_t count; /* 1 to BATCH_ITEMS */
 };
 
 struct transport_outcome {
 	enum code code;	      /* OK: a valid acknowledgement of this request */
 	uint16_t status;      /* HTTP status of an unsigned answer, 0 none */
 	uint32_t retry_after; /* seconds, 0 none */
-	struct ack_result result; /* with OK */
+	/* with OK: one for each item, and how many are welcome next */
+	const struct ack_result *results;
+	uint32_t credit;
 	/* with OK, for the receipt and for handshakes; valid in the callback */
 	const struct wire_envelope *answer;
 	const struct cert *cert;
 	const char *request_text; /* the request's signing text */
 	size_t request_text_length;
+	bool started; /* bytes of the request were written */
 };
 
 typedef void (*transport_callback)(

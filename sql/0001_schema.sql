@@ -239,18 +239,34 @@ CREATE INDEX inbox_open ON federation.inbox (inbox_id)
     WHERE acknowledged_at IS NULL;
 CREATE INDEX inbox_server ON federation.inbox (server_id);
 
--- Proof that a peer committed an item: its acknowledgement and what it signed.
+-- Exchanges that delivered something: what we signed and what the peer signed
+-- in return. The signing texts are whole, so that the signatures can be
+-- verified from here alone.
+CREATE TABLE federation.exchanges (
+	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	request_text	bytea NOT NULL,		-- the request's signing text
+	ack_text	bytea NOT NULL,		-- the acknowledgement's
+	ack_signature	bytea NOT NULL,
+	ack_payload	bytea NOT NULL,		-- canonical
+	key_id		bytea NOT NULL,		-- the peer's certificate
+	received_at	timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX exchanges_server ON federation.exchanges (server_id);
+
+-- Proof that a peer committed an item: which exchange, and which of its
+-- results (from 1).
 CREATE TABLE federation.receipts (
 	queue_id	bigint PRIMARY KEY,
 	message_id	uuid NOT NULL,
 	server_id	uuid NOT NULL
 	    REFERENCES federation.federation_servers (id),
-	request_text	bytea NOT NULL,		-- the request's signing text
-	ack		bytea NOT NULL,		-- canonical acknowledgement
-	key_id		bytea NOT NULL,
-	received_at	timestamptz NOT NULL DEFAULT now()
+	exchange_id	bigint NOT NULL REFERENCES federation.exchanges (id),
+	position	integer NOT NULL
 );
 CREATE INDEX receipts_server ON federation.receipts (server_id);
+CREATE INDEX receipts_exchange ON federation.receipts (exchange_id);
 
 -- Contradictions that a server signed or showed, kept for the admin.
 CREATE TABLE federation.evidence (

@@ -62,6 +62,8 @@ GRANT SELECT, INSERT, DELETE ON federation.received_ids TO _fedqueued;
 GRANT INSERT ON federation.inbox TO _fedqueued;
 GRANT SELECT (inbox_id, message_id, server_id, received_at, acknowledged_at)
     ON federation.inbox TO _fedqueued;
+GRANT INSERT ON federation.exchanges TO _fedqueued;
+GRANT SELECT (id) ON federation.exchanges TO _fedqueued;
 GRANT INSERT ON federation.receipts TO _fedqueued;
 GRANT INSERT ON federation.evidence TO _fedqueued;
 GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
@@ -90,8 +92,9 @@ GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     delivered_at) ON federation.federated_message_queue TO fed_admin;
 GRANT SELECT (inbox_id, message_id, server_id, type, trust_level, received_at,
     lease_until, acknowledged_at) ON federation.inbox TO fed_admin;
-GRANT SELECT (queue_id, message_id, server_id, key_id, received_at)
-    ON federation.receipts TO fed_admin;
+GRANT SELECT (id, server_id, key_id, received_at)
+    ON federation.exchanges TO fed_admin;
+GRANT SELECT ON federation.receipts TO fed_admin;
 GRANT SELECT (id, server_id, kind, message_id, created_at)
     ON federation.evidence TO fed_admin;
 

@@ -33,7 +33,7 @@ round_trip(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof results / sizeof results[0]; i++) {
-		text = ack_format(hash, &results[i], 64, NULL, 0, &length);
+		text = ack_format(hash, &results[i], 1, 64, NULL, 0, &length);
 		assert_non_null(text);
 		assert_int_equal(length, strlen(text));
 		assert_true(canon_check(text, length));
@@ -57,7 +57,7 @@ answer_is_embedded(void **state)
 	char *text;
 
 	(void)state;
-	text = ack_format(hash, &result, 1, answer, strlen(answer), &length);
+	text = ack_format(hash, &result, 1, 1, answer, strlen(answer), &length);
 	assert_non_null(text);
 	assert_true(canon_check(text, length));
 	assert_string_equal(text,

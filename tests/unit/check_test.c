@@ -122,6 +122,12 @@ expect(enum verdict verdict, enum code code, struct peer *of)
 
 	check_request(&check, &context, of, &request);
 	assert_string_equal(code_name(check.code), code_name(code));
+	if (check.verdict == VERDICT_COMMIT)
+		assert_true(check.items[0].commit);
+	if (check.verdict == VERDICT_ANSWER) {
+		assert_false(check.items[0].commit);
+		assert_int_equal(check.items[0].result.code, code);
+	}
 	assert_int_equal(check.verdict, verdict);
 }
 
@@ -214,7 +220,7 @@ window(void **state)
 	request.envelope.header.timestamp = NOW + 301;
 	request_sign(&bob);
 	check_request(&check, &context, &peer, &request);
-	assert_int_equal(check.verdict, VERDICT_RETRY);
+	assert_int_equal(check.verdict, VERDICT_ANSWER);
 	assert_int_equal(check.code, CODE_CLOCK_AHEAD);
 	assert_int_equal(check.seconds, 300);
 	request.envelope.header.timestamp = NOW - 3601;
@@ -239,7 +245,7 @@ rates(void **state)
 	for (i = 0; i < 300; i++)
 		expect(VERDICT_COMMIT, CODE_OK, &peer);
 	check_request(&check, &context, &peer, &request);
-	assert_int_equal(check.verdict, VERDICT_RETRY);
+	assert_int_equal(check.verdict, VERDICT_ANSWER);
 	assert_int_equal(check.code, CODE_RATE);
 	assert_true(check.seconds >= 1);
 
@@ -258,14 +264,14 @@ trust_and_types(void **state)
 {
 	(void)state;
 	peer.trust = TRUST_UNKNOWN;
-	expect(VERDICT_REJECTED, CODE_UNTRUSTED, &peer);
+	expect(VERDICT_ANSWER, CODE_UNTRUSTED, &peer);
 	request_make("handshake");
 	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
 	peer.trust = TRUST_TRUSTED;
 	request_make("ack");
-	expect(VERDICT_REJECTED, CODE_TYPE_UNKNOWN, &peer);
+	expect(VERDICT_ANSWER, CODE_TYPE_UNKNOWN, &peer);
 	request_make("gossip");
-	expect(VERDICT_REJECTED, CODE_TYPE_UNKNOWN, &peer);
+	expect(VERDICT_ANSWER, CODE_TYPE_UNKNOWN, &peer);
 }
 
 static void
@@ -284,7 +290,7 @@ payload_size(void **state)
 	memcpy(large + ITEM_MAX - 2, "a\"}", 3);
 	request.envelope.payload_length = ITEM_MAX + 1;
 	request_sign(&bob);
-	expect(VERDICT_REJECTED, CODE_PAYLOAD_TOO_LARGE, &peer);
+	expect(VERDICT_ANSWER, CODE_PAYLOAD_TOO_LARGE, &peer);
 }
 
 static void
@@ -296,7 +302,7 @@ not_canonical(void **state)
 	request.envelope.payload = spaced;
 	request.envelope.payload_length = strlen(spaced);
 	request_sign(&bob);
-	expect(VERDICT_MALFORMED, CODE_JSON, &peer);
+	expect(VERDICT_ANSWER, CODE_PAYLOAD_MALFORMED, &peer);
 }
 
 static void
@@ -355,6 +361,80 @@ handshake_certificates(void **state)
 	expect(VERDICT_REFUSED, CODE_CERTIFICATE_SERIAL, &peer);
 }
 
+/* A batch of count messages, signed by bob. */
+static void
+batch_make(uint32_t count)
+{
+	struct batch_item lines[BATCH_ITEMS];
+	char text[SIGNTEXT_BATCH_MAX];
+	uint8_t hash[32];
+	size_t length;
+	uint32_t i;
+
+	request_make("batch");
+	request.envelope.item_count = count;
+	sha256(hash, payload, strlen(payload));
+	for (i = 0; i < count; i++) {
+		struct wire_item *item = &request.envelope.items[i];
+
+		snprintf(item->type, sizeof item->type, "message");
+		item->id[0] = (uint8_t)i;
+		item->payload = payload;
+		item->payload_length = strlen(payload);
+		memcpy(lines[i].id, item->id, 16);
+		signtext_item_digest(
+		    lines[i].digest, item->type, item->id, hash);
+	}
+	length = signtext_batch(text, &request.envelope.header, lines, count);
+	crypto_sign_detached(request.envelope.signature, NULL,
+	    (const unsigned char *)text, length, bob.signing_secret);
+}
+
+static void
+batches(void **state)
+{
+	struct check check;
+	uint32_t i;
+
+	(void)state;
+	batch_make(64);
+	check_request(&check, &context, &peer, &request);
+	assert_int_equal(check.verdict, VERDICT_COMMIT);
+	assert_int_equal(check.item_count, 64);
+	for (i = 0; i < 64; i++)
+		assert_true(check.items[i].commit);
+
+	/* one item changed: nothing of the batch holds */
+	request.envelope.items[63].id[5] ^= 1;
+	expect(VERDICT_REFUSED, CODE_SIGNATURE, &peer);
+
+	/* a bad item is rejected alone */
+	batch_make(3);
+	snprintf(request.envelope.items[1].type, TYPE_SIZE, "gossip");
+	expect(VERDICT_REFUSED, CODE_SIGNATURE, &peer);
+
+	/* over the rate: a prefix, and the rest comes again */
+	limiter_set(&peer.items, 2, 60000, 6, 0);
+	batch_make(10);
+	check_request(&check, &context, &peer, &request);
+	assert_int_equal(check.verdict, VERDICT_COMMIT);
+	for (i = 0; i < 10; i++) {
+		assert_int_equal(check.items[i].commit, i < 6);
+		if (i >= 6)
+			assert_int_equal(
+			    check.items[i].result.status, ACK_RETRY);
+	}
+	check_request(&check, &context, &peer, &request);
+	assert_int_equal(check.verdict, VERDICT_ANSWER);
+
+	/* a stranger's batch: UNTRUSTED, once for each item */
+	peer.trust = TRUST_UNKNOWN;
+	check_request(&check, &context, &peer, &request);
+	assert_int_equal(check.verdict, VERDICT_ANSWER);
+	assert_int_equal(check.item_count, 10);
+	assert_int_equal(check.items[9].result.code, CODE_UNTRUSTED);
+}
+
 static void
 paths(void **state)
 {
@@ -411,6 +491,7 @@ main(void)
 	    TEST(payload_size),
 	    TEST(not_canonical),
 	    TEST(handshake_certificates),
+	    TEST(batches),
 	    TEST(paths),
 	    TEST(answers),
 	};

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: ISC
+"""A client of the control socket, as fedctl is one, but without its manners:
+
+    client = control.Client(path)
+    rows, end = client.ask(control.STATUS)
+    client.send(ipc.CONTROL_REQUEST, control.request(control.STATUS))
+"""
+
+import collections
+import socket
+import struct
+
+import ipc
+
+# enum control_verb
+(STATUS, SHOW_SERVERS, SHOW_QUEUE, SERVER_ADD, SERVER_TRUST, SERVER_BLOCK,
+ HANDSHAKE) = range(1, 8)
+ARGUMENTS = {STATUS: 0, SHOW_SERVERS: 0, SHOW_QUEUE: 0, SERVER_ADD: 1,
+             SERVER_TRUST: 2, SERVER_BLOCK: 1, HANDSHAKE: 1}
+
+End = collections.namedtuple("End", "exit code text")
+
+
+def request(verb, *arguments):
+    return struct.pack("<HI", verb, len(arguments)) + b"".join(
+        ipc.blob(a if isinstance(a, bytes) else a.encode())
+        for a in arguments)
+
+
+def read_row(data):
+    """(kind, {name: value})"""
+    reader = ipc.Reader(data)
+    kind = reader.blob().decode()
+    fields = {}
+    for _ in range(reader.number("I")):
+        name = reader.blob().decode()
+        form = reader.number("B")
+        if form == 0:
+            fields[name] = reader.blob().decode()
+        elif form == 1:
+            fields[name] = reader.number("q")
+        elif form == 2:
+            fields[name] = bool(reader.number("B"))
+        else:
+            fields[name] = None
+    reader.done()
+    return kind, fields
+
+
+def read_end(data):
+    reader = ipc.Reader(data)
+    end = End(reader.number("B"), reader.blob().decode(),
+              reader.blob().decode())
+    reader.done()
+    return end
+
+
+class Client(ipc.Channel):
+    def __init__(self, path, timeout=10):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
+        super().__init__(sock)
+
+    def answer(self, id=1, timeout=10):
+        rows = []
+        while True:
+            message = self.receive(timeout)
+            if message.id != id:
+                raise ValueError("answer to another question")
+            if message.type == ipc.CONTROL_END:
+                return rows, read_end(message.data)
+            if message.type != ipc.CONTROL_ROW:
+                raise ValueError("neither row nor end")
+            rows.append(read_row(message.data))
+
+    def ask(self, verb, *arguments, id=1, timeout=10):
+        self.send(ipc.CONTROL_REQUEST, request(verb, *arguments), id=id)
+        return self.answer(id, timeout)
+
+
+def status(path):
+    """The row of STATUS; None when nobody answers."""
+    try:
+        client = Client(path)
+    except OSError:
+        return None
+    try:
+        rows, end = client.ask(STATUS)
+        return rows[0][1] if end.exit == 0 else None
+    except (ipc.Closed, OSError):
+        return None
+    finally:
+        client.close()

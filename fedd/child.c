@@ -317,6 +317,7 @@ child_signal(struct child *child, int signal)
 	if (child->pid == 0)
 		return;
 	child->is_told = true;
+	child->is_killed |= signal == SIGKILL;
 	/* It is ours until we wait for it, so the id cannot be another's. */
 	if (kill(child->pid, signal) == -1 && errno != ESRCH)
 		log_warning(

@@ -15,6 +15,7 @@ struct child {
 	bool is_ready;	       /* has said so */
 	bool has_go;	       /* was told to begin */
 	bool is_told;	       /* to end: its death is no news */
+	bool is_killed;	       /* by us, when it did not */
 };
 
 /* The siblings' ends of channels that one child gets; -1 none. */

@@ -95,6 +95,18 @@ is_kept(const struct child *child)
 		generation.state != ENDING);
 }
 
+/* Whether it ended as we asked; one that was dying already did not. */
+static bool
+ended_as_told(const struct child *child, int status)
+{
+	if (!child->is_told)
+		return (false);
+	if (WIFSIGNALED(status))
+		return (WTERMSIG(status) == SIGTERM ||
+			(WTERMSIG(status) == SIGKILL && child->is_killed));
+	return (WEXITSTATUS(status) == 0);
+}
+
 /* The one that dies by itself is named; those that were told to are not. */
 static void
 death_log(const struct child *child, int status)
@@ -103,7 +115,7 @@ death_log(const struct child *child, int status)
 	int value =
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 
-	if (child->is_told)
+	if (ended_as_told(child, status))
 		log_debug("child-stopped process=%s pid=%d %s=%d",
 		    role_name(child->role), (int)child->pid, what, value);
 	else if (status == 0) /* it saw a sibling's end before we did */

@@ -234,5 +234,7 @@ accept_init(struct listener *listener, int descriptor)
 void
 accept_start(struct listener *listener)
 {
+	if (listener->acceptor.paused)
+		return;
 	listener_watch(&listener->acceptor.ready, NULL);
 }

@@ -27,8 +27,9 @@
 #include "request.h"
 #include "sandbox.h"
 
-#define REPORT_S     1		 /* between two looks at the limiters */
-#define LARGE_MALLOC (64 * 1024) /* bytes; given back to the kernel at once */
+#define REPORT_S       1 /* between two looks at the limiters */
+#define UNIDENTIFIED_S 1
+#define LARGE_MALLOC   (64 * 1024) /* bytes; returned to the kernel at once */
 
 static const struct chanev_handlers queued_handlers = {
     .on_message = request_on_queued};
@@ -87,10 +88,24 @@ listener_init(struct listener *listener, struct proc *proc)
 	accept_init(listener, proc->descriptors[DESCRIPTOR_LISTEN]);
 }
 
+/*
+ * Connections wait in the socket's queue until we know who we are, which is
+ * a matter of milliseconds in a new generation; when it takes longer, they
+ * are told to come back later.
+ */
+static void
+on_unidentified(int descriptor, short what, void *argument)
+{
+	(void)descriptor;
+	(void)what;
+	accept_start(argument);
+}
+
 static void
 listener_run(struct listener *listener, struct proc *proc)
 {
 	struct timeval tv = {REPORT_S, 0};
+	struct timeval unidentified_tv = {UNIDENTIFIED_S, 0};
 	struct event *report;
 
 	if (chanev_new(listener->base, proc->parent, &parent_handlers,
@@ -99,7 +114,9 @@ listener_run(struct listener *listener, struct proc *proc)
 	report = event_new(listener->base, -1, EV_PERSIST, on_report, listener);
 	if (report == NULL || event_add(report, &tv) == -1)
 		fatal("out of memory");
-	accept_start(listener);
+	if (event_base_once(listener->base, -1, EV_TIMEOUT, on_unidentified,
+		listener, &unidentified_tv) == -1)
+		fatal("out of memory");
 	if (event_base_dispatch(listener->base) == -1)
 		fatal("events error=\"the loop failed\"");
 }

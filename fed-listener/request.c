@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accept.h"
 #include "answer.h"
 #include "encode.h"
 #include "listener.h"
@@ -173,6 +174,8 @@ queued_identity(struct listener *listener, const struct message *message)
 	listener->info = info;
 	listener->info_length = (size_t)length;
 	onion_format(listener->host, identity.server);
+	if (!listener->identified)
+		accept_start(listener);
 	listener->identified = true;
 }
 

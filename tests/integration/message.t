@@ -106,7 +106,7 @@ def test_kills(network, a, b):
                 network.start(server.number)
             took = arrives(a, b, "after %s %s" % (side, name))
             tap.ok(took is not None, "%s's %s killed: the next message "
-                   "arrives" % (side, name))
+                   "arrives (%.1f s)" % (side, name, took or -1))
             after = network.processes(server.number)
             tap.ok(after.get(name, before[name]) != before[name],
                    "%s's %s is a new one" % (side, name))
@@ -124,9 +124,9 @@ def test_outages(network, a, b):
                 a.enqueue(b.onion, {"text": "into the outage"})
             time.sleep(0.5)
             network.start(server.number, name)
-            tap.ok(arrives(a, b, "after %s" % name),
-                   "%s's %s killed and started: messages arrive" % (side,
-                                                                    name))
+            took = arrives(a, b, "after %s" % name)
+            tap.ok(took, "%s's %s killed and started: messages arrive "
+                   "(%.1f s)" % (side, name, took or -1))
     for name in ("fed-queued", "fed-listener", "postgres", "tor"):
         network.freeze(2, name)
         number = a.enqueue(b.onion, {"text": "frozen"})

@@ -14,33 +14,30 @@ static const char *const types_known[] = {"message"};
 #define TEXT_MAX SIGNTEXT_BATCH_MAX
 
 /*
- * A certificate that came with a handshake or its answer: whose it is, that
- * the envelope names it, that it verifies, and that it fits what we have seen.
+ * A certificate that came with a handshake or its answer, and verifies: whose
+ * it is, that the envelope names it, and that it fits what we have seen.
  */
 static enum code
 check_certificate(const struct peer *peer, const uint8_t server[32],
-    const struct cert *cert, const uint8_t key_id[32], int64_t now,
+    const struct cert *cert, const uint8_t key_id[32],
     const struct cert **known)
 {
 	uint8_t own_id[32];
-	enum code code;
 
 	if (memcmp(cert->server, server, 32) != 0)
 		return CODE_CERTIFICATE_SERVER;
 	cert_key_id(own_id, cert);
 	if (memcmp(own_id, key_id, 32) != 0)
 		return CODE_KEY_UNKNOWN;
-	code = cert_verify(cert, now);
-	if (code != CODE_OK || peer == NULL)
-		return code;
+	if (peer == NULL)
+		return CODE_OK;
+	if (cert->serial < peer->min_serial)
+		return CODE_KEY_REVOKED;
 	if (peer_certificate(peer, own_id) != NULL)
-		return cert->serial < peer->min_serial ? CODE_KEY_REVOKED
-						       : CODE_OK;
+		return CODE_OK;
 	*known = peer_certificate_conflict(peer, cert);
 	if (*known != NULL)
 		return CODE_CERTIFICATE_CONFLICT;
-	if (cert->serial < peer->min_serial)
-		return CODE_KEY_REVOKED;
 	if (cert->serial <= peer->highest_serial)
 		return CODE_CERTIFICATE_SERIAL;
 	return CODE_OK;
@@ -91,53 +88,67 @@ check_text(struct check *check, char text[TEXT_MAX],
 	return signtext_batch(text, header, lines, envelope->item_count);
 }
 
+/* Destination, origin and key, none of which costs anything. */
+static enum code
+check_names(struct check *check, const struct check_context *context,
+    const struct peer *peer, const struct wire_envelope *envelope,
+    const struct cert **cert)
+{
+	const struct envelope_header *header = &envelope->header;
+
+	if (memcmp(header->destination, context->server, 32) != 0)
+		return CODE_DESTINATION;
+	if (memcmp(header->origin, context->server, 32) == 0)
+		return CODE_SELF;
+	if (peer != NULL && peer->trust == TRUST_BLOCKED)
+		return CODE_SERVER_BLOCKED;
+	if (!envelope->has_handshake)
+		return check_known_key(
+		    peer, header->key_id, context->now, cert);
+	*cert = &envelope->handshake.cert;
+	return check_certificate(
+	    peer, header->origin, *cert, header->key_id, &check->known);
+}
+
 /*
- * Everything up to the signature. Whatever fails first, as many verifications
- * are done as where nothing fails, and the caller answers all alike.
+ * Everything up to the signature. Whatever fails first, as much is verified as
+ * where nothing fails, and the caller answers all alike: the work depends on
+ * what the sender wrote and not on what we know. Over the budget for failures
+ * that is given up, so that a flood of them costs next to nothing.
  */
 static enum code
 check_authenticity(struct check *check, const struct check_context *context,
     const struct peer *peer, const struct wire_envelope *envelope)
 {
-	const struct envelope_header *header = &envelope->header;
-	const struct cert *cert = NULL;
 	char text[TEXT_MAX];
 	size_t length = check_text(check, text, envelope);
-	enum code code = CODE_OK;
-	bool verified_cert = false;
+	const struct cert *cert = NULL;
+	enum code code, genuine = CODE_OK;
 
 	sha256(check->request_hash, text, length);
-
-	if (memcmp(header->destination, context->server, 32) != 0)
-		code = CODE_DESTINATION;
-	else if (memcmp(header->origin, context->server, 32) == 0)
-		code = CODE_SELF;
-	else if (peer != NULL && peer->trust == TRUST_BLOCKED)
-		code = CODE_SERVER_BLOCKED;
-	else if (envelope->has_handshake) {
-		code = check_certificate(peer, header->origin,
-		    &envelope->handshake.cert, header->key_id, context->now,
-		    &check->known);
-		verified_cert = true;
-		cert = &envelope->handshake.cert;
-	} else
-		code =
-		    check_known_key(peer, header->key_id, context->now, &cert);
-
+	code = check_names(check, context, peer, envelope, &cert);
 	if (code != CODE_OK &&
 	    !limiter_take(context->failures, 1, context->now_ms))
 		return code;
-	if (envelope->has_handshake && !verified_cert)
+	if (envelope->has_handshake)
+		genuine = cert_verify(&envelope->handshake.cert, context->now);
+	if (code == CODE_OK && genuine == CODE_OK) {
+		if (ed_verify(
+			envelope->signature, text, length, cert->signing_key))
+			return CODE_OK;
+	} else
 		(void)ed_verify_dummy(envelope->signature, text, length);
-	if (code != CODE_OK) {
-		(void)ed_verify_dummy(envelope->signature, text, length);
-		return code;
-	}
-	if (!ed_verify(envelope->signature, text, length, cert->signing_key)) {
+	if (code == CODE_OK) {
 		(void)limiter_take(context->failures, 1, context->now_ms);
-		return CODE_SIGNATURE;
+		code = genuine == CODE_OK ? CODE_SIGNATURE : genuine;
 	}
-	return CODE_OK;
+	/* Left to here by fed-listener: no server has such an address. */
+	if (!ed_key_valid(envelope->header.origin))
+		code = CODE_ADDRESS_KEY;
+	/* Evidence is what the identity key has signed. */
+	if (genuine != CODE_OK)
+		check->known = NULL;
+	return code;
 }
 
 static void
@@ -295,9 +306,19 @@ check_request(struct check *check, const struct check_context *context,
 		check_end(check, VERDICT_MALFORMED, CODE_PAYLOAD_MALFORMED, 0);
 		return;
 	}
+	/* A flood of strangers is turned away before it costs anything. */
+	if (handshake && trust < TRUST_KNOWN &&
+	    !limiter_ready(context->strangers, 1, context->now_ms)) {
+		check_end(check, VERDICT_LIMITED, CODE_RATE,
+		    limiter_wait_s(context->strangers, 1));
+		return;
+	}
 	code = check_authenticity(check, context, peer, envelope);
 	if (code != CODE_OK) {
-		check_end(check, VERDICT_REFUSED, code, 0);
+		check_end(check,
+		    code == CODE_ADDRESS_KEY ? VERDICT_MALFORMED
+					     : VERDICT_REFUSED,
+		    code, 0);
 		return;
 	}
 	if (!check_window(check, context, trust, envelope->header.timestamp))
@@ -330,7 +351,9 @@ check_answer(const struct check_context *context, const struct peer *peer,
 	if (envelope->has_handshake) {
 		*cert = &envelope->handshake.cert;
 		code = check_certificate(
-		    peer, asked, *cert, header->key_id, context->now, &known);
+		    peer, asked, *cert, header->key_id, &known);
+		if (code == CODE_OK)
+			code = cert_verify(*cert, context->now);
 	} else
 		code =
 		    check_known_key(peer, header->key_id, context->now, cert);

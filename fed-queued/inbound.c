@@ -437,7 +437,7 @@ inbound_check(struct inbound *inbound, const struct wire_request *request)
 	inbound->count = check.item_count;
 	if (check.code != CODE_OK)
 		refused_log(request, &check);
-	if (check.code == CODE_CERTIFICATE_CONFLICT && peer != NULL)
+	if (check.known != NULL && peer != NULL)
 		certificate_conflict(peer, &check, &envelope->handshake.cert);
 	if (check.verdict == VERDICT_COMMIT)
 		inbound_commit(inbound, peer, envelope, &check);

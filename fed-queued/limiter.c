@@ -31,12 +31,20 @@ limiter_set(struct limiter *limiter, int64_t count, int64_t interval_ms,
 }
 
 bool
-limiter_take(struct limiter *limiter, double amount, int64_t now_ms)
+limiter_ready(struct limiter *limiter, double amount, int64_t now_ms)
 {
 	if (limiter->rate <= 0)
 		return true;
 	limiter_fill(limiter, now_ms);
-	if (limiter->tokens < amount)
+	return limiter->tokens >= amount;
+}
+
+bool
+limiter_take(struct limiter *limiter, double amount, int64_t now_ms)
+{
+	if (limiter->rate <= 0)
+		return true;
+	if (!limiter_ready(limiter, amount, now_ms))
 		return false;
 	limiter->tokens -= amount;
 	return true;

@@ -17,6 +17,8 @@ struct limiter {
  * 0 is no limit. Unchanged figures keep what the bucket holds. */
 void limiter_set(struct limiter *, int64_t count, int64_t interval_ms,
     int64_t burst, int64_t now_ms);
+/* Whether amount is there. */
+bool limiter_ready(struct limiter *, double amount, int64_t now_ms);
 /* Takes amount when it is there. */
 bool limiter_take(struct limiter *, double amount, int64_t now_ms);
 /* Seconds, rounded up, until amount is there; at least 1. */

@@ -161,6 +161,8 @@ envelope_verify(const struct parsed *parsed)
 	certificate_read(&cert, fd);
 	body = input_read(STDIN_FILENO, ENVELOPE_MAX, &length);
 	require(envelope_parse(&envelope, body, length));
+	if (!ed_key_valid(envelope.header.origin))
+		require(CODE_ADDRESS_KEY);
 	free(body);
 	require(verify_envelope(&envelope, &cert, now));
 	envelope_print(parsed, &envelope);

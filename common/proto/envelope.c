@@ -152,7 +152,7 @@ values_parse(struct envelope *envelope, const struct span *values)
 	    envelope->header.destination, &values[MEMBER_DESTINATION]);
 	if (code != CODE_OK)
 		return code;
-	return onion_parse(
+	return onion_decode(
 	    envelope->header.origin, origin->text, origin->length);
 }
 

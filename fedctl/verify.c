@@ -5,9 +5,8 @@
  */
 #include <string.h>
 
-#include "canon.h"
+#include "batch.h"
 #include "ed.h"
-#include "encode.h"
 #include "fedctl.h"
 #include "verify.h"
 
@@ -20,90 +19,29 @@ struct signed_text {
 	size_t longest;
 };
 
-/* Bytes that a member takes beside name and value: quotes, colon, comma. */
-#define MEMBER(name) (sizeof("\"" name "\":,") - 1)
-
-/* A string without escapes, which neither ids nor types have. */
-static bool
-unquote(const char **text, size_t *length)
-{
-	if (*text == NULL || *length < 2 || **text != '"')
-		return false;
-	(*text)++;
-	*length -= 2;
-	return true;
-}
-
-/* One element of a batch, canonical: exactly id, payload and type. */
-static enum code
-item_digest(struct batch_item *item, struct signed_text *out, const char *text,
-    size_t length)
-{
-	size_t id_length, payload_length, type_length, all;
-	const char *id, *payload, *type;
-	char name[TYPE_SIZE] = "";
-	uint8_t hash[ED_HASH];
-
-	if (*text != '{')
-		return CODE_PAYLOAD_MALFORMED;
-	id = canon_member(text, length, "id", &id_length);
-	payload = canon_member(text, length, "payload", &payload_length);
-	type = canon_member(text, length, "type", &type_length);
-	if (id == NULL || payload == NULL || type == NULL || *payload != '{')
-		return CODE_PAYLOAD_MALFORMED;
-	all = MEMBER("id") + id_length + MEMBER("payload") + payload_length +
-	      MEMBER("type") + type_length + 1;
-	if (length != all || !unquote(&id, &id_length) ||
-	    !unquote(&type, &type_length) ||
-	    !signtext_type_valid(type, type_length) ||
-	    uuid_parse(item->id, id, id_length) == -1)
-		return CODE_PAYLOAD_MALFORMED;
-	memcpy(name, type, type_length);
-	sha256(hash, payload, payload_length);
-	signtext_item_digest(item->digest, name, item->id, hash);
-	if (payload_length > out->longest)
-		out->longest = payload_length;
-	return CODE_OK;
-}
-
-/* An id may stand once in a batch. */
-static bool
-item_repeated(const struct batch_item *items, size_t last)
-{
-	size_t i;
-
-	for (i = 0; i < last; i++)
-		if (memcmp(items[i].id, items[last].id, UUID_SIZE) == 0)
-			return true;
-	return false;
-}
-
-/* {"items":[...]} and nothing else; the items are cut out as they stand. */
 static enum code
 batch_text(struct signed_text *out, const struct envelope *envelope)
 {
-	struct batch_item items[SIGN_ITEMS_MAX];
-	const char *at, *next, *end;
-	size_t length, count = 0;
+	struct wire_item items[BATCH_ITEMS];
+	struct batch_item lines[BATCH_ITEMS];
+	uint8_t hash[ED_HASH];
+	uint32_t i, count;
 	enum code code;
 
-	at = canon_member(
-	    envelope->payload, envelope->payload_length, "items", &length);
-	if (at == NULL || *at != '[' || length == 2 ||
-	    envelope->payload_length != MEMBER("items") + length + 1)
-		return CODE_PAYLOAD_MALFORMED;
-	for (end = at + length; *at != ']'; at = next) {
-		next = canon_skip(++at, end);
-		if (next == NULL || count == SIGN_ITEMS_MAX)
-			return CODE_PAYLOAD_MALFORMED;
-		code = item_digest(&items[count], out, at, (size_t)(next - at));
-		if (code != CODE_OK)
-			return code;
-		if (item_repeated(items, count++))
-			return CODE_PAYLOAD_MALFORMED;
+	code = batch_cut(
+	    items, &count, envelope->payload, envelope->payload_length);
+	if (code != CODE_OK)
+		return code;
+	for (i = 0; i < count; i++) {
+		sha256(hash, items[i].payload, items[i].payload_length);
+		memcpy(lines[i].id, items[i].id, sizeof(lines[i].id));
+		signtext_item_digest(
+		    lines[i].digest, items[i].type, items[i].id, hash);
+		if (items[i].payload_length > out->longest)
+			out->longest = items[i].payload_length;
 	}
 	out->length =
-	    signtext_batch(out->text, &envelope->header, items, count);
+	    signtext_batch(out->text, &envelope->header, lines, count);
 	return CODE_OK;
 }
 

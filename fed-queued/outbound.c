@@ -25,6 +25,7 @@
 
 #define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
 #define ATTEMPTS_DEFAULT   5	 /* the column's: fed.conf decides */
+#define SESSION_REQUESTS   16	 /* in a row while others wait */
 #define DATABASE_WAIT_MS   1000	 /* before a claim that failed is repeated */
 
 struct session {
@@ -34,7 +35,9 @@ struct session {
 	struct claim *next;    /* claimed meanwhile */
 	bool claiming;
 	bool exhausted; /* nothing more is due */
-	bool ending;
+	bool ending;	/* the destination has to wait */
+	bool yielding;	/* to other destinations, with work left */
+	uint32_t requests;
 	bool leased;		    /* the lease was ours at least once */
 	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
 	uint32_t sent_count;
@@ -243,7 +246,10 @@ react_acknowledged(
 	if (destination.destination == DESTINATION_NONE ||
 	    (moved && destination.item == ITEM_REFUSED))
 		destination.destination = DESTINATION_GOOD;
-	peer->batch_most = outcome->credit;
+	/* After trouble it grows again step by step. */
+	peer->batch_most = peer->batch_most == 0 ? 2 : 2 * peer->batch_most;
+	if (peer->batch_most > outcome->credit)
+		peer->batch_most = outcome->credit;
 	return react_destination(peer, &destination, code, seconds);
 }
 
@@ -363,6 +369,7 @@ claim_send(struct session *session)
 	request.generation = peer->generation;
 	request.items = items;
 	request.count = count;
+	session->requests++;
 	transport_send(&request, exchanged, session);
 }
 
@@ -416,6 +423,18 @@ session_close(struct session *session)
 		session_end(session);
 }
 
+/* Others that are due get their turn, and a blocked server nothing more. */
+static void
+session_look(struct session *session)
+{
+	const struct peer *peer = session->lease.peer;
+
+	if (session->requests >= SESSION_REQUESTS && schedule_crowded())
+		session->yielding = true;
+	if (!peer->present || peer->trust < TRUST_UNKNOWN)
+		session->ending = true;
+}
+
 static void
 session_step(struct session *session)
 {
@@ -427,13 +446,15 @@ session_step(struct session *session)
 	}
 	if (session->claiming)
 		return;
-	if (!session->ending && !session->exhausted && session->next == NULL) {
+	session_look(session);
+	if (!session->ending && !session->exhausted && !session->yielding &&
+	    session->next == NULL) {
 		session_claim(session);
 		return;
 	}
 	if (session->current != NULL)
 		return;
-	if (!session->ending) {
+	if (!session->ending && !session->yielding) {
 		if (schedule_more(session->lease.peer, session->lease.lane)) {
 			session->exhausted = false;
 			session_claim(session);

@@ -247,6 +247,13 @@ schedule_next(struct peer **found, int *lane)
 	return false;
 }
 
+bool
+schedule_crowded(void)
+{
+	return !TAILQ_EMPTY(&due) &&
+	       busy >= (int)settings->sender_connections * BUSY_FACTOR;
+}
+
 void
 schedule_done(struct peer *peer, int lane)
 {

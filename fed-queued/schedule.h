@@ -32,6 +32,9 @@ void schedule_empty(struct peer *, int lane);
 bool schedule_next(struct peer **, int *lane);
 void schedule_done(struct peer *, int lane);
 
+/* Whether destinations that are due wait for a slot. */
+bool schedule_crowded(void);
+
 /* Ends a destination's back-off. */
 void schedule_good(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */

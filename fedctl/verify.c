@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "canon.h"
 #include "ed.h"
 #include "fedctl.h"
 #include "verify.h"
@@ -33,6 +34,8 @@ batch_text(struct signed_text *out, const struct envelope *envelope)
 	if (code != CODE_OK)
 		return code;
 	for (i = 0; i < count; i++) {
+		if (!canon_check(items[i].payload, items[i].payload_length))
+			return CODE_PAYLOAD_MALFORMED;
 		sha256(hash, items[i].payload, items[i].payload_length);
 		memcpy(lines[i].id, items[i].id, sizeof(lines[i].id));
 		signtext_item_digest(

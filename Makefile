@@ -24,9 +24,19 @@ PROGRAMS =	fedd fed-listener fed-signer fed-sender fed-queued fedctl
 
 WARNINGS =	-Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
 		-Wmissing-prototypes -Wsign-compare -Wformat=2 -Werror
-HARDENING ?=	-O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
-		-fstack-clash-protection -fcf-protection=full \
-		-ftrivial-auto-var-init=zero
+# Of these what the compiler and the machine have; clang before 16 takes the
+# last flag only together with another.
+ifeq ($(origin HARDENING),undefined)
+probe =		$(if $(shell $(CC) -Werror $(1) -x c -S -o - /dev/null \
+		>/dev/null 2>&1 && echo yes),$(1))
+ZERO =		-ftrivial-auto-var-init=zero
+ZERO_CLANG =	-enable-trivial-auto-var-init-zero-knowing-it-will-be-$\
+		removed-from-clang
+HARDENING :=	-O2 -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+		$(call probe,-fstack-clash-protection) \
+		$(call probe,-fcf-protection=full) \
+		$(or $(call probe,$(ZERO)),$(call probe,$(ZERO) $(ZERO_CLANG)))
+endif
 LINKING ?=	-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 # override: what is given on the command line comes on top.
 override CPPFLAGS += -D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
@@ -36,6 +46,15 @@ override CPPFLAGS += -D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
 		-I$(PGINCLUDE)
 PGINCLUDE :=	$(shell pg_config --includedir 2>/dev/null || \
 		echo /usr/include/postgresql)
+# Paths are compiled in: with others these files are compiled anew.
+PATHS =		$(VERSION) $(LIBEXECDIR) $(DATADIR) $(SYSCONFDIR)
+ifneq ($(PATHS),$(shell cat $(BUILD)/paths 2>/dev/null))
+$(shell mkdir -p $(BUILD) && echo '$(PATHS)' >$(BUILD)/paths)
+endif
+PATHS_OBJ =	fedd/fedd fed-queued/control_verbs fed-queued/strangers \
+		fedctl/fedctl fedctl/migration
+$(PATHS_OBJ:%=$(BUILD)/%.o): $(BUILD)/paths
+$(BUILD)/paths: ;
 override CFLAGS += -std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
 override LDFLAGS += $(LINKING) $(SANITIZE)
 
@@ -67,7 +86,7 @@ ifeq ($(BUILD),build)
 PROGRAM_FILES =	$(foreach p,$(PROGRAMS),$(p)/$(p))
 endif
 
-.PHONY:	all help deps check lint demo install fuzz asan clean format
+.PHONY:	all help deps check lint demo bench install fuzz asan clean format
 .DEFAULT_GOAL := all
 all: $(PROGRAM_FILES)
 
@@ -112,11 +131,13 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o \
     $$(call objects,$$(UNIT_EXTRA_$$*)) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 
-# Helper programs of the tests written in C: tests/lib/NAME.c.
+# Helper programs of the tests written in C: tests/lib/NAME.c, with objects of
+# programs in TOOL_EXTRA_NAME.
 TOOL_SRC =	$(wildcard tests/lib/*.c)
 TOOL_FILES =	$(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
-$(BUILD)/tests/lib/%: $(BUILD)/tests/lib/%.o $(LIBS)
-	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LIBS_test)
+$(BUILD)/tests/lib/%: $(BUILD)/tests/lib/%.o \
+    $$(call objects,$$(TOOL_EXTRA_$$*)) $(LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 
 # Fuzzers: tests/fuzz/NAME_fuzz.c; corpora in tests/fuzz/corpus/NAME. In the
 # ordinary build they are linked with a main that replays files.
@@ -174,23 +195,43 @@ demo: deps
 	@+$(MAKE) --no-print-directory all tests-built
 	@tests/harness/demo
 
-##   make install    DESTDIR= PREFIX=/usr
+##   make bench      figures, one a line (QUICK=1: in two minutes)
+bench:
+	@deps/install >&2
+	@+$(MAKE) --no-print-directory all tests-built >&2
+	@QUICK='$(QUICK)' tests/bench/bench $(FIGURES)
+
+##   make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
+DOCDIR ?=	$(PREFIX)/share/doc/torfed
+UNITDIR ?=	$(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?=	$(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?=	$(PREFIX)/lib/tmpfiles.d
+INSTALL_DIRS =	$(PREFIX)/sbin $(LIBEXECDIR) $(DATADIR) $(DATADIR)/sql \
+		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 \
+		$(SYSCONFDIR)/torfed $(DOCDIR) $(DOCDIR)/examples \
+		$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR)
 install: all
 	@case '$(BUILD)' in build) ;; *) \
 	    echo 'install: a sanitizer build is never installed' >&2; \
 	    exit 1;; esac
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
-	    $(DESTDIR)$(DATADIR)/sql $(DESTDIR)$(MANDIR)/man5 \
-	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(SYSCONFDIR)/torfed
-	install -m 755 fedd/fedd fedctl/fedctl $(DESTDIR)$(PREFIX)/sbin
+	install -d -m 755 $(INSTALL_DIRS:%='$(DESTDIR)%')
+	install -m 755 fedd/fedd fedctl/fedctl '$(DESTDIR)$(PREFIX)/sbin'
 	install -m 755 fed-listener/fed-listener fed-signer/fed-signer \
-	    fed-sender/fed-sender fed-queued/fed-queued $(DESTDIR)$(LIBEXECDIR)
-	ln -sf $(LIBEXECDIR)/fed-signer $(DESTDIR)$(PREFIX)/sbin/fed-signer
-	install -m 644 sql/*.sql $(DESTDIR)$(DATADIR)/sql
-	for page in man/*.[578]; do \
-	    install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}; done
-	install -m 640 etc/fed.conf $(DESTDIR)$(SYSCONFDIR)/torfed/fed.conf.example
+	    fed-sender/fed-sender fed-queued/fed-queued \
+	    '$(DESTDIR)$(LIBEXECDIR)'
+	ln -sfn '$(LIBEXECDIR)/fed-signer' '$(DESTDIR)$(PREFIX)/sbin/fed-signer'
+	install -m 644 sql/*.sql '$(DESTDIR)$(DATADIR)/sql'
+	for page in man/*.[578]; do install -m 644 $$page \
+	    '$(DESTDIR)$(MANDIR)/man'$${page##*.} || exit 1; done
+	install -m 644 README.md CHANGES.md LICENSE man/federation.vectors \
+	    '$(DESTDIR)$(DOCDIR)'
+	install -m 644 etc/fed.conf etc/torrc.snippet \
+	    '$(DESTDIR)$(DOCDIR)/examples'
+	sed -e 's|/usr/sbin/|$(PREFIX)/sbin/|' -e 's|/etc/|$(SYSCONFDIR)/|' \
+	    etc/torfed.service >'$(DESTDIR)$(UNITDIR)/torfed.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/torfed.service'
+	install -m 644 etc/sysusers.conf '$(DESTDIR)$(SYSUSERSDIR)/torfed.conf'
+	install -m 644 etc/tmpfiles.conf '$(DESTDIR)$(TMPFILESDIR)/torfed.conf'
 
 ##   make format     apply clang-format
 format:

@@ -5,7 +5,8 @@
  * Stands in for tor where Tor's latency proves nothing: a SOCKS5 server on a
  * unix socket that connects an onion address to the unix socket which the file
  * MAP names for it ("ADDRESS PATH" a line, the last line for an address
- * counts). MAP is read anew for each connection. Answers as tor does with
+ * counts). MAP is read anew for each connection. For an address whose path is
+ * "-" it never answers, as tor while it looks for one. Answers as tor does with
  * ExtendedErrors and OnionTrafficOnly: F0 for an address that the map lacks,
  * F6 for a name that is no valid address, 02 for what is no onion at all.
  *
@@ -46,10 +47,17 @@ enum reply {
 	REPLY_REFUSED = 0x05,
 	REPLY_COMMAND = 0x07,
 	REPLY_NOT_FOUND = 0xf0,
-	REPLY_ADDRESS = 0xf6
+	REPLY_ADDRESS = 0xf6,
+	REPLY_NONE = 0x100 /* none is sent */
 };
 
-enum phase { PHASE_METHOD, PHASE_USER, PHASE_REQUEST, PHASE_OPEN };
+enum phase {
+	PHASE_METHOD,
+	PHASE_USER,
+	PHASE_REQUEST,
+	PHASE_HELD, /* until the client gives up */
+	PHASE_OPEN
+};
 
 /* What one end sends to the other. */
 struct direction {
@@ -258,6 +266,8 @@ connection_route(struct connection *connection, const char *name, size_t length)
 	address[length] = '\0';
 	if (map_find(path, sizeof(path), address) < 0)
 		return (REPLY_NOT_FOUND);
+	if (strcmp(path, "-") == 0)
+		return (REPLY_NONE);
 	descriptor = target_connect(path);
 	if (descriptor < 0)
 		return (REPLY_REFUSED);
@@ -331,10 +341,22 @@ step_request(struct connection *connection, const uint8_t *bytes, size_t length)
 	if (length < used)
 		return (0);
 	code = connection_route(connection, (const char *)bytes + 5, bytes[4]);
+	if (code == REPLY_NONE) {
+		connection->phase = PHASE_HELD;
+		return ((ssize_t)used);
+	}
 	if (!reply(connection, code) || code != REPLY_OK)
 		return (-1);
 	connection->phase = PHASE_OPEN;
 	return ((ssize_t)used);
+}
+
+static ssize_t
+step_held(struct connection *connection, const uint8_t *bytes, size_t length)
+{
+	(void)connection;
+	(void)bytes;
+	return (length == 0 ? 0 : -1);
 }
 
 typedef ssize_t (*step)(struct connection *, const uint8_t *, size_t);
@@ -342,6 +364,7 @@ static const step steps[] = {
     [PHASE_METHOD] = step_method,
     [PHASE_USER] = step_user,
     [PHASE_REQUEST] = step_request,
+    [PHASE_HELD] = step_held,
 };
 
 static void

@@ -13,3 +13,6 @@ UNIT_EXTRA_sandbox = $(patsubst %,tests/unit/sandbox_%.c,inside acts)
 UNIT_EXTRA_sandbox_work = $(UNIT_EXTRA_sandbox)
 UNIT_EXTRA_fedctl_parser = fedctl/parser.c
 UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c
+# The same for tests/lib/NAME.c.
+TOOL_EXTRA_limit = fed-queued/db_parameters.c
+TOOL_EXTRA_claims = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements)

@@ -51,8 +51,8 @@ PATHS =		$(VERSION) $(LIBEXECDIR) $(DATADIR) $(SYSCONFDIR)
 ifneq ($(PATHS),$(shell cat $(BUILD)/paths 2>/dev/null))
 $(shell mkdir -p $(BUILD) && echo '$(PATHS)' >$(BUILD)/paths)
 endif
-PATHS_OBJ =	fedd/fedd fed-queued/control_verbs fed-queued/strangers \
-		fedctl/fedctl fedctl/migration
+PATHS_OBJ =	fedd/fedd fed-queued/control_verbs fedctl/fedctl \
+		fedctl/migration
 $(PATHS_OBJ:%=$(BUILD)/%.o): $(BUILD)/paths
 $(BUILD)/paths: ;
 override CFLAGS += -std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)

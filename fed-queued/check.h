@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The order of checks on a request (man page federation, "Checks"): destination,
+ * The order of checks on a request (federation(7), "CHECKS"): destination,
  * certificate and signature, time window, rate, trust. Pure but for the rate's
  * bucket: no I/O, so that every path can be tested.
  */

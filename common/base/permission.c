@@ -33,8 +33,9 @@
 #define SIGN_BATCH_MAX \
 	(SIGN_COMMON + SIGN_TYPE_SIZE - 1 + 4 + SIGN_ITEMS_MAX * SIGN_ITEM)
 
-#define CONTROL_MIN   (2 + 4)
-#define CONTROL_MAX   (2 + 4 + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
+#define CONTROL_MIN (2 + 4)
+#define CONTROL_MAX \
+	(CONTROL_MIN + CONTROL_ARGUMENTS * STRING(CONTROL_ARGUMENT_SIZE))
 #define ROW_MIN	      (4 + 1 + 4) /* its kind, and no field */
 #define END_MIN	      (1 + 4 + 4)
 #define END_MAX	      (1 + STRING(32) + STRING(256))

@@ -524,8 +524,8 @@ Received = collections.namedtuple("Received", "path head body envelope")
 class Server:
     """Answers requests on a unix socket. behaviour(server, received) returns
     the bytes to send, (bytes, "close") to close the connection after them,
-    or None to close it without; the default is honest(). A list of faults may be put before it, of which each answers
-    one request that is no handshake:
+    or None to close it without; the default is honest(). A list of faults may
+    be put before it, of which each answers one request that is no handshake:
 
         server.faults.append(lambda server, received: None)
     """

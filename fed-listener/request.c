@@ -161,11 +161,15 @@ queued_identity(struct listener *listener, const struct message *message)
 {
 	char text[BASE64_LENGTH(IDENTITY_CERTIFICATE_MAX) + 1];
 	struct msg_identity identity;
-	char *info;
+	char host[ONION_SIZE], *info;
 	int length;
 
 	if (msg_identity_decode(message, &identity) == -1)
 		fatal("channel peer=fed-queued error=\"malformed identity\"");
+	onion_format(host, identity.server);
+	if (listener->identified && strcmp(host, listener->host) != 0)
+		fatal("channel peer=fed-queued error=\"identity of another "
+		      "server\"");
 	base64_encode(text, identity.certificate, identity.certificate_length);
 	length = asprintf(&info, INFO_FORMAT, text);
 	if (length == -1)
@@ -173,7 +177,7 @@ queued_identity(struct listener *listener, const struct message *message)
 	free(listener->info);
 	listener->info = info;
 	listener->info_length = (size_t)length;
-	onion_format(listener->host, identity.server);
+	memcpy(listener->host, host, sizeof(host));
 	if (!listener->identified)
 		accept_start(listener);
 	listener->identified = true;

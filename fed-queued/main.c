@@ -82,15 +82,22 @@ log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32])
 	return buf;
 }
 
+/* Who we are; again, with a new certificate, but never another server. */
 static void
 identity_message(const struct message *message)
 {
 	struct msg_identity identity;
+	struct cert cert;
 
 	if (msg_identity_decode(message, &identity) != 0 ||
-	    cert_parse(&env.certificate, identity.certificate,
-		identity.certificate_length) != CODE_OK)
+	    cert_parse(&cert, identity.certificate,
+		identity.certificate_length) != CODE_OK ||
+	    memcmp(cert.server, identity.server, sizeof cert.server) != 0)
 		fatal("fed-signer sent a malformed identity");
+	if (env.has_identity && memcmp(identity.server, env.identity.server,
+				    sizeof identity.server) != 0)
+		fatal("fed-signer sent the identity of another server");
+	env.certificate = cert;
 	env.identity = identity;
 	env.has_identity = true;
 	onion_format(env.address, identity.server);

@@ -32,17 +32,19 @@ def good(vectors, certificates):
         for value in (key["address"], key["keyId"]):
             tap.ok(value.encode() in run.stdout, "shows %s" % value[:16])
     for kind, name in (("handshake", "alice"), ("message", "alice"),
-                       ("ack", "bob")):
+                       ("ack", "bob"), ("batch", "alice"),
+                       ("batchAck", "bob")):
         entry = vectors[kind]
         run = fedctl("envelope", "verify", "--certificate",
                      certificates[name], "--at", at,
                      stdin=entry["envelope"].encode())
         tap.equal(run.returncode, 0, "envelope of the " + kind)
-        run = fedctl("json", "canonical",
-                     stdin=json.dumps(json.loads(entry["envelope"])[
-                         "payload"], indent=2).encode())
-        tap.equal(run.stdout.decode(), entry["canonicalPayload"],
-                  "canonical payload of the " + kind)
+        if kind != "batch":  # it may nest deeper than the command takes
+            run = fedctl("json", "canonical",
+                         stdin=json.dumps(json.loads(entry["envelope"])[
+                             "payload"], indent=2).encode())
+            tap.equal(run.stdout.decode(), entry["canonicalPayload"],
+                      "canonical payload of the " + kind)
         spaced = json.dumps(json.loads(entry["envelope"]), indent=3)
         run = fedctl("envelope", "verify", "--certificate",
                      certificates[name], "--at", at,

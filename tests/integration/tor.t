@@ -17,6 +17,16 @@ import peer  # noqa: E402
 import tap  # noqa: E402
 
 
+def exactly(connection, count):
+    data = b""
+    while len(data) < count:
+        more = connection.recv(count - len(data))
+        if not more:
+            raise RuntimeError("SOCKS reply ends early")
+        data += more
+    return data
+
+
 def socks(path, host, port=80, timeout=60):
     """(reply code, socket) of a SOCKS5 connection."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -28,7 +38,13 @@ def socks(path, host, port=80, timeout=60):
     host = host.encode()
     connection.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host +
                        port.to_bytes(2, "big"))
-    return connection.recv(10)[1], connection
+    reply = exactly(connection, 4)
+    if reply[1] == 0:
+        length = {1: 4, 3: None, 4: 16}[reply[3]]
+        if length is None:
+            length = exactly(connection, 1)[0]
+        exactly(connection, length + 2)
+    return reply[1], connection
 
 
 def loopback_only():

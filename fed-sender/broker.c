@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Asking for SOCKS descriptors, and handing them out. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,26 +8,47 @@
 #include "log.h"
 #include "sender.h"
 
-void
-broker_init(struct broker *broker)
+#define PUT_OFF_MS 100
+
+/* As many are on their way as there are links that wait, or more. */
+static void
+broker_ask(struct sender *sender)
 {
+	struct broker *broker = &sender->broker;
+
+	if (evtimer_pending(&broker->put_off, NULL))
+		return;
+	for (; broker->wanted < broker->waiting_count; broker->wanted++)
+		if (chanev_send(sender->parent, MSG_SOCKS_WANTED, 0, 0, -1,
+			NULL, 0) == -1)
+			fatal("channel peer=fedd error=\"does not read\"");
+}
+
+static void
+broker_on_timer(int descriptor, short what, void *argument)
+{
+	(void)descriptor;
+	(void)what;
+	broker_ask(argument);
+}
+
+void
+broker_init(struct sender *sender)
+{
+	struct broker *broker = &sender->broker;
+
 	TAILQ_INIT(&broker->waiting);
 	broker->waiting_count = 0;
 	broker->wanted = 0;
+	evtimer_assign(&broker->put_off, sender->base, broker_on_timer, sender);
 }
 
 void
 broker_want(struct sender *sender, struct link *link)
 {
-	struct broker *broker = &sender->broker;
-
-	TAILQ_INSERT_TAIL(&broker->waiting, link, waiting);
-	if (++broker->waiting_count <= broker->wanted)
-		return; /* one is on its way that nobody waits for */
-	broker->wanted++;
-	if (chanev_send(sender->parent, MSG_SOCKS_WANTED, 0, 0, -1, NULL, 0) ==
-	    -1)
-		fatal("channel peer=fedd error=\"does not read\"");
+	TAILQ_INSERT_TAIL(&sender->broker.waiting, link, waiting);
+	sender->broker.waiting_count++;
+	broker_ask(sender);
 }
 
 void
@@ -50,6 +72,20 @@ broker_answered(struct sender *sender)
 	return link;
 }
 
+/* The link goes back to the head of the line. */
+static void
+broker_put_off(struct sender *sender, struct link *link)
+{
+	struct timeval tv = {.tv_usec = PUT_OFF_MS * 1000};
+
+	if (link != NULL) {
+		TAILQ_INSERT_HEAD(&sender->broker.waiting, link, waiting);
+		sender->broker.waiting_count++;
+	}
+	if (!evtimer_pending(&sender->broker.put_off, NULL))
+		sender_watch(&sender->broker.put_off, &tv);
+}
+
 static void
 broker_failed(struct sender *sender, const struct message *message)
 {
@@ -59,7 +95,9 @@ broker_failed(struct sender *sender, const struct message *message)
 	if (msg_u32_decode(message, &error) == -1)
 		fatal("channel peer=fedd error=\"malformed SOCKS answer\"");
 	log_debug("socks error=\"%s\"", strerror((int)error));
-	if (link != NULL)
+	if (error == EAGAIN)
+		broker_put_off(sender, link);
+	else if (link != NULL)
 		link_refused(link);
 }
 

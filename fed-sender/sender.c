@@ -181,5 +181,5 @@ sender_init(struct sender *sender)
 {
 	event_assign(
 	    &sender->dispatch, sender->base, -1, 0, sender_on_dispatch, sender);
-	broker_init(&sender->broker);
+	broker_init(sender);
 }

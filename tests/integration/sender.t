@@ -4,6 +4,7 @@
 SOCKS port and as the server behind it: each request is answered for once,
 whatever these do."""
 
+import errno
 import os
 import socket
 import struct
@@ -365,7 +366,12 @@ def test_broker():
         equal(sender.result(id), ("TOR_DOWN", 0, 0), "none to be had: "
               "TOR_DOWN")
         id = sender.want()
+        ok(sender.asked(), "it asks")
+        sender.parent.send(ipc.SOCKS_FAILED, struct.pack("<I", errno.EAGAIN))
+        started = time.monotonic()
         remote = sender.remote()
+        ok(0.05 < time.monotonic() - started < 0.4, "not now: it asks again "
+           "a little later")
         remote.close()
         equal(sender.result(id), ("TOR_DOWN", 0, 0), "one that is closed: "
               "TOR_DOWN")

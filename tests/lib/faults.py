@@ -174,7 +174,7 @@ class Flow(threading.Thread):
     to `most` messages. One whose outcome is not known is tried again under
     the same ids, as an application should."""
 
-    def __init__(self, one, other, seed, most=16, pause=0.02, size=100):
+    def __init__(self, one, other, seed, most=8, pause=0.04, size=100):
         super().__init__(daemon=True)
         self.one, self.other = one, other
         self.rng = random.Random(seed)

@@ -13,6 +13,7 @@
  *	close		closes its channel and lives on
  *	socks N		asks for N SOCKS connections and logs the answers
  *	flood		asks for SOCKS connections and never reads
+ *	orders		says what it is told to by the pipe NAME.orders
  *
  * It logs what it was given: "stub ...".
  */
@@ -30,6 +31,8 @@
 
 #include "log.h"
 #include "proc.h"
+
+#define ORDER_DESCRIPTORS 128
 
 extern char **environ;
 
@@ -178,18 +181,104 @@ socks(int count)
 
 /* Ends with the parent, like a real one; fed-signer takes new channels. */
 static void
-serve(void)
+serve_one(void)
 {
 	struct message message;
 
-	for (;;) {
-		if (channel_wait(proc.parent, &message, -1) != 1)
+	if (channel_wait(proc.parent, &message, -1) != 1)
+		exit(0);
+	log_info("stub message=%u role=%d blocking=%s", message.type,
+	    msg_u8_decode(&message, ROLE_COUNT),
+	    fcntl(message.descriptor, F_GETFL) & O_NONBLOCK ? "no" : "yes");
+	close(message.descriptor);
+}
+
+static void
+serve(void)
+{
+	for (;;)
+		serve_one();
+}
+
+/* In the place of standard input, which the start leaves alone. */
+static void
+orders_open(const char *program)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s.orders", program);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || dup2(fd, STDIN_FILENO) == -1 || close(fd) == -1)
+		fatal("stub orders errno=%d", errno);
+}
+
+static void
+orders_read(void *bytes, size_t length)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	for (; have < length; have += (size_t)got) {
+		got = read(STDIN_FILENO, (char *)bytes + have, length - have);
+		if (got <= 0)
 			exit(0);
-		log_info("stub message=%u role=%d blocking=%s", message.type,
-		    msg_u8_decode(&message, ROLE_COUNT),
-		    fcntl(message.descriptor, F_GETFL) & O_NONBLOCK ? "no"
-								    : "yes");
-		close(message.descriptor);
+	}
+}
+
+/* With so many descriptors of ours, which are all the same one. */
+static void
+orders_send(const void *bytes, size_t length, size_t descriptors)
+{
+	_Alignas(struct cmsghdr) char
+	    control[CMSG_SPACE(ORDER_DESCRIPTORS * sizeof(int))] = {0};
+	struct iovec vector = {(void *)(uintptr_t)bytes, length};
+	struct msghdr header = {.msg_iov = &vector, .msg_iovlen = 1};
+	struct cmsghdr *rights = (struct cmsghdr *)control;
+	const int fd = STDOUT_FILENO;
+
+	if (descriptors > 0) {
+		header.msg_control = control;
+		header.msg_controllen = CMSG_SPACE(descriptors * sizeof(int));
+		rights->cmsg_level = SOL_SOCKET;
+		rights->cmsg_type = SCM_RIGHTS;
+		rights->cmsg_len = CMSG_LEN(descriptors * sizeof(int));
+		for (size_t i = 0; i < descriptors; i++)
+			memcpy(CMSG_DATA(rights) + i * sizeof(int), &fd,
+			    sizeof(fd));
+	}
+	(void)!sendmsg(PROC_CHANNEL_FD, &header, MSG_NOSIGNAL);
+}
+
+/* An order: three numbers of 32 bits, then the bytes to send. */
+static void
+orders_obey(void)
+{
+	static uint8_t bytes[256 * 1024];
+	uint32_t order[3]; /* length, descriptors, whether that is the end */
+
+	orders_read(order, sizeof(order));
+	if (order[0] > sizeof(bytes) || order[1] > ORDER_DESCRIPTORS)
+		fatal("stub orders length=%u", order[0]);
+	orders_read(bytes, order[0]);
+	orders_send(bytes, order[0], order[1]);
+	if (order[2] != 0)
+		(void)shutdown(PROC_CHANNEL_FD, SHUT_WR);
+}
+
+static void
+orders_serve(void)
+{
+	struct pollfd polls[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
+	    {.fd = PROC_CHANNEL_FD, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(polls, 2, -1) == -1)
+			continue;
+		if (polls[1].revents != 0)
+			serve_one();
+		if (polls[0].revents != 0)
+			orders_obey();
 	}
 }
 
@@ -202,6 +291,8 @@ main(int argc, char *argv[])
 	words_read(argv[0]);
 	if (does("deaf"))
 		(void)signal(SIGTERM, SIG_IGN);
+	if (does("orders"))
+		orders_open(argv[0]);
 	proc_start(&proc, role_of(argv[0]), argc, argv);
 	given_log();
 	if (does("die-early"))
@@ -226,6 +317,8 @@ main(int argc, char *argv[])
 	}
 	if ((number = strstr(words, "\nsocks ")) != NULL)
 		socks(atoi(number + strlen("\nsocks ")));
+	if (does("orders"))
+		orders_serve();
 	serve();
 	return (0);
 }

@@ -28,13 +28,6 @@ struct pending_release {
 	void *argument;
 };
 
-static struct {
-	bool running;
-	bool again;
-	void (*found)(struct peer *, int);
-	void (*done)(void);
-} work;
-
 /* A lease outlives the longest exchange. */
 static int64_t
 lease_ms(void)
@@ -278,57 +271,4 @@ queue_postpone(const struct peer *peer, int64_t delay_ms, enum code code)
 	db_add_integer(&parameters, (int64_t)peer->generation);
 	db_call(env.db, SQL_POSTPONE, &parameters, postpone_done, NULL);
 	db_parameters_free(&parameters);
-}
-
-static void work_call(void);
-
-static void
-work_done(PGresult *result, const char *sqlstate, void *argument)
-{
-	struct peer *peer;
-	uint8_t id[16];
-	int64_t lane;
-	int row;
-
-	(void)argument;
-	if (result == NULL)
-		log_warning("queue-look failed sqlstate=%s", sqlstate);
-	for (row = 0; result != NULL && row < PQntuples(result); row++) {
-		if (PQgetlength(result, row, 0) != (int)sizeof id)
-			fatal("database sent a malformed id");
-		memcpy(id, PQgetvalue(result, row, 0), sizeof id);
-		lane = field_integer(result, row, 1);
-		peer = peer_find_id(id);
-		if (peer != NULL && lane >= 1 && lane <= LANES)
-			work.found(peer, (int)lane);
-	}
-	work.running = false;
-	work.done();
-	if (work.again && result != NULL) {
-		work.again = false;
-		work_call();
-	}
-}
-
-static void
-work_call(void)
-{
-	struct db_parameters parameters;
-
-	work.running = true;
-	db_parameters_init(&parameters);
-	db_call(env.db, SQL_WORK, &parameters, work_done, NULL);
-}
-
-void
-queue_work(void (*found)(struct peer *, int lane), void (*done)(void))
-{
-	work.found = found;
-	work.done = done;
-	if (work.running) {
-		work.again = true;
-		return;
-	}
-	work.again = false;
-	work_call();
 }

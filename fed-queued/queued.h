@@ -15,9 +15,11 @@
  *	reaction.c	what each outcome of an exchange calls for, a table
  *	schedule.c	which destination is due, back-off, fairness
  *	queue.c		claims and settlements in the database
+ *	work.c		which lanes have items
  *	transport.c	one exchange with a peer: sign, send, verify
  *	outbound.c	a claimed item through an exchange to its settlement
  *	handshake_out.c	our handshakes with others
+ *	receipts.c	what a peer signed, as a document for others
  *	control.c	fedctl's socket; control_verbs.c what it asks
  */
 #ifndef TORFED_QUEUED_H

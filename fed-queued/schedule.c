@@ -201,6 +201,15 @@ round_remove(struct peer *peer)
 	peer->references--;
 }
 
+/* As many as fed-sender lets connect at once: none of them waits there. */
+static int
+probing_most(void)
+{
+	int most = (int)settings->sender_connections / 2;
+
+	return most > 1 ? most : 1;
+}
+
 static int
 peer_lane(const struct peer *peer, int64_t now)
 {
@@ -228,7 +237,7 @@ schedule_next(struct peer **found, int *lane)
 			peer_consider(peer);
 			continue;
 		}
-		if (peer_probing(peer) && busy_probing >= most / 2)
+		if (peer_probing(peer) && busy_probing >= probing_most())
 			continue;
 		*lane = peer_lane(peer, now);
 		*found = peer;

@@ -85,7 +85,9 @@ static const char sql_handshake[] =
     "  (SELECT serial FROM " S "certificates k WHERE k.server_id = s.id"
     "   ORDER BY serial DESC LIMIT 7) newest)"
     "  AND (SELECT count(*) FROM " S "certificates k"
-    "   WHERE k.server_id = s.id) >= 8 RETURNING 1)"
+    "   WHERE k.server_id = s.id) >= 8"
+    "  AND NOT EXISTS (SELECT 1 FROM " S "exchanges e" /* for receipts */
+    "   WHERE e.server_id = s.id AND e.key_id = c.key_id) RETURNING 1)"
     " SELECT s.id, s.trust_level, p.kept::int, p.highest_serial,"
     "  p.min_serial, p.told_serial, (EXISTS (SELECT 1 FROM c) OR EXISTS"
     "  (SELECT 1 FROM " S "certificates k WHERE k.key_id = $7::bytea"
@@ -174,7 +176,15 @@ static const char sql_work[] =
     "   AND (q.destination_server_id, q.priority) >"
     "    (lane.server_id, lane.priority)"
     "  ORDER BY q.destination_server_id, q.priority LIMIT 1) next)"
-    " SELECT server_id, priority FROM lane";
+    " SELECT server_id, priority, coalesce((SELECT max(id)"
+    "  FROM " S "federated_message_queue), 0) FROM lane";
+
+/* $1 queue id: lanes of what was enqueued since */
+static const char sql_work_new[] =
+    "SELECT destination_server_id, priority, max(id)"
+    " FROM " S "federated_message_queue"
+    " WHERE id > $1::bigint AND status IN ('pending', 'sending')"
+    " GROUP BY destination_server_id, priority";
 
 /*
  * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 queue id to
@@ -219,8 +229,8 @@ static const char sql_settle[] =
     "WITH l AS (SELECT 1 FROM " S "leases WHERE server_id = $1::uuid"
     "  AND priority = $2::int AND claim_id = $3::uuid FOR SHARE),"
     " i AS (SELECT * FROM unnest($4::bigint[], $5::text[], $6::int[],"
-    "  $7::text[], $8::bigint[]) WITH ORDINALITY"
-    "  AS u(id, status, attempts, error, delay, position)),"
+    "  $7::text[], $8::bigint[])"
+    "  AS u(id, status, attempts, error, delay)),"
     " q AS (UPDATE " S "federated_message_queue q SET status = i.status,"
     "  attempts = q.attempts + i.attempts,"
     "  last_error = nullif(i.error, ''),"
@@ -228,7 +238,7 @@ static const char sql_settle[] =
     "  delivered_at = CASE WHEN i.status = 'delivered' THEN now() END"
     "  FROM l, i WHERE q.id = i.id"
     "   AND q.status IN ('pending', 'sending')"
-    "  RETURNING q.id, q.message_id, i.status, i.position),"
+    "  RETURNING q.id, q.message_id, i.status),"
     " e AS (INSERT INTO " S "exchanges (server_id, request_text, ack_text,"
     "  ack_signature, ack_payload, key_id)"
     "  SELECT $1::uuid, $9::bytea, $10::bytea, $11::bytea, $12::bytea,"
@@ -236,8 +246,8 @@ static const char sql_settle[] =
     "   AND EXISTS (SELECT 1 FROM q WHERE q.status = 'delivered')"
     "  RETURNING id),"
     " r AS (INSERT INTO " S "receipts"
-    "  (queue_id, message_id, server_id, exchange_id, position)"
-    "  SELECT q.id, q.message_id, $1::uuid, e.id, q.position FROM q, e"
+    "  (queue_id, message_id, server_id, exchange_id)"
+    "  SELECT q.id, q.message_id, $1::uuid, e.id FROM q, e"
     "   WHERE q.status = 'delivered' ON CONFLICT DO NOTHING)"
     " SELECT count(*) FROM q";
 
@@ -341,6 +351,19 @@ static const char sql_counts[] =
     " (SELECT count(*) FROM " S "inbox WHERE acknowledged_at IS NULL),"
     " (SELECT count(*) FROM " S "federation_servers)";
 
+/* $1 message id, $2 address or ''; two rows tell that there are several. */
+static const char sql_receipt[] =
+    "SELECT DISTINCT ON (r.server_id) e.request_text, e.ack_text, "
+    "e.ack_signature, e.ack_payload,"
+    " c.certificate, q.encrypted_payload"
+    " FROM " S "receipts r JOIN " S "exchanges e ON e.id = r.exchange_id"
+    " JOIN " S "federation_servers s ON s.id = r.server_id"
+    " JOIN " S "certificates c ON c.key_id = e.key_id"
+    " LEFT JOIN " S "federated_message_queue q ON q.id = r.queue_id"
+    " WHERE r.message_id = $1::uuid"
+    "  AND $2::text IN (s.onion_address, '')"
+    " ORDER BY r.server_id, e.id DESC LIMIT 2";
+
 const struct db_statement statements[SQL_COUNT] = {
     [SQL_REGISTER] = {"register", sql_register, 0},
     [SQL_PEERS] = {"peers", sql_peers, 0},
@@ -352,6 +375,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_EVIDENCE] = {"evidence", sql_evidence, 0},
     [SQL_PEER_SEEN] = {"peer_seen", sql_peer_seen, 0},
     [SQL_WORK] = {"work", sql_work, 1},
+    [SQL_WORK_NEW] = {"work_new", sql_work_new, 1},
     [SQL_CLAIM] = {"claim", sql_claim, 1},
     [SQL_SETTLE] = {"settle", sql_settle, 0},
     [SQL_RELEASE] = {"release", sql_release, 0},
@@ -362,5 +386,6 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_SERVER_TRUST] = {"server_trust", sql_server_trust, 0},
     [SQL_SHOW_SERVERS] = {"show_servers", sql_show_servers, 0},
     [SQL_SHOW_QUEUE] = {"show_queue", sql_show_queue, 0},
+    [SQL_RECEIPT] = {"receipt", sql_receipt, 1},
     [SQL_COUNTS] = {"counts", sql_counts, 0},
 };

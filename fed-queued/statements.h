@@ -16,6 +16,7 @@ enum statement {
 	SQL_EVIDENCE,
 	SQL_PEER_SEEN, /* a peer showed that it is alive */
 	SQL_WORK,      /* which (destination, lane) have items */
+	SQL_WORK_NEW,  /* the same for what is new */
 	SQL_CLAIM,     /* one (destination, lane), with a lease */
 	SQL_SETTLE,    /* the outcomes of the items of a claim */
 	SQL_RELEASE,   /* ends a lease */
@@ -27,6 +28,7 @@ enum statement {
 	SQL_SHOW_SERVERS,
 	SQL_SHOW_QUEUE,
 	SQL_COUNTS,
+	SQL_RECEIPT, /* of one message, with its certificate */
 	SQL_COUNT
 };
 

@@ -163,7 +163,8 @@ def test_network(place):
                                 "--net", "local")
     took = time.monotonic() - started
     tap.equal((status, out), (0, ""), "up in a long directory " + error)
-    tap.ok(took < 10, "within 10 s (%.1f)" % took)
+    # 3 s on an idle machine of two cores; a busy one is given more.
+    tap.ok(took < 20, "soon (%.1f s)" % took)
     with open(os.path.join(directory, "net.json")) as file:
         content = json.load(file)
     tap.equal((content["net"], sorted(content["programs"]),

@@ -391,6 +391,7 @@ static const struct control_verb_entry verbs[] = {
     {CONTROL_SERVER_TRUST, 2, verb_trust},
     {CONTROL_SERVER_BLOCK, 1, verb_block},
     {CONTROL_HANDSHAKE, 1, verb_handshake},
+    {CONTROL_RECEIPT_EXPORT, 2, control_receipt_export},
 };
 
 const struct control_verb_entry *

@@ -301,7 +301,9 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 		   : react_unacknowledged(session, outcome);
 	if (wait)
 		session->ending = true;
-	claim_settle(session, outcome->code == CODE_OK ? &receipt : NULL);
+	claim_settle(session,
+	    outcome->code == CODE_OK && env.settings.receipts_s > 0 ? &receipt
+								    : NULL);
 	session_step(session);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "encode.h"
 #include "fedctl.h"
 #include "onion.h"
 #include "sandbox.h"
@@ -23,16 +24,26 @@ struct verb {
 	enum control_verb verb;
 	bool list; /* a table, however many rows */
 	int wait_ms;
+	bool document; /* rows' only fields are parts of one text */
 };
 static const struct verb verbs[] = {
-    {ACTION_STATUS, CONTROL_STATUS, false, WAIT_MS},
-    {ACTION_SHOW_SERVERS, CONTROL_SHOW_SERVERS, true, WAIT_MS},
-    {ACTION_SHOW_QUEUE, CONTROL_SHOW_QUEUE, true, WAIT_MS},
-    {ACTION_SERVER_ADD, CONTROL_SERVER_ADD, false, WAIT_MS},
-    {ACTION_SERVER_TRUST, CONTROL_SERVER_TRUST, false, WAIT_MS},
-    {ACTION_SERVER_BLOCK, CONTROL_SERVER_BLOCK, false, WAIT_MS},
-    {ACTION_HANDSHAKE, CONTROL_HANDSHAKE, false, WAIT_HANDSHAKE_MS},
+    {ACTION_STATUS, CONTROL_STATUS, false, WAIT_MS, false},
+    {ACTION_SHOW_SERVERS, CONTROL_SHOW_SERVERS, true, WAIT_MS, false},
+    {ACTION_SHOW_QUEUE, CONTROL_SHOW_QUEUE, true, WAIT_MS, false},
+    {ACTION_SERVER_ADD, CONTROL_SERVER_ADD, false, WAIT_MS, false},
+    {ACTION_SERVER_TRUST, CONTROL_SERVER_TRUST, false, WAIT_MS, false},
+    {ACTION_SERVER_BLOCK, CONTROL_SERVER_BLOCK, false, WAIT_MS, false},
+    {ACTION_HANDSHAKE, CONTROL_HANDSHAKE, false, WAIT_HANDSHAKE_MS, false},
+    {ACTION_RECEIPT_EXPORT, CONTROL_RECEIPT_EXPORT, false, WAIT_MS, true},
 };
+
+#define DOCUMENT_MAX (1024U * 1024) /* bytes */
+struct document {
+	char *text;
+	size_t length;
+};
+
+typedef void (*row_function)(const struct msg_control_row *, void *argument);
 
 static const struct verb *
 verb_find(enum action action)
@@ -83,11 +94,17 @@ argument_set(
 {
 	static const char *const levels[] = {"-1", "0", "1", "2", "3"};
 	char *to = message->arguments[message->argument_count++];
-	uint8_t key[ONION_KEY];
+	uint8_t key[ONION_KEY], id[UUID_SIZE];
 	size_t i;
 
 	if (kind == TOKEN_SERVER) {
 		require(onion_normalise(key, to, argument));
+		return;
+	}
+	if (kind == TOKEN_ID) {
+		if (uuid_parse(id, argument, strlen(argument)) == -1)
+			fail(CODE_ENVELOPE_ID);
+		memcpy(to, argument, UUID_TEXT + 1);
 		return;
 	}
 	for (i = 0; i < 5; i++)
@@ -96,6 +113,16 @@ argument_set(
 			return;
 		}
 	fail(CODE_TRUST_LEVEL);
+}
+
+/* A server that may be left out is an empty argument. */
+static void
+option_set(struct msg_control *message, const char *server)
+{
+	if (server == NULL)
+		message->argument_count++;
+	else
+		argument_set(message, TOKEN_SERVER, server);
 }
 
 static void
@@ -131,7 +158,8 @@ end_take(const struct message *message)
 
 /* Rows until the end. */
 static void
-answer_take(struct channel *channel, struct output *output, int wait_ms)
+answer_take(
+    struct channel *channel, int wait_ms, row_function take, void *argument)
 {
 	struct msg_control_row row;
 	struct message message;
@@ -150,9 +178,46 @@ answer_take(struct channel *channel, struct output *output, int wait_ms)
 			break;
 		if (msg_control_row_decode(&message, &row) == -1)
 			daemon_gone("its answer is malformed");
-		output_row(output, &row);
+		take(&row, argument);
 	}
 	end_take(&message);
+}
+
+static void
+take_row(const struct msg_control_row *row, void *output)
+{
+	output_row(output, row);
+}
+
+static void
+take_part(const struct msg_control_row *row, void *argument)
+{
+	struct document *document = argument;
+	const struct control_field *part = &row->fields[0];
+	char *text;
+
+	if (row->field_count != 1 || part->type != CONTROL_STRING)
+		daemon_gone("its answer is malformed");
+	if (part->string_length > DOCUMENT_MAX - document->length)
+		fail(CODE_TOO_LARGE);
+	text =
+	    realloc(document->text, document->length + part->string_length + 1);
+	if (text == NULL)
+		fail(CODE_INTERNAL);
+	memcpy(text + document->length, part->string, part->string_length);
+	document->text = text;
+	document->length += part->string_length;
+}
+
+/* A text that is longer than a row. */
+static void
+document_run(struct channel *channel, int wait_ms)
+{
+	struct document document = {NULL, 0};
+
+	answer_take(channel, wait_ms, take_part, &document);
+	output_bytes(document.text, document.length);
+	free(document.text);
 }
 
 void
@@ -166,6 +231,8 @@ control_run(const struct parsed *parsed)
 
 	for (i = 0; i < parsed->argument_count; i++)
 		argument_set(&message, parsed->kinds[i], parsed->arguments[i]);
+	if (verb->action == ACTION_RECEIPT_EXPORT)
+		option_set(&message, parsed->options[OPTION_SERVER]);
 	channel = channel_new(
 	    control_connect(
 		parsed->socket == NULL ? CONTROL_SOCKET : parsed->socket),
@@ -174,8 +241,13 @@ control_run(const struct parsed *parsed)
 		fail(CODE_INTERNAL);
 	sandbox_enter(SANDBOX_FEDCTL, 0);
 	request_send(channel, &message);
+	if (verb->document) {
+		document_run(channel, verb->wait_ms);
+		channel_free(channel);
+		return;
+	}
 	output = output_new(parsed->json, verb->list);
-	answer_take(channel, output, verb->wait_ms);
+	answer_take(channel, verb->wait_ms, take_row, output);
 	channel_free(channel);
 	output_end(output);
 }

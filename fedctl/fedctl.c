@@ -50,6 +50,8 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_CERTIFICATE_VERIFY] = certificate_verify,
     [ACTION_ENVELOPE_VERIFY] = envelope_verify,
     [ACTION_SIGNATURE_VERIFY] = signature_verify,
+    [ACTION_RECEIPT_EXPORT] = control_run,
+    [ACTION_RECEIPT_VERIFY] = receipt_verify,
     [ACTION_DB_MIGRATE] = database_migrate,
     [ACTION_DB_VERSION] = database_version,
 };

@@ -72,6 +72,7 @@ void json_canonical(const struct parsed *);
 void certificate_verify(const struct parsed *);
 void envelope_verify(const struct parsed *);
 void signature_verify(const struct parsed *);
+void receipt_verify(const struct parsed *);
 void database_migrate(const struct parsed *);
 void database_version(const struct parsed *);
 

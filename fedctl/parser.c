@@ -12,6 +12,7 @@
 #define SERVER {TOKEN_SERVER, NULL, "SERVER", 0, false}
 #define LEVEL {TOKEN_LEVEL, NULL, "LEVEL", 0, false}
 #define ADDRESS {TOKEN_ADDRESS, NULL, "ADDRESS", 0, false}
+#define ID {TOKEN_ID, NULL, "ID", 0, false}
 #define PATH {TOKEN_FILE, NULL, "FILE", 0, false}
 #define MAY(option, word, value) {TOKEN_OPTION, word, value, option, false}
 #define MUST(option, word, value) {TOKEN_OPTION, word, value, option, true}
@@ -51,6 +52,14 @@ static const struct command commands[] = {
 	    MUST(OPTION_PUBLIC_KEY, "--public-key", "HEX"),
 	    MUST(OPTION_SIGNATURE, "--signature", "HEX")},
 	"verify an Ed25519 signature of standard input"},
+    {ACTION_RECEIPT_EXPORT,
+	{WORD("receipt"), WORD("export"), ID,
+	    MAY(OPTION_SERVER, "--server", "SERVER")},
+	"print the receipt of a delivered message, a JSON document"},
+    {ACTION_RECEIPT_VERIFY,
+	{WORD("receipt"), WORD("verify"),
+	    MAY(OPTION_PAYLOAD, "--payload", "FILE"), PATH},
+	"verify a receipt, \"-\" standard input"},
     {ACTION_DB_MIGRATE,
 	{WORD("db"), WORD("migrate"), DATABASE,
 	    MAY(OPTION_DIRECTORY, "--directory", "DIR")},

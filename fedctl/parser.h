@@ -25,6 +25,8 @@ enum action {
 	ACTION_CERTIFICATE_VERIFY,
 	ACTION_ENVELOPE_VERIFY,
 	ACTION_SIGNATURE_VERIFY,
+	ACTION_RECEIPT_EXPORT,
+	ACTION_RECEIPT_VERIFY,
 	ACTION_DB_MIGRATE,
 	ACTION_DB_VERSION,
 	ACTION_COUNT
@@ -36,6 +38,7 @@ enum token_kind {
 	TOKEN_SERVER, /* an address, normalised as people type it */
 	TOKEN_LEVEL,
 	TOKEN_ADDRESS, /* an address by the wire's rules */
+	TOKEN_ID,      /* a message id */
 	TOKEN_FILE,
 	TOKEN_OPTION /* "--name VALUE", anywhere after the keywords */
 };
@@ -45,6 +48,8 @@ enum option {
 	OPTION_CERTIFICATE,
 	OPTION_PUBLIC_KEY,
 	OPTION_SIGNATURE,
+	OPTION_SERVER,
+	OPTION_PAYLOAD,
 	OPTION_DATABASE,
 	OPTION_DIRECTORY,
 	OPTION_COUNT

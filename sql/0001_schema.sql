@@ -253,18 +253,21 @@ CREATE TABLE federation.exchanges (
 	key_id		bytea NOT NULL,		-- the peer's certificate
 	received_at	timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX exchanges_server ON federation.exchanges (server_id);
+-- key_id: a certificate stays as long as a receipt needs it.
+CREATE INDEX exchanges_server ON federation.exchanges (server_id, key_id);
+CREATE INDEX exchanges_age ON federation.exchanges
+    USING brin (received_at) WITH (autosummarize = on);
 
--- Proof that a peer committed an item: which exchange, and which of its
--- results (from 1).
+-- Proof that a peer committed an item: in which exchange. Where in it stands
+-- in the request's signing text.
 CREATE TABLE federation.receipts (
 	queue_id	bigint PRIMARY KEY,
 	message_id	uuid NOT NULL,
 	server_id	uuid NOT NULL
 	    REFERENCES federation.federation_servers (id),
-	exchange_id	bigint NOT NULL REFERENCES federation.exchanges (id),
-	position	integer NOT NULL
+	exchange_id	bigint NOT NULL REFERENCES federation.exchanges (id)
 );
+CREATE INDEX receipts_message ON federation.receipts (message_id);
 CREATE INDEX receipts_server ON federation.receipts (server_id);
 CREATE INDEX receipts_exchange ON federation.receipts (exchange_id);
 

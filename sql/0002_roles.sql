@@ -63,8 +63,8 @@ GRANT INSERT ON federation.inbox TO _fedqueued;
 GRANT SELECT (inbox_id, message_id, server_id, received_at, acknowledged_at)
     ON federation.inbox TO _fedqueued;
 GRANT INSERT ON federation.exchanges TO _fedqueued;
-GRANT SELECT (id) ON federation.exchanges TO _fedqueued;
-GRANT INSERT ON federation.receipts TO _fedqueued;
+GRANT SELECT ON federation.exchanges TO _fedqueued;
+GRANT SELECT, INSERT ON federation.receipts TO _fedqueued;
 GRANT INSERT ON federation.evidence TO _fedqueued;
 GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
 GRANT INSERT ON federation.audit TO _fedqueued;

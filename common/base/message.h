@@ -136,10 +136,11 @@ enum control_verb {
 	CONTROL_STATUS = 1,
 	CONTROL_SHOW_SERVERS,
 	CONTROL_SHOW_QUEUE,
-	CONTROL_SERVER_ADD,   /* address; mutating, as all below */
-	CONTROL_SERVER_TRUST, /* address, level */
-	CONTROL_SERVER_BLOCK, /* address */
-	CONTROL_HANDSHAKE,    /* address */
+	CONTROL_SERVER_ADD,	/* address; mutating, as all below */
+	CONTROL_SERVER_TRUST,	/* address, level */
+	CONTROL_SERVER_BLOCK,	/* address */
+	CONTROL_HANDSHAKE,	/* address */
+	CONTROL_RECEIPT_EXPORT, /* message id, address or "" */
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

@@ -41,6 +41,8 @@ struct settings {
 	int64_t failures_per_second;  /* checks that end in 401; 0 none */
 	int64_t attempts;	      /* signed refusals of one item */
 	int64_t lifetime_s;	      /* of an item in the queue */
+	int64_t receipts_s;	      /* kept; 0: only counts are */
+	int64_t payloads_s;	      /* delivered ones, kept */
 	int64_t retry_min_ms;	      /* back-off of a destination */
 	int64_t retry_max_ms;
 	int64_t sweep_ms;      /* queue looked at without a doorbell */

@@ -83,6 +83,8 @@ TIME("retry", "maximum", retry_max_ms, 10 * MS, 7 * DAY, HOUR),
 
 NUMBER("queue", "attempts", attempts, 1, 1000, 5),
 TIME_S("queue", "lifetime", lifetime_s, SECOND, 30LL * DAY, 14LL * DAY),
+TIME_S("queue", "receipts", receipts_s, 0, 3650LL * DAY, 30LL * DAY),
+TIME_S("queue", "payloads", payloads_s, 0, 3650LL * DAY, 7LL * DAY),
 TIME("queue", "sweep", sweep_ms, 10 * MS, 30 * SECOND, 30 * SECOND),
 TIME("queue", "lease", lease_ms, SECOND, HOUR, 300 * SECOND),
 

@@ -27,6 +27,7 @@ FAILURE = re.compile(rb"fedctl: ([A-Z][A-Z0-9_]*): [ -~]+\n")
 REQUEST, ROW, END = 60, 61, 62
 ADDRESS = peer.Identity().address
 NOBODY = 65534
+ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 
 
 def frame(kind, data, request=1, flags=0, length=None):
@@ -141,7 +142,10 @@ def test_requests():
             (["server", "trust", ADDRESS, "3"], 5, [ADDRESS, "3"]),
             (["server", "block", ADDRESS], 6, [ADDRESS]),
             (["handshake", ADDRESS], 7, [ADDRESS]),
-            (["handshake", "  %s\n" % ADDRESS.upper()], 7, [ADDRESS])):
+            (["handshake", "  %s\n" % ADDRESS.upper()], 7, [ADDRESS]),
+            (["receipt", "export", ID], 8, [ID, ""]),
+            (["receipt", "export", ID, "--server", ADDRESS.upper()], 8,
+             [ID, ADDRESS])):
         done, request = ask(end(), *arguments)
         data = struct.pack("<HI", verb, len(expected))
         data += b"".join(string(text) for text in expected)
@@ -151,6 +155,10 @@ def test_requests():
 
 def test_arguments_bad():
     for arguments, code in (
+            (["receipt", "export", ""], "ENVELOPE_ID"),
+            (["receipt", "export", ID.upper()], "ENVELOPE_ID"),
+            (["receipt", "export", ID + "0"], "ENVELOPE_ID"),
+            (["receipt", "export", ID, "--server", ""], "ADDRESS_EMPTY"),
             (["server", "add", ""], "ADDRESS_EMPTY"),
             (["server", "add", "   "], "ADDRESS_EMPTY"),
             (["handshake", "example.com"], None),
@@ -216,6 +224,32 @@ def test_object():
     done, _ = ask(end(), "server", "add", ADDRESS, options=["-j"])
     tap.equal((summary(done), done.stdout), (0, b"{}\n"),
               "no row as JSON: an empty object")
+
+
+def test_document():
+    """A text that is longer than a row comes in parts."""
+    export = ["receipt", "export", ID]
+    text = "".join(chr(33 + n % 90) for n in range(2500)) + "\n"
+    parts = b"".join(row("receipt", part=text[at:at + 999])
+                     for at in range(0, len(text), 999))
+    done, _ = ask(parts + end(), *export)
+    tap.equal((done.returncode, done.stdout.decode()), (0, text),
+              "parts are put together")
+    done, _ = ask(parts + end(65, "RECEIPT_NONE", "none"), *export)
+    tap.equal(summary(done), (65, "RECEIPT_NONE"),
+              "nothing is printed before the end says that all is well")
+    for name, rows in (("a number", row("receipt", part=1)),
+                       ("nothing", row("receipt", part=None)),
+                       ("two parts", row("receipt", part="a", more="b")),
+                       ("no field", row("receipt"))):
+        done, _ = ask(rows + end(), *export)
+        tap.equal(summary(done), (69, "NO_DAEMON"), "a part of " + name)
+    part = row("receipt", part="x" * 1024)
+    done, _ = ask(part * 1024 + end(), *export)
+    tap.equal((done.returncode, len(done.stdout)), (0, 1024 * 1024),
+              "1 MiB in parts")
+    done, _ = ask(part * 1024 + row("receipt", part="x") + end(), *export)
+    tap.equal(summary(done), (65, "TOO_LARGE"), "a byte more")
 
 
 def test_hostile_text():
@@ -349,6 +383,7 @@ def main():
     test_arguments_bad()
     test_table()
     test_object()
+    test_document()
     test_hostile_text()
     test_flood()
     test_failures()

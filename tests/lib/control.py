@@ -14,9 +14,9 @@ import ipc
 
 # enum control_verb
 (STATUS, SHOW_SERVERS, SHOW_QUEUE, SERVER_ADD, SERVER_TRUST, SERVER_BLOCK,
- HANDSHAKE) = range(1, 8)
+ HANDSHAKE, RECEIPT_EXPORT) = range(1, 9)
 ARGUMENTS = {STATUS: 0, SHOW_SERVERS: 0, SHOW_QUEUE: 0, SERVER_ADD: 1,
-             SERVER_TRUST: 2, SERVER_BLOCK: 1, HANDSHAKE: 1}
+             SERVER_TRUST: 2, SERVER_BLOCK: 1, HANDSHAKE: 1, RECEIPT_EXPORT: 2}
 
 End = collections.namedtuple("End", "exit code text")
 

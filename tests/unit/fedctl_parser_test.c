@@ -71,6 +71,10 @@ test_every_command(void **state)
 	accept("envelope verify --certificate f", ACTION_ENVELOPE_VERIFY);
 	accept("signature verify --public-key a --signature b",
 	    ACTION_SIGNATURE_VERIFY);
+	accept("receipt export x", ACTION_RECEIPT_EXPORT);
+	accept("receipt export --server s x", ACTION_RECEIPT_EXPORT);
+	accept("receipt verify f", ACTION_RECEIPT_VERIFY);
+	accept("receipt verify --payload p f", ACTION_RECEIPT_VERIFY);
 	accept("db migrate", ACTION_DB_MIGRATE);
 	accept("db version", ACTION_DB_VERSION);
 	accept("version", ACTION_VERSION);

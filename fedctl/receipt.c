@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fedctl receipt verify: what a receipt proves, for somebody who trusts
+ * neither of the two servers and asks no daemon.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "canon.h"
+#include "ed.h"
+#include "encode.h"
+#include "envelope.h"
+#include "fedctl.h"
+#include "onion.h"
+#include "receipt_check.h"
+#include "sandbox.h"
+
+static void
+output_hex(struct output *output, const char *name, const uint8_t bytes[32])
+{
+	char hex[2 * 32 + 1];
+
+	hex_encode(hex, bytes, 32);
+	output_string(output, name, hex);
+}
+
+static void
+output_address(struct output *output, const char *name, const uint8_t key[32])
+{
+	char address[ONION_SIZE];
+
+	onion_format(address, key);
+	output_string(output, name, address);
+}
+
+static void
+proof_print(const struct parsed *parsed, const struct receipt_proof *proof)
+{
+	struct output *output = output_new(parsed->json, false);
+	char id[UUID_TEXT + 1], time[TIME_TEXT + 1];
+
+	uuid_format(id, proof->id);
+	time_format(time, proof->time);
+	output_address(output, "server", proof->server);
+	output_string(
+	    output, "result", proof->duplicate ? "duplicate" : "accepted");
+	output_string(output, "timestamp", time);
+	output_address(output, "originServer", proof->origin);
+	output_string(output, "id", id);
+	output_hex(output, "digest", proof->digest);
+	if (proof->has_payload) {
+		output_string(output, "type", proof->type);
+		output_hex(output, "payloadHash", proof->payload_hash);
+	}
+	output_hex(output, "keyId", proof->key_id);
+	output_end(output);
+}
+
+/* The hash of a payload's canonical form. */
+static void
+payload_read(uint8_t hash[ED_HASH], int fd)
+{
+	char *text, *canonical;
+	size_t length, canonical_length;
+
+	text = input_read(fd, ENVELOPE_MAX, &length);
+	require(canon_rewrite(
+	    &canonical, &canonical_length, text, length, CANON_DEPTH, false));
+	sha256(hash, canonical, canonical_length);
+	free(canonical);
+	free(text);
+}
+
+void
+receipt_verify(const struct parsed *parsed)
+{
+	const char *payload = parsed->options[OPTION_PAYLOAD];
+	int fd = input_open(parsed->arguments[0]);
+	int payload_fd = payload == NULL ? -1 : input_open(payload);
+	struct receipt_proof proof;
+	uint8_t hash[ED_HASH];
+	char *text;
+	size_t length;
+
+	if (fd == payload_fd) /* both from standard input */
+		fail(CODE_FILE);
+	sandbox_enter(SANDBOX_OFFLINE, 0);
+	if (payload != NULL)
+		payload_read(hash, payload_fd);
+	text = input_read(fd, RECEIPT_MAX, &length);
+	require(
+	    receipt_check(&proof, text, length, payload == NULL ? NULL : hash));
+	free(text);
+	proof_print(parsed, &proof);
+}

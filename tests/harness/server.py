@@ -147,11 +147,17 @@ class Server:
     def copy_cluster(self, template):
         """A copy of a cluster that was made once and never started."""
         shutil.copytree(template, self.cluster.data)
+
+    def take_cluster(self, template):
+        """The cluster itself, once no more copies are to be made."""
+        os.rename(template, self.cluster.data)
+
+    def own_cluster(self):
         os.chmod(self.cluster.data, 0o700)
         self.cluster.configure()
         service = self.service_identity()
         if service:
-            for place, folders, files in os.walk(self.cluster.data):
+            for place, _folders, files in os.walk(self.cluster.data):
                 os.chown(place, *service)
                 for name in files:
                     os.chown(os.path.join(place, name), *service)

@@ -94,6 +94,9 @@ class Builder:
             self.each(self.prepare, self.servers)
             self.write_map()
             template.result()
+            self.each(lambda server: server.copy_cluster(self.template()),
+                      self.servers[1:])
+            self.servers[0].take_cluster(self.template())
             self.each(self.start, self.servers)
             if self.options.net == "tor":
                 self.wait_bootstrapped()
@@ -166,7 +169,7 @@ class Builder:
             for s in self.servers))
 
     def start(self, server):
-        server.copy_cluster(self.template())
+        server.own_cluster()
         server.start_postgres()
         server.migrate()
         if not self.tor:

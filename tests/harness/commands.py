@@ -75,9 +75,18 @@ def parser():
     return top
 
 
-def find_server(state, number):
+def load(options):
+    """The state of a network that is up."""
+    state = State.load(options.dir)
     if state.owner_alive():
         raise Failure("%s: up is still under way" % state.directory)
+    if "owner" in state.data:
+        raise Failure("%s: up did not end well: fednet down --dir %s" % (
+            state.directory, state.directory))
+    return state
+
+
+def find_server(state, number):
     if number > len(state.data["servers"]):
         raise Failure("there is no server %d: %s has %d" % (
             number, state.directory, len(state.data["servers"])))
@@ -85,7 +94,7 @@ def find_server(state, number):
 
 
 def command_show(options):
-    sys.stdout.write(write_net(State.load(options.dir)))
+    sys.stdout.write(write_net(load(options)))
 
 
 def command_down(options):
@@ -93,13 +102,13 @@ def command_down(options):
 
 
 def command_stop(options):
-    server = find_server(State.load(options.dir), options.server)
+    server = find_server(load(options), options.server)
     for name in [options.process] if options.process else OURS:
         server.stop(name)
 
 
 def command_start(options):
-    server = find_server(State.load(options.dir), options.server)
+    server = find_server(load(options), options.server)
     server.start([options.process] if options.process else OURS)
 
 
@@ -117,7 +126,7 @@ def find_members(server, name):
 
 
 def signal_all(options, number):
-    server = find_server(State.load(options.dir), options.server)
+    server = find_server(load(options), options.server)
     names = [options.process] if options.process else list(
         server.processes())
     targets = []

@@ -4,6 +4,7 @@
 # The same over real onion services: a private Tor network, six hops between
 # two servers, and tor's own view of keys and connections.
 
+import json
 import os
 import socket
 import sys
@@ -151,6 +152,17 @@ def test():
         got = [row[0] for row in b.inbox()]
         tap.equal(len(got), len(set(got)), "none is doubled")
         tap.equal(len(got), 5, "none is lost")
+        with open(os.path.join(network.directory, "fednet.state")) as file:
+            private = json.load(file)["private"]
+    left = []
+    for pid in all_tors():
+        try:
+            with open("/proc/%d/cmdline" % pid) as file:
+                left += [pid] if private in file.read() else []
+        except OSError:
+            continue
+    tap.equal((left, os.path.exists(private)), ([], False),
+              "down leaves no tor and no file behind")
 
 
 tap.main(test)

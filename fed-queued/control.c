@@ -12,9 +12,10 @@
 #include "log.h"
 #include "queued.h"
 
-#define CLIENTS_MAX 32
-#define GROUPS_MAX  128
-#define BACK_OFF_S  1
+#define CLIENTS_MAX  32
+#define CLIENTS_KEPT 8 /* of these, for root and the owner alone */
+#define GROUPS_MAX   128
+#define BACK_OFF_S   1
 
 struct control_client {
 	struct chanev *channel; /* NULL once it has gone away */
@@ -223,57 +224,84 @@ in_group(int fd, gid_t gid, gid_t wanted)
 }
 
 static bool
-client_allowed(int fd, struct ucred *credentials)
+is_master(const struct ucred *credentials)
 {
-	socklen_t length = sizeof *credentials;
+	return credentials->uid == 0 || credentials->uid == env.owner_uid;
+}
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, &length) != 0)
-		return false;
-	if (credentials->uid == 0 || credentials->uid == env.owner_uid)
+static bool
+client_allowed(int fd, const struct ucred *credentials)
+{
+	if (is_master(credentials))
 		return true;
 	return env.settings.control_group >= 0 &&
 	       in_group(
 		   fd, credentials->gid, (gid_t)env.settings.control_group);
 }
 
+/* Told why, and closed before one byte is read. */
 static void
-client_new(int fd)
+client_refuse(int fd, const struct msg_control_end *end)
 {
-	struct control_client *client;
-	struct ucred credentials;
-	struct channel *channel;
-	bool allowed = client_allowed(fd, &credentials);
+	struct channel *channel = channel_new(fd, ROLE_QUEUED, ROLE_CONTROL);
+	uint8_t buf[MESSAGE_SMALL];
+	struct pack pack;
 
-	client = calloc(1, sizeof *client);
-	channel = channel_new(fd, ROLE_QUEUED, ROLE_CONTROL);
+	if (channel == NULL)
+		fatal("out of memory");
+	pack_init(&pack, buf, sizeof buf);
+	msg_control_end_encode(&pack, end);
+	(void)channel_send(
+	    channel, MSG_CONTROL_END, 0, 0, -1, pack.data, pack.length);
+	(void)channel_flush(channel);
+	channel_free(channel);
+}
+
+static void
+client_new(int fd, const struct ucred *credentials)
+{
+	struct control_client *client = calloc(1, sizeof *client);
+	struct channel *channel = channel_new(fd, ROLE_QUEUED, ROLE_CONTROL);
+
 	if (client == NULL || channel == NULL)
 		fatal("out of memory");
-	if (!allowed) {
-		/* told so, and closed before one byte is read */
-		struct msg_control_end end = {.exit_code = 77,
-		    .code = "NOT_ALLOWED",
-		    .text = "not root, the owner or in the group"};
-		uint8_t buf[MESSAGE_SMALL];
-		struct pack pack;
-
-		log_warning(
-		    "control refused uid=%u", (unsigned int)credentials.uid);
-		pack_init(&pack, buf, sizeof buf);
-		msg_control_end_encode(&pack, &end);
-		(void)channel_send(
-		    channel, MSG_CONTROL_END, 0, 0, -1, pack.data, pack.length);
-		(void)channel_flush(channel);
-		channel_free(channel);
-		free(client);
-		return;
-	}
 	snprintf(client->actor, sizeof client->actor, "uid %u",
-	    (unsigned int)credentials.uid);
+	    (unsigned int)credentials->uid);
 	client->channel =
 	    chanev_new(env.base, channel, &client_handlers, client);
 	if (client->channel == NULL)
 		fatal("out of memory");
 	clients++;
+}
+
+static void
+client_accepted(int fd)
+{
+	static const struct msg_control_end stranger = {.exit_code = 77,
+	    .code = "NOT_ALLOWED",
+	    .text = "not root, the owner or in the group"};
+	static const struct msg_control_end many = {.exit_code = 69,
+	    .code = "BUSY",
+	    .text = "too many control clients"};
+	struct ucred credentials;
+	socklen_t length = sizeof credentials;
+	unsigned int places;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) !=
+	    0) {
+		close(fd);
+		return;
+	}
+	places =
+	    is_master(&credentials) ? CLIENTS_MAX : CLIENTS_MAX - CLIENTS_KEPT;
+	if (!client_allowed(fd, &credentials)) {
+		log_warning(
+		    "control refused uid=%u", (unsigned int)credentials.uid);
+		client_refuse(fd, &stranger);
+	} else if (clients >= places)
+		client_refuse(fd, &many);
+	else
+		client_new(fd, &credentials);
 }
 
 static void
@@ -302,11 +330,7 @@ listen_ready(evutil_socket_t listening, short what, void *argument)
 		}
 		return;
 	}
-	if (clients >= CLIENTS_MAX) {
-		close(fd);
-		return;
-	}
-	client_new(fd);
+	client_accepted(fd);
 }
 
 void

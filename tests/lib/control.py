@@ -9,6 +9,7 @@
 import collections
 import socket
 import struct
+import time
 
 import ipc
 
@@ -60,17 +61,29 @@ class Client(ipc.Channel):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         try:
-            sock.connect(path)
+            self._connect(sock, path, time.monotonic() + timeout)
         except OSError:
             sock.close()
             raise
         super().__init__(sock)
 
+    @staticmethod
+    def _connect(sock, path, deadline):
+        while True:
+            try:
+                return sock.connect(path)
+            except BlockingIOError:  # many are waiting to be accepted
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
     def answer(self, id=1, timeout=10):
         rows = []
         while True:
             message = self.receive(timeout)
-            if message.id != id:
+            # A refusal comes unasked, and is an answer to nothing.
+            if message.id != id and (message.id, message.type) != (
+                    0, ipc.CONTROL_END):
                 raise ValueError("answer to another question")
             if message.type == ipc.CONTROL_END:
                 return rows, read_end(message.data)

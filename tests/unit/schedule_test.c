@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The schedule on a clock of the test's own: back-off, fairness, the bound on
+ * destinations that may be dead, pauses.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "../../fed-queued/queued.h"
+#include "../../fed-queued/schedule.h"
+
+#define PEERS 64
+
+struct queued env;
+static int64_t now;
+static struct peer peers[PEERS];
+static int runs;
+
+int64_t
+clock_ms(void)
+{
+	return now;
+}
+
+void
+peers_each(void (*each)(struct peer *, void *), void *argument)
+{
+	int i;
+
+	for (i = 0; i < PEERS; i++)
+		if (peers[i].present)
+			each(&peers[i], argument);
+}
+
+static void
+run(void)
+{
+	runs++;
+}
+
+static int
+setup(void **state)
+{
+	int i;
+
+	(void)state;
+	if (sodium_init() == -1)
+		return -1;
+	now = 1000;
+	memset(peers, 0, sizeof peers);
+	memset(&env.settings, 0, sizeof env.settings);
+	env.settings.retry_min_ms = 1000;
+	env.settings.retry_max_ms = 60000;
+	env.settings.sender_connections = 10;
+	if (env.base == NULL) {
+		env.base = event_base_new();
+		schedule_init(&env.settings, run);
+	}
+	for (i = 0; i < PEERS; i++) {
+		peers[i].present = true;
+		peers[i].trust = TRUST_VERIFIED;
+		peers[i].told_serial = 1;
+	}
+	return 0;
+}
+
+/* Ends what a test left in the round. */
+static int
+teardown(void **state)
+{
+	struct peer *peer;
+	int lane, i;
+
+	(void)state;
+	schedule_resume();
+	for (i = 0; i < PEERS; i++) {
+		peers[i].retry_ms = 0;
+		peers[i].retry_count = 0;
+		peers[i].trust = TRUST_VERIFIED;
+		for (lane = 1; lane <= LANES; lane++)
+			if (peers[i].lanes[lane].busy)
+				schedule_done(&peers[i], lane);
+	}
+	while (schedule_next(&peer, &lane)) {
+		peer->lanes[lane].work = false;
+		peer->lanes[lane].retry = false;
+		schedule_done(peer, lane);
+	}
+	return 0;
+}
+
+static void
+delays(void **state)
+{
+	int64_t delay;
+	int i;
+
+	(void)state;
+	assert_int_equal(schedule_delay_ms(0, 1000, 60000), 1000);
+	assert_int_equal(schedule_delay_ms(1, 1000, 60000), 2000);
+	assert_int_equal(schedule_delay_ms(5, 1000, 60000), 32000);
+	assert_int_equal(schedule_delay_ms(6, 1000, 60000), 60000);
+	assert_int_equal(schedule_delay_ms(UINT32_MAX, 1000, 60000), 60000);
+	for (i = 0; i < 12; i++) {
+		delay = schedule_back_off(&peers[0], false);
+		assert_in_range(delay,
+		    schedule_delay_ms((uint32_t)i, 750, 45000),
+		    schedule_delay_ms((uint32_t)i, 1250, 75000));
+		assert_int_equal(peers[0].retry_ms, now + delay);
+	}
+	delay = schedule_back_off(&peers[1], true);
+	assert_in_range(delay, 45000, 75000);
+	schedule_good(&peers[0]);
+	assert_int_equal(peers[0].retry_count, 0);
+	assert_int_equal(peers[0].retry_ms, 0);
+}
+
+static void
+one_in_flight_in_a_lane(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_work(&peers[3], 2);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[3]);
+	assert_int_equal(lane, 2);
+	schedule_work(&peers[3], 2);
+	assert_false(schedule_next(&peer, &lane));
+	/* another lane of the same destination may go */
+	schedule_work(&peers[3], 1);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, 1);
+	schedule_empty(&peers[3], 1);
+	schedule_done(&peers[3], 1);
+	/* what came while it was busy is not forgotten */
+	schedule_empty(&peers[3], 2);
+	schedule_done(&peers[3], 2);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, 2);
+	schedule_empty(&peers[3], 2);
+	schedule_done(&peers[3], 2);
+	assert_false(schedule_next(&peer, &lane));
+}
+
+static void
+back_off_holds(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_wait(&peers[0], 5000);
+	schedule_work(&peers[0], 2);
+	assert_false(schedule_next(&peer, &lane));
+	now += 4999;
+	schedule_work(&peers[0], 2);
+	assert_false(schedule_next(&peer, &lane));
+	now += 1;
+	schedule_work(&peers[0], 2);
+	assert_true(schedule_next(&peer, &lane));
+	/* one that waits again while it is in the round */
+	schedule_done(peer, lane);
+	schedule_wait(&peers[0], 5000);
+	assert_false(schedule_next(&peer, &lane));
+	/* blocked: nothing goes out */
+	now += 5000;
+	peers[0].trust = TRUST_BLOCKED;
+	schedule_work(&peers[0], 2);
+	assert_false(schedule_next(&peer, &lane));
+}
+
+static void
+round_robin(void **state)
+{
+	struct peer *peer;
+	int lane, i, turn;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		schedule_work(&peers[i], 2);
+	for (turn = 0; turn < 3; turn++)
+		for (i = 0; i < 5; i++) {
+			assert_true(schedule_next(&peer, &lane));
+			assert_ptr_equal(peer, &peers[i]);
+			schedule_done(peer, lane);
+		}
+}
+
+static void
+dead_never_starve_live(void **state)
+{
+	struct peer *peer;
+	int lane, i, dead = 0, live = 0;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		peers[i].retry_count = 3;
+		schedule_work(&peers[i], 2);
+	}
+	for (i = 50; i < PEERS; i++)
+		schedule_work(&peers[i], 2);
+	while (schedule_next(&peer, &lane))
+		if (peer->retry_count > 0)
+			dead++;
+		else
+			live++;
+	assert_int_equal(dead, 5); /* half of the connections */
+	assert_int_equal(live, PEERS - 50);
+}
+
+static void
+our_outage_pauses_all(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_work(&peers[0], 2);
+	schedule_pause();
+	assert_true(schedule_paused());
+	assert_false(schedule_next(&peer, &lane));
+	assert_int_equal(peers[0].retry_count, 0);
+	now += 500;
+	assert_false(schedule_paused());
+	schedule_pause(); /* twice as long */
+	now += 999;
+	assert_true(schedule_paused());
+	now += 1;
+	assert_false(schedule_paused());
+	assert_true(schedule_next(&peer, &lane));
+	schedule_resume();
+	schedule_pause();
+	now += 500;
+	assert_false(schedule_paused());
+}
+
+static void
+flush_delay(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	env.settings.flush_normal_ms = 100000; /* capped at 5 s */
+	schedule_work(&peers[7], 2);
+	now += 5000;
+	schedule_work(&peers[7], 2);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[7]);
+}
+
+int
+main(void)
+{
+#define TEST(function) \
+	cmocka_unit_test_setup_teardown(function, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(delays),
+	    TEST(one_in_flight_in_a_lane),
+	    TEST(back_off_holds),
+	    TEST(round_robin),
+	    TEST(dead_never_starve_live),
+	    TEST(our_outage_pauses_all),
+	    TEST(flush_delay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -70,13 +70,14 @@ def claims(cluster, dbname, most):
     return rate
 
 
-def measure_claims(result, cluster):
+def measure_claims(result, cluster, quiet):
     """In turns, since both end in commits, and disks have moods."""
     short, long = [], []
     if result.wants("queue_1m"):
         result.say("a million rows are made")
         populate(cluster, LONG, 1000000, 10000)
-        result.say("claims")
+    quiet()
+    result.say("claims")
     for _ in range(result.size(5, 2)):
         for _ in range(3):
             populate(cluster, SHORT, 1000, 1000)
@@ -89,11 +90,12 @@ def measure_claims(result, cluster):
                     statistics.median(short))
 
 
-def measure(result):
+def measure(result, quiet):
+    """quiet returns once nothing else is under way."""
     if not result.wants(*NAMES):
         return
     with pgcluster.Cluster(settings=SETTINGS) as cluster:
         cluster.migrate(SHORT)
         cluster.migrate(LONG)
         result.attempt({name: "claims/s" for name in NAMES}, measure_claims,
-                       cluster)
+                       cluster, quiet)

@@ -37,17 +37,19 @@ class Background:
         except Exception as error:
             self.error = error
 
+    def wait(self):
+        if self.thread is not None:
+            self.thread.join()
+
     def ready(self):
-        self.thread.join()
+        self.wait()
         if self.error:
             raise self.error
         return self.network
 
     def end(self):
-        if self.thread is None:
-            return
-        self.thread.join()
-        if self.error is None:
+        self.wait()
+        if self.thread is not None and self.error is None:
             self.network.__exit__(None)
 
 
@@ -67,9 +69,10 @@ def ping_connection(a, b):
     host = b.onion.encode()
     connection.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host +
                        b"\x00\x50")
-    reply = connection.recv(10)
+    reply = connection.recv(4, socket.MSG_WAITALL)
     if reply[1] != 0:
         raise RuntimeError("SOCKS reply %#x" % reply[1])
+    connection.recv({1: 6, 4: 18}[reply[3]], socket.MSG_WAITALL)
     return peer.Connection(None, connected=connection)
 
 

@@ -64,6 +64,30 @@ ack_format(const uint8_t request_hash[32], const struct ack_result *results,
 	return payload;
 }
 
+/*
+ * What a peer may say of an item. Any other code is as good as one that we do
+ * not know: "tor is down", "success" and the like are ours to find, and what
+ * they call for is not a peer's to ask.
+ */
+static enum code
+code_said(const json_t *text)
+{
+	enum code code =
+	    code_find(json_string_value(text), json_string_length(text));
+
+	if (code == CODE_COUNT)
+		return code;
+	switch (code_class(code)) {
+	case CODE_CLASS_NEVER:
+	case CODE_CLASS_LATER:
+	case CODE_CLASS_ADMINISTRATIVE:
+	case CODE_CLASS_LOAD:
+		return code;
+	default:
+		return CODE_COUNT;
+	}
+}
+
 static int
 result_parse(struct ack_result *result, const json_t *value)
 {
@@ -89,8 +113,7 @@ result_parse(struct ack_result *result, const json_t *value)
 	if (!json_is_string(code))
 		return -1;
 	/* The peer's text goes no further than this comparison. */
-	result->code =
-	    code_find(json_string_value(code), json_string_length(code));
+	result->code = code_said(code);
 	if (result->status == ACK_REJECTED)
 		return 0;
 	if (!json_is_integer(seconds) || json_integer_value(seconds) < 0)

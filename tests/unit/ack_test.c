@@ -144,6 +144,36 @@ unknown_code_and_long_delay(void **state)
 	assert_int_equal(result.seconds, ACK_SECONDS_MAX);
 }
 
+/* A code that is none of an acknowledgement's is not the peer's to say. */
+static void
+codes_of_ours(void **state)
+{
+	static const char *const names[] = {"OK", "TOR_DOWN", "ANSWER_UNSIGNED",
+	    "SERVER_BLOCKED", "DATABASE", "SIGNATURE"};
+	struct ack_result result;
+	uint32_t credit;
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(text, sizeof text,
+		    ACK("1", "[{\"code\":\"%s\",\"status\":\"rejected\"}]"),
+		    names[i]);
+		assert_int_equal(
+		    ack_parse(text, strlen(text), hash, &result, 1, &credit),
+		    CODE_OK);
+		assert_int_equal(result.code, CODE_COUNT);
+	}
+	assert_int_equal(ack_parse(ACK("1", "[{\"code\":\"UNTRUSTED\","
+					    "\"status\":\"rejected\"}]"),
+			     strlen(ACK("1", "[{\"code\":\"UNTRUSTED\","
+					     "\"status\":\"rejected\"}]")),
+			     hash, &result, 1, &credit),
+	    CODE_OK);
+	assert_int_equal(result.code, CODE_UNTRUSTED);
+}
+
 int
 main(void)
 {
@@ -153,6 +183,7 @@ main(void)
 	    cmocka_unit_test(forms_refused),
 	    cmocka_unit_test(another_request),
 	    cmocka_unit_test(unknown_code_and_long_delay),
+	    cmocka_unit_test(codes_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ check_certificate(const struct peer *peer, const uint8_t server[32],
 	*known = peer_certificate_conflict(peer, cert);
 	if (*known != NULL)
 		return CODE_CERTIFICATE_CONFLICT;
-	if (cert->serial <= peer->highest_serial)
+	/* The highest itself may be one that we have forgotten. */
+	if (cert->serial < peer->highest_serial)
 		return CODE_CERTIFICATE_SERIAL;
 	return CODE_OK;
 }
@@ -128,8 +129,10 @@ check_authenticity(struct check *check, const struct check_context *context,
 	sha256(check->request_hash, text, length);
 	code = check_names(check, context, peer, envelope, &cert);
 	if (code != CODE_OK &&
-	    !limiter_take(context->failures, 1, context->now_ms))
+	    !limiter_take(context->failures, 1, context->now_ms)) {
+		check->known = NULL;
 		return code;
+	}
 	if (envelope->has_handshake)
 		genuine = cert_verify(&envelope->handshake.cert, context->now);
 	if (code == CODE_OK && genuine == CODE_OK) {
@@ -175,24 +178,39 @@ check_all(struct check *check, enum ack_status status, enum code code,
 	}
 }
 
+/*
+ * One answer, signed, that costs the peer no item: so many, and then unsigned
+ * ones, or a peer could use up the signatures that all others wait for.
+ */
+static void
+check_refuse(struct check *check, const struct check_context *context,
+    struct peer *peer, enum code code, uint32_t seconds)
+{
+	if (limiter_take(&peer->refusals, 1, context->now_ms))
+		check_all(check, ACK_RETRY, code, seconds);
+	else
+		check_end(check, VERDICT_LIMITED, CODE_RATE,
+		    limiter_wait_s(&peer->refusals, 1));
+}
+
 /* true when the timestamp is within the window; else check has the verdict. */
 static bool
 check_window(struct check *check, const struct check_context *context,
-    int trust, int64_t timestamp)
+    struct peer *peer, int64_t timestamp)
 {
 	int64_t skew = timestamp - context->now;
 	int64_t size = skew < 0 ? -skew : skew;
 
 	if (size <= context->window_s)
 		return true;
-	if (trust < TRUST_KNOWN) {
+	if (peer == NULL || peer->trust < TRUST_KNOWN) {
 		check_end(check, VERDICT_REFUSED, CODE_TIME_WINDOW, 0);
 		return false;
 	}
 	size = (size + CLOCK_STEP_S / 2) / CLOCK_STEP_S * CLOCK_STEP_S;
 	if (size > ACK_SECONDS_MAX)
 		size = ACK_SECONDS_MAX;
-	check_all(check, ACK_RETRY,
+	check_refuse(check, context, peer,
 	    skew > 0 ? CODE_CLOCK_AHEAD : CODE_CLOCK_BEHIND, (uint32_t)size);
 	return false;
 }
@@ -268,8 +286,10 @@ check_items(struct check *check, const struct check_context *context,
 	if (i == check->item_count)
 		return;
 	seconds = limiter_wait_s(&peer->items, 1);
-	if (i == 0)
-		check_end(check, VERDICT_ANSWER, CODE_RATE, seconds);
+	if (i == 0) {
+		check_refuse(check, context, peer, CODE_RATE, seconds);
+		return;
+	}
 	for (; i < check->item_count; i++)
 		check->items[i].result =
 		    (struct ack_result){ACK_RETRY, CODE_RATE, seconds};
@@ -284,7 +304,7 @@ check_handshake(
 		if (!check_stranger_rate(check, context))
 			return;
 	} else if (!limiter_take(&peer->items, 1, context->now_ms)) {
-		check_all(check, ACK_RETRY, CODE_RATE,
+		check_refuse(check, context, peer, CODE_RATE,
 		    limiter_wait_s(&peer->items, 1));
 		return;
 	}
@@ -321,7 +341,7 @@ check_request(struct check *check, const struct check_context *context,
 		    code, 0);
 		return;
 	}
-	if (!check_window(check, context, trust, envelope->header.timestamp))
+	if (!check_window(check, context, peer, envelope->header.timestamp))
 		return;
 	if (handshake)
 		check_handshake(check, context, peer);

@@ -55,8 +55,9 @@ struct inbound {
 static size_t pending;
 static struct limiter strangers;
 static struct limiter failures;
-static struct limiter logged; /* refusals in the log */
-static int64_t outage_ms;     /* since when nothing is stored, 0 no outage */
+static struct limiter logged;	 /* refusals in the log */
+static struct limiter conflicts; /* certificates that contradict others */
+static int64_t outage_ms;	 /* since when nothing is stored, 0 no outage */
 
 void
 inbound_init(void)
@@ -69,6 +70,7 @@ inbound_init(void)
 	limiter_set(&failures, settings->failures_per_second, 1000,
 	    FAILURES_BURST * settings->failures_per_second, now);
 	limiter_set(&logged, 10, 1000, 50, now);
+	limiter_set(&conflicts, 1, 1000, 10, now);
 }
 
 size_t
@@ -379,7 +381,11 @@ refused_log(const struct wire_request *request, const struct check *check)
 	    (unsigned long long)request->circuit);
 }
 
-/* A known serial with other content: both kept, and the admin is told. */
+/*
+ * A known serial with other content: both kept, and the admin is told. Not of
+ * strangers that nobody has looked at: anybody can make as many as he likes,
+ * and what is kept of one keeps its row from being evicted.
+ */
 static void
 certificate_conflict(
     const struct peer *peer, const struct check *check, const struct cert *cert)
@@ -388,6 +394,8 @@ certificate_conflict(
 	size_t first_length = cert_format(first, check->known);
 	size_t second_length = cert_format(second, cert);
 
+	if (!limiter_take(&conflicts, 1, clock_ms()))
+		return;
 	log_error("certificate-conflict server=%s serial=%llu",
 	    log_address(address, peer->key), (unsigned long long)cert->serial);
 	evidence_add(peer->id, "CERTIFICATE_CONFLICT", NULL, first,
@@ -437,7 +445,8 @@ inbound_check(struct inbound *inbound, const struct wire_request *request)
 	inbound->count = check.item_count;
 	if (check.code != CODE_OK)
 		refused_log(request, &check);
-	if (check.known != NULL && peer != NULL)
+	if (check.known != NULL && peer != NULL &&
+	    (peer->kept || peer->trust != TRUST_UNKNOWN))
 		certificate_conflict(peer, &check, &envelope->handshake.cert);
 	if (check.verdict == VERDICT_COMMIT)
 		inbound_commit(inbound, peer, envelope, &check);

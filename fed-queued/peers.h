@@ -17,6 +17,7 @@
 
 #define PEER_CERTIFICATES 8 /* newest serials kept of each server */
 #define LANES		  3 /* 1 high, 2 normal, 3 low */
+#define PEER_REFUSALS	  5 /* signed for one server a second */
 #define TRUST_BLOCKED	  (-1)
 #define TRUST_UNKNOWN	  0
 #define TRUST_KNOWN	  1
@@ -57,9 +58,10 @@ struct peer {
 	struct peer_certificate certificates[PEER_CERTIFICATES];
 
 	/* inbound */
-	struct limiter items; /* by trust level */
-	int64_t seen_ms;      /* when last_seen was last written */
-	int64_t woken_ms;     /* when a request last ended the back-off */
+	struct limiter items;	 /* by trust level */
+	struct limiter refusals; /* signed, and paid with no item */
+	int64_t seen_ms;	 /* when last_seen was last written */
+	int64_t woken_ms;	 /* when a request last ended the back-off */
 
 	/* outbound: schedule.c */
 	struct lane lanes[LANES + 1];

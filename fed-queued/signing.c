@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limiter.h"
 #include "log.h"
 #include "queued.h"
 #include "signing.h"
@@ -93,6 +94,17 @@ signing_batch(struct envelope_header *header, const struct batch_item *items,
 	question_send(MSG_SIGN_BATCH, &pack, callback, argument);
 }
 
+/* As often as requests come, but for this. */
+static void
+refused_log(int refusal)
+{
+	static struct limiter logged;
+
+	limiter_set(&logged, 1, 1000, 5, clock_ms());
+	if (limiter_take(&logged, 1, clock_ms()))
+		log_warning("sign-refused reason=%d", refusal);
+}
+
 void
 signing_answer(const struct message *message)
 {
@@ -109,7 +121,7 @@ signing_answer(const struct message *message)
 		refusal = msg_u8_decode(message, SIGN_REFUSED_LATER + 1);
 		if (refusal <= 0)
 			fatal("fed-signer sent a malformed refusal");
-		log_warning("sign-refused reason=%d", refusal);
+		refused_log(refusal);
 	}
 	callback = question->callback;
 	argument = question->argument;

@@ -341,6 +341,26 @@ handshake_certificates(void **state)
 	request_make("handshake");
 	expect(VERDICT_REFUSED, CODE_CERTIFICATE_CONFLICT, &peer);
 
+	/* over the budget nothing is verified, so nothing is evidence */
+	limiter_set(&failures, 1, 1000, 1, 0);
+	assert_true(limiter_take(&failures, 1, 0));
+	expect(VERDICT_REFUSED, CODE_CERTIFICATE_CONFLICT, &peer);
+	{
+		struct check check;
+
+		check_request(&check, &context, &peer, &request);
+		assert_null(check.known);
+		memset(&failures, 0, sizeof failures);
+		check_request(&check, &context, &peer, &request);
+		assert_non_null(check.known);
+	}
+
+	/* what was highest, and has been forgotten since */
+	party_make(&bob, 3, NOW - 400);
+	request_make("handshake");
+	peer.certificate_count = 0;
+	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
+
 	/* lower than what was seen, then higher */
 	party_make(&bob, 3, NOW - 401);
 	request_make("handshake");
@@ -359,6 +379,38 @@ handshake_certificates(void **state)
 	party_make(&bob, 3, NOW + CERT_GRACE_S + 1);
 	request_make("handshake");
 	expect(VERDICT_REFUSED, CODE_CERTIFICATE_SERIAL, &peer);
+}
+
+/* Signed answers that cost no item: so many, then unsigned ones. */
+static void
+refusals_limited(void **state)
+{
+	(void)state;
+	context.now_ms = 1000;
+	limiter_set(&peer.refusals, 1, 1000, 2, context.now_ms);
+	request.envelope.header.timestamp = NOW - 301;
+	request_sign(&bob);
+	expect(VERDICT_ANSWER, CODE_CLOCK_BEHIND, &peer);
+	expect(VERDICT_ANSWER, CODE_CLOCK_BEHIND, &peer);
+	expect(VERDICT_LIMITED, CODE_RATE, &peer);
+	context.now_ms += 1000;
+	expect(VERDICT_ANSWER, CODE_CLOCK_BEHIND, &peer);
+	expect(VERDICT_LIMITED, CODE_RATE, &peer);
+
+	/* the same for items, and for handshakes */
+	limiter_set(&peer.items, 1, 60000, 1, context.now_ms);
+	request_make("message");
+	expect(VERDICT_COMMIT, CODE_OK, &peer);
+	expect(VERDICT_LIMITED, CODE_RATE, &peer);
+	request_make("handshake");
+	expect(VERDICT_LIMITED, CODE_RATE, &peer);
+	context.now_ms += 2000;
+	expect(VERDICT_ANSWER, CODE_RATE, &peer);
+	request_make("message");
+	expect(VERDICT_ANSWER, CODE_RATE, &peer);
+	expect(VERDICT_LIMITED, CODE_RATE, &peer);
+	context.now_ms += 60000;
+	expect(VERDICT_COMMIT, CODE_OK, &peer);
 }
 
 /* A batch of count messages, signed by bob. */
@@ -482,6 +534,7 @@ main(void)
 {
 #define TEST(function) cmocka_unit_test_setup(function, setup)
 	const struct CMUnitTest tests[] = {
+	    TEST(refusals_limited),
 	    TEST(good),
 	    TEST(refused_alike),
 	    TEST(every_bit_is_covered),

@@ -229,7 +229,12 @@ schedule_next(struct peer **found, int *lane)
 	int most = (int)settings->sender_connections * BUSY_FACTOR;
 	int64_t now = clock_ms();
 
-	if (busy >= most || schedule_paused())
+	if (schedule_paused()) {
+		/* The timer may have been set for something earlier. */
+		timer_set(pause_until_ms);
+		return false;
+	}
+	if (busy >= most)
 		return false;
 	TAILQ_FOREACH_SAFE (peer, &due, due, next) {
 		if (peer_due_ms(peer) > now) {

@@ -28,12 +28,17 @@ static const struct addition additions[] = {
     {"client_encoding", "UTF8", true},
 };
 
-/* In force from the first byte on; the operator's own come before. */
+/*
+ * In force from the first byte on; the operator's own come before. Statements
+ * follow each other on one connection: one that waits for somebody's lock
+ * would hold up all behind it, so it soon fails, alone.
+ */
 #define SESSION_OPTIONS                                       \
 	"-c synchronous_commit=on -c search_path=pg_catalog " \
 	"-c standard_conforming_strings=on "                  \
 	"-c default_transaction_isolation=read\\ committed "  \
-	"-c default_transaction_deferrable=off -c jit=off"
+	"-c default_transaction_deferrable=off "              \
+	"-c lock_timeout=2000 -c jit=off"
 
 #define ENTRIES(table) (sizeof(table) / sizeof((table)[0]))
 

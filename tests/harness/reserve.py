@@ -47,10 +47,13 @@ def lock(seconds=60):
 
 
 def noted():
-    """(ports, ids) of all networks on this machine."""
+    """(ports, ids) of our and root's networks on this machine."""
     ports, ids = set(), set()
     for path in glob.glob(os.path.join(PARENT, PREFIX + "*", NOTE)):
         try:
+            if os.lstat(os.path.dirname(path)).st_uid not in (
+                    0, os.geteuid()):
+                continue
             with open(path) as file:
                 note = json.load(file)
             ports.update(note["ports"])

@@ -9,6 +9,7 @@ import os
 import threading
 
 import processes
+import reserve
 
 NAME = "fednet.state"
 
@@ -44,12 +45,17 @@ class State:
         directory = os.path.abspath(directory)
         try:
             with open(cls.path(directory)) as file:
-                return cls(directory, json.load(file))
+                data = json.load(file)
+            # down removes it: nothing else will do.
+            if not data["private"].startswith(os.path.join(
+                    reserve.PARENT, reserve.PREFIX)):
+                raise ValueError
         except FileNotFoundError:
             raise Failure("%s holds no network" % directory) from None
-        except ValueError:
+        except (ValueError, KeyError, TypeError):
             raise Failure("%s cannot be read" %
                           cls.path(directory)) from None
+        return cls(directory, data)
 
     def save(self):
         with self.mutex:

@@ -359,7 +359,7 @@ handshake_done(enum code code, const struct ack_result *result, void *argument)
 
 	(void)result;
 	if (code == CODE_OK && peer != NULL) {
-		schedule_good(peer);
+		outbound_wake(peer);
 		server_row(request, peer);
 	}
 	request_end(request, code, NULL);

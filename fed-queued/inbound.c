@@ -221,6 +221,7 @@ peer_alive(const uint8_t origin[32])
 	db_parameters_free(&parameters);
 	if (wake) {
 		peer->woken_ms = now;
+		peer->postponed = false;
 		outbound_wake(peer);
 	}
 }

@@ -81,6 +81,14 @@ peer_back_off(struct peer *peer, bool longest, enum code code)
 	peer_postpone(peer, schedule_back_off(peer, longest), code);
 }
 
+/* Here and in the database: after a restart it would wait once more. */
+static void
+peer_good(struct peer *peer)
+{
+	schedule_good(peer);
+	queue_resume(peer);
+}
+
 static void
 handshaken(enum code code, const struct ack_result *result, void *argument)
 {
@@ -88,7 +96,7 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 
 	(void)result;
 	if (code == CODE_OK)
-		schedule_good(peer);
+		peer_good(peer);
 	else if (code == CODE_TOR_DOWN) {
 		schedule_good(peer);
 		schedule_pause();
@@ -118,7 +126,7 @@ react_destination(struct peer *peer, const struct reaction *reaction,
 	switch (reaction->destination) {
 	case DESTINATION_GOOD:
 		schedule_resume();
-		schedule_good(peer);
+		peer_good(peer);
 		return false;
 	case DESTINATION_NONE:
 		return false;
@@ -515,7 +523,7 @@ outbound_waiting(const struct peer *peer)
 void
 outbound_wake(struct peer *peer)
 {
-	schedule_good(peer);
+	peer_good(peer);
 	outbound_run();
 }
 

@@ -247,6 +247,7 @@ load_peer(PGresult *result, int row)
 	    clock_ms() + strtoll(PQgetvalue(result, row, 7), NULL, 10);
 	peer->retry_count =
 	    (uint32_t)strtoul(PQgetvalue(result, row, 8), NULL, 10);
+	peer->postponed = peer->retry_count > 0 || peer->retry_ms > clock_ms();
 	peer->generation =
 	    (uint32_t)strtoul(PQgetvalue(result, row, 9), NULL, 10);
 }

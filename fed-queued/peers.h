@@ -66,6 +66,7 @@ struct peer {
 	/* outbound: schedule.c */
 	struct lane lanes[LANES + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
+	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
 	uint32_t generation;  /* of isolation credentials */
 	uint32_t batch_most;  /* items in the next request, as far as known */

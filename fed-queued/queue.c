@@ -259,10 +259,11 @@ postpone_done(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-queue_postpone(const struct peer *peer, int64_t delay_ms, enum code code)
+queue_postpone(struct peer *peer, int64_t delay_ms, enum code code)
 {
 	struct db_parameters parameters;
 
+	peer->postponed = true;
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, peer->id);
 	db_add_integer(&parameters, delay_ms);
@@ -270,5 +271,28 @@ queue_postpone(const struct peer *peer, int64_t delay_ms, enum code code)
 	db_add_text(&parameters, code < CODE_COUNT ? code_name(code) : "-");
 	db_add_integer(&parameters, (int64_t)peer->generation);
 	db_call(env.db, SQL_POSTPONE, &parameters, postpone_done, NULL);
+	db_parameters_free(&parameters);
+}
+
+static void
+resume_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("resume failed sqlstate=%s", sqlstate);
+}
+
+void
+queue_resume(struct peer *peer)
+{
+	struct db_parameters parameters;
+
+	if (!peer->postponed)
+		return;
+	peer->postponed = false;
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, peer->id);
+	db_add_text(&parameters, "t");
+	db_call(env.db, SQL_PEER_SEEN, &parameters, resume_done, NULL);
 	db_parameters_free(&parameters);
 }

@@ -70,7 +70,9 @@ typedef void (*queue_released)(void *argument);
 void queue_release(const struct lease *, queue_released, void *argument);
 
 /* A destination's back-off, for other workers and after a restart. */
-void queue_postpone(const struct peer *, int64_t delay_ms, enum code);
+void queue_postpone(struct peer *, int64_t delay_ms, enum code);
+/* It has ended, if there was one. */
+void queue_resume(struct peer *);
 
 /*
  * Which lanes have items: found() for each, then done(). At most one look at

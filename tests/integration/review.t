@@ -54,6 +54,30 @@ def test_answers(network, node):
             node.fedctl("server", "block", server.address)
 
 
+def test_told_to_wait(network, node):
+    """An unsigned answer may ask for a day, until something better comes;
+    and then for good."""
+    with peer.Server() as server:
+        server.join(network.directory)
+        node.fedctl("handshake", server.address)
+        server.faults.append(peer.unsigned(503, ["Retry-After: 86400"]))
+        node.enqueue(server.address, {"n": 1})
+        retry = lambda: node.value(
+            "SELECT retry_at > now() + interval '23 h' FROM federation.peers "
+            "JOIN federation.federation_servers s ON s.id = server_id "
+            "WHERE onion_address = %s", server.address)
+        tap.ok(net.wait(retry, 5), "a day's Retry-After is a day's")
+        node.fedctl("handshake", server.address)
+        delivered = lambda: node.value(
+            "SELECT count(*) FROM federation.delivery_state WHERE state = "
+            "'delivered' AND destination = %s", server.address)
+        tap.ok(net.wait(lambda: delivered() == 1, 5), "a handshake ends it")
+        network.kill(1, "fed-queued")
+        node.enqueue(server.address, {"n": 2})
+        tap.ok(net.wait(lambda: delivered() == 2, 10),
+               "and it has ended after a restart, too")
+
+
 def test_conflicts(node):
     """Certificates that contradict each other, of nobody in particular."""
     client = peer.Client.of(node)
@@ -253,6 +277,7 @@ def test():
         test_refusals(network, node)
         test_twice(node)
         tap.equal(network.processes(1), processes, "all processes live")
+        test_told_to_wait(network, node)
     with net.Net(servers=1, lines=["rate failures 5"]) as network:
         test_forged_evidence(network.servers[0])
 

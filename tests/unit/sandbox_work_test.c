@@ -357,7 +357,7 @@ static int
 act_limits(void)
 {
 	struct rlimit core, space;
-	void *large;
+	void *volatile large; /* or the compiler leaves malloc(3) out */
 
 	getrlimit(RLIMIT_CORE, &core);
 	getrlimit(RLIMIT_AS, &space);

@@ -122,7 +122,8 @@ class Application(threading.Thread):
     """The chat server of one side: claims from the inbox, keeps what it
     sees in a table of its own, and acknowledges, all in one transaction."""
 
-    TABLE = """CREATE TABLE IF NOT EXISTS public.seen (inbox_id bigint,
+    TABLE = """DROP TABLE IF EXISTS public.seen;
+        CREATE TABLE public.seen (inbox_id bigint,
         message_id uuid, origin text, payload text);
         GRANT INSERT ON public.seen TO fed_app"""
 
@@ -239,7 +240,7 @@ class Flow(threading.Thread):
         failed = {row[0]: row[1] for row in self.one.node.sql("""SELECT
             message_id::text, last_error
             FROM federation.federated_message_queue
-            WHERE status = 'failed'""")}
+            WHERE status = 'failed'""") if row[0] in self.attempted}
         rows = self.other.node.sql("""SELECT message_id::text,
             (payload::json->>'lane')::int, (payload::json->>'n')::int
             FROM public.seen WHERE origin = %s ORDER BY inbox_id""",

@@ -201,6 +201,14 @@ bench:
 	@+$(MAKE) --no-print-directory all tests-built >&2
 	@QUICK='$(QUICK)' tests/bench/bench $(FIGURES)
 
+##   make soak       faults under load: MINUTES=30 SEED=n (a new one)
+MINUTES ?=	30
+SEED ?=
+.PHONY: soak
+soak: deps
+	@+$(MAKE) --no-print-directory all tests-built
+	@MINUTES='$(MINUTES)' SEED='$(SEED)' tests/soak
+
 ##   make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 DOCDIR ?=	$(PREFIX)/share/doc/torfed
 UNITDIR ?=	$(PREFIX)/lib/systemd/system

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import network
@@ -101,13 +100,11 @@ class Server:
     def log(self, name):
         return os.path.join(self.logs, name + ".log")
 
-    def run(self, program, *arguments, timeout=60, check=True, binary=None):
-        """Runs one of the suite's programs; returns its standard output."""
+    def run(self, program, *arguments, timeout=60, check=True):
+        """Runs one of the suite's programs. Returns its standard output, or
+        all about it unless check."""
         command = [self.programs[program]] + list(arguments)
-        result = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, universal_newlines=True, cwd="/",
-            timeout=timeout, check=False)
+        result = self.state.run(command, timeout)
         if check and result.returncode:
             raise Failure("%s: exit %d\n%s%s" % (
                 " ".join(command), result.returncode, result.stdout,

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import subprocess
 import threading
 
 import processes
@@ -35,6 +36,7 @@ class State:
         self.data = data
         self.mutex = threading.RLock()
         self.stopping = False
+        self.helpers = set()
 
     @classmethod
     def path(cls, directory):
@@ -90,6 +92,34 @@ class State:
                 with self.locked():
                     self.data["processes"][name] = [child.pid, started]
             return child
+
+    def run(self, command, timeout):
+        """Runs a program to its end; stop() ends it before."""
+        with self.mutex:
+            if self.stopping:
+                raise Failure("interrupted")
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, universal_newlines=True, cwd="/")
+            self.helpers.add(child)
+        try:
+            out, error = child.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, error = child.communicate()
+            error += "no end after %d s\n" % timeout
+        finally:
+            with self.mutex:
+                self.helpers.discard(child)
+        return subprocess.CompletedProcess(command, child.returncode, out,
+                                           error)
+
+    def stop(self):
+        """Nothing is started from now on, and what we wait for ends."""
+        with self.mutex:
+            self.stopping = True
+            for child in self.helpers:
+                child.kill()
 
     def pid(self, name):
         """Of a process that runs, else None."""

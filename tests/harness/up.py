@@ -5,7 +5,6 @@ import concurrent.futures
 import itertools
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from down import take_down
 from state import Failure, State, write_atomically
 
 WORKERS = 4
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HANDSHAKE_SECONDS = 180  # over Tor, while descriptors spread
 
 
@@ -53,7 +53,12 @@ def new_state(options):
     directory = os.path.abspath(options.dir)
     found = programs.find()
     made = prepare_directory(directory)
-    private = tempfile.mkdtemp(prefix=reserve.PREFIX, dir=reserve.PARENT)
+    try:
+        private = tempfile.mkdtemp(prefix=reserve.PREFIX, dir=reserve.PARENT)
+    except OSError:
+        if made:
+            os.rmdir(directory)
+        raise
     own = processes.stat(os.getpid())
     state = State(directory, {
         "net": options.net, "private": private, "made_directory": made,
@@ -65,6 +70,8 @@ def new_state(options):
         state.save()
     except OSError as error:
         os.rmdir(private)
+        if made:
+            os.rmdir(directory)
         raise Failure("%s: %s" % (directory, error.strerror)) from None
     return state
 
@@ -103,7 +110,7 @@ class Builder:
             self.introduce()
             self.progress.done()
         finally:
-            self.state.stopping = True
+            self.state.stop()
             self.pool.shutdown(wait=True, cancel_futures=True)
         del self.data["owner"]
         write_net(self.state)
@@ -253,14 +260,17 @@ def write_net(state):
 
 
 def up(options):
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, interrupt)
     state = None
     try:
+        # A signal must find what is there noted.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         state = new_state(options)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         Builder(state, options).run()
     except BaseException:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         if state is not None:
             take_down(state)

@@ -314,13 +314,14 @@ def test_side_by_side(place):
 
 
 def test_interrupted(place):
-    for number, delay in ((signal.SIGINT, 0.3), (signal.SIGTERM, 0.9),
-                          (signal.SIGTERM, 1.6), (signal.SIGKILL, 0.4),
-                          (signal.SIGKILL, 1.2)):
+    for number, delay, kind in (
+            (signal.SIGINT, 0.3, "local"), (signal.SIGTERM, 0.9, "local"),
+            (signal.SIGTERM, 1.6, "local"), (signal.SIGKILL, 0.4, "local"),
+            (signal.SIGKILL, 1.2, "local"), (signal.SIGTERM, 6, "tor")):
         directory = place.directory("interrupted")
         start = subprocess.Popen(
             [net.FEDNET, "up", "--dir", directory, "--servers", "2", "--net",
-             "local"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+             kind], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         net.wait(lambda: os.path.exists(os.path.join(directory,
                                                      "fednet.state")), 10)
         private = state(directory)["private"]
@@ -331,8 +332,8 @@ def test_interrupted(place):
             tap.equal(fednet("down", "--dir", directory)[0], 0,
                       "down after an up that was killed")
         else:
-            tap.ok(status == 1, "up ended by %s after %.1f s" % (
-                signal.Signals(number).name, delay))
+            tap.ok(status == 1, "up on %s ended by %s after %.1f s" % (
+                kind, signal.Signals(number).name, delay))
         left = net.wait(lambda: not gone(directory, private), 5)
         if not tap.ok(left, "nothing is left"):
             tap.diag(gone(directory, private))

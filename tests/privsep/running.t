@@ -5,8 +5,10 @@
 # do: a system call is put into the process while it runs, and the process is
 # killed or gets the error that its sandbox documents. Whoever was killed is
 # named in the log and replaced. Then what the kernel says of the five: users,
-# roots, limits, descriptors, and who is connected to whom.
-# This is root only; user.t has what holds for other users.
+# roots, limits, descriptors, and who is connected to whom. What holds for
+# other users is in user.t.
+#
+# root only
 
 import ctypes
 import os

@@ -39,6 +39,7 @@
 #include "statements.h"
 #include "strangers.h"
 #include "transport.h"
+#include "upkeep.h"
 
 struct queued env;
 static char worker_name[256];
@@ -260,7 +261,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 static void
 prune_fire(evutil_socket_t fd, short what, void *argument)
 {
-	static char expire[] = "expire", prune[] = "prune";
+	static char expire[] = "expire";
 	struct db_parameters parameters;
 
 	(void)fd;
@@ -269,7 +270,6 @@ prune_fire(evutil_socket_t fd, short what, void *argument)
 	if (db_state(env.db) != DB_UP)
 		return;
 	db_parameters_init(&parameters);
-	db_call(env.db, SQL_PRUNE_IDS, &parameters, ignored, prune);
 	db_add_integer(&parameters, env.settings.lifetime_s);
 	db_call(env.db, SQL_EXPIRE, &parameters, ignored, expire);
 	db_parameters_free(&parameters);
@@ -361,6 +361,7 @@ main(int argc, char *argv[])
 	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
 	database_init(&proc);
 	timers_init();
+	upkeep_init();
 	proc_ready(&proc, &env.go);
 	event_base_dispatch(env.base);
 	return 0;

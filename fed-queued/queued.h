@@ -20,6 +20,7 @@
  *	outbound.c	a claimed item through an exchange to its settlement
  *	handshake_out.c	our handshakes with others
  *	receipts.c	what a peer signed, as a document for others
+ *	upkeep.c	what nobody needs any more
  *	control.c	fedctl's socket; control_verbs.c what it asks
  */
 #ifndef TORFED_QUEUED_H

@@ -274,14 +274,15 @@ static const char sql_postpone[] =
 /* $1 lifetime in seconds */
 static const char sql_expire[] =
     "UPDATE " S "federated_message_queue SET status = 'failed',"
-    " last_error = 'EXPIRED' WHERE id IN (SELECT id"
+    " last_error = 'EXPIRED', next_attempt_at = now() WHERE id IN (SELECT id"
     "  FROM " S "federated_message_queue WHERE status = 'pending'"
     "  AND created_at < now() - $1::bigint * interval '1 s'"
     "  ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)";
 
-static const char sql_prune_ids[] =
-    "DELETE FROM " S "received_ids"
-    " WHERE received_at < now() - interval '45 days'";
+/* $1 worker, $2 receipts and $3 payloads in seconds, $4 most rows of a kind */
+static const char sql_prune[] =
+    "SELECT " S "prune($1::uuid, $2::bigint * interval '1 s',"
+    " $3::bigint * interval '1 s', $4::int)::int";
 
 /* $1 address, $2 public key, $3 actor */
 static const char sql_server_add[] =
@@ -381,7 +382,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_RELEASE] = {"release", sql_release, 0},
     [SQL_POSTPONE] = {"postpone", sql_postpone, 0},
     [SQL_EXPIRE] = {"expire", sql_expire, 0},
-    [SQL_PRUNE_IDS] = {"prune_ids", sql_prune_ids, 0},
+    [SQL_PRUNE] = {"prune", sql_prune, 0},
     [SQL_SERVER_ADD] = {"server_add", sql_server_add, 0},
     [SQL_SERVER_TRUST] = {"server_trust", sql_server_trust, 0},
     [SQL_SHOW_SERVERS] = {"show_servers", sql_show_servers, 0},

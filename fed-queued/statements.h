@@ -22,7 +22,7 @@ enum statement {
 	SQL_RELEASE,   /* ends a lease */
 	SQL_POSTPONE,  /* back-off of a destination */
 	SQL_EXPIRE,    /* items past their lifetime */
-	SQL_PRUNE_IDS,
+	SQL_PRUNE,     /* what nobody needs any more */
 	SQL_SERVER_ADD,
 	SQL_SERVER_TRUST,
 	SQL_SHOW_SERVERS,

@@ -64,7 +64,9 @@ CREATE TABLE federation.peers (
 	retry_count	integer NOT NULL DEFAULT 0,
 	last_code	text,
 	-- isolation credentials: raised to force fresh circuits
-	generation	integer NOT NULL DEFAULT 0
+	generation	integer NOT NULL DEFAULT 0,
+	-- messages delivered whose rows have been pruned
+	delivered	bigint NOT NULL DEFAULT 0
 );
 
 -- Deleted servers: trust and serials never start anew. Of those that no admin
@@ -175,6 +177,13 @@ CREATE INDEX federated_message_queue_claim
 CREATE INDEX federated_message_queue_destination
     ON federation.federated_message_queue (destination_server_id, priority, id)
     WHERE status IN ('pending', 'sending');
+-- What is to be pruned, by age; a failed row's next_attempt_at is when it died.
+CREATE INDEX federated_message_queue_delivered
+    ON federation.federated_message_queue (delivered_at)
+    WHERE status = 'delivered';
+CREATE INDEX federated_message_queue_failed
+    ON federation.federated_message_queue (next_attempt_at)
+    WHERE status = 'failed';
 CREATE INDEX federated_message_queue_server
     ON federation.federated_message_queue (destination_server_id);
 
@@ -197,7 +206,8 @@ CREATE INDEX leases_worker ON federation.leases (worker);
 CREATE TABLE federation.incarnations (
 	id		uuid PRIMARY KEY,
 	name		text NOT NULL,
-	started_at	timestamptz NOT NULL DEFAULT now()
+	started_at	timestamptz NOT NULL DEFAULT now(),
+	seen_at		timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX incarnations_name ON federation.incarnations (name);
 
@@ -237,6 +247,8 @@ CREATE TABLE federation.inbox (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX inbox_open ON federation.inbox (inbox_id)
     WHERE acknowledged_at IS NULL;
+CREATE INDEX inbox_acknowledged ON federation.inbox (acknowledged_at)
+    WHERE acknowledged_at IS NOT NULL;
 CREATE INDEX inbox_server ON federation.inbox (server_id);
 
 -- Exchanges that delivered something: what we signed and what the peer signed
@@ -270,6 +282,14 @@ CREATE TABLE federation.receipts (
 CREATE INDEX receipts_message ON federation.receipts (message_id);
 CREATE INDEX receipts_server ON federation.receipts (server_id);
 CREATE INDEX receipts_exchange ON federation.receipts (exchange_id);
+
+-- How far pruning has come; one row. Rows delivered before payloads_until have
+-- no payload any more.
+CREATE TABLE federation.pruning (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	payloads_until	timestamptz NOT NULL DEFAULT '-infinity'
+);
+INSERT INTO federation.pruning DEFAULT VALUES;
 
 -- Contradictions that a server signed or showed, kept for the admin.
 CREATE TABLE federation.evidence (

@@ -58,7 +58,7 @@ GRANT UPDATE (status, attempts, next_attempt_at, last_error, delivered_at)
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.leases TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.incarnations TO _fedqueued;
 GRANT SELECT, INSERT ON federation.epochs TO _fedqueued;
-GRANT SELECT, INSERT, DELETE ON federation.received_ids TO _fedqueued;
+GRANT SELECT, INSERT ON federation.received_ids TO _fedqueued;
 GRANT INSERT ON federation.inbox TO _fedqueued;
 GRANT SELECT (inbox_id, message_id, server_id, received_at, acknowledged_at)
     ON federation.inbox TO _fedqueued;
@@ -81,6 +81,16 @@ GRANT SELECT ON federation.inbox TO fed_definer;
 GRANT UPDATE (lease_until, acknowledged_at) ON federation.inbox
     TO fed_definer;
 GRANT INSERT ON federation.audit TO fed_definer;
+-- Pruning.
+GRANT UPDATE (encrypted_payload), DELETE
+    ON federation.federated_message_queue TO fed_definer;
+GRANT UPDATE (delivered) ON federation.peers TO fed_definer;
+GRANT DELETE ON federation.inbox TO fed_definer;
+GRANT SELECT, DELETE ON federation.received_ids, federation.exchanges,
+    federation.receipts, federation.incarnations TO fed_definer;
+GRANT UPDATE (seen_at) ON federation.incarnations TO fed_definer;
+GRANT SELECT ON federation.epochs, federation.leases TO fed_definer;
+GRANT SELECT, UPDATE ON federation.pruning TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements.
 GRANT SELECT ON federation.schema_version, federation.federation_servers,

@@ -175,6 +175,30 @@ def test_none(a, b):
               (65, "", "RECEIPT_NONE"), "nor is one exported")
 
 
+def test_pruned(a, b):
+    """The daemon prunes by itself."""
+    number = a.enqueue(b.onion, {"text": "short-lived"})
+    tap.ok(net.wait(lambda: a.delivered(number), 30), "delivered")
+    claimed = b.sql("SELECT inbox_id FROM federation.inbox_claim()",
+                    user="app")
+    b.value("SELECT federation.inbox_acknowledge(%s)",
+            [row[0] for row in claimed], user="app")
+    b.sql("INSERT INTO federation.received_ids SELECT server_id, "
+          "gen_random_uuid(), digest, now() - interval '46 d' "
+          "FROM federation.received_ids")
+    tap.ok(net.wait(lambda: a.value("SELECT count(*) FROM "
+           "federation.federated_message_queue") == 0, 30),
+           "its row goes by itself")
+    tap.equal(a.sql("SELECT (SELECT count(*) FROM federation.receipts), "
+                    "(SELECT count(*) FROM federation.exchanges), "
+                    "(SELECT sum(delivered) FROM federation.peers)"),
+              [(0, 0, 1)], "and its receipt; that it was one is kept")
+    tap.ok(net.wait(lambda: not b.inbox(), 30),
+           "what the application acknowledged goes, too")
+    tap.equal(b.value("SELECT count(*) FROM federation.received_ids"), 1,
+              "and ids that are 45 days old, no others")
+
+
 def test():
     with net.Net(servers=3) as network:
         a, b, c = network.servers
@@ -193,6 +217,9 @@ def test():
         test_rotation(network, a, b, number)
     with net.Net(servers=2, lines=["queue receipts 0"]) as network:
         test_none(*network.servers)
+    with net.Net(servers=2, lines=["queue receipts 2s", "queue payloads 0"
+                                   ]) as network:
+        test_pruned(*network.servers)
 
 
 tap.main(test)

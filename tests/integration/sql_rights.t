@@ -187,7 +187,7 @@ def attempts(owner):
         "= 'federation'::regnamespace AND relkind IN ('r', 'v') "
         "ORDER BY 1")]
     allowed = {
-        "_fedqueued": set(),
+        "_fedqueued": {"prune"},
         "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge"},
         "fed_admin": {"server_add", "server_set_trust"}}
     for role, names in allowed.items():
@@ -246,6 +246,9 @@ DAEMON = (
     "UPDATE federation.received_ids SET digest = ''",
     "INSERT INTO federation.federated_message_queue DEFAULT VALUES",
     "DELETE FROM federation.federated_message_queue",
+    "DELETE FROM federation.received_ids",
+    "DELETE FROM federation.exchanges", "SELECT * FROM federation.pruning",
+    "SELECT federation.prune_queue('0', 1)",
     "DELETE FROM federation.inbox", "UPDATE federation.inbox SET type = ''",
     "SELECT payload FROM federation.inbox",
     "DELETE FROM federation.audit", "SELECT * FROM federation.audit",

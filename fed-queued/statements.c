@@ -115,11 +115,13 @@ static const char sql_handshake[] =
 /* $1 how many may stay */
 static const char sql_stranger_evict[] =
     "WITH v AS (SELECT s.id" UNTOUCHED " ORDER BY random()"
-    " LIMIT greatest((SELECT count(*)" UNTOUCHED ") - $1::int, 0))," FORGET;
+    " LIMIT greatest((SELECT count(*)" UNTOUCHED ") - $1::int, 0)"
+    " FOR UPDATE OF s SKIP LOCKED)," FORGET;
 
 static const char sql_stranger_expire[] =
     "WITH v AS (SELECT s.id" UNTOUCHED
-    " AND s.last_handshake < now() - interval '7 days')," FORGET;
+    " AND s.last_handshake < now() - interval '7 days'"
+    " FOR UPDATE OF s SKIP LOCKED)," FORGET;
 
 /*
  * $1 index, $2 server, $3 message id, $4 digest, $5 type, $6 payload: arrays

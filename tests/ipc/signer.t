@@ -28,6 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 import ipc  # noqa: E402
+import procfs  # noqa: E402
 import tap  # noqa: E402
 
 SIGNER = ipc.program("fed-signer")
@@ -330,7 +331,7 @@ def outlives():
                 tap.ok(True, "the old channel is closed")
         old = new
     if ROOT:  # others may not look
-        count = child.descriptor_count()
+        count = len(procfs.descriptors(child.pid))
         tap.ok(count <= 7, "no descriptor is left over (%d)" % count)
     child.peers[ipc.QUEUED] = old
     tap.equal(child.stop(), 0, "it ends with fedd")
@@ -523,16 +524,10 @@ def out_of_date():
     keys = kept
 
 
-def status_of(pid):
-    with open("/proc/%d/status" % pid) as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file
-                    if ":\t" in line)
-
-
 def confined():
     child = start()
     queued_of(child)
-    status = status_of(child.pid)
+    status = procfs.status(child.pid)
     tap.equal((status["Seccomp"], status["NoNewPrivs"]), ("2", "1"),
               "seccomp and no_new_privs")
     if not SANITIZED:  # which lets nobody lock memory
@@ -543,10 +538,8 @@ def confined():
                   "its own user")
     owner = os.stat("/proc/%d/mem" % child.pid).st_uid
     tap.equal(owner, 0, "not dumpable: its files in /proc are root's")
-    with open("/proc/%d/limits" % child.pid) as file:
-        core = re.search(r"^Max core file size +(\w+) +(\w+)", file.read(),
-                         re.M).groups()
-    tap.equal(core, ("0", "0"), "no core")
+    tap.equal(procfs.limit(child.pid, "Max core file size"), ("0", "0"),
+              "no core")
     child.stop()
 
 

@@ -22,14 +22,14 @@ NONBLOCK = socket.SOCK_NONBLOCK
 SIBLING = object()  # another child's process id
 
 # What is tried: name, calls (the last one counts; those before it have to
-# work, unless they kill already), and what comes of it in fedd and in
-# fed-queued. Every other child dies of it. None: that is its work, or does no
-# harm there.
-Attempt = collections.namedtuple("Attempt", "name calls fedd queued")
+# work, unless they kill already), and what comes of it in fedd, in fed-queued
+# and in the other children. None: that is its work, or does no harm there, or
+# has been tried in another way.
+Attempt = collections.namedtuple("Attempt", "name calls fedd queued others")
 
 
-def attempt(name, *calls, fedd, queued=KILLED):
-    return Attempt(name, calls, fedd, queued)
+def attempt(name, *calls, fedd, queued=KILLED, others=KILLED):
+    return Attempt(name, calls, fedd, queued, others)
 
 
 def word(argument, sibling):
@@ -129,15 +129,16 @@ def sockets(_world):
 
 
 def unix_sockets(world):
-    """fed-queued may make one, and reaches nothing with it but the database.
-    fedd's connections by path are not governed; no byte from outside ever
-    meets it."""
-    def connected(name, path, queued=ENOENT):
+    """fed-queued may make one, and reaches nothing with it but the database;
+    the others die of making one. fedd's connections by path are not governed;
+    no byte from outside ever meets it."""
+    def connected(name, path, queued=ENOENT, others=None):
         to = address(path)
         return attempt(
             "connect to " + name,
             ("socket", socket.AF_UNIX, socket.SOCK_STREAM | NONBLOCK, 0),
-            ("connect", "r:1", to, len(to)), fedd=None, queued=queued)
+            ("connect", "r:1", to, len(to)), fedd=None, queued=queued,
+            others=others)
 
     def sent(name, path):
         to = address(path)
@@ -145,18 +146,22 @@ def unix_sockets(world):
             "send to " + name,
             ("socket", socket.AF_UNIX, socket.SOCK_DGRAM | NONBLOCK, 0),
             ("sendto", "r:1", "hello", 5, 0, to, len(to)), fedd=None,
-            queued=ENOENT)
+            queued=ENOENT, others=None)
 
     return [
-        connected("the database's socket", "/.s.PGSQL.5432", "value 0"),
-        connected("the control socket", world.control),
+        connected("the database's socket", "/.s.PGSQL.5432", "value 0",
+                  KILLED),
+        connected("the control socket", world.control, others=KILLED),
         connected("the listener's socket", world.listener),
         connected("the SOCKS port", world.socks),
-        connected("the D-Bus socket", "/run/dbus/system_bus_socket"),
+        connected("the D-Bus socket", "/run/dbus/system_bus_socket",
+                  others=KILLED),
         connected("a stand-in of that", world.path("stream")),
         connected("the stand-in by ..", "/../.." + world.path("stream")),
-        connected("an abstract stand-in", "\0" + world.abstract, EPERM),
-        connected("the journal", "/run/systemd/journal/stdout"),
+        connected("an abstract stand-in", "\0" + world.abstract, EPERM,
+                  KILLED),
+        connected("the journal", "/run/systemd/journal/stdout",
+                  others=KILLED),
         sent("the syslog socket", "/dev/log"),
         sent("a stand-in of that", world.path("datagram")),
     ]
@@ -219,7 +224,7 @@ def everything(world):
 def expected(one, process):
     if process == "fedd":
         return one.fedd
-    return one.queued if process == "fed-queued" else KILLED
+    return one.queued if process == "fed-queued" else one.others
 
 
 def good(got, wanted):

@@ -222,6 +222,16 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 	load_finish(true);
 }
 
+/* No longer than a back-off can be: clocks may have been set back. */
+static int64_t
+retry_left(PGresult *result, int row)
+{
+	int64_t left = strtoll(PQgetvalue(result, row, 7), NULL, 10);
+
+	return left < env.settings.retry_max_ms ? left
+						: env.settings.retry_max_ms;
+}
+
 static void
 load_peer(PGresult *result, int row)
 {
@@ -243,8 +253,7 @@ load_peer(PGresult *result, int row)
 	if (!peer->fresh)
 		return; /* the schedule's state is ours since then */
 	peer->fresh = false;
-	peer->retry_ms =
-	    clock_ms() + strtoll(PQgetvalue(result, row, 7), NULL, 10);
+	peer->retry_ms = clock_ms() + retry_left(result, row);
 	peer->retry_count =
 	    (uint32_t)strtoul(PQgetvalue(result, row, 8), NULL, 10);
 	peer->postponed = peer->retry_count > 0 || peer->retry_ms > clock_ms();

@@ -127,6 +127,8 @@ queue_claim(const struct lease *lease, int64_t after, uint32_t most,
 	db_add_integer(&parameters, after);
 	db_add_integer(&parameters, most);
 	db_add_integer(&parameters, CLAIM_BYTES);
+	db_add_integer(
+	    &parameters, 2 * (env.settings.retry_max_ms + lease_ms()));
 	db_call(env.db, SQL_CLAIM, &parameters, claim_done, pending);
 	db_parameters_free(&parameters);
 }

@@ -190,7 +190,9 @@ static const char sql_work_new[] =
 
 /*
  * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 queue id to
- * begin behind, $7 most items, $8 most bytes (but for the first item).
+ * begin behind, $7 most items, $8 most bytes (but for the first item), $9 ms
+ * that no delay and no lease can be long: what lies beyond was written under a
+ * clock that has been set back since, and is due.
  * Always at least one row: whether the lease is ours, then an item or nulls.
  */
 static const char sql_claim[] =
@@ -202,12 +204,15 @@ static const char sql_claim[] =
     "  claim_id = excluded.claim_id, worker = excluded.worker,"
     "  deadline = excluded.deadline"
     " WHERE l.deadline <= now() OR l.worker = excluded.worker"
+    "  OR l.deadline > now() + $9::bigint * interval '1 ms'"
     " RETURNING server_id),"
     " r AS (SELECT q.id, octet_length(q.encrypted_payload) AS bytes"
     "  FROM " S "federated_message_queue q, l"
     "  WHERE q.destination_server_id = l.server_id"
     "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
-    "   AND q.id > $6::bigint AND q.next_attempt_at <= now()"
+    "   AND q.id > $6::bigint AND (q.next_attempt_at <= now()"
+    "    OR q.next_attempt_at <= q.created_at"
+    "    OR q.next_attempt_at > now() + $9::bigint * interval '1 ms')"
     "  ORDER BY q.id LIMIT $7::int FOR UPDATE OF q SKIP LOCKED),"
     " f AS (SELECT id, sum(bytes + 100) OVER (ORDER BY id) AS total,"
     "  row_number() OVER (ORDER BY id) AS position FROM r),"

@@ -127,6 +127,7 @@ claim_next(void)
 	db_add_integer(&parameters, 0); /* behind no item */
 	db_add_integer(&parameters, 1); /* item */
 	db_add_integer(&parameters, 1); /* byte, but for the first item */
+	db_add_integer(&parameters, 86400000); /* ms: longest delay */
 	db_call(run.db, CALL_CLAIM, &parameters, on_claimed, claim);
 	db_parameters_free(&parameters);
 }

@@ -187,6 +187,25 @@ CREATE INDEX federated_message_queue_failed
 CREATE INDEX federated_message_queue_server
     ON federation.federated_message_queue (destination_server_id);
 
+-- How many messages may wait for one destination; one row.
+CREATE TABLE federation.limits (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	quota		integer NOT NULL DEFAULT 100000
+	    CHECK (quota BETWEEN 1 AND 100000000)
+);
+INSERT INTO federation.limits DEFAULT VALUES;
+
+-- How many messages waited for a destination when they were last counted, and
+-- the newest id at that time (see federation.queue_full). A row for each
+-- server, made with it.
+CREATE TABLE federation.queue_depths (
+	server_id	uuid PRIMARY KEY
+	    REFERENCES federation.federation_servers (id) ON DELETE CASCADE,
+	waiting		integer NOT NULL DEFAULT 0,
+	last_id		bigint NOT NULL DEFAULT 0,
+	counted_at	timestamptz NOT NULL DEFAULT '-infinity'
+);
+
 -- A claim is a lease of (destination, lane): whoever holds it may have one
 -- request in flight there, and no other worker may. A row that is past its
 -- deadline, or whose owner's incarnation ended, is anybody's.

@@ -92,10 +92,17 @@ GRANT UPDATE (seen_at) ON federation.incarnations TO fed_definer;
 GRANT SELECT ON federation.epochs, federation.leases TO fed_definer;
 GRANT SELECT, UPDATE ON federation.pruning TO fed_definer;
 
+-- The quota.
+GRANT SELECT ON federation.limits, federation.queue_depths TO fed_definer;
+GRANT UPDATE (quota) ON federation.limits TO fed_definer;
+GRANT INSERT, UPDATE (waiting, last_id, counted_at)
+    ON federation.queue_depths TO fed_definer;
+
 -- Administrators: everything but payloads and acknowledgements.
 GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.peers, federation.tombstones, federation.certificates,
     federation.leases, federation.incarnations, federation.epochs,
+    federation.limits,
     federation.audit TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,

@@ -16,6 +16,7 @@
 --	FD007	another argument is null or outside its bounds
 --	FD008	the message id is not a version 4 UUID
 --	FD009	the address is not a version 3 onion address in lower case
+--	FD010	as many messages wait for the destination as the quota allows
 
 -- fed_definer gets what the change of owners needs, until the end of this
 -- file; an owner of migrations who is no superuser also joins it until then.
@@ -63,6 +64,83 @@ BEGIN
 END
 $$;
 
+-- Counts what waits for a server, at most one more than the quota, and keeps
+-- the count unless somebody else is keeping one right now.
+CREATE FUNCTION federation.queue_count(server uuid) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	newest bigint;
+	counted integer;
+BEGIN
+	SELECT coalesce(max(q.id), 0) INTO newest
+	    FROM federation.federated_message_queue q;
+	SELECT count(*) INTO counted FROM (
+	    SELECT 1 FROM federation.federated_message_queue q
+	    WHERE q.destination_server_id = queue_count.server
+	    AND q.status IN ('pending', 'sending')
+	    LIMIT (SELECT l.quota + 1 FROM federation.limits l)) waiting;
+	PERFORM 1 FROM federation.queue_depths d
+	    WHERE d.server_id = queue_count.server FOR UPDATE SKIP LOCKED;
+	IF FOUND THEN
+		UPDATE federation.queue_depths d SET waiting = counted,
+		    last_id = newest, counted_at = clock_timestamp()
+		    WHERE d.server_id = queue_count.server;
+	END IF;
+	RETURN counted;
+END
+$$;
+
+-- Whether more wait for a server than the quota allows, id being the newest of
+-- them. A counter that every message changed would make all who send to one
+-- server wait for each other, until each commits, and to several servers wait
+-- in a circle. So nothing is written as a rule, and nobody ever waits:
+--
+--	1. What waited when it was last counted, and all rows of all servers
+--	   since, are still within the quota: nothing more is looked at. This
+--	   is every message but those near the quota.
+--	2. Else this server's rows since then are counted. When they are
+--	   many, or other servers' were, all of this one's are counted anew,
+--	   which a fiftieth of them pays for.
+--	3. Over it a count of the last two minutes is believed (the daemon
+--	   counts what is more than half full each minute); else all are
+--	   counted.
+--
+-- What others have not yet committed is not seen, so the quota is kept to
+-- about the number of messages in flight.
+CREATE FUNCTION federation.queue_full(server uuid, id bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	quota integer;
+	depth federation.queue_depths;
+	since integer;
+BEGIN
+	SELECT l.quota, d.waiting, d.last_id, d.counted_at
+	    INTO quota, depth.waiting, depth.last_id, depth.counted_at
+	    FROM federation.limits l, federation.queue_depths d
+	    WHERE d.server_id = queue_full.server;
+	IF depth.waiting + queue_full.id - depth.last_id <= quota THEN
+		RETURN false;
+	END IF;
+	SELECT count(*) INTO since FROM generate_series(1, 3) lane,
+	    LATERAL (SELECT 1 FROM federation.federated_message_queue q
+		WHERE q.destination_server_id = queue_full.server
+		AND q.priority = lane AND q.id > depth.last_id
+		AND q.status IN ('pending', 'sending')
+		LIMIT greatest(quota - depth.waiting, 0) + 1) waiting;
+	IF depth.waiting + since > quota AND
+	    depth.counted_at > clock_timestamp() - interval '2 minutes' THEN
+		RETURN true;
+	ELSIF depth.waiting + since > quota OR
+	    since > 1000 + depth.waiting / 50 OR
+	    queue_full.id - depth.last_id > quota THEN
+		RETURN federation.queue_count(queue_full.server) > quota;
+	END IF;
+	RETURN false;
+END
+$$;
+
 -- Queues a message for one server and returns its id. The same id, destination
 -- and payload again change nothing. Part of the caller's transaction: what is
 -- rolled back is never sent.
@@ -75,6 +153,7 @@ DECLARE
 	bytes bytea;
 	known bytea;
 	server federation.federation_servers;
+	queue_id bigint;
 BEGIN
 	IF enqueue.destination IS NULL OR enqueue.message_id IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
@@ -102,7 +181,8 @@ BEGIN
 		    destination_server_id, encrypted_payload, priority)
 		    VALUES (enqueue.message_id, server.id, bytes,
 		    enqueue.priority)
-		    ON CONFLICT (message_id, destination_server_id) DO NOTHING;
+		    ON CONFLICT (message_id, destination_server_id) DO NOTHING
+		    RETURNING id INTO queue_id;
 		EXIT WHEN FOUND;
 		SELECT q.encrypted_payload INTO known
 		    FROM federation.federated_message_queue q
@@ -117,6 +197,10 @@ BEGIN
 		END IF;
 		RETURN enqueue.message_id;
 	END LOOP;
+	IF federation.queue_full(server.id, queue_id) THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD010',
+		    MESSAGE = 'too many messages wait for the destination';
+	END IF;
 	PERFORM pg_notify('federation_queue', '');
 	RETURN enqueue.message_id;
 END
@@ -154,7 +238,8 @@ BEGIN
 	    WITH free AS (
 		SELECT i.inbox_id FROM federation.inbox i
 		WHERE i.acknowledged_at IS NULL AND (i.lease_until IS NULL OR
-		    i.lease_until <= clock_timestamp())
+		    i.lease_until <= clock_timestamp() OR
+		    i.lease_until > clock_timestamp() + interval '1 day')
 		ORDER BY i.inbox_id LIMIT inbox_claim.max_items
 		FOR UPDATE SKIP LOCKED),
 	    claimed AS (
@@ -346,6 +431,12 @@ BEGIN
 		WHERE e.incarnation = i.id)
 	    AND NOT EXISTS (SELECT 1 FROM federation.leases l
 		WHERE l.worker = i.id);
+	-- Not pruning, but due as often: counts that queue_full() believes.
+	PERFORM federation.queue_count(f.server_id) FROM (
+	    SELECT d.server_id FROM federation.queue_depths d
+	    JOIN federation.limits l ON d.waiting > l.quota / 2
+	    WHERE d.counted_at < clock_timestamp() - interval '50 s'
+	    ORDER BY d.counted_at LIMIT 10) f;
 	more := federation.prune_queue(
 	    greatest(prune.receipts, prune.payloads), prune.most);
 	more := federation.prune_receipts(prune.receipts, prune.most) OR more;
@@ -512,6 +603,20 @@ BEGIN
 END
 $$;
 
+-- How many messages may wait for one destination.
+CREATE FUNCTION federation.set_quota(messages integer) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF (set_quota.messages BETWEEN 1 AND 100000000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'quota is not between 1 and 100000000';
+	END IF;
+	UPDATE federation.limits SET quota = set_quota.messages;
+	INSERT INTO federation.audit (actor, action, detail)
+	    VALUES (session_user, 'quota', set_quota.messages::text);
+END
+$$;
+
 -- Triggers -----------------------------------------------------------------
 
 CREATE FUNCTION federation.trigger_updated() RETURNS trigger
@@ -551,6 +656,16 @@ CREATE TRIGGER notify AFTER UPDATE ON federation.peers FOR EACH ROW
     WHEN (OLD.kept <> NEW.kept OR OLD.min_serial <> NEW.min_serial OR
     OLD.highest_serial <> NEW.highest_serial)
     EXECUTE FUNCTION federation.trigger_notify('federation_servers');
+
+CREATE FUNCTION federation.trigger_depth() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	INSERT INTO federation.queue_depths (server_id) VALUES (NEW.id);
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER depth AFTER INSERT ON federation.federation_servers
+    FOR EACH ROW EXECUTE FUNCTION federation.trigger_depth();
 
 -- A server that goes leaves a tombstone, whichever of its two rows goes first.
 CREATE FUNCTION federation.trigger_bury() RETURNS trigger
@@ -653,7 +768,8 @@ GRANT EXECUTE ON FUNCTION federation.prune(uuid, interval, interval, integer)
     TO _fedqueued;
 GRANT SELECT ON federation.delivery_state TO fed_app, fed_admin;
 GRANT EXECUTE ON FUNCTION federation.server_add(text),
-    federation.server_set_trust(text, integer) TO fed_admin;
+    federation.server_set_trust(text, integer),
+    federation.set_quota(integer) TO fed_admin;
 
 DO $$
 BEGIN

@@ -171,7 +171,8 @@ def rights(owner):
 # Arguments that a function of the contract refuses.
 VALUES = {"text": "''", "bytea": "''::bytea", "integer": "-9",
           "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
-          "interval": "'0'::interval", "bigint[]": "NULL::bigint[]"}
+          "interval": "'0'::interval", "bigint": "-9",
+          "bigint[]": "NULL::bigint[]"}
 
 
 def functions(owner):
@@ -189,7 +190,7 @@ def attempts(owner):
     allowed = {
         "_fedqueued": {"prune"},
         "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge"},
-        "fed_admin": {"server_add", "server_set_trust"}}
+        "fed_admin": {"server_add", "server_set_trust", "set_quota"}}
     for role, names in allowed.items():
         cursor = cluster.connect(role).cursor()
         for signature, _, is_trigger in functions(owner):
@@ -270,6 +271,7 @@ ADMIN = (
     "SELECT second FROM federation.evidence",
     "SELECT payload FROM federation.room_state_events",
     "SELECT * FROM federation.federated_users",
+    "UPDATE federation.limits SET quota = 1",
     "UPDATE federation.federation_servers SET trust_level = 3",
     "DELETE FROM federation.audit",
     "INSERT INTO federation.audit (actor, action) VALUES ('', '')",
@@ -277,6 +279,7 @@ ADMIN = (
     "DROP TABLE federation.inbox", "SET ROLE fed_definer",
 )
 ADMIN_READS = (
+    "SELECT quota FROM federation.limits",
     "SELECT * FROM federation.federation_servers",
     "SELECT * FROM federation.peers", "SELECT * FROM federation.audit",
     "SELECT * FROM federation.tombstones",

@@ -283,6 +283,7 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct request *request = argument;
 	struct peer *peer = peer_find(request->key);
+	char address[LOG_ADDRESS_SIZE];
 	int before;
 
 	(void)sqlstate;
@@ -297,15 +298,16 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 	before = peer->trust;
 	peer = peer_put(request->key, peer->id, request->level);
 	peer->kept = true;
-	log_info("trust server=%s level=%d by=\"%s\"", request->address,
-	    request->level, control_actor(request->client));
+	log_info("trust server=%s level=%d by=\"%s\"",
+	    log_address(address, request->key), request->level,
+	    control_actor(request->client));
 	server_row(request, peer);
 	request_end(request, CODE_OK, NULL);
 	schedule_good(peer);
 	/* Its messages may be waiting for this: a handshake wakes it. */
 	if (before == TRUST_UNKNOWN && peer->trust >= TRUST_KNOWN &&
 	    peer->certificate_count > 0)
-		handshake_out(peer->key, told, NULL);
+		handshake_out(peer->key, false, told, NULL);
 	outbound_doorbell();
 }
 
@@ -380,7 +382,7 @@ verb_handshake(struct control_client *client, const struct msg_control *message)
 		request_end(request, CODE_SERVER_BLOCKED, NULL);
 		return;
 	}
-	handshake_out(request->key, handshake_done, request);
+	handshake_out(request->key, true, handshake_done, request);
 }
 
 static const struct control_verb_entry verbs[] = {

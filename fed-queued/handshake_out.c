@@ -23,6 +23,7 @@ struct attempt {
 	LIST_ENTRY(attempt) entry;
 	uint8_t server[32];
 	uint64_t serial; /* of the certificate that we send */
+	bool kept;	 /* an admin asked for it */
 	struct ack_result result;
 	STAILQ_HEAD(, waiter) waiters;
 };
@@ -100,13 +101,13 @@ attempt_answered(const struct transport_outcome *outcome, void *argument)
 		attempt_end(attempt, CODE_ANSWER_JSON, NULL);
 		return;
 	}
-	strangers_store(&outcome->answer->handshake, true, attempt->serial,
-	    attempt_stored, attempt);
+	strangers_store(&outcome->answer->handshake, attempt->kept,
+	    attempt->serial, attempt_stored, attempt);
 }
 
 void
-handshake_out(
-    const uint8_t server[32], handshake_callback callback, void *argument)
+handshake_out(const uint8_t server[32], bool kept, handshake_callback callback,
+    void *argument)
 {
 	struct attempt *attempt = attempt_find(server);
 	struct transport_request request;
@@ -114,6 +115,7 @@ handshake_out(
 	char *payload;
 
 	if (attempt != NULL) {
+		attempt->kept = attempt->kept || kept;
 		attempt_wait(attempt, callback, argument);
 		return;
 	}
@@ -122,6 +124,7 @@ handshake_out(
 		fatal("out of memory");
 	memcpy(attempt->server, server, 32);
 	attempt->serial = env.certificate.serial;
+	attempt->kept = kept;
 	STAILQ_INIT(&attempt->waiters);
 	LIST_INSERT_HEAD(&attempts, attempt, entry);
 	attempt_wait(attempt, callback, argument);

@@ -3,6 +3,7 @@
 #ifndef TORFED_HANDSHAKE_OUT_H
 #define TORFED_HANDSHAKE_OUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "ack.h"
@@ -15,8 +16,9 @@
 typedef void (*handshake_callback)(
     enum code, const struct ack_result *, void *argument);
 
-/* Several for one server at a time become one. */
+/* kept: an admin asked for it, so the server is no longer a stranger that may
+ * be forgotten. Several for one server at a time become one. */
 void handshake_out(
-    const uint8_t server[32], handshake_callback, void *argument);
+    const uint8_t server[32], bool kept, handshake_callback, void *argument);
 
 #endif

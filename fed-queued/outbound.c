@@ -26,7 +26,8 @@
 #define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
 #define ATTEMPTS_DEFAULT   5	 /* the column's: fed.conf decides */
 #define SESSION_REQUESTS   16	 /* in a row while others wait */
-#define DATABASE_WAIT_MS   1000	 /* before a claim that failed is repeated */
+#define SLOW_MS		   5000 /* of an exchange; shares slots with the dead */
+#define DATABASE_WAIT_MS   1000 /* before a claim that failed is repeated */
 
 struct session {
 	struct lease lease;
@@ -38,6 +39,7 @@ struct session {
 	bool ending;	/* the destination has to wait */
 	bool yielding;	/* to other destinations, with work left */
 	uint32_t requests;
+	int64_t sent_ms;
 	bool leased;		    /* the lease was ours at least once */
 	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
 	uint32_t sent_count;
@@ -113,7 +115,7 @@ peer_handshake(struct peer *peer)
 	peer->references++;
 	peer->handshake_ms = clock_ms();
 	schedule_wait(peer, env.settings.retry_max_ms);
-	handshake_out(peer->key, handshaken, peer);
+	handshake_out(peer->key, false, handshaken, peer);
 }
 
 /* What the exchange means for the destination; true when it has to wait. */
@@ -301,6 +303,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 	char address[LOG_ADDRESS_SIZE];
 	bool wait;
 
+	session->lease.peer->slow = clock_ms() - session->sent_ms > SLOW_MS;
 	log_debug("exchange server=%s items=%u code=%s status=%u",
 	    log_address(address, session->lease.peer->key), session->sent_count,
 	    code_name(outcome->code), outcome->status);
@@ -380,6 +383,7 @@ claim_send(struct session *session)
 	request.items = items;
 	request.count = count;
 	session->requests++;
+	session->sent_ms = clock_ms();
 	transport_send(&request, exchanged, session);
 }
 

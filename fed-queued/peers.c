@@ -121,7 +121,9 @@ peers_strangers(void)
 	unsigned int n = 0;
 
 	RB_FOREACH (peer, key_tree, &keys)
-		if (peer->present && peer->trust == TRUST_UNKNOWN &&
+		if (peer->present &&
+		    (peer->trust == TRUST_UNKNOWN ||
+			peer->trust == TRUST_KNOWN) &&
 		    !peer->kept)
 			n++;
 	return n;

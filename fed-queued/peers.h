@@ -69,6 +69,7 @@ struct peer {
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
 	uint32_t generation;  /* of isolation credentials */
+	bool slow;	      /* its last exchange took over SLOW_MS */
 	uint32_t batch_most;  /* items in the next request, as far as known */
 	int64_t handshake_ms; /* when a 401 last led to a handshake */
 };
@@ -93,7 +94,7 @@ void peer_certificate_add(struct peer *, const struct cert *,
 /* A known certificate of that serial with another key id, or NULL. */
 const struct cert *peer_certificate_conflict(
     const struct peer *, const struct cert *);
-unsigned int peers_strangers(void); /* untouched rows of level 0 */
+unsigned int peers_strangers(void); /* levels 0 and 1, untouched */
 unsigned int peers_count(void);
 /* Each in turn. */
 void peers_each(void (*each)(struct peer *, void *), void *argument);

@@ -73,7 +73,7 @@ flush_delay_ms(int lane)
 static bool
 peer_probing(const struct peer *peer)
 {
-	return peer->retry_count > 0 || peer->told_serial == 0;
+	return peer->retry_count > 0 || peer->told_serial == 0 || peer->slow;
 }
 
 /* When the peer's next lane is due; INT64_MAX: none has work. */

@@ -93,17 +93,18 @@ static const char sql_handshake[] =
     "  (SELECT 1 FROM " S "certificates k WHERE k.key_id = $7::bytea"
     "   AND k.server_id = s.id))::int FROM s, p";
 
-/* Untouched strangers: level 0, never touched by an admin. */
-#define UNTOUCHED                                                       \
-	" FROM " S "federation_servers s JOIN " S "peers p"             \
-	" ON p.server_id = s.id WHERE s.trust_level = 0 AND NOT p.kept" \
-	" AND NOT EXISTS (SELECT 1 FROM " S "federated_message_queue q" \
-	"  WHERE q.destination_server_id = s.id)"                       \
-	" AND NOT EXISTS (SELECT 1 FROM " S "evidence e"                \
-	"  WHERE e.server_id = s.id)"                                   \
-	" AND NOT EXISTS (SELECT 1 FROM " S "received_ids r"            \
-	"  WHERE r.server_id = s.id)"                                   \
-	" AND NOT EXISTS (SELECT 1 FROM " S "inbox i"                   \
+/* Untouched: level 0, or 1 by handshake, nothing sent, no admin came. */
+#define UNTOUCHED                                                             \
+	" FROM " S "federation_servers s JOIN " S "peers p"                   \
+	" ON p.server_id = s.id WHERE s.trust_level BETWEEN 0 AND 1 AND NOT " \
+	"p.kept"                                                              \
+	" AND NOT EXISTS (SELECT 1 FROM " S "federated_message_queue q"       \
+	"  WHERE q.destination_server_id = s.id)"                             \
+	" AND NOT EXISTS (SELECT 1 FROM " S "evidence e"                      \
+	"  WHERE e.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "received_ids r"                  \
+	"  WHERE r.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "inbox i"                         \
 	"  WHERE i.server_id = s.id)"
 #define FORGET                                                               \
 	" c AS (DELETE FROM " S "certificates c USING v"                     \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Handshakes stored, whoever began them, and how many strangers may be: at
- * most 256 rows of level 0 that no admin has touched, for 7 days.
+ * most 256 rows of level 0, or 1 by handshake alone, for 7 days.
  */
 #ifndef TORFED_STRANGERS_H
 #define TORFED_STRANGERS_H

@@ -39,6 +39,8 @@ LINES = ["retry minimum 100ms", "retry maximum 500ms", "queue sweep 1s",
          "sender idle-time 2s"]
 ALL = ("fedd",) + CHILDREN
 WHOLE_SECONDS = 2
+# The daemon looks for its database at least every 5 s; PostgreSQL recovers.
+POSTGRES_SECONDS = 8
 # All five processes of one suite; what several of them share counts again.
 RSS_LIMIT = 64 << 20
 LANES = (1, 2, 3)
@@ -362,7 +364,7 @@ class World:
         side.postgres_signal(number)
         time.sleep(off)
         side.server.start_postgres()
-        return self.whole(side, (), 5, "PostgreSQL restarted")
+        return self.whole(side, (), POSTGRES_SECONDS, "PostgreSQL restarted")
 
     def crash_backend(self, side):
         """SIGKILL to the daemon's backend: PostgreSQL restarts itself."""
@@ -371,7 +373,7 @@ class World:
         if pid:
             processes.send(pid, signal.SIGKILL)
         net.wait(side.server.postgres_answers, 30)
-        return self.whole(side, (), 5, "a backend killed")
+        return self.whole(side, (), POSTGRES_SECONDS, "a backend killed")
 
     def read_only(self, side, seconds):
         side.node.sql("ALTER ROLE _fedqueued SET "

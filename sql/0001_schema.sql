@@ -197,10 +197,9 @@ INSERT INTO federation.limits DEFAULT VALUES;
 
 -- How many messages waited for a destination when they were last counted, and
 -- the newest id at that time (see federation.queue_full). A row for each
--- server, made with it.
+-- server, which comes and goes with it by a trigger.
 CREATE TABLE federation.queue_depths (
-	server_id	uuid PRIMARY KEY
-	    REFERENCES federation.federation_servers (id) ON DELETE CASCADE,
+	server_id	uuid PRIMARY KEY,
 	waiting		integer NOT NULL DEFAULT 0,
 	last_id		bigint NOT NULL DEFAULT 0,
 	counted_at	timestamptz NOT NULL DEFAULT '-infinity'

@@ -95,7 +95,7 @@ GRANT SELECT, UPDATE ON federation.pruning TO fed_definer;
 -- The quota.
 GRANT SELECT ON federation.limits, federation.queue_depths TO fed_definer;
 GRANT UPDATE (quota) ON federation.limits TO fed_definer;
-GRANT INSERT, UPDATE (waiting, last_id, counted_at)
+GRANT INSERT, DELETE, UPDATE (waiting, last_id, counted_at)
     ON federation.queue_depths TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements.

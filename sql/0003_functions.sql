@@ -660,11 +660,16 @@ CREATE TRIGGER notify AFTER UPDATE ON federation.peers FOR EACH ROW
 CREATE FUNCTION federation.trigger_depth() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	INSERT INTO federation.queue_depths (server_id) VALUES (NEW.id);
+	IF TG_OP = 'INSERT' THEN
+		INSERT INTO federation.queue_depths (server_id) VALUES (NEW.id);
+	ELSE
+		DELETE FROM federation.queue_depths WHERE server_id = OLD.id;
+	END IF;
 	RETURN NULL;
 END
 $$;
-CREATE TRIGGER depth AFTER INSERT ON federation.federation_servers
+CREATE TRIGGER depth AFTER INSERT OR DELETE
+    ON federation.federation_servers
     FOR EACH ROW EXECUTE FUNCTION federation.trigger_depth();
 
 -- A server that goes leaves a tombstone, whichever of its two rows goes first.

@@ -181,6 +181,20 @@ def costs():
            "each time: %.1f ms, else %.1f ms" % (full * 10, empty * 10))
 
 
+def come_and_go():
+    name, server = server_new()
+    owner.execute("DELETE FROM federation.federation_servers WHERE id = %s",
+                  (server,))
+    tap.equal(one(owner, "SELECT count(*) FROM federation.queue_depths WHERE "
+                  "server_id = %s", server), 0,
+              "a server that goes takes its count with it")
+    again = one(owner, "INSERT INTO federation.federation_servers "
+                "(onion_address, public_key) VALUES (%s, repeat('0', 64)) "
+                "RETURNING id", name)
+    tap.equal(one(owner, "SELECT count(*) FROM federation.queue_depths WHERE "
+                  "server_id = %s", again), 1, "one that comes has one")
+
+
 def test():
     global cluster, owner, app, daemon
     with Cluster() as cluster:
@@ -193,6 +207,7 @@ def test():
         believed()
         nobody_waits()
         far()
+        come_and_go()
         costs()
         for number in (0, -1, 100000001, None):
             tap.equal(code(owner, "SELECT federation.set_quota(%s)", number),

@@ -216,6 +216,8 @@ document_run(struct channel *channel, int wait_ms)
 	struct document document = {NULL, 0};
 
 	answer_take(channel, wait_ms, take_part, &document);
+	if (document.length == 0)
+		daemon_gone("its answer is malformed");
 	output_bytes(document.text, document.length);
 	free(document.text);
 }

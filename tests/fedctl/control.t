@@ -146,7 +146,8 @@ def test_requests():
             (["receipt", "export", ID], 8, [ID, ""]),
             (["receipt", "export", ID, "--server", ADDRESS.upper()], 8,
              [ID, ADDRESS])):
-        done, request = ask(end(), *arguments)
+        document = row("receipt", part="{}") if verb == 8 else b""
+        done, request = ask(document + end(), *arguments)
         data = struct.pack("<HI", verb, len(expected))
         data += b"".join(string(text) for text in expected)
         tap.equal((summary(done), request), (0, frame(REQUEST, data)),
@@ -244,6 +245,9 @@ def test_document():
                        ("no field", row("receipt"))):
         done, _ = ask(rows + end(), *export)
         tap.equal(summary(done), (69, "NO_DAEMON"), "a part of " + name)
+    for rows in (b"", row("receipt", part="")):
+        done, _ = ask(rows + end(), *export)
+        tap.equal(summary(done), (69, "NO_DAEMON"), "an empty document")
     part = row("receipt", part="x" * 1024)
     done, _ = ask(part * 1024 + end(), *export)
     tap.equal((done.returncode, len(done.stdout)), (0, 1024 * 1024),

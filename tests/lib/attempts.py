@@ -101,6 +101,10 @@ def files(world):
         attempt("rename a file",
                 ("rename", world.path("kept"), world.path("taken")),
                 fedd=EACCES),
+        attempt("change a file's mode",
+                ("chmod", world.path("kept"), 0o4755), fedd=EPERM),
+        attempt("change a file's owner",
+                ("chown", world.path("kept"), 0, 0), fedd=EPERM),
         attempt("cut the log", ("ftruncate", 2, 0), fedd=None),
     ]
 

@@ -48,6 +48,8 @@ static const struct {
     {"bind", SYS_bind},
     {"bpf", SYS_bpf},
     {"chdir", SYS_chdir},
+    {"chmod", SYS_chmod},
+    {"chown", SYS_chown},
     {"chroot", SYS_chroot},
     {"clock_gettime", SYS_clock_gettime},
     {"clone", SYS_clone},

@@ -14,9 +14,11 @@
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sandbox_inside.h"
@@ -258,6 +260,31 @@ int
 act_unlink(void)
 {
 	return result(unlink(fixture.victim));
+}
+
+int
+act_mode(void)
+{
+	return result(chmod(fixture.victim, 0644));
+}
+
+int
+act_mode_flags(void)
+{
+	/* fchmodat2, which headers may not know */
+	return result(syscall(452, AT_FDCWD, fixture.victim, 0644, 0));
+}
+
+int
+act_owner(void)
+{
+	return result(fchown(fixture.scratch, getuid(), getgid()));
+}
+
+int
+act_attribute(void)
+{
+	return result(setxattr(fixture.victim, "user.torfed", "x", 1, 0));
 }
 
 int

@@ -80,6 +80,10 @@ int act_seek(void);
 int act_pwrite(void);
 int act_set_flags(void);
 int act_unlink(void);
+int act_mode(void);
+int act_mode_flags(void);
+int act_owner(void);
+int act_attribute(void);
 int act_filter_socket(void);
 int act_nothing(void);
 

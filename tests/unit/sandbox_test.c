@@ -83,6 +83,10 @@ static const struct act acts[] = {
     {"seek", act_seek, 0, 0, WRITER_MAY},
     {"pwrite", act_pwrite, 0, 0, EVERYBODY_KILLED},
     {"set flags", act_set_flags, 0, 0, 0, KILLED, 0, 0, 0, KILLED},
+    {"mode", act_mode, 0, EPERM, EVERYBODY_KILLED},
+    {"mode by flags", act_mode_flags, ANYTHING, EPERM, EVERYBODY_KILLED},
+    {"owner", act_owner, 0, EPERM, EVERYBODY_KILLED},
+    {"attribute", act_attribute, ANYTHING, EPERM, EVERYBODY_KILLED},
     {"unlink", act_unlink, 0, EACCES, EVERYBODY_KILLED},
     {"filter a socket", act_filter_socket, EINVAL, EINVAL, EVERYBODY_KILLED},
 };

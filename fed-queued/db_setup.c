@@ -56,7 +56,12 @@ setup_refuse(struct db *db, const char *what, const char *sqlstate)
 		return; /* the connection is lost, which tells itself */
 	snprintf(
 	    reason, sizeof reason, "%s fails with SQLSTATE %s", what, sqlstate);
-	connect_refuse(db, reason);
+	/* Shut down, crashed or out of resources meanwhile: not refused. */
+	if (strncmp(sqlstate, "57", 2) == 0 ||
+	    strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "08", 2) == 0)
+		connect_fail(db, reason);
+	else
+		connect_refuse(db, reason);
 }
 
 static size_t

@@ -124,7 +124,8 @@ class Watch:
 
 def latencies(a, b, times, between=None):
     """Milliseconds from before the commit of one message in a to after the
-    commit of its row in b, each on idle servers."""
+    commit of its row in b, each on idle servers: the acknowledgement of the
+    one before has come back."""
     found = []
     sending = psycopg2.connect(a.app_database)
     with Watch(b) as watch, sending.cursor() as cursor:
@@ -136,6 +137,7 @@ def latencies(a, b, times, between=None):
             sending.commit()
             watch.notified()
             found.append((time.monotonic() - started) * 1000)
+            settled(a)
             time.sleep(random.uniform(0.01, 0.03))
             if between:
                 between()
@@ -255,7 +257,7 @@ def settled(a):
     if not net.wait(lambda: a.value(
             "SELECT NOT EXISTS (SELECT 1 FROM federation."
             "federated_message_queue WHERE status IN ('pending', 'sending'))"),
-            SECONDS, 0.1):
+            SECONDS, 0.01):
         raise RuntimeError("the queue does not become empty")
 
 

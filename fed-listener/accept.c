@@ -218,6 +218,9 @@ accept_init(struct listener *listener, int descriptor)
 {
 	struct acceptor *acceptor = &listener->acceptor;
 
+	/* It is shared with our predecessors, and set up by none of them. */
+	if (evutil_make_socket_nonblocking(descriptor) == -1)
+		fatal("accept call=fcntl error=\"%s\"", strerror(errno));
 	acceptor->descriptor = descriptor;
 	acceptor->reserve = -1;
 	acceptor->paused = false;

@@ -116,7 +116,9 @@ static const struct rule rules[] = {
     CALL(getegid, NETWORK | FEDCTL),
     CALL_IF(ioctl, NETWORK, 1, LOW, FIONREAD),
 
-    CALL(shutdown, NETWORK),
+    /* Not of reading: that of a listening socket, which all generations
+     * share, would be for ever. */
+    CALL_IF(shutdown, NETWORK, 1, LOW, SHUT_WR),
     CALL(getsockopt, NETWORK),
     CALL(getsockname, NETWORK),
     CALL(getpeername, NETWORK),

@@ -14,6 +14,7 @@ import ctypes
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -402,19 +403,66 @@ def kinds(descriptors):
                     for one in sorted(set(found)))
 
 
+def listening(pid, path):
+    """The number of the descriptor that listens there."""
+    names = procfs.unix_names()
+    return [number for number, target in procfs.descriptors(pid).items()
+            if target.startswith("socket:[") and
+            names.get(int(target[8:-1])) == path][0]
+
+
+def ping(node):
+    """Whether fed-listener answers."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        try:
+            client.connect(node.listener)
+            client.sendall(b"GET /federation/ping HTTP/1.1\r\nHost: " +
+                           node.onion.encode() + b"\r\n\r\n")
+            return client.recv(100).startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            return False
+
+
+def test_inheritance(node):
+    """A listening socket is one for all generations: who had it before must
+    not be able to spoil it."""
+    stage = Stage(node, "", None)
+    f_setfl, reading, both = 4, 0, 2
+    for name, path in (("fed-listener", node.listener),
+                       ("fed-queued", node.control)):
+        for how in (reading, both):
+            before = stage.ready()
+            number = listening(before[name], path)
+            got = attempts.inject(before[name], ("shutdown", number, how))
+            tap.equal(got, [attempts.KILLED], "%s: shuts down the socket "
+                      "where it listens: killed" % name)
+            after = stage.ready(before["generation"])
+            tap.ok(after and ping(node), "and its successor listens")
+        pid = after[name]
+        got = attempts.inject(pid, ("fcntl", listening(pid, path), f_setfl,
+                                    0))
+        tap.equal(got, ["value 0"], name + ": makes that socket block")
+        os.kill(pid, signal.SIGKILL)
+        tap.ok(stage.ready(after["generation"]) and ping(node) and
+               ping(node) and stage.ready(),
+               "its successor does not wait for ever")
+
+
 def test():
     with net.Net(servers=4, trust="none") as network:
         nodes = network.servers
         test_attempts(nodes)
-        for node in nodes[:1]:
-            status = net.wait(lambda: control.status(nodes[0].control))
-            pids = {name: status[name] for name in NAMES}
-            test_users(pids)
-            test_status(pids)
-            test_roots(node, pids)
-            test_untraceable(pids)
-            test_graph(pids)
-            test_descriptors(node, pids)
+        node = nodes[0]
+        status = net.wait(lambda: control.status(node.control))
+        pids = {name: status[name] for name in NAMES}
+        test_users(pids)
+        test_status(pids)
+        test_roots(node, pids)
+        test_untraceable(pids)
+        test_graph(pids)
+        test_descriptors(node, pids)
+        test_inheritance(node)
 
 
 tap.main(test)

@@ -287,6 +287,13 @@ act_attribute(void)
 	return result(setxattr(fixture.victim, "user.torfed", "x", 1, 0));
 }
 
+/* For whoever shares it, for good. */
+int
+act_shut_reading(void)
+{
+	return result(shutdown(fixture.pair[0], SHUT_RD));
+}
+
 int
 act_filter_socket(void)
 {

@@ -127,7 +127,9 @@ static const char sql_stranger_expire[] =
 /*
  * $1 index, $2 server, $3 message id, $4 digest, $5 type, $6 payload: arrays
  * of one length, ids distinct. A row for each: index, whether it is new now,
- * the digest known before (null: none in this snapshot), the trust level.
+ * the digest known before (null: none in this snapshot), the trust level. The
+ * digest is looked up row by row: a join is planned as a scan of the whole
+ * table while its statistics say that it is small.
  */
 static const char sql_commit[] =
     "WITH i AS MATERIALIZED (SELECT u.*, s.trust_level"
@@ -141,10 +143,11 @@ static const char sql_commit[] =
     " (message_id, server_id, type, payload, trust_level)"
     " SELECT i.message_id, i.server_id, i.type, i.payload, i.trust_level"
     " FROM i JOIN n USING (server_id, message_id) ORDER BY i.index)"
-    " SELECT i.index, (n.message_id IS NOT NULL)::int, r.digest,"
-    "  i.trust_level FROM i"
-    " LEFT JOIN n USING (server_id, message_id)"
-    " LEFT JOIN " S "received_ids r USING (server_id, message_id)";
+    " SELECT i.index, (n.message_id IS NOT NULL)::int,"
+    "  CASE WHEN n.message_id IS NULL THEN (SELECT r.digest"
+    "   FROM " S "received_ids r WHERE r.server_id = i.server_id"
+    "   AND r.message_id = i.message_id) END, i.trust_level"
+    " FROM i LEFT JOIN n USING (server_id, message_id)";
 
 /* $1 server, $2 kind, $3 message id or null, $4 first, $5 second */
 static const char sql_evidence[] =
@@ -193,7 +196,9 @@ static const char sql_work_new[] =
  * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 queue id to
  * begin behind, $7 most items, $8 most bytes (but for the first item), $9 ms
  * that no delay and no lease can be long: what lies beyond was written under a
- * clock that has been set back since, and is due.
+ * clock that has been set back since, and is due. The lane is named by the
+ * parameters and not by a join with the lease, so that the index gives the
+ * order and the scan ends with the last item wanted.
  * Always at least one row: whether the lease is ours, then an item or nulls.
  */
 static const char sql_claim[] =
@@ -208,8 +213,9 @@ static const char sql_claim[] =
     "  OR l.deadline > now() + $9::bigint * interval '1 ms'"
     " RETURNING server_id),"
     " r AS (SELECT q.id, octet_length(q.encrypted_payload) AS bytes"
-    "  FROM " S "federated_message_queue q, l"
-    "  WHERE q.destination_server_id = l.server_id"
+    "  FROM " S "federated_message_queue q"
+    "  WHERE (SELECT count(*) FROM l) = 1"
+    "   AND q.destination_server_id = $1::uuid"
     "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
     "   AND q.id > $6::bigint AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -48,15 +49,26 @@ struct rule {
 	unsigned int profiles;
 	unsigned int count; /* of comparisons; all must hold */
 	struct comparison comparisons[2];
+	bool above; /* on a descriptor above SHARED_MAX alone */
 };
 
-#define LOW UINT64_C(0xffffffff)
+/*
+ * Up to this number descriptors are shared with other processes: the log by
+ * all, which a child that was taken over must not be able to silence.
+ */
+#define SHARED_MAX	3
+#define DESCRIPTOR_BITS 21 /* of the greatest that there may be */
+
+#define LOW		UINT64_C(0xffffffff)
 /* clang-format off */
-#define CALL(name, who) {SCMP_SYS(name), who, 0, {{0, 0, 0}}}
+#define CALL(name, who) {SCMP_SYS(name), who, 0, {{0, 0, 0}}, false}
 #define CALL_IF(name, who, argument, mask, value) \
-	{SCMP_SYS(name), who, 1, {{argument, mask, value}}}
+	{SCMP_SYS(name), who, 1, {{argument, mask, value}}, false}
+#define CALL_ABOVE_IF(name, who, argument, mask, value) \
+	{SCMP_SYS(name), who, 1, {{argument, mask, value}}, true}
 #define SOCKET_OPTION(who, level, option) \
-	{SCMP_SYS(setsockopt), who, 2, {{1, LOW, level}, {2, LOW, option}}}
+	{SCMP_SYS(setsockopt), who, 2, {{1, LOW, level}, {2, LOW, option}}, \
+	    false}
 /* clang-format on */
 
 static const struct rule rules[] = {
@@ -118,7 +130,7 @@ static const struct rule rules[] = {
 
     /* Not of reading: that of a listening socket, which all generations
      * share, would be for ever. */
-    CALL_IF(shutdown, NETWORK, 1, LOW, SHUT_WR),
+    CALL_ABOVE_IF(shutdown, LISTENER, 1, LOW, SHUT_WR),
     CALL(getsockopt, NETWORK),
     CALL(getsockname, NETWORK),
     CALL(getpeername, NETWORK),
@@ -132,8 +144,7 @@ static const struct rule rules[] = {
     SOCKET_OPTION(NETWORK, IPPROTO_TCP, TCP_KEEPCNT),
     SOCKET_OPTION(NETWORK, IPPROTO_TCP, TCP_USER_TIMEOUT),
     /* A descriptor held in reserve; how many there may be. */
-    CALL(dup, NETWORK),
-    CALL_IF(fcntl, NETWORK, 1, LOW, F_DUPFD_CLOEXEC),
+    CALL_ABOVE_IF(fcntl, LISTENER, 1, LOW, F_DUPFD_CLOEXEC),
     CALL_IF(prlimit64, NETWORK, 2, UINT64_MAX, 0), /* reads only */
     CALL(getrlimit, NETWORK),
     CALL(accept4, LISTENER | QUEUED),
@@ -343,15 +354,27 @@ filter_load(scmp_filter_ctx filter)
 static void
 allow(scmp_filter_ctx filter, const struct rule *rule)
 {
-	struct scmp_arg_cmp comparisons[2];
-	unsigned int i;
+	struct scmp_arg_cmp comparisons[3];
+	unsigned int bit, i;
 
 	for (i = 0; i < rule->count; i++)
 		comparisons[i] = SCMP_CMP64(rule->comparisons[i].argument,
 		    SCMP_CMP_MASKED_EQ, rule->comparisons[i].mask,
 		    rule->comparisons[i].value);
-	filter_rule(
-	    filter, SCMP_ACT_ALLOW, rule->call, rule->count, comparisons);
+	if (!rule->above) {
+		filter_rule(filter, SCMP_ACT_ALLOW, rule->call, rule->count,
+		    comparisons);
+		return;
+	}
+	/* There is no "greater" for the lower half: one of the bits is set. */
+	for (bit = 0; bit < DESCRIPTOR_BITS; bit++) {
+		if ((1U << bit) <= SHARED_MAX)
+			continue;
+		comparisons[rule->count] = SCMP_CMP64(0, SCMP_CMP_MASKED_EQ,
+		    UINT64_C(1) << bit, UINT64_C(1) << bit);
+		filter_rule(filter, SCMP_ACT_ALLOW, rule->call, rule->count + 1,
+		    comparisons);
+	}
 }
 
 #define ENTRIES(array) (sizeof(array) / sizeof((array)[0]))

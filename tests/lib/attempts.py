@@ -105,6 +105,10 @@ def files(world):
                 ("chmod", world.path("kept"), 0o4755), fedd=EPERM),
         attempt("change a file's owner",
                 ("chown", world.path("kept"), 0, 0), fedd=EPERM),
+        attempt("silence the log for all", ("shutdown", 2, 1), fedd=None),
+        attempt("the log under another number",
+                ("fcntl", 2, 1030, 0), fedd=None),
+        attempt("end fedd's channel", ("shutdown", 3, 1), fedd=None),
         attempt("cut the log", ("ftruncate", 2, 0), fedd=None),
     ]
 

@@ -294,6 +294,19 @@ act_shut_reading(void)
 	return result(shutdown(fixture.pair[0], SHUT_RD));
 }
 
+/* The log is everybody's. */
+int
+act_shut_log(void)
+{
+	return result(shutdown(STDERR_FILENO, SHUT_WR));
+}
+
+int
+act_double_log(void)
+{
+	return result(fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+}
+
 int
 act_filter_socket(void)
 {

@@ -85,6 +85,8 @@ int act_mode_flags(void);
 int act_owner(void);
 int act_attribute(void);
 int act_shut_reading(void);
+int act_shut_log(void);
+int act_double_log(void);
 int act_filter_socket(void);
 int act_nothing(void);
 

@@ -89,6 +89,8 @@ static const struct act acts[] = {
     {"attribute", act_attribute, ANYTHING, EPERM, EVERYBODY_KILLED},
     {"unlink", act_unlink, 0, EACCES, EVERYBODY_KILLED},
     {"filter a socket", act_filter_socket, EINVAL, EINVAL, EVERYBODY_KILLED},
+    {"shut the log", act_shut_log, ENOTSOCK, ENOTSOCK, EVERYBODY_KILLED},
+    {"double the log", act_double_log, 0, 0, EVERYBODY_KILLED},
     {"shut reading", act_shut_reading, 0, 0, EVERYBODY_KILLED},
 };
 #define ACTS (sizeof(acts) / sizeof(acts[0]))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 #
 # The same over real onion services: a private Tor network, six hops between
-# two servers, and tor's own view of keys and connections. It mostly waits.
+# two servers, and tor's own view of keys and connections.
 
 import json
 import os

@@ -196,11 +196,17 @@ class Database:
 def known(queued):
     """A new server at level 1, by its handshake."""
     other = peer.Identity()
-    got = queued.request(other.envelope(
-        WE.address, "handshake", other.handshake_payload()), shaken=other)
-    if not got or got[0] != 200:
-        raise RuntimeError("handshake: %r" % (got,))
-    return other
+    deadline = time.monotonic() + 20
+    while True:
+        got = queued.request(other.envelope(
+            WE.address, "handshake", other.handshake_payload()),
+            shaken=other)
+        if got and got[0] == 200:
+            return other
+        # It may be looking at the database still.
+        if not got or got[0] != 503 or time.monotonic() > deadline:
+            raise RuntimeError("handshake: %r" % (got,))
+        time.sleep(0.05)
 
 
 def results(body):

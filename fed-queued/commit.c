@@ -10,7 +10,7 @@
 #include "statements.h"
 
 #define GROUP_ITEMS   256	 /* in one transaction, at most */
-#define GROUP_BYTES   (4U << 20) /* of payload, but for the first item */
+#define GROUP_BYTES   (4U << 20) /* of payload, but for the last request */
 #define GROUPS_FLYING 2		 /* one commits while the next travels */
 #define RETRY_S	      5
 
@@ -46,7 +46,7 @@ group_has(const struct group *group, const struct commit_item *item)
 	return false;
 }
 
-/* Takes what fits, in order; an id that is in it already waits. */
+/* Takes requests that fit, whole and in order; an id that is in it waits. */
 static void
 group_fill(struct group *group)
 {
@@ -56,9 +56,11 @@ group_fill(struct group *group)
 	TAILQ_INIT(&group->items);
 	group->count = 0;
 	TAILQ_FOREACH_SAFE (item, &waiting, entry, next) {
-		if (group->count == GROUP_ITEMS ||
-		    (group->count > 0 &&
-			bytes + item->payload_length > GROUP_BYTES))
+		if (group->count == GROUP_ITEMS)
+			break;
+		if (item->together > 0 && group->count > 0 &&
+		    (group->count + (int)item->together > GROUP_ITEMS ||
+			bytes > GROUP_BYTES))
 			break;
 		if (group_has(group, item))
 			continue;
@@ -143,8 +145,6 @@ row_result(PGresult *rows, int row, struct commit_item *item,
 	}
 }
 
-static void commit_flush(void);
-
 static void
 group_done(PGresult *rows, const char *sqlstate, void *argument)
 {
@@ -176,7 +176,7 @@ group_done(PGresult *rows, const char *sqlstate, void *argument)
 	commit_flush();
 }
 
-static void
+void
 commit_flush(void)
 {
 	struct db_parameters parameters;
@@ -199,5 +199,4 @@ commit_add(struct commit_item *item)
 {
 	pending++;
 	TAILQ_INSERT_TAIL(&waiting, item, entry);
-	commit_flush();
 }

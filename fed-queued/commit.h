@@ -22,13 +22,21 @@ struct commit_item {
 	const char *type;
 	const char *payload; /* canonical */
 	size_t payload_length;
+	/*
+	 * In a request's first item: how many items it has; 0 in the others.
+	 * They are committed together or not at all, or one that failed could
+	 * come again behind those that did not, out of order.
+	 */
+	uint32_t together;
 	/* ok false: nothing is known to be stored (answer 503). */
 	void (*done)(struct commit_item *, bool ok, const struct ack_result *);
 	/* with ID_CONFLICT: the digest that was there before */
 	uint8_t known_digest[32];
 };
 
+/* Items of one request follow each other; then commit_flush(). */
 void commit_add(struct commit_item *);
+void commit_flush(void);
 size_t commit_pending(void); /* items not yet answered */
 
 #endif

@@ -331,14 +331,20 @@ static void
 inbound_commit(struct inbound *inbound, const struct peer *peer,
     const struct wire_envelope *envelope, const struct check *check)
 {
-	uint32_t i;
+	uint32_t i, together;
 
 	inbound_copy(inbound, peer, envelope, check);
+	together = inbound->outstanding;
 	/* The last answer frees it, and may come before this returns. */
 	inbound->outstanding++;
-	for (i = 0; i < check->item_count; i++)
-		if (check->items[i].commit)
-			commit_add(&inbound->items[i].item);
+	for (i = 0; i < check->item_count; i++) {
+		if (!check->items[i].commit)
+			continue;
+		inbound->items[i].item.together = together;
+		together = 0;
+		commit_add(&inbound->items[i].item);
+	}
+	commit_flush();
 	if (--inbound->outstanding == 0)
 		inbound_settled(inbound);
 }

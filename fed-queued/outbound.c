@@ -41,6 +41,7 @@ struct session {
 	uint32_t requests;
 	int64_t sent_ms;
 	bool leased;		    /* the lease was ours at least once */
+	bool aside;		    /* current stands aside, others are due */
 	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
 	uint32_t sent_count;
 };
@@ -91,6 +92,15 @@ peer_good(struct peer *peer)
 	queue_resume(peer);
 }
 
+/* A handshake; the destination waits for its end. */
+static void
+peer_ask(struct peer *peer, handshake_callback asked)
+{
+	peer->references++;
+	schedule_wait(peer, env.settings.retry_max_ms);
+	handshake_out(peer->key, false, asked, peer);
+}
+
 static void
 handshaken(enum code code, const struct ack_result *result, void *argument)
 {
@@ -108,14 +118,35 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 	outbound_run();
 }
 
-/* One handshake; the destination waits for its end. */
+/* Our certificate is not known, or not any more. */
 static void
 peer_handshake(struct peer *peer)
 {
-	peer->references++;
 	peer->handshake_ms = clock_ms();
-	schedule_wait(peer, env.settings.retry_max_ms);
-	handshake_out(peer->key, false, handshaken, peer);
+	peer_ask(peer, handshaken);
+}
+
+/* Of a suspect item: if the destination lives, its back-off begins anew. */
+static void
+proved(enum code code, const struct ack_result *result, void *argument)
+{
+	struct peer *peer = argument;
+	int lane;
+
+	(void)result;
+	for (lane = 1; lane <= LANES; lane++)
+		suspect_proved(&peer->lanes[lane].suspect, code == CODE_OK);
+	if (code == CODE_TOR_DOWN) {
+		schedule_good(peer);
+		schedule_pause();
+	} else {
+		if (code == CODE_OK)
+			peer_good(peer);
+		peer_back_off(
+		    peer, false, code == CODE_OK ? CODE_CLOSED : code);
+	}
+	peer->references--;
+	outbound_run();
 }
 
 /* What the exchange means for the destination; true when it has to wait. */
@@ -150,6 +181,10 @@ react_destination(struct peer *peer, const struct reaction *reaction,
 			peer_handshake(peer);
 		else
 			peer_back_off(peer, false, code);
+		break;
+	case DESTINATION_PROVE:
+		schedule_resume();
+		peer_ask(peer, proved);
 		break;
 	case DESTINATION_PAUSE:
 		schedule_pause();
@@ -216,8 +251,8 @@ claim_settle(struct session *session, const struct receipt *receipt)
 		    (delay_ms < 0 || claim->items[i].delay_ms < delay_ms))
 			delay_ms = claim->items[i].delay_ms;
 	if (delay_ms >= 0)
-		schedule_again(
-		    session->lease.peer, session->lease.lane, delay_ms);
+		schedule_again(session->lease.peer, session->lease.lane,
+		    session->aside ? 0 : delay_ms);
 	queue_settle(&session->lease, claim, receipt);
 	session->current = NULL;
 	session->sent_count = 0;
@@ -239,6 +274,10 @@ react_acknowledged(
 	uint32_t i, seconds = 0;
 	bool moved = false;
 
+	suspect_passed(&peer->lanes[session->lease.lane].suspect,
+	    session->current->items[session->sent[0]].queue_id,
+	    session->current->items[session->sent[session->sent_count - 1]]
+		.queue_id);
 	for (i = 0; i < session->sent_count; i++) {
 		result = &outcome->results[i];
 		reaction = reaction_find(outcome, result);
@@ -263,34 +302,44 @@ react_acknowledged(
 	return react_destination(peer, &destination, code, seconds);
 }
 
-/*
- * No acknowledgement. If the request had been sent, the next is half as
- * large, until the item that kills the exchange is alone; alone it steps back
- * behind the others, for it may be the one.
- */
+/* The request was sent and not acknowledged: the next is half as large, until
+ * the item that kills the exchange is alone (suspect.h). */
+static void
+session_halve(struct session *session, struct reaction *reaction)
+{
+	struct peer *peer = session->lease.peer;
+	struct suspect *suspect = &peer->lanes[session->lease.lane].suspect;
+	struct queue_item *item = &session->current->items[session->sent[0]];
+	enum suspect_step step;
+
+	peer->batch_most = session->sent_count / 2;
+	if (session->sent_count > 1)
+		return;
+	step = suspect_failed(suspect, item->queue_id);
+	if (step == SUSPECT_WAIT)
+		return;
+	reaction->destination = DESTINATION_PROVE;
+	session->aside = step == SUSPECT_ASIDE;
+	if (session->aside)
+		item->delay_ms = 2 * schedule_delay_ms(suspect_returns(suspect),
+					 env.settings.retry_min_ms,
+					 env.settings.retry_max_ms);
+}
+
+/* No acknowledgement. */
 static bool
 react_unacknowledged(
     struct session *session, const struct transport_outcome *outcome)
 {
 	struct reaction reaction = reaction_find(outcome, NULL);
-	struct peer *peer = session->lease.peer;
-	struct queue_item *item;
 	uint32_t i;
 
-	for (i = 0; i < session->sent_count; i++) {
-		item = &session->current->items[session->sent[i]];
-		item->code = outcome->code;
-	}
-	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF) {
-		peer->batch_most = session->sent_count / 2;
-		if (session->sent_count == 1 && peer->retry_count > 0)
-			session->current->items[session->sent[0]].delay_ms =
-			    2 * schedule_delay_ms(peer->retry_count,
-				    env.settings.retry_min_ms,
-				    env.settings.retry_max_ms);
-	}
-	return react_destination(
-	    peer, &reaction, outcome->code, outcome->retry_after);
+	for (i = 0; i < session->sent_count; i++)
+		session->current->items[session->sent[i]].code = outcome->code;
+	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF)
+		session_halve(session, &reaction);
+	return react_destination(session->lease.peer, &reaction, outcome->code,
+	    outcome->retry_after);
 }
 
 static void
@@ -417,10 +466,15 @@ claimed(struct claim *claim, bool ok, void *argument)
 static void
 session_claim(struct session *session)
 {
-	uint32_t most = session->lease.peer->batch_most;
+	const struct peer *peer = session->lease.peer;
+	uint32_t most = peer->batch_most;
 
 	if (most == 0 || most > BATCH_ITEMS)
 		most = most == 0 ? 1 : BATCH_ITEMS;
+	/* One that stood aside is the oldest, and is not to hurt others. */
+	if (session->after == 0 &&
+	    suspect_aside(&peer->lanes[session->lease.lane].suspect))
+		most = 1;
 	session->claiming = true;
 	queue_claim(&session->lease, session->after, most, claimed, session);
 }

@@ -14,6 +14,7 @@
 
 #include "cert.h"
 #include "limiter.h"
+#include "suspect.h"
 
 #define PEER_CERTIFICATES 8 /* newest serials kept of each server */
 #define LANES		  3 /* 1 high, 2 normal, 3 low */
@@ -36,6 +37,7 @@ struct lane {
 	bool retry;	  /* items wait for ready_ms */
 	bool probing;	  /* busy, and counted among those that may be dead */
 	int64_t ready_ms; /* when the flush delay ends */
+	struct suspect suspect;
 };
 
 struct peer {

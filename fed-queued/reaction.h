@@ -28,6 +28,7 @@ enum destination_effect {
 	DESTINATION_WAIT,      /* for as long as it said */
 	DESTINATION_NONE,      /* not its fault, or not its business */
 	DESTINATION_HANDSHAKE, /* one handshake, one retry, then back off */
+	DESTINATION_PROVE,     /* a handshake, then back off (suspect.h) */
 	DESTINATION_PAUSE      /* our own outage: all sending pauses */
 };
 

@@ -31,7 +31,6 @@
 
 struct session {
 	struct lease lease;
-	int64_t after;	       /* queue id of the last item claimed */
 	struct claim *current; /* in flight */
 	struct claim *next;    /* claimed meanwhile */
 	bool claiming;
@@ -454,7 +453,6 @@ claimed(struct claim *claim, bool ok, void *argument)
 			    session->lease.peer, session->lease.lane);
 	}
 	if (claim->count > 0) {
-		session->after = claim->items[claim->count - 1].queue_id;
 		session->next = claim;
 	} else {
 		session->exhausted = true;
@@ -472,11 +470,11 @@ session_claim(struct session *session)
 	if (most == 0 || most > BATCH_ITEMS)
 		most = most == 0 ? 1 : BATCH_ITEMS;
 	/* One that stood aside is the oldest, and is not to hurt others. */
-	if (session->after == 0 &&
+	if (!session->leased &&
 	    suspect_aside(&peer->lanes[session->lease.lane].suspect))
 		most = 1;
 	session->claiming = true;
-	queue_claim(&session->lease, session->after, most, claimed, session);
+	queue_claim(&session->lease, session->leased, most, claimed, session);
 }
 
 static void

@@ -55,13 +55,14 @@ struct receipt {
 };
 
 /*
- * Takes or renews the lease and claims up to most items behind after (a queue
- * id, 0 from the start) that fit one request. claim is the callback's, to be
- * freed with claim_free(); ok false: the database did not answer.
+ * Takes or renews the lease and claims up to most items that fit one request.
+ * again: under this lease before, so what it has claimed and not settled is
+ * passed over. claim is the callback's, to be freed with claim_free(); ok
+ * false: the database did not answer.
  */
 typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
-void queue_claim(const struct lease *, int64_t after, uint32_t most,
-    queue_claimed, void *argument);
+void queue_claim(const struct lease *, bool again, uint32_t most, queue_claimed,
+    void *argument);
 void claim_free(struct claim *);
 /* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
 void queue_settle(const struct lease *, struct claim *, const struct receipt *);

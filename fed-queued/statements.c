@@ -193,12 +193,17 @@ static const char sql_work_new[] =
     " GROUP BY destination_server_id, priority";
 
 /*
- * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 queue id to
- * begin behind, $7 most items, $8 most bytes (but for the first item), $9 ms
- * that no delay and no lease can be long: what lies beyond was written under a
- * clock that has been set back since, and is due. The lane is named by the
- * parameters and not by a join with the lease, so that the index gives the
- * order and the scan ends with the last item wanted.
+ * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 whether this
+ * lease has claimed before, $7 most items, $8 most bytes (but for the first
+ * item), $9 ms that no delay and no lease can be long: what lies beyond was
+ * written under a clock that has been set back since, and is due. The lane is
+ * named by the parameters and not by a join with the lease, so that the index
+ * gives the order and the scan ends with the last item wanted.
+ *
+ * What this lease has claimed is 'sending' and passed over by that, not by an
+ * id to begin behind: ids are given before commits, so that lower ones can
+ * still appear. What an earlier lease left 'sending' is claimed at first.
+ *
  * Always at least one row: whether the lease is ours, then an item or nulls.
  */
 static const char sql_claim[] =
@@ -217,7 +222,8 @@ static const char sql_claim[] =
     "  WHERE (SELECT count(*) FROM l) = 1"
     "   AND q.destination_server_id = $1::uuid"
     "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
-    "   AND q.id > $6::bigint AND (q.next_attempt_at <= now()"
+    "   AND (q.status = 'pending' OR NOT $6::boolean)"
+    "   AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"
     "    OR q.next_attempt_at > now() + $9::bigint * interval '1 ms')"
     "  ORDER BY q.id LIMIT $7::int FOR UPDATE OF q SKIP LOCKED),"

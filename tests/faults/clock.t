@@ -5,10 +5,6 @@
 # one server (its PostgreSQL included), of the other, of both. Nothing is lost,
 # doubled or held up once the clocks agree again. The suites and PostgreSQL run
 # with a clock of their own, tests/faults/jump.c.
-#
-# Run by hand, not by tests/run: about every other run one message of some
-# thousands is received out of its lane's order during a jump; nothing is lost
-# or doubled. The cause is not known yet.
 
 import os
 import shutil

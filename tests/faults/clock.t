@@ -35,15 +35,21 @@ def write_script(path, *lines):
 
 
 class Clock:
-    """Of one server."""
+    """Of one server. All that a process of the suite needs lies in fedd's -L
+    directory, since fedd lets its children see nothing else."""
 
-    def __init__(self, side, directory, library):
-        self.path = os.path.join(directory, "offset%d" % side.node.number)
-        self.set(0)
+    def __init__(self, side, directory):
+        self.side = side
         place = os.path.join(directory, str(side.node.number))
+        library = build(place)
+        self.path = os.path.join(place, "offset")
+        self.set(0)
         server = side.server
-        programs = dict(server.programs, postgres=os.path.join(
-            server.cluster.bin, "postgres"))
+        programs = dict(server.programs)
+        for name in faults.ALL:
+            programs[name] = shutil.copy(programs[name],
+                                         os.path.join(place, name + ".real"))
+        programs["postgres"] = os.path.join(server.cluster.bin, "postgres")
         for name in faults.ALL + ("postgres",):
             write_script(
                 os.path.join(place, name, name),
@@ -53,13 +59,20 @@ class Clock:
         server.stop("fedd")
         server.stop("postgres")
         server.cluster.bin = os.path.join(place, "postgres")
-        server.programs = dict(programs, fedd=os.path.join(place, "fedd",
-                                                           "fedd"))
-        children = side.state.data["children"]
-        side.state.data["children"] = place
+        server.programs = dict(server.programs, fedd=os.path.join(
+            place, "fedd", "fedd"))
+        server.children = place
         server.start_postgres()
         server.start_fedd()
-        side.state.data["children"] = children
+
+    def is_of_all(self):
+        """Read from the maps, since a process confines itself."""
+        found = self.side.suite()
+        maps = []
+        for pid in found.values():
+            with open("/proc/%d/maps" % pid) as file:
+                maps.append(file.read())
+        return len(maps) == 5 and all("jump.so" in text for text in maps)
 
     def set(self, seconds):
         if not os.path.exists(self.path):
@@ -70,7 +83,7 @@ class Clock:
 
 
 def build(directory):
-    os.chmod(directory, 0o755)
+    os.makedirs(directory)
     library = os.path.join(directory, "jump.so")
     subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-D_GNU_SOURCE", "-o",
                     library, os.path.join(HERE, "jump.c"), "-ldl"],
@@ -97,8 +110,10 @@ def goes_on(world, name, numbers=()):
 def test(directory):
     with net.Net(servers=2, lines=faults.LINES) as network:
         world = faults.World(network)
-        library = build(directory)
-        clocks = [Clock(side, directory, library) for side in world.sides]
+        os.chmod(directory, 0o755)
+        clocks = [Clock(side, directory) for side in world.sides]
+        tap.ok(all(clock.is_of_all() for clock in clocks),
+               "all processes of both suites have it")
         world.load()
         time.sleep(1)
         clocks[0].set(HOUR)

@@ -52,6 +52,7 @@ class Server:
         self.private = os.path.join(state.data["private"], str(number))
         self.logs = os.path.join(state.directory, "server%d" % number)
         self.programs = state.data["programs"]
+        self.children = state.data["children"]  # fedd's -L
         self.tor_net = state.data["net"] == "tor"
         place = lambda *parts: os.path.join(self.private, *parts)
         self.keys = place("keys")
@@ -244,7 +245,7 @@ class Server:
         child = self.state.start(
             self.process_key("fedd"),
             [self.programs["fedd"], "-d", "-f", self.config,
-             "-L", self.state.data["children"]],
+             "-L", self.children],
             self.log("fedd"), environment=environment)
         if wait:
             self.wait("the suite", child, "fedd", self.suite_ready)

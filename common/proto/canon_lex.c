@@ -23,6 +23,7 @@
 #define HIGH_BMP_AFTER_OTHERS 0x200000U
 
 /* 1: stands for itself in a string and is one byte: 20 to 7f but " and \. */
+#define EACH_BYTE(byte)	      (0x0101010101010101U * (byte))
 #define ONES_16		      1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
 static const uint8_t plain[256] = {[0x20] = 1,
     1,
@@ -274,6 +275,35 @@ lex_special(struct canon_lex *lex, const uint8_t **run)
 	return CODE_OK;
 }
 
+/* A bit in each byte of word that is 0: exact up to and with the first. */
+static uint64_t
+zero_bytes(uint64_t word)
+{
+	return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Where a run of plain characters ends; most of a payload is one such run, so
+ * eight at a time are looked at. */
+static const uint8_t *
+plain_run(const uint8_t *at, const uint8_t *end)
+{
+	uint64_t word, special;
+
+	while (end - at >= (ptrdiff_t)sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		special = word & EACH_BYTE(0x80);	       /* not ASCII */
+		special |= zero_bytes(word & EACH_BYTE(0xe0)); /* control */
+		special |= zero_bytes(word ^ EACH_BYTE('"'));
+		special |= zero_bytes(word ^ EACH_BYTE('\\'));
+		if (special != 0)
+			break;
+		at += sizeof(word);
+	}
+	while (at < end && plain[*at])
+		at++;
+	return at;
+}
+
 enum code
 canon_lex_string(struct canon_lex *lex)
 {
@@ -284,8 +314,7 @@ canon_lex_string(struct canon_lex *lex)
 		return CODE_JSON;
 	lex->at++;
 	for (;;) {
-		while (lex->at < lex->end && plain[*lex->at])
-			lex->at++;
+		lex->at = plain_run(lex->at, lex->end);
 		if (lex->at == lex->end)
 			return CODE_JSON;
 		if (*lex->at == '"')

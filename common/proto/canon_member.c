@@ -13,11 +13,15 @@
 static const char *
 string_skip(const char *at, const char *end)
 {
-	for (at++; at < end; at++) {
-		if (*at == '"')
-			return at + 1;
-		if (*at == '\\')
-			at++;
+	const char *quote, *escape;
+
+	for (at++; at < end; at = escape + 2) {
+		quote = memchr(at, '"', (size_t)(end - at));
+		if (quote == NULL)
+			return NULL;
+		escape = memchr(at, '\\', (size_t)(quote - at));
+		if (escape == NULL)
+			return quote + 1;
 	}
 	return NULL;
 }

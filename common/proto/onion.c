@@ -16,6 +16,7 @@
 #define LABEL_LENGTH  (ONION_LENGTH - SUFFIX_LENGTH)
 #define DECODED	      35 /* bytes: key, checksum, version */
 #define VERSION	      3
+#define FORMATS_KNOWN 64
 
 static const char base32_digits[] = "abcdefghijklmnopqrstuvwxyz234567";
 
@@ -112,15 +113,30 @@ onion_parse(uint8_t key[ONION_KEY], const char *text, size_t length)
 	return CODE_OK;
 }
 
+/*
+ * A daemon writes the same few addresses over and over, several for a message,
+ * and the checksum is most of the work. What was written last is remembered,
+ * one for each lowest byte of a key.
+ */
 void
 onion_format(char text[ONION_SIZE], const uint8_t key[ONION_KEY])
 {
+	static struct {
+		uint8_t key[ONION_KEY];
+		char label[LABEL_LENGTH];
+	} known[FORMATS_KNOWN], *entry;
 	uint8_t bytes[DECODED];
 
-	memcpy(bytes, key, ONION_KEY);
-	checksum(bytes + ONION_KEY, key);
-	bytes[DECODED - 1] = VERSION;
-	base32_encode(text, bytes);
+	entry = &known[key[0] % FORMATS_KNOWN];
+	if (entry->label[0] == '\0' ||
+	    memcmp(entry->key, key, ONION_KEY) != 0) {
+		memcpy(bytes, key, ONION_KEY);
+		checksum(bytes + ONION_KEY, key);
+		bytes[DECODED - 1] = VERSION;
+		base32_encode(entry->label, bytes);
+		memcpy(entry->key, key, ONION_KEY);
+	}
+	memcpy(text, entry->label, LABEL_LENGTH);
 	memcpy(text + LABEL_LENGTH, SUFFIX, SUFFIX_LENGTH + 1);
 }
 

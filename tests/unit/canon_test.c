@@ -500,6 +500,59 @@ golden_jcs_refused(void **state)
 	refused(file_read("input", "values", "json"), CODE_JSON_NUMBER);
 }
 
+/* What ends a run of plain characters, at each place of a string that is looked
+ * at in words of eight, between neighbours that are just plain. */
+static void
+special_places(void **state)
+{
+	static const struct {
+		char character;
+		enum code code;
+	} specials[] = {{'\x1f', CODE_JSON}, {'\x01', CODE_JSON},
+	    {'\n', CODE_JSON}, {'\x80', CODE_JSON_ENCODING},
+	    {'\xff', CODE_JSON_ENCODING}, {'\\', CODE_JSON}, {'"', CODE_JSON},
+	    {' ', CODE_OK}, {'!', CODE_OK}, {'#', CODE_OK}, {'[', CODE_OK},
+	    {']', CODE_OK}, {'\x7f', CODE_OK}};
+	static const char neighbours[] = " !#[^\x7f";
+	char text[40];
+	size_t i, length, place, neighbour;
+
+	(void)state;
+	for (i = 0; i < sizeof specials / sizeof specials[0]; i++)
+		for (length = 1; length < 20; length++)
+			for (place = 0; place < length; place++) {
+				neighbour =
+				    (place + length) % (sizeof neighbours - 1);
+				memset(text, 0, sizeof text);
+				memcpy(text, "[\"", 2);
+				memset(text + 2, neighbours[neighbour], length);
+				text[2 + place] = specials[i].character;
+				memcpy(text + 2 + length, "\"]", 2);
+				assert_int_equal(scan(text), specials[i].code);
+			}
+}
+
+/* Spaces behind the text, and what is none, at each place among them. */
+static void
+padding(void **state)
+{
+	char text[64];
+	size_t length, place;
+
+	(void)state;
+	for (length = 0; length < 40; length++) {
+		memset(text, 0, sizeof text);
+		memcpy(text, "{}", 2);
+		memset(text + 2, ' ', length);
+		assert_int_equal(scan(text), CODE_OK);
+		for (place = 0; place < length; place++) {
+			text[2 + place] = place % 2 == 0 ? '\n' : '!';
+			assert_int_equal(scan(text), CODE_JSON_TRAILING);
+			text[2 + place] = ' ';
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -507,6 +560,8 @@ main(void)
 	    cmocka_unit_test(numbers),
 	    cmocka_unit_test(strings),
 	    cmocka_unit_test(strings_refused),
+	    cmocka_unit_test(special_places),
+	    cmocka_unit_test(padding),
 	    cmocka_unit_test(syntax_refused),
 	    cmocka_unit_test(ends),
 	    cmocka_unit_test(depth),

@@ -251,25 +251,21 @@ static const char sql_settle[] =
     " i AS (SELECT * FROM unnest($4::bigint[], $5::text[], $6::int[],"
     "  $7::text[], $8::bigint[])"
     "  AS u(id, status, attempts, error, delay)),"
+    " e AS (INSERT INTO " S "exchanges (server_id, request_text, ack_text,"
+    "  ack_signature, ack_payload, key_id)"
+    "  SELECT $1::uuid, $9::bytea, $10::bytea, $11::bytea, $12::bytea,"
+    "   $13::bytea FROM l WHERE $9::bytea IS NOT NULL"
+    "   AND 'delivered' = ANY ($5::text[]) RETURNING id),"
     " q AS (UPDATE " S "federated_message_queue q SET status = i.status,"
     "  attempts = q.attempts + i.attempts,"
     "  last_error = nullif(i.error, ''),"
     "  next_attempt_at = CASE WHEN i.delay = 0 THEN q.created_at"
     "   ELSE now() + i.delay * interval '1 ms' END,"
-    "  delivered_at = CASE WHEN i.status = 'delivered' THEN now() END"
+    "  delivered_at = CASE WHEN i.status = 'delivered' THEN now() END,"
+    "  exchange_id = CASE WHEN i.status = 'delivered' THEN"
+    "   (SELECT id FROM e) END"
     "  FROM l, i WHERE q.id = i.id"
-    "   AND q.status IN ('pending', 'sending')"
-    "  RETURNING q.id, q.message_id, i.status),"
-    " e AS (INSERT INTO " S "exchanges (server_id, request_text, ack_text,"
-    "  ack_signature, ack_payload, key_id)"
-    "  SELECT $1::uuid, $9::bytea, $10::bytea, $11::bytea, $12::bytea,"
-    "   $13::bytea WHERE $9::bytea IS NOT NULL"
-    "   AND EXISTS (SELECT 1 FROM q WHERE q.status = 'delivered')"
-    "  RETURNING id),"
-    " r AS (INSERT INTO " S "receipts"
-    "  (queue_id, message_id, server_id, exchange_id)"
-    "  SELECT q.id, q.message_id, $1::uuid, e.id FROM q, e"
-    "   WHERE q.status = 'delivered' ON CONFLICT DO NOTHING)"
+    "   AND q.status IN ('pending', 'sending') RETURNING 1)"
     " SELECT count(*) FROM q";
 
 /* $1 server, $2 lane, $3 claim id */
@@ -375,16 +371,14 @@ static const char sql_counts[] =
 
 /* $1 message id, $2 address or ''; two rows tell that there are several. */
 static const char sql_receipt[] =
-    "SELECT DISTINCT ON (r.server_id) e.request_text, e.ack_text, "
-    "e.ack_signature, e.ack_payload,"
+    "SELECT e.request_text, e.ack_text, e.ack_signature, e.ack_payload,"
     " c.certificate, q.encrypted_payload"
-    " FROM " S "receipts r JOIN " S "exchanges e ON e.id = r.exchange_id"
-    " JOIN " S "federation_servers s ON s.id = r.server_id"
+    " FROM " S "federated_message_queue q"
+    " JOIN " S "exchanges e ON e.id = q.exchange_id"
+    " JOIN " S "federation_servers s ON s.id = q.destination_server_id"
     " JOIN " S "certificates c ON c.key_id = e.key_id"
-    " LEFT JOIN " S "federated_message_queue q ON q.id = r.queue_id"
-    " WHERE r.message_id = $1::uuid"
-    "  AND $2::text IN (s.onion_address, '')"
-    " ORDER BY r.server_id, e.id DESC LIMIT 2";
+    " WHERE q.message_id = $1::uuid"
+    "  AND $2::text IN (s.onion_address, '') LIMIT 2";
 
 const struct db_statement statements[SQL_COUNT] = {
     [SQL_REGISTER] = {"register", sql_register, 0},

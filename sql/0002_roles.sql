@@ -53,8 +53,8 @@ GRANT UPDATE (server_name, server_description, trust_level, verified_at,
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.peers TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.certificates TO _fedqueued;
 GRANT SELECT ON federation.federated_message_queue TO _fedqueued;
-GRANT UPDATE (status, attempts, next_attempt_at, last_error, delivered_at)
-    ON federation.federated_message_queue TO _fedqueued;
+GRANT UPDATE (status, attempts, next_attempt_at, last_error, delivered_at,
+    exchange_id) ON federation.federated_message_queue TO _fedqueued;
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.leases TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.incarnations TO _fedqueued;
 GRANT SELECT, INSERT ON federation.epochs TO _fedqueued;
@@ -64,7 +64,6 @@ GRANT SELECT (inbox_id, message_id, server_id, received_at, acknowledged_at)
     ON federation.inbox TO _fedqueued;
 GRANT INSERT ON federation.exchanges TO _fedqueued;
 GRANT SELECT ON federation.exchanges TO _fedqueued;
-GRANT SELECT, INSERT ON federation.receipts TO _fedqueued;
 GRANT INSERT ON federation.evidence TO _fedqueued;
 GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
 GRANT INSERT ON federation.audit TO _fedqueued;
@@ -87,7 +86,7 @@ GRANT UPDATE (encrypted_payload), DELETE
 GRANT UPDATE (delivered) ON federation.peers TO fed_definer;
 GRANT DELETE ON federation.inbox TO fed_definer;
 GRANT SELECT, DELETE ON federation.received_ids, federation.exchanges,
-    federation.receipts, federation.incarnations TO fed_definer;
+    federation.incarnations TO fed_definer;
 GRANT UPDATE (seen_at) ON federation.incarnations TO fed_definer;
 GRANT SELECT ON federation.epochs, federation.leases TO fed_definer;
 GRANT SELECT, UPDATE ON federation.pruning TO fed_definer;
@@ -106,7 +105,7 @@ GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.audit TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,
-    delivered_at) ON federation.federated_message_queue TO fed_admin;
+    delivered_at, exchange_id) ON federation.federated_message_queue TO fed_admin;
 GRANT SELECT (inbox_id, message_id, server_id, type, trust_level, received_at,
     lease_until, acknowledged_at) ON federation.inbox TO fed_admin;
 GRANT SELECT (id, server_id, key_id, received_at)

@@ -365,7 +365,6 @@ DECLARE
 	old bigint[] := ARRAY(SELECT e.id FROM federation.exchanges e
 	    WHERE e.received_at < now() - prune_receipts.age LIMIT portion);
 BEGIN
-	DELETE FROM federation.receipts r WHERE r.exchange_id = ANY (old);
 	DELETE FROM federation.exchanges e WHERE e.id = ANY (old);
 	RETURN cardinality(old) >= portion;
 END

@@ -48,7 +48,7 @@ TABLES = {
         next_attempt_at timestamp with time zone, last_error text,
         encrypted_payload bytea, priority integer,
         created_at timestamp with time zone,
-        delivered_at timestamp with time zone""",
+        delivered_at timestamp with time zone, exchange_id bigint""",
 }
 UNIQUE = [
     "federated_message_queue UNIQUE (message_id, destination_server_id)",
@@ -207,11 +207,12 @@ def attempts(owner):
                 tap.equal(got, "42501", "%s does not call %s" % (role, name))
     app = cluster.connect("fed_app").cursor()
     for table in tables:
-        view = table == "federation.delivery_state"
+        readable = table == "federation.delivery_state"
+        view = readable or table == "federation.receipts"
         for verb in ("SELECT 1 FROM %s", "DELETE FROM %s", "TRUNCATE %s",
                      "SELECT 1 FROM %s FOR UPDATE"):
             tap.equal(code(app, verb % table),
-                      "" if view and verb == "SELECT 1 FROM %s" else
+                      "" if readable and verb == "SELECT 1 FROM %s" else
                       "42809" if view and verb.startswith("TRUNCATE") else
                       "55000" if view and verb.startswith("DELETE") else
                       "42501", "fed_app: " + verb % table)
@@ -254,7 +255,8 @@ DAEMON = (
     "SELECT payload FROM federation.inbox",
     "DELETE FROM federation.audit", "SELECT * FROM federation.audit",
     "UPDATE federation.audit SET actor = ''",
-    "DELETE FROM federation.evidence", "DELETE FROM federation.receipts",
+    "DELETE FROM federation.evidence",
+    "UPDATE federation.exchanges SET ack_text = ''",
     "DELETE FROM federation.tombstones",
     "UPDATE federation.schema_version SET version = 9",
     "SELECT * FROM federation.federated_users",

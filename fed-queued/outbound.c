@@ -5,6 +5,7 @@
  * order inside a lane is first-in first-out, whoever the worker. It ends when
  * the lane is empty or the destination has to wait.
  */
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define SESSION_REQUESTS   16	 /* in a row while others wait */
 #define SLOW_MS		   5000 /* of an exchange; shares slots with the dead */
 #define DATABASE_WAIT_MS   1000 /* before a claim that failed is repeated */
+#define LEASE_AFTER_MS	   200	/* behind the end of another's lease */
 
 struct session {
 	struct lease lease;
@@ -44,6 +46,9 @@ struct session {
 	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
 	uint32_t sent_count;
 };
+
+static struct event *lease_timer; /* the first end of another's lease */
+static int64_t lease_timer_ms;
 
 static void outbound_run(void);
 static void session_step(struct session *);
@@ -436,6 +441,34 @@ claim_send(struct session *session)
 }
 
 static void
+lease_fire(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	(void)argument;
+	outbound_doorbell();
+}
+
+/*
+ * Another worker has a lane. If it dies nobody rings when its lease ends, so
+ * we look ourselves.
+ */
+static void
+lease_await(int64_t left_ms)
+{
+	int64_t at_ms = clock_ms() + left_ms + LEASE_AFTER_MS;
+	struct timeval tv;
+
+	if (evtimer_pending(lease_timer, NULL) && lease_timer_ms <= at_ms)
+		return;
+	lease_timer_ms = at_ms;
+	left_ms = at_ms - clock_ms();
+	tv.tv_sec = left_ms / 1000;
+	tv.tv_usec = left_ms % 1000 * 1000;
+	evtimer_add(lease_timer, &tv);
+}
+
+static void
 claimed(struct claim *claim, bool ok, void *argument)
 {
 	struct session *session = argument;
@@ -446,11 +479,13 @@ claimed(struct claim *claim, bool ok, void *argument)
 	} else {
 		/* No database, or another worker has the lane by now. */
 		session->ending = true;
-		if (!ok)
+		if (!ok) {
 			schedule_wait(session->lease.peer, DATABASE_WAIT_MS);
-		else
+		} else {
 			schedule_empty(
 			    session->lease.peer, session->lease.lane);
+			lease_await(claim->others_ms);
+		}
 	}
 	if (claim->count > 0) {
 		session->next = claim;
@@ -587,4 +622,7 @@ void
 outbound_init(void)
 {
 	schedule_init(&env.settings, outbound_run);
+	lease_timer = evtimer_new(env.base, lease_fire, NULL);
+	if (lease_timer == NULL)
+		fatal("out of memory");
 }

@@ -58,7 +58,7 @@ field_integer(PGresult *result, int row, int column)
 	}
 }
 
-/* Columns: lease, id, message id, payload, attempts, most, age. */
+/* Columns: lease, id, message id, payload, attempts, most, age, other's. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
@@ -94,6 +94,9 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 		fatal("database claimed more than was asked");
 	if (rows > 0)
 		claim->leased = field_integer(result, 0, 0) == 1;
+	claim->others_ms = lease_ms();
+	if (rows > 0 && !PQgetisnull(result, 0, 7))
+		claim->others_ms = field_integer(result, 0, 7);
 	for (row = 0; claim->leased && row < rows; row++)
 		if (!PQgetisnull(result, row, 1))
 			claim_item(claim, result, row);

@@ -43,6 +43,7 @@ struct queue_item {
 /* Items in the lane's order, claimed together. */
 struct claim {
 	bool leased; /* the lease is ours; else another worker has the lane */
+	int64_t others_ms; /* for so long, unless it renews or ends its lease */
 	uint32_t count;
 	struct queue_item items[BATCH_ITEMS];
 };

@@ -204,7 +204,8 @@ static const char sql_work_new[] =
  * id to begin behind: ids are given before commits, so that lower ones can
  * still appear. What an earlier lease left 'sending' is claimed at first.
  *
- * Always at least one row: whether the lease is ours, then an item or nulls.
+ * Always at least one row: whether the lease is ours, then an item or nulls,
+ * then for how many ms it is another's (null: it took it this moment).
  */
 static const char sql_claim[] =
     "WITH l AS (INSERT INTO " S "leases AS l"
@@ -236,7 +237,10 @@ static const char sql_claim[] =
     "   q.max_attempts, extract(epoch FROM now() - q.created_at)::bigint"
     "   AS age)"
     " SELECT (SELECT count(*) FROM l), u.id, u.message_id,"
-    "  u.encrypted_payload, u.attempts, u.max_attempts, u.age"
+    "  u.encrypted_payload, u.attempts, u.max_attempts, u.age,"
+    "  CASE WHEN (SELECT count(*) FROM l) = 0 THEN (SELECT (extract(epoch"
+    "   FROM x.deadline - now()) * 1000)::bigint FROM " S "leases x"
+    "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END"
     " FROM (VALUES (1)) one LEFT JOIN u ON true ORDER BY u.id";
 
 /*

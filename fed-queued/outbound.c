@@ -139,7 +139,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 
 	(void)result;
 	for (lane = 1; lane <= LANES; lane++)
-		suspect_proved(&peer->lanes[lane].suspect, code == CODE_OK);
+		suspect_proved(&peer->lanes[lane].suspects, code == CODE_OK);
 	if (code == CODE_TOR_DOWN) {
 		schedule_good(peer);
 		schedule_pause();
@@ -278,7 +278,7 @@ react_acknowledged(
 	uint32_t i, seconds = 0;
 	bool moved = false;
 
-	suspect_passed(&peer->lanes[session->lease.lane].suspect,
+	suspect_passed(&peer->lanes[session->lease.lane].suspects,
 	    session->current->items[session->sent[0]].queue_id,
 	    session->current->items[session->sent[session->sent_count - 1]]
 		.queue_id);
@@ -312,22 +312,23 @@ static void
 session_halve(struct session *session, struct reaction *reaction)
 {
 	struct peer *peer = session->lease.peer;
-	struct suspect *suspect = &peer->lanes[session->lease.lane].suspect;
+	struct suspects *suspects = &peer->lanes[session->lease.lane].suspects;
 	struct queue_item *item = &session->current->items[session->sent[0]];
 	enum suspect_step step;
 
 	peer->batch_most = session->sent_count / 2;
 	if (session->sent_count > 1)
 		return;
-	step = suspect_failed(suspect, item->queue_id);
+	step = suspect_failed(suspects, item->queue_id);
 	if (step == SUSPECT_WAIT)
 		return;
 	reaction->destination = DESTINATION_PROVE;
 	session->aside = step == SUSPECT_ASIDE;
 	if (session->aside)
-		item->delay_ms = 2 * schedule_delay_ms(suspect_returns(suspect),
-					 env.settings.retry_min_ms,
-					 env.settings.retry_max_ms);
+		item->delay_ms =
+		    2 *
+		    schedule_delay_ms(suspect_returns(suspects, item->queue_id),
+			env.settings.retry_min_ms, env.settings.retry_max_ms);
 }
 
 /* No acknowledgement. */
@@ -506,7 +507,7 @@ session_claim(struct session *session)
 		most = most == 0 ? 1 : BATCH_ITEMS;
 	/* One that stood aside is the oldest, and is not to hurt others. */
 	if (!session->leased &&
-	    suspect_aside(&peer->lanes[session->lease.lane].suspect))
+	    suspect_aside(&peer->lanes[session->lease.lane].suspects))
 		most = 1;
 	session->claiming = true;
 	queue_claim(&session->lease, session->leased, most, claimed, session);

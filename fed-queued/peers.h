@@ -37,7 +37,7 @@ struct lane {
 	bool retry;	  /* items wait for ready_ms */
 	bool probing;	  /* busy, and counted among those that may be dead */
 	int64_t ready_ms; /* when the flush delay ends */
-	struct suspect suspect;
+	struct suspects suspects;
 };
 
 struct peer {

@@ -6,8 +6,9 @@
  * is a promise; once it has failed a few times, a handshake after each failure
  * shows whether the destination lives without it. An item that fails a dozen
  * times alone while the destination lives is taken to be the culprit, and
- * steps aside so that the others get through. Memory only: a new process
- * begins to count anew.
+ * steps aside so that the others get through. Several may stand aside at once;
+ * more than that are hardly all culprits, and the next keeps its place. Memory
+ * only: a new process begins to count anew.
  */
 #ifndef TORFED_SUSPECT_H
 #define TORFED_SUSPECT_H
@@ -17,12 +18,17 @@
 
 #define SUSPECT_PROVE_AFTER 4  /* failures alone before a handshake is made */
 #define SUSPECT_ASIDE_AFTER 12 /* failures alone before it steps aside */
+#define SUSPECTS	    16 /* of one lane that may stand aside at once */
 
-/* Zero is none. */
 struct suspect {
 	int64_t queue_id;
-	uint32_t failures; /* alone, in a row */
+	uint32_t failures; /* alone, in a row; 0 no suspect */
 	bool proving;	   /* a handshake is on its way */
+};
+
+/* Of a lane: those that stand aside, and one that is at the head. */
+struct suspects {
+	struct suspect entries[SUSPECTS];
 };
 
 enum suspect_step {
@@ -32,16 +38,16 @@ enum suspect_step {
 };
 
 /* The item was alone in a request that was sent and not acknowledged. */
-enum suspect_step suspect_failed(struct suspect *, int64_t queue_id);
+enum suspect_step suspect_failed(struct suspects *, int64_t queue_id);
 /* The handshake's outcome: of a destination that is down itself no item is
  * the culprit, and the last failure does not count. */
-void suspect_proved(struct suspect *, bool lives);
+void suspect_proved(struct suspects *, bool lives);
 /* A request with these items, in ascending order, was acknowledged. */
-void suspect_passed(struct suspect *, int64_t first, int64_t last);
+void suspect_passed(struct suspects *, int64_t first, int64_t last);
 /* Whether one has stepped aside: it is sent alone when its time comes. */
-bool suspect_aside(const struct suspect *);
-/* How often it came back since, and failed again: it stands aside for longer
- * each time. */
-uint32_t suspect_returns(const struct suspect *);
+bool suspect_aside(const struct suspects *);
+/* How often the item came back since, and failed again: it stands aside for
+ * longer each time. */
+uint32_t suspect_returns(const struct suspects *, int64_t queue_id);
 
 #endif

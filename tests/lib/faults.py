@@ -185,6 +185,7 @@ class Flow(threading.Thread):
         self.attempted = {}     # id: (lane, number)
         self.acknowledged = set()
         self.numbers = dict.fromkeys(LANES, 0)
+        self.disordered = []    # (id, lane, number, number before it)
         self.ending = False
         self.start()
 
@@ -237,6 +238,32 @@ class Flow(threading.Thread):
         except psycopg2.Error:
             return False
 
+    def explain(self):
+        """What became of those that were out of order, on both sides."""
+        for message, lane, number, highest in self.disordered[:5]:
+            tap.diag("%s lane %d: %d after %d" % (message, lane, number,
+                                                  highest))
+            payload = json.dumps({"lane": lane})[1:-1]
+            rows = self.one.node.sql("""SELECT q.id, q.message_id::text,
+                q.status, q.attempts, q.last_error, q.created_at,
+                q.next_attempt_at, q.delivered_at,
+                convert_from(q.encrypted_payload, 'UTF8')::json->>'n'
+                FROM federation.federated_message_queue q
+                WHERE q.priority = %s AND abs(q.id - (SELECT o.id
+                    FROM federation.federated_message_queue o
+                    WHERE o.message_id = %s)) <= 25 ORDER BY q.id""",
+                                     lane, message)
+            rows += self.other.node.sql("""SELECT i.inbox_id,
+                i.message_id::text, i.received_at,
+                convert_from(i.payload, 'UTF8')::json->>'n'
+                FROM federation.inbox i
+                WHERE abs(i.inbox_id - (SELECT o.inbox_id
+                    FROM federation.inbox o WHERE o.message_id = %s)) <= 25
+                AND convert_from(i.payload, 'UTF8') LIKE %s
+                ORDER BY i.inbox_id""", message, "%" + payload + "%")
+            for row in rows:
+                tap.diag(" ".join(map(str, row)))
+
     def count(self):
         """Counter of the words above."""
         failed = {row[0]: row[1] for row in self.one.node.sql("""SELECT
@@ -258,8 +285,11 @@ class Flow(threading.Thread):
             duplicated=sum(seen.values()) - len(seen))
         # Both: the peer has it and we say that it failed.
         found["contradicted"] = len(set(failed) & set(seen))
-        for _, lane, number in rows:
-            found["disordered"] += number < highest[lane]
+        self.disordered = []
+        for message, lane, number in rows:
+            if number < highest[lane]:
+                found["disordered"] += 1
+                self.disordered.append((message, lane, number, highest[lane]))
             highest[lane] = max(highest[lane], number)
         for reason in failed.values():
             found["failed " + str(reason)] += 1
@@ -445,6 +475,8 @@ class World:
 
     def explain(self, wrong):
         tap.diag("%s: %s" % (self.note(), wrong))
+        for flow in self.flows:
+            flow.explain()
         for side in self.sides:
             tap.diag("server %d:\n%s" % (side.node.number,
                                          side.node.log()[-3000:]))

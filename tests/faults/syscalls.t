@@ -3,13 +3,13 @@
 #
 # root only: it traces confined processes
 #
-# One delivery after the other, and in each a process meets its end, or an
-# error of input or output, at another of its system calls: any process of
-# either suite. $POINTS of them are chosen at random for each process and fault
-# (2), or all of them (POINTS=all).
+# One delivery after the other over a new connection each, and in each a
+# process of either suite meets its end, or an error, at another of its system
+# calls. A few of them for each process, chosen by the seed; with SWEEP=all all
+# of them, which takes some minutes.
 
+import collections
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,114 +22,137 @@ import faults  # noqa: E402
 import net  # noqa: E402
 import tap  # noqa: E402
 
-POINTS = os.environ.get("POINTS", "2")
-# What moves bytes. An error there ends a connection or a generation.
-TRANSFER = "read,write,readv,writev,recvfrom,recvmsg,sendto,sendmsg"
-FAULTS = (("kill", "all", "signal=KILL"),
-          ("EIO", TRANSFER, "error=EIO"),
-          ("ENOMEM", TRANSFER, "error=ENOMEM"),
-          ("EINTR", TRANSFER + ",epoll_wait,poll", "error=EINTR"))
+STRIKE = os.path.join(net.ROOT, "build", "tests", "lib", "strike")
+ALL = os.environ.get("SWEEP") == "all"
+SAMPLE = 3  # points of each process
+LINES = [line for line in faults.LINES if "idle-time" not in line] + [
+    "sender idle-time 100ms"]
+IDLE_SECONDS = 0.3  # after which no connection is left
 DELIVERY_SECONDS = 20
+KILL = "kill"
+MOVES = ("read", "write", "readv", "writev", "recvfrom", "recvmsg", "sendto",
+         "sendmsg")
+MAKES = ("socket", "socketpair", "accept4", "epoll_create1", "memfd_create",
+         "dup", "openat")
+# What each call can fail with, beside the kill that may come in any.
+ERRORS = {
+    "EIO": MOVES,
+    "ENOSPC": ("write", "writev", "epoll_ctl", "ftruncate", "fallocate"),
+    "EINTR": MOVES + ("accept4", "connect", "epoll_wait", "poll", "ppoll",
+                      "getrandom"),
+    "ENOMEM": MOVES + MAKES + ("connect", "epoll_ctl", "poll", "mmap",
+                               "mremap", "brk"),
+    "EMFILE": MAKES,
+}
+# No reason for any process to end.
+HARMLESS = ("EINTR", "EMFILE")
+
+# The nth of its calls of that name meets the fault.
+Point = collections.namedtuple("Point", "side name call number fault")
 
 
 class Trace:
-    """strace on one process; what it does goes to a file."""
+    """tests/lib/strike on one process; what it says goes to a file."""
 
-    def __init__(self, pid, *options):
-        self.file = tempfile.NamedTemporaryFile(prefix="torfed-strace-")
+    def __init__(self, pid, *fault):
+        self.file = tempfile.NamedTemporaryFile(prefix="torfed-strike-")
         self.process = subprocess.Popen(
-            ["strace", "-f", "-p", str(pid), "-o", self.file.name, *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE)
-        os.set_blocking(self.process.stderr.fileno(), False)
-        net.wait(lambda: b"attached" in (self.process.stderr.read() or b""),
-                 5, 0.005)
+            [STRIKE, str(pid), *fault], stdin=subprocess.DEVNULL,
+            stdout=self.file, stderr=self.file)
+        if not net.wait(lambda: "attached" in self.text(), 10, 0.002):
+            raise RuntimeError("strike: " + self.text())
+
+    def text(self):
+        with open(self.file.name) as file:
+            return file.read()
 
     def end(self):
         self.process.terminate()
         self.process.wait(10)
-        with open(self.file.name, errors="replace") as file:
-            text = file.read()
+        text = self.text()
         self.file.close()
-        self.process.stderr.close()
         return text
 
 
-def delivery(world):
+def delivery(world, during=lambda: None):
     flow = world.flows[0]
     number = flow.hand_over()
-    return net.wait(lambda: flow.one.node.delivered(number),
+    return net.wait(lambda: during() or flow.one.node.delivered(number),
                     DELIVERY_SECONDS, 0.01)
 
 
-def calls(world, side, name):
-    """How often one delivery calls: all, and each group's."""
+def points(world, side, name):
+    """Every call of one delivery, with every fault that it can meet."""
+    time.sleep(IDLE_SECONDS)
     trace = Trace(side.pid(name))
     delivery(world)
-    text = trace.end()
-    found = re.findall(r"^\d+ +([a-z0-9_]+)\(", text, re.M)
-    return {group: len([one for one in found if group == "all" or
-                        one in group.split(",")])
-            for _, group, _ in FAULTS}
+    time.sleep(IDLE_SECONDS)
+    found = collections.Counter(trace.end().split()[1:])
+    return [Point(side, name, call, number + 1, fault)
+            for call, count in found.items() for number in range(count)
+            for fault in (KILL,) + tuple(ERRORS)
+            if fault == KILL or call in ERRORS[fault]]
 
 
-def points(world, count):
-    if POINTS == "all":
-        return range(1, count + 1)
-    return sorted(world.rng.sample(range(1, count + 1),
-                                   min(int(POINTS), count)))
-
-
-def strike(world, side, name, fault, number):
-    """One delivery with the fault at one call. Whether the suite was whole
-    again and the message delivered."""
-    label, group, what = fault
+def strike(world, point):
+    """One delivery with the fault. What is wrong, or ""; whether it struck."""
+    side, name = point.side, point.name
+    time.sleep(IDLE_SECONDS)
     before = side.pid(name)
-    trace = Trace(before, "-e", "inject=%s:%s:when=%d" % (group, what,
-                                                          number))
-    done = delivery(world)
-    hit = "INJECTED" in trace.end() or side.pid(name) != before
-    if name == "fedd" and net.wait(lambda: side.pid("fedd") is None, 0.05,
-                                   0.01):
-        side.server.start_fedd(wait=False)
-    whole = side.wait_whole(seconds=10)
-    if whole is None or not done:
-        tap.diag("%s of server %d, %s at call %d: delivered=%s whole=%s; %s"
-                 % (name, side.node.number, label, number, bool(done), whole,
-                    world.note()))
-        tap.diag(side.node.log()[-2000:])
-    return hit, done and whole is not None
+    trace = Trace(before, point.call, str(point.number), point.fault)
+
+    def restart():
+        """As a service manager does."""
+        if side.pid("fedd") is None:
+            side.server.start_fedd(wait=False)
+    done = delivery(world, restart)
+    hit = bool(net.wait(lambda: "struck" in trace.text(), 2 * IDLE_SECONDS,
+                        0.02))
+    trace.end()
+    time.sleep(0.01)
+    restart()
+    wrong = [] if done else ["not delivered"]
+    if side.wait_whole(seconds=10) is None:
+        wrong.append("not whole")
+    if point.fault in HARMLESS and side.pid(name) != before:
+        wrong.append("ended")
+    return ", ".join(wrong), hit
 
 
-def sweep(world, side, name):
-    counts = calls(world, side, name)
-    tried = hits = 0
+def sweep(world, chosen, what):
+    hits = collections.Counter()
     bad = []
-    for fault in FAULTS:
-        for number in points(world, counts[fault[1]]):
-            tried += 1
-            hit, good = strike(world, side, name, fault, number)
-            hits += hit
-            if not good:
-                bad.append((fault[0], number))
-    tap.equal(bad, [], "%s of server %d: %d faults at one of %d calls, each "
-              "time delivered and whole" % (name, side.node.number, tried,
-                                            counts["all"]))
-    return hits
+    for point in chosen:
+        wrong, hit = strike(world, point)
+        hits[point.fault] += hit
+        if wrong:
+            bad.append("%s: %s at %s %d" % (
+                wrong, point.fault, point.call, point.number))
+            tap.diag("%s; %s\n%s" % (bad[-1], world.note(),
+                                     point.side.node.log()[-2000:]))
+    tap.equal(bad, [], "%s: %d faults, %d struck (%s), each time delivered "
+              "and whole" % (what, len(chosen), sum(hits.values()), " ".join(
+                  "%s %d" % pair for pair in sorted(hits.items()))))
+    return sum(hits.values())
 
 
 def test():
-    with net.Net(servers=2, lines=faults.LINES) as network:
+    with net.Net(servers=2, lines=LINES) as network:
         world = faults.World(network)
         world.load(most=1)
         for flow in world.flows:
             flow.ending = True  # one delivery at a time
         delivery(world)
-        hits = 0
+        hits = tried = 0
         for side in world.sides:
-            for name in faults.CHILDREN:
-                hits += sweep(world, side, name)
-        tap.ok(hits > 10, "%d faults struck" % hits)
+            for name in faults.ALL:
+                found = points(world, side, name)
+                if not ALL:
+                    found = world.rng.sample(found, min(SAMPLE, len(found)))
+                tried += len(found)
+                hits += sweep(world, found, "%s of server %d" % (
+                    name, side.node.number))
+        tap.ok(hits > tried / 2, "%d of %d faults struck" % (hits, tried))
         world.judge("system calls", least=10)
         world.close()
 

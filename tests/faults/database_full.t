@@ -3,87 +3,71 @@
 #
 # root only: it mounts a small file system
 #
-# The file system below PostgreSQL is full while messages come and go: those
-# who enqueue get an error, peers are told to wait, nothing is acknowledged
-# that was not committed, and with room again all goes on by itself.
+# The file system below PostgreSQL is full while messages come and go, first at
+# one server, then at the other: those who enqueue get an error, peers are told
+# to wait, nothing is acknowledged that was not committed, and with room again
+# all goes on by itself.
 
-import contextlib
 import os
-import shutil
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
+import disk  # noqa: E402
 import faults  # noqa: E402
 import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 
-FULL_SECONDS = 4
+FULL_SECONDS = 2
 
 
-@contextlib.contextmanager
-def small_disk(side):
-    """Moves the server's data directory onto a file system of its own."""
-    data = side.server.cluster.data
-    side.server.stop("postgres")
-    kept = data + ".kept"
-    os.rename(data, kept)
-    os.mkdir(data, 0o700)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m,mode=0700",
-                    "torfed-test", data], check=True)
-    try:
-        subprocess.run(["cp", "-a", kept + "/.", data], check=True)
-        shutil.rmtree(kept)
-        owner = os.stat(os.path.join(data, "PG_VERSION"))
-        os.chown(data, owner.st_uid, owner.st_gid)
+def told(other, full):
+    """Whether a message waits there because the full one said so."""
+    return other.node.value("""SELECT count(*)
+        FROM federation.federated_message_queue q
+        JOIN federation.federation_servers s ON s.id = destination_server_id
+        WHERE s.onion_address = %s AND q.status IN ('pending', 'sending')
+        AND attempts = 0""", full.node.onion) > 0
+
+
+def full(world, side, other, data):
+    number = side.node.number
+    outbound = world.flows[number - 1]
+    before = outbound.errors
+    ballast = disk.fill(data)
+    tap.ok(net.wait(lambda: outbound.errors > before and told(other, side),
+                    30), "server %d full: applications get errors, the "
+           "other's messages wait" % number)
+    time.sleep(FULL_SECONDS)
+    response = peer.Client.of(side.node).raw(peer.request_bytes(
+        "GET", "/federation/ping", side.node.onion))
+    tap.equal(response.status, 200, "and the listener answers")
+    os.unlink(ballast)
+    if side.pid("postgres") is None:  # its log could not be written
         side.server.start_postgres()
-        yield data
-    finally:
-        side.server.stop("fedd")
-        side.server.stop("postgres")
-        subprocess.run(["umount", data], check=True)
-
-
-def fill(data):
-    """Writes until nothing fits; returns the file's name."""
-    ballast = os.path.join(data, "ballast")
-    with open(ballast, "wb", buffering=0) as file:
-        for size in (1 << 20, 4096):
-            with contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(size))
-    return ballast
+    tap.ok(side.wait_whole(seconds=15) is not None, "whole with room again")
+    with open(side.server.log("postgres"), errors="replace") as file:
+        tap.ok("No space left on device" in file.read(),
+               "PostgreSQL met the limit")
 
 
 def test():
     with net.Net(servers=2, lines=faults.LINES) as network:
         world = faults.World(network)
-        side = world.sides[1]
-        with small_disk(side) as data:
-            side.wait_whole()
+        a, b = world.sides
+        with disk.small(a, "256m") as at_a, disk.small(b, "256m") as at_b:
+            for side in world.sides:
+                side.wait_whole()
             world.load(size=2000)
             time.sleep(1)
-            ballast = fill(data)
-            time.sleep(FULL_SECONDS)
-            probe = peer.Client.of(side.node)
-            response = probe.raw(peer.request_bytes(
-                "GET", "/federation/ping", side.node.onion))
-            tap.equal(response.status, 200, "full: the listener answers")
-            os.unlink(ballast)
-            if side.pid("postgres") is None:  # its log could not be written
-                side.server.start_postgres()
-            took = side.wait_whole(seconds=15)
-            tap.ok(took is not None, "whole with room again")
-            log = side.server.log("postgres")
-            with open(log, errors="replace") as file:
-                tap.ok("No space left on device" in file.read(),
-                       "PostgreSQL met the limit")
+            full(world, b, a, at_b)
             time.sleep(1)
-            world.judge("database full")
+            full(world, a, b, at_a)
+            time.sleep(1)
+            world.judge("databases full")
             world.close()
 
 

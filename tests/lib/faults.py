@@ -184,6 +184,7 @@ class Flow(threading.Thread):
         self.most, self.pause, self.size = most, pause, size
         self.attempted = {}     # id: (lane, number)
         self.acknowledged = set()
+        self.errors = 0         # transactions that had to be repeated
         self.numbers = dict.fromkeys(LANES, 0)
         self.disordered = []    # (id, lane, number, number before it)
         self.ending = False
@@ -217,6 +218,7 @@ class Flow(threading.Thread):
                 self.acknowledged.update(row[0] for row in rows)
                 rows = None
             except psycopg2.Error:
+                self.errors += 1
                 connection = None
                 time.sleep(0.05)
                 continue

@@ -29,10 +29,15 @@
 #define SESSION_REQUESTS   16	 /* in a row while others wait */
 #define SLOW_MS		   5000 /* of an exchange; shares slots with the dead */
 #define DATABASE_WAIT_MS   1000 /* before a claim that failed is repeated */
+#define FLOOR_CLAIMS	   64	/* between looks at a lane from its start */
 #define LEASE_AFTER_MS	   200	/* behind the end of another's lease */
 
 struct session {
 	struct lease lease;
+	int64_t floor;	      /* queue id that nothing new can lie below */
+	int64_t reached;      /* the last one claimed, to be the next floor */
+	int64_t reached_next; /* once this transaction is the oldest */
+	uint32_t claims;
 	struct claim *current; /* in flight */
 	struct claim *next;    /* claimed meanwhile */
 	bool claiming;
@@ -469,6 +474,27 @@ lease_await(int64_t left_ms)
 	evtimer_add(lease_timer, &tv);
 }
 
+/*
+ * A queue id is given before its transaction commits, and after that has a
+ * number of its own (it locks the server's row first). So once all have ended
+ * that ran while an item was claimed, nothing can appear any more below that
+ * item. What waits there for a time of its own is looked for now and then.
+ */
+static void
+session_raise_floor(struct session *session, const struct claim *claim)
+{
+	if (session->reached != 0 && claim->oldest >= session->reached_next) {
+		session->floor = session->reached;
+		session->reached = 0;
+	}
+	if (session->reached == 0 && claim->count > 0) {
+		session->reached = claim->items[claim->count - 1].queue_id;
+		session->reached_next = claim->next;
+	}
+	if (++session->claims % FLOOR_CLAIMS == 0)
+		session->floor = session->reached = 0;
+}
+
 static void
 claimed(struct claim *claim, bool ok, void *argument)
 {
@@ -477,6 +503,7 @@ claimed(struct claim *claim, bool ok, void *argument)
 	session->claiming = false;
 	if (ok && claim->leased) {
 		session->leased = true;
+		session_raise_floor(session, claim);
 	} else {
 		/* No database, or another worker has the lane by now. */
 		session->ending = true;
@@ -510,7 +537,8 @@ session_claim(struct session *session)
 	    suspect_aside(&peer->lanes[session->lease.lane].suspects))
 		most = 1;
 	session->claiming = true;
-	queue_claim(&session->lease, session->leased, most, claimed, session);
+	queue_claim(&session->lease, session->leased, session->floor, most,
+	    claimed, session);
 }
 
 static void

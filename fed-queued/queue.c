@@ -58,7 +58,8 @@ field_integer(PGresult *result, int row, int column)
 	}
 }
 
-/* Columns: lease, id, message id, payload, attempts, most, age, other's. */
+/* Columns: lease, id, message id, payload, attempts, most, age, other's,
+ * oldest and next transaction. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
@@ -97,6 +98,10 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 	claim->others_ms = lease_ms();
 	if (rows > 0 && !PQgetisnull(result, 0, 7))
 		claim->others_ms = field_integer(result, 0, 7);
+	if (rows > 0) {
+		claim->oldest = field_integer(result, 0, 8);
+		claim->next = field_integer(result, 0, 9);
+	}
 	for (row = 0; claim->leased && row < rows; row++)
 		if (!PQgetisnull(result, row, 1))
 			claim_item(claim, result, row);
@@ -114,7 +119,7 @@ lease_parameters(struct db_parameters *parameters, const struct lease *lease)
 }
 
 void
-queue_claim(const struct lease *lease, bool again, uint32_t most,
+queue_claim(const struct lease *lease, bool again, int64_t floor, uint32_t most,
     queue_claimed claimed, void *argument)
 {
 	struct pending_claim *pending = calloc(1, sizeof *pending);
@@ -132,6 +137,7 @@ queue_claim(const struct lease *lease, bool again, uint32_t most,
 	db_add_integer(&parameters, CLAIM_BYTES);
 	db_add_integer(
 	    &parameters, 2 * (env.settings.retry_max_ms + lease_ms()));
+	db_add_integer(&parameters, floor);
 	db_call(env.db, SQL_CLAIM, &parameters, claim_done, pending);
 	db_parameters_free(&parameters);
 }

@@ -44,6 +44,8 @@ struct queue_item {
 struct claim {
 	bool leased; /* the lease is ours; else another worker has the lane */
 	int64_t others_ms; /* for so long, unless it renews or ends its lease */
+	int64_t oldest;	   /* transaction that was running */
+	int64_t next;	   /* transaction, not begun yet */
 	uint32_t count;
 	struct queue_item items[BATCH_ITEMS];
 };
@@ -58,12 +60,13 @@ struct receipt {
 /*
  * Takes or renews the lease and claims up to most items that fit one request.
  * again: under this lease before, so what it has claimed and not settled is
- * passed over. claim is the callback's, to be freed with claim_free(); ok
- * false: the database did not answer.
+ * passed over, and nothing is looked for up to the queue id floor (0: from the
+ * start). claim is the callback's, to be freed with claim_free(); ok false: the
+ * database did not answer.
  */
 typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
-void queue_claim(const struct lease *, bool again, uint32_t most, queue_claimed,
-    void *argument);
+void queue_claim(const struct lease *, bool again, int64_t floor, uint32_t most,
+    queue_claimed, void *argument);
 void claim_free(struct claim *);
 /* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
 void queue_settle(const struct lease *, struct claim *, const struct receipt *);

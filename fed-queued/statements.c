@@ -200,12 +200,14 @@ static const char sql_work_new[] =
  * named by the parameters and not by a join with the lease, so that the index
  * gives the order and the scan ends with the last item wanted.
  *
- * What this lease has claimed is 'sending' and passed over by that, not by an
- * id to begin behind: ids are given before commits, so that lower ones can
- * still appear. What an earlier lease left 'sending' is claimed at first.
+ * What this lease has claimed is 'sending' and passed over by that. What an
+ * earlier lease left 'sending' is claimed at first. $10 is a queue id that no
+ * item to be found lies below, so that what is settled and cannot be vacuumed
+ * yet is not read again and again; see outbound.c.
  *
  * Always at least one row: whether the lease is ours, then an item or nulls,
- * then for how many ms it is another's (null: it took it this moment).
+ * for how many ms it is another's (null: it took it this moment), the oldest
+ * transaction that runs, and the next that will.
  */
 static const char sql_claim[] =
     "WITH l AS (INSERT INTO " S "leases AS l"
@@ -223,6 +225,7 @@ static const char sql_claim[] =
     "  WHERE (SELECT count(*) FROM l) = 1"
     "   AND q.destination_server_id = $1::uuid"
     "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
+    "   AND q.id > $10::bigint"
     "   AND (q.status = 'pending' OR NOT $6::boolean)"
     "   AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"
@@ -240,7 +243,9 @@ static const char sql_claim[] =
     "  u.encrypted_payload, u.attempts, u.max_attempts, u.age,"
     "  CASE WHEN (SELECT count(*) FROM l) = 0 THEN (SELECT (extract(epoch"
     "   FROM x.deadline - now()) * 1000)::bigint FROM " S "leases x"
-    "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END"
+    "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END,"
+    "  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
+    "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
     " FROM (VALUES (1)) one LEFT JOIN u ON true ORDER BY u.id";
 
 /*

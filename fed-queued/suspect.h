@@ -18,7 +18,7 @@
 
 #define SUSPECT_PROVE_AFTER 4  /* failures alone before a handshake is made */
 #define SUSPECT_ASIDE_AFTER 12 /* failures alone before it steps aside */
-#define SUSPECTS	    16 /* of one lane that may stand aside at once */
+#define SUSPECTS	    4  /* of one lane that may stand aside at once */
 
 struct suspect {
 	int64_t queue_id;

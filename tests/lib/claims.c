@@ -124,10 +124,11 @@ claim_next(void)
 	db_add_uuid(&parameters, claim);
 	db_add_uuid(&parameters, run.worker);
 	db_add_integer(&parameters, LEASE_MS);
-	db_add_text(&parameters, "f"); /* not again */
+	db_add_text(&parameters, "f");	/* not again */
 	db_add_integer(&parameters, 1); /* item */
 	db_add_integer(&parameters, 1); /* byte, but for the first item */
 	db_add_integer(&parameters, 86400000); /* ms: longest delay */
+	db_add_integer(&parameters, 0);	       /* from the lane's start */
 	db_call(run.db, CALL_CLAIM, &parameters, on_claimed, claim);
 	db_parameters_free(&parameters);
 }

@@ -9,7 +9,14 @@
  */
 #include "statements.h"
 
-#define S "federation."
+#define S	  "federation."
+
+/*
+ * In a SELECT of one row: this transaction's commit does not wait for the disk.
+ * For leases alone: one that is lost with the database's machine was only a
+ * promise to the other workers, and what was sent under it is a duplicate then.
+ */
+#define UNHURRIED "set_config('synchronous_commit', 'off', true)"
 
 /*
  * $1 incarnation, $2 name. The predecessor of the same name is dead: its
@@ -246,7 +253,7 @@ static const char sql_claim[] =
     "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END,"
     "  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
     "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-    " FROM (VALUES (1)) one LEFT JOIN u ON true ORDER BY u.id";
+    " FROM (SELECT " UNHURRIED ") one LEFT JOIN u ON true ORDER BY u.id";
 
 /*
  * $1 server, $2 lane, $3 claim id; arrays: $4 queue ids, $5 status, $6
@@ -280,10 +287,11 @@ static const char sql_settle[] =
 /* $1 server, $2 lane, $3 claim id */
 static const char sql_release[] =
     "WITH l AS (DELETE FROM " S "leases WHERE server_id = $1::uuid"
-    "  AND priority = $2::int AND claim_id = $3::uuid RETURNING 1)"
-    " UPDATE " S "federated_message_queue q SET status = 'pending' FROM l"
-    " WHERE q.destination_server_id = $1::uuid AND q.priority = $2::int"
-    "  AND q.status = 'sending'";
+    "  AND priority = $2::int AND claim_id = $3::uuid RETURNING 1),"
+    " q AS (UPDATE " S "federated_message_queue q SET status = 'pending' FROM l"
+    "  WHERE q.destination_server_id = $1::uuid AND q.priority = $2::int"
+    "   AND q.status = 'sending')"
+    " SELECT " UNHURRIED;
 
 /* $1 server, $2 ms, $3 count, $4 code, $5 generation */
 static const char sql_postpone[] =

@@ -61,7 +61,7 @@ override LDFLAGS += $(LINKING) $(SANITIZE)
 # Libraries by altitude: base knows no protocol, proto no jansson.
 BASE_SRC =	$(wildcard common/base/*.c)
 JSON_SRC =	$(patsubst %,common/proto/%.c,batch canon canon_lex canon_member \
-		canon_tree envelope handshake wire)
+		canon_tree envelope handshake lookup wire)
 PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
 CONF_SRC =	$(wildcard common/conf/*.c)
 EVENT_SRC =	common/base/chanev.c

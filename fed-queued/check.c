@@ -5,6 +5,7 @@
 #include "canon.h"
 #include "check.h"
 #include "ed.h"
+#include "lookup.h"
 #include "signtext.h"
 
 #define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
@@ -295,6 +296,36 @@ check_items(struct check *check, const struct check_context *context,
 		    (struct ack_result){ACK_RETRY, CODE_RATE, seconds};
 }
 
+/*
+ * A look-up pays like an item, and has a rate of its own at every level alike:
+ * it must not show who may look up. Whether the peer may is not its verdict.
+ */
+static void
+check_lookup(struct check *check, const struct check_context *context,
+    struct peer *peer, const struct wire_envelope *envelope)
+{
+	struct limiter *limiters[] = {&peer->lookups, &peer->items};
+	char handle[LOOKUP_HANDLE_MAX + 1];
+	enum code code = CODE_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof limiters / sizeof limiters[0]; i++)
+		if (!limiter_take(limiters[i], 1, context->now_ms)) {
+			check_refuse(check, context, peer, CODE_RATE,
+			    limiter_wait_s(limiters[i], 1));
+			return;
+		}
+	if (envelope->payload_length > ITEM_MAX)
+		code = CODE_PAYLOAD_TOO_LARGE;
+	else if (!canon_check(envelope->payload, envelope->payload_length))
+		code = CODE_PAYLOAD_MALFORMED;
+	else
+		code = lookup_request_parse(
+		    handle, envelope->payload, envelope->payload_length);
+	check_end(check, VERDICT_LOOKUP, code, 0);
+	check_item(&check->items[0], code);
+}
+
 /* A handshake pays like an item; so peers never wait for strangers. */
 static void
 check_handshake(
@@ -345,6 +376,9 @@ check_request(struct check *check, const struct check_context *context,
 		return;
 	if (handshake)
 		check_handshake(check, context, peer);
+	else if (trust >= TRUST_KNOWN &&
+		 strcmp(envelope->header.type, LOOKUP_TYPE) == 0)
+		check_lookup(check, context, peer, envelope);
 	else if (trust >= TRUST_KNOWN)
 		check_items(check, context, peer, envelope);
 	else if (check_stranger_rate(check, context))

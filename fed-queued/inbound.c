@@ -13,8 +13,11 @@
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"
+#include "hold.h"
 #include "inbound.h"
 #include "log.h"
+#include "lookup.h"
+#include "lookup_in.h"
 #include "onion.h"
 #include "outbound.h"
 #include "queued.h"
@@ -50,6 +53,8 @@ struct inbound {
 	char *ack;		    /* payload of the acknowledgement */
 	size_t ack_length;
 	struct envelope_header header; /* of the acknowledgement */
+	int64_t received_ms;	       /* of a look-up, else 0 */
+	uint8_t signature[64];	       /* while a look-up's is held */
 };
 
 static size_t pending;
@@ -123,12 +128,51 @@ respond_unavailable(uint32_t id)
 	    0);
 }
 
+/* The acknowledgement leaves; all of look-ups have one size. */
+static void
+inbound_respond(struct inbound *inbound, const uint8_t signature[64])
+{
+	static char body[ENVELOPE_MAX];
+	size_t length;
+
+	length = envelope_format(body, &inbound->header, signature,
+	    inbound->ack, inbound->ack_length);
+	if (length == 0)
+		fatal("acknowledgement does not fit an envelope");
+	if (inbound->received_ms != 0 && length < LOOKUP_BODY) {
+		memset(body + length, ' ', LOOKUP_BODY - length);
+		length = LOOKUP_BODY;
+	}
+	respond(inbound->id, 200, 0, body, length);
+	inbound_free(inbound);
+}
+
+static void
+inbound_held(void *argument)
+{
+	struct inbound *inbound = argument;
+
+	if (inbound->failed) {
+		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		inbound_free(inbound);
+		return;
+	}
+	inbound_respond(inbound, inbound->signature);
+}
+
+/* Until as long after its receipt as any other look-up. */
+static void
+inbound_hold(struct inbound *inbound)
+{
+	hold(hold_until(inbound->received_ms, env.settings.lookup_answer_ms,
+		 clock_ms()),
+	    inbound_held, inbound);
+}
+
 static void
 inbound_signed(const uint8_t *signature, int refusal, void *argument)
 {
 	struct inbound *inbound = argument;
-	static char body[ENVELOPE_MAX];
-	size_t length;
 
 	(void)refusal;
 	if (signature == NULL) {
@@ -138,12 +182,12 @@ inbound_signed(const uint8_t *signature, int refusal, void *argument)
 		inbound_free(inbound);
 		return;
 	}
-	length = envelope_format(body, &inbound->header, signature,
-	    inbound->ack, inbound->ack_length);
-	if (length == 0)
-		fatal("acknowledgement does not fit an envelope");
-	respond(inbound->id, 200, 0, body, length);
-	inbound_free(inbound);
+	if (inbound->received_ms != 0) {
+		memcpy(inbound->signature, signature, 64);
+		inbound_hold(inbound);
+		return;
+	}
+	inbound_respond(inbound, signature);
 }
 
 /* Writes the acknowledgement and asks for its signature. */
@@ -376,6 +420,35 @@ inbound_stored(enum code code, void *argument)
 }
 
 static void
+inbound_found(const char *answer, size_t length, void *argument)
+{
+	struct inbound *inbound = argument;
+
+	if (answer != NULL) {
+		inbound_acknowledge(inbound, answer, length);
+		return;
+	}
+	inbound->failed = true;
+	inbound_hold(inbound);
+}
+
+/* A look-up stores nothing, so its id is not remembered. */
+static void
+inbound_lookup(struct inbound *inbound, const struct peer *peer,
+    const struct wire_envelope *envelope, const struct check *check)
+{
+	inbound->received_ms = clock_ms();
+	if (check->code != CODE_OK) {
+		inbound->results[0] = check->items[0].result;
+		inbound_acknowledge(inbound, NULL, 0);
+		return;
+	}
+	inbound->results[0].status = ACK_ACCEPTED;
+	lookup_in(envelope->payload, envelope->payload_length,
+	    peer->trust >= TRUST_VERIFIED, inbound_found, inbound);
+}
+
+static void
 refused_log(const struct wire_request *request, const struct check *check)
 {
 	char address[LOG_ADDRESS_SIZE];
@@ -460,6 +533,8 @@ inbound_check(struct inbound *inbound, const struct wire_request *request)
 	else if (check.verdict == VERDICT_HANDSHAKE)
 		strangers_store(
 		    &envelope->handshake, false, 0, inbound_stored, inbound);
+	else if (check.verdict == VERDICT_LOOKUP)
+		inbound_lookup(inbound, peer, envelope, &check);
 	else
 		inbound_verdict(inbound, &check);
 }

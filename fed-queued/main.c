@@ -29,6 +29,7 @@
 #include "encode.h"
 #include "inbound.h"
 #include "log.h"
+#include "lookup_out.h"
 #include "onion.h"
 #include "outbound.h"
 #include "peers.h"
@@ -106,6 +107,7 @@ identity_message(const struct message *message)
 	    (unsigned long long)env.certificate.serial);
 	inbound_identity();
 	outbound_doorbell();
+	lookup_out_doorbell();
 }
 
 static void
@@ -193,8 +195,10 @@ static void
 cache_ready(bool ok, void *argument)
 {
 	(void)argument;
-	if (ok)
-		outbound_doorbell();
+	if (!ok)
+		return;
+	outbound_doorbell();
+	lookup_out_doorbell();
 }
 
 static void
@@ -237,6 +241,8 @@ database_notify(const char *channel, void *argument)
 	(void)argument;
 	if (strcmp(channel, "federation_queue") == 0)
 		outbound_doorbell();
+	else if (strcmp(channel, "federation_users") == 0)
+		lookup_out_doorbell();
 	else if (strcmp(channel, "federation_servers") == 0)
 		peers_reload_soon();
 }
@@ -256,6 +262,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	(void)argument;
 	outbound_doorbell();
+	lookup_out_doorbell();
 }
 
 static void
@@ -313,7 +320,7 @@ database_init(const struct proc *proc)
 	static const struct db_handlers handlers = {
 	    database_up, database_down, database_notify};
 	static const char *const channels[] = {
-	    "federation_queue", "federation_servers", NULL};
+	    "federation_queue", "federation_servers", "federation_users", NULL};
 	char conninfo[DATABASE_SIZE];
 	bool local = (proc->start.flags & START_INET) == 0;
 

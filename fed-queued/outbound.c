@@ -15,6 +15,7 @@
 #include "envelope.h"
 #include "handshake_out.h"
 #include "log.h"
+#include "lookup_out.h"
 #include "outbound.h"
 #include "peers.h"
 #include "queue.h"
@@ -66,7 +67,19 @@ session_end(void *argument)
 	int lane = session->lease.lane;
 
 	free(session);
+	outbound_done(peer, lane);
+}
+
+void
+outbound_done(struct peer *peer, int lane)
+{
 	schedule_done(peer, lane);
+	outbound_run();
+}
+
+void
+outbound_due(void)
+{
 	outbound_run();
 }
 
@@ -158,9 +171,8 @@ proved(enum code code, const struct ack_result *result, void *argument)
 	outbound_run();
 }
 
-/* What the exchange means for the destination; true when it has to wait. */
-static bool
-react_destination(struct peer *peer, const struct reaction *reaction,
+bool
+outbound_react(struct peer *peer, const struct reaction *reaction,
     enum code code, uint32_t seconds)
 {
 	if (reaction->fresh_circuit)
@@ -308,7 +320,7 @@ react_acknowledged(
 	peer->batch_most = peer->batch_most == 0 ? 2 : 2 * peer->batch_most;
 	if (peer->batch_most > outcome->credit)
 		peer->batch_most = outcome->credit;
-	return react_destination(peer, &destination, code, seconds);
+	return outbound_react(peer, &destination, code, seconds);
 }
 
 /* The request was sent and not acknowledged: the next is half as large, until
@@ -348,7 +360,7 @@ react_unacknowledged(
 		session->current->items[session->sent[i]].code = outcome->code;
 	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF)
 		session_halve(session, &reaction);
-	return react_destination(session->lease.peer, &reaction, outcome->code,
+	return outbound_react(session->lease.peer, &reaction, outcome->code,
 	    outcome->retry_after);
 }
 
@@ -623,7 +635,10 @@ outbound_run(void)
 			schedule_done(peer, lane);
 			continue;
 		}
-		session_start(peer, lane);
+		if (lane == LANE_LOOKUP)
+			lookup_out(peer);
+		else
+			session_start(peer, lane);
 	}
 }
 

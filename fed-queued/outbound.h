@@ -4,6 +4,9 @@
 #define TORFED_OUTBOUND_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "reaction.h"
 
 struct peer;
 
@@ -14,5 +17,13 @@ void outbound_doorbell(void);
 bool outbound_waiting(const struct peer *);
 /* Ends a peer's back-off: it has just shown that it is alive. */
 void outbound_wake(struct peer *);
+
+/* What an exchange means for the destination; true when it has to wait. */
+bool outbound_react(
+    struct peer *, const struct reaction *, enum code, uint32_t seconds);
+/* A lane's turn is over. */
+void outbound_done(struct peer *, int lane);
+/* Something has become due. */
+void outbound_due(void);
 
 #endif

@@ -77,6 +77,8 @@ peer_rate(struct peer *peer)
 	else if (peer->trust == TRUST_TRUSTED)
 		rate *= 100;
 	limiter_set(&peer->items, rate, 60000, 3 * rate, clock_ms());
+	limiter_set(&peer->lookups, env.settings.lookups_per_minute, 60000,
+	    env.settings.lookups_per_minute, clock_ms());
 	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
 	    clock_ms());
 }

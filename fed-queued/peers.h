@@ -18,6 +18,7 @@
 
 #define PEER_CERTIFICATES 8 /* newest serials kept of each server */
 #define LANES		  3 /* 1 high, 2 normal, 3 low */
+#define LANE_LOOKUP	  4 /* no messages: look-ups of users */
 #define PEER_REFUSALS	  5 /* signed for one server a second */
 #define TRUST_BLOCKED	  (-1)
 #define TRUST_UNKNOWN	  0
@@ -61,12 +62,13 @@ struct peer {
 
 	/* inbound */
 	struct limiter items;	 /* by trust level */
+	struct limiter lookups;	 /* of users, at every level alike */
 	struct limiter refusals; /* signed, and paid with no item */
 	int64_t seen_ms;	 /* when last_seen was last written */
 	int64_t woken_ms;	 /* when a request last ended the back-off */
 
 	/* outbound: schedule.c */
-	struct lane lanes[LANES + 1];
+	struct lane lanes[LANE_LOOKUP + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;

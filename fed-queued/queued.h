@@ -19,6 +19,8 @@
  *	transport.c	one exchange with a peer: sign, send, verify
  *	outbound.c	a claimed item through an exchange to its settlement
  *	handshake_out.c	our handshakes with others
+ *	lookup_in.c	others look up our users; hold.c answers held back
+ *	lookup_out.c	we look up theirs
  *	receipts.c	what a peer signed, as a document for others
  *	upkeep.c	what nobody needs any more
  *	control.c	fedctl's socket; control_verbs.c what it asks

@@ -59,6 +59,8 @@ flush_delay_ms(int lane)
 		mean = settings->flush_normal_ms;
 		cap = FLUSH_CAP_NORMAL_MS;
 		break;
+	case LANE_LOOKUP: /* somebody is waiting for it */
+		return 0;
 	default:
 		mean = settings->flush_low_ms;
 		cap = FLUSH_CAP_LOW_MS;
@@ -85,7 +87,7 @@ peer_due_ms(const struct peer *peer)
 
 	if (!peer->present || peer->trust < TRUST_UNKNOWN)
 		return at;
-	for (lane = 1; lane <= LANES; lane++)
+	for (lane = 1; lane <= LANE_LOOKUP; lane++)
 		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms < at)
 			at = peer->lanes[lane].ready_ms;
@@ -215,7 +217,7 @@ peer_lane(const struct peer *peer, int64_t now)
 {
 	int lane;
 
-	for (lane = 1; lane <= LANES; lane++)
+	for (lane = 1; lane <= LANE_LOOKUP; lane++)
 		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms <= now)
 			return lane;

@@ -112,7 +112,11 @@ static const char sql_handshake[] =
 	" AND NOT EXISTS (SELECT 1 FROM " S "received_ids r"                  \
 	"  WHERE r.server_id = s.id)"                                         \
 	" AND NOT EXISTS (SELECT 1 FROM " S "inbox i"                         \
-	"  WHERE i.server_id = s.id)"
+	"  WHERE i.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "user_lookups l"                  \
+	"  WHERE l.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "federated_users u"               \
+	"  WHERE u.remote_server_id = s.id)"
 #define FORGET                                                               \
 	" c AS (DELETE FROM " S "certificates c USING v"                     \
 	"  WHERE c.server_id = v.id),"                                       \
@@ -397,6 +401,34 @@ static const char sql_receipt[] =
     " WHERE q.message_id = $1::uuid"
     "  AND $2::text IN (s.onion_address, '') LIMIT 2";
 
+/* $1 handle, $2 whether the asker may look up. A row when there is one. */
+static const char sql_lookup_answer[] =
+    "SELECT key_epoch, public_key, display_name, avatar"
+    " FROM " S "lookup_answer($1::text, $2::boolean)";
+
+/* $1 lifetime in seconds */
+static const char sql_lookup_work[] =
+    "SELECT " S "lookup_work($1::bigint * interval '1 s')";
+
+/* $1 worker, $2 server, $3 lease in ms */
+static const char sql_lookup_claim[] =
+    "SELECT id, handle FROM " S "lookup_claim($1::uuid, $2::uuid,"
+    " $3::bigint * interval '1 ms')";
+
+/* $1 worker, $2 look-up, $3 ms */
+static const char sql_lookup_later[] =
+    "SELECT " S "lookup_later($1::uuid, $2::uuid, $3::bigint)";
+
+/*
+ * $1 worker, $2 look-up, $3 outcome, $4 code or null, $5 seconds to keep it,
+ * and of a user: $6 key epoch, $7 key, $8 name or null, $9 avatar or null, $10
+ * what the server signed
+ */
+static const char sql_lookup_settle[] =
+    "SELECT " S "lookup_settle($1::uuid, $2::uuid, $3::text, $4::text,"
+    " $5::bigint * interval '1 s', $6::bigint, $7::bytea, $8::text,"
+    " $9::bytea, $10::bytea)";
+
 const struct db_statement statements[SQL_COUNT] = {
     [SQL_REGISTER] = {"register", sql_register, 0},
     [SQL_PEERS] = {"peers", sql_peers, 0},
@@ -421,4 +453,9 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_SHOW_QUEUE] = {"show_queue", sql_show_queue, 0},
     [SQL_RECEIPT] = {"receipt", sql_receipt, 1},
     [SQL_COUNTS] = {"counts", sql_counts, 0},
+    [SQL_LOOKUP_ANSWER] = {"lookup_answer", sql_lookup_answer, 1},
+    [SQL_LOOKUP_WORK] = {"lookup_work", sql_lookup_work, 1},
+    [SQL_LOOKUP_CLAIM] = {"lookup_claim", sql_lookup_claim, 1},
+    [SQL_LOOKUP_LATER] = {"lookup_later", sql_lookup_later, 0},
+    [SQL_LOOKUP_SETTLE] = {"lookup_settle", sql_lookup_settle, 0},
 };

@@ -28,7 +28,12 @@ enum statement {
 	SQL_SHOW_SERVERS,
 	SQL_SHOW_QUEUE,
 	SQL_COUNTS,
-	SQL_RECEIPT, /* of one message, with its certificate */
+	SQL_RECEIPT,	   /* of one message, with its certificate */
+	SQL_LOOKUP_ANSWER, /* a user of ours that a peer asks for */
+	SQL_LOOKUP_WORK,   /* servers that we have look-ups for */
+	SQL_LOOKUP_CLAIM,  /* one of them, with a lease */
+	SQL_LOOKUP_LATER,  /* it is to be asked again */
+	SQL_LOOKUP_SETTLE, /* its outcome */
 	SQL_COUNT
 };
 

@@ -37,6 +37,7 @@ struct settings {
 	/* fed-queued's */
 	int64_t requests_pending;     /* unanswered at once, then 503 */
 	int64_t items_per_minute;     /* level 1; 10x, 100x above; 0 none */
+	int64_t lookups_per_minute;   /* of users, one server; 0 none */
 	int64_t strangers_per_second; /* answers to strangers; 0 none */
 	int64_t failures_per_second;  /* checks that end in 401; 0 none */
 	int64_t attempts;	      /* signed refusals of one item */
@@ -50,7 +51,10 @@ struct settings {
 	int64_t flush_high_ms; /* mean of the random delay */
 	int64_t flush_normal_ms;
 	int64_t flush_low_ms;
-	int64_t durability_check; /* 0: run on a database with fsync or
+	int64_t lookup_answer_ms;  /* from a look-up's receipt to its answer */
+	int64_t lookup_lifetime_s; /* of a look-up of ours */
+	int64_t lookup_cache_s;	   /* what was found is kept */
+	int64_t durability_check;  /* 0: run on a database with fsync or
 					 * full_page_writes off all the same */
 
 	/* fed-sender's */

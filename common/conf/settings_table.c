@@ -61,6 +61,7 @@ NUMBER("limit", "connections-per-circuit", connections_per_circuit,
 NUMBER("limit", "requests-pending", requests_pending, 1, 10000, 128),
 
 NUMBER("rate", "items", items_per_minute, 0, 1000000, 100),
+NUMBER("rate", "lookups", lookups_per_minute, 0, 1000000, 10),
 NUMBER("rate", "strangers", strangers_per_second, 0, 1000000, 10),
 NUMBER("rate", "failures", failures_per_second, 0, 1000000, 50),
 NUMBER("rate", "signatures", signatures_per_second, 0, 1000000, 1000),
@@ -91,6 +92,10 @@ TIME("queue", "lease", lease_ms, SECOND, HOUR, 300 * SECOND),
 TIME("flush", "high", flush_high_ms, 0, 5 * MINUTE, 200 * MS),
 TIME("flush", "normal", flush_normal_ms, 0, 5 * MINUTE, 1500 * MS),
 TIME("flush", "low", flush_low_ms, 0, 5 * MINUTE, 10 * SECOND),
+
+TIME("lookup", "answer", lookup_answer_ms, 10 * MS, 10 * SECOND, 500 * MS),
+TIME_S("lookup", "lifetime", lookup_lifetime_s, SECOND, DAY, 10 * MINUTE),
+TIME_S("lookup", "cache", lookup_cache_s, SECOND, 30LL * DAY, DAY),
 
 NUMBER("sender", "connections", sender_connections, 1, 1000, 10),
 NUMBER("sender", "idle", sender_idle, 0, 1000, 5),

@@ -164,7 +164,7 @@ def rights(owner):
     tap.equal(sorted(r for (r,) in rows(
         owner, "SELECT proname FROM pg_proc WHERE pronamespace = "
         "'federation'::regnamespace AND NOT prosecdef")),
-        ["onion_checksum", "onion_key", "payload_bytes"],
+        ["base64", "onion_checksum", "onion_key", "payload_bytes"],
         "only those that touch no table run as their caller")
 
 
@@ -172,7 +172,7 @@ def rights(owner):
 VALUES = {"text": "''", "bytea": "''::bytea", "integer": "-9",
           "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
           "interval": "'0'::interval", "bigint": "-9",
-          "bigint[]": "NULL::bigint[]"}
+          "bigint[]": "NULL::bigint[]", "boolean": "NULL::boolean"}
 
 
 def functions(owner):
@@ -188,8 +188,11 @@ def attempts(owner):
         "= 'federation'::regnamespace AND relkind IN ('r', 'v') "
         "ORDER BY 1")]
     allowed = {
-        "_fedqueued": {"prune"},
-        "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge"},
+        "_fedqueued": {"prune", "lookup_answer", "lookup_work",
+                       "lookup_claim", "lookup_later", "lookup_settle"},
+        "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge",
+                    "user_publish", "user_withdraw", "user_lookup",
+                    "user_forget"},
         "fed_admin": {"server_add", "server_set_trust", "set_quota"}}
     for role, names in allowed.items():
         cursor = cluster.connect(role).cursor()
@@ -207,7 +210,7 @@ def attempts(owner):
                 tap.equal(got, "42501", "%s does not call %s" % (role, name))
     app = cluster.connect("fed_app").cursor()
     for table in tables:
-        readable = table == "federation.delivery_state"
+        readable = table in ("federation.delivery_state", "federation.users")
         view = readable or table == "federation.receipts"
         for verb in ("SELECT 1 FROM %s", "DELETE FROM %s", "TRUNCATE %s",
                      "SELECT 1 FROM %s FOR UPDATE"):
@@ -260,6 +263,17 @@ DAEMON = (
     "DELETE FROM federation.tombstones",
     "UPDATE federation.schema_version SET version = 9",
     "SELECT * FROM federation.federated_users",
+    "SELECT public_key FROM federation.federated_users",
+    "UPDATE federation.federated_users SET public_key = ''",
+    "DELETE FROM federation.federated_users",
+    "SELECT * FROM federation.local_users",
+    "SELECT handle FROM federation.local_users",
+    "INSERT INTO federation.local_users (handle, key_epoch) VALUES ('a', 1)",
+    "SELECT * FROM federation.user_keys",
+    "SELECT handle FROM federation.user_lookups",
+    "INSERT INTO federation.user_lookups (handle) VALUES ('a')",
+    "SELECT * FROM federation.users",
+    "SELECT * FROM federation.user_lookup('a@b')",
     "SELECT * FROM federation.delivery_state",
 )
 ADMIN = (
@@ -273,6 +287,9 @@ ADMIN = (
     "SELECT second FROM federation.evidence",
     "SELECT payload FROM federation.room_state_events",
     "SELECT * FROM federation.federated_users",
+    "SELECT * FROM federation.local_users", "SELECT * FROM federation.users",
+    "SELECT * FROM federation.user_keys",
+    "SELECT * FROM federation.user_lookups",
     "UPDATE federation.limits SET quota = 1",
     "UPDATE federation.federation_servers SET trust_level = 3",
     "DELETE FROM federation.audit",

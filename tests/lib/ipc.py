@@ -54,6 +54,8 @@ DEFAULTS = {
     "lifetime_s": 1209600, "retry_min_ms": 15000, "retry_max_ms": 3600000,
     "sweep_ms": 30000, "lease_ms": 60000, "flush_high_ms": 0,
     "flush_normal_ms": 0, "flush_low_ms": 0, "durability_check": 1,
+    "lookups_per_minute": 0, "lookup_answer_ms": 500,
+    "lookup_lifetime_s": 600, "lookup_cache_s": 86400,
     "receipts_s": 2592000, "payloads_s": 604800,
     "sender_connections": 64, "sender_idle": 16, "sender_idle_ms": 60000,
     "connect_timeout_ms": 10000, "handshake_timeout_ms": 10000,

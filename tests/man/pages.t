@@ -384,6 +384,8 @@ def sql_examples(one, two):
     states = []
     for block in mdoc_blocks("torfed-sql.7"):
         text = "\n".join(block)
+        if "user" in text:
+            continue
         receiving = "inbox_claim" in text
         if receiving:
             two.wait_inbox(1)
@@ -417,6 +419,31 @@ def sql_examples(one, two):
         connection.close()
     tap.equal(states, [("delivered", None)],
               "torfed-sql(7): and shown as delivered")
+
+
+def user_examples(one, two):
+    """The blocks about users: she is published there, and looked up here."""
+    values = {"key": "\\x0102", "alice": "alice@" + two.onion}
+    results = []
+    for block in mdoc_blocks("torfed-sql.7"):
+        text = "\n".join(block)
+        if "user" not in text:
+            continue
+        there = "user_publish" in text or "user_withdraw" in text
+        if "inbox_claim" in text:
+            one.wait_inbox(1)
+        for statement in text.rstrip().rstrip(";").split(";\n"):
+            statement = re.sub(r"(?<!:):(\w+)",
+                               lambda m: quoted(values[m.group(1)]),
+                               statement).replace("%", "%%")
+            results.append([tuple(
+                bytes(v) if isinstance(v, memoryview) else v for v in row)
+                for row in (two if there else one).sql(statement,
+                                                       user="app")])
+    tap.equal(results[1:2] + [[row[1:] for row in results[2]]] + results[3:],
+              [[], [("found",)], [("Alice", b"\1\2", True, None)],
+               [(True,)]], "torfed-sql(7): a user is published, looked up, "
+              "shown and withdrawn")
 
 
 # README
@@ -472,6 +499,7 @@ def main():
             one.fedctl("server", "trust", two.onion, "2")
             two.fedctl("server", "trust", one.onion, "2")
             sql_examples(one, two)
+            user_examples(one, two)
         tour(scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

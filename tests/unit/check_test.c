@@ -306,6 +306,82 @@ not_canonical(void **state)
 }
 
 static void
+lookup_make(const char *text)
+{
+	request_make("user_lookup");
+	request.envelope.payload = text;
+	request.envelope.payload_length = strlen(text);
+	request_sign(&bob);
+}
+
+static void
+lookups(void **state)
+{
+	static const char good[] = "{\"handle\":\"alice\"}";
+	static char large[ITEM_MAX + 2];
+	int level;
+
+	(void)state;
+	/* Who may look up is not for the check to show. */
+	for (level = TRUST_KNOWN; level <= TRUST_TRUSTED; level++) {
+		peer.trust = level;
+		lookup_make(good);
+		expect(VERDICT_LOOKUP, CODE_OK, &peer);
+		lookup_make("{\"handle\":\"Alice\"}");
+		expect(VERDICT_LOOKUP, CODE_PAYLOAD_MALFORMED, &peer);
+		lookup_make("{ \"handle\":\"alice\"}");
+		expect(VERDICT_LOOKUP, CODE_PAYLOAD_MALFORMED, &peer);
+		lookup_make("{}");
+		expect(VERDICT_LOOKUP, CODE_PAYLOAD_MALFORMED, &peer);
+		memset(large, ' ', ITEM_MAX + 1);
+		lookup_make(large);
+		expect(VERDICT_LOOKUP, CODE_PAYLOAD_TOO_LARGE, &peer);
+	}
+	lookup_make(good);
+	peer.trust = TRUST_UNKNOWN;
+	expect(VERDICT_ANSWER, CODE_UNTRUSTED, &peer);
+	peer.trust = TRUST_BLOCKED;
+	expect(VERDICT_REFUSED, CODE_SERVER_BLOCKED, &peer);
+}
+
+/* So many a minute, whatever they ask for and at whichever level. */
+static void
+lookup_rate(void **state)
+{
+	struct check check;
+	int i;
+
+	(void)state;
+	limiter_set(&peer.lookups, 10, 60000, 10, 0);
+	limiter_set(&peer.items, 1000, 60000, 1000, 0);
+	for (i = 0; i < 10; i++) {
+		peer.trust = 1 + i % 3;
+		lookup_make(i % 2 == 0 ? "{\"handle\":\"alice\"}" : "{}");
+		expect(VERDICT_LOOKUP,
+		    i % 2 == 0 ? CODE_OK : CODE_PAYLOAD_MALFORMED, &peer);
+	}
+	check_request(&check, &context, &peer, &request);
+	assert_int_equal(check.verdict, VERDICT_ANSWER);
+	assert_int_equal(check.items[0].result.status, ACK_RETRY);
+	assert_int_equal(check.items[0].result.code, CODE_RATE);
+	assert_in_range(check.items[0].result.seconds, 6, 7);
+	/* messages have their own */
+	request_make("message");
+	expect(VERDICT_COMMIT, CODE_OK, &peer);
+	/* six seconds for each */
+	lookup_make("{\"handle\":\"alice\"}");
+	context.now_ms = 5900;
+	expect(VERDICT_ANSWER, CODE_RATE, &peer);
+	context.now_ms = 6100;
+	expect(VERDICT_LOOKUP, CODE_OK, &peer);
+	/* and pays like an item */
+	limiter_set(&peer.items, 1, 60000, 1, context.now_ms);
+	context.now_ms = 100000;
+	expect(VERDICT_LOOKUP, CODE_OK, &peer);
+	expect(VERDICT_ANSWER, CODE_RATE, &peer);
+}
+
+static void
 handshake_certificates(void **state)
 {
 
@@ -543,6 +619,8 @@ main(void)
 	    TEST(trust_and_types),
 	    TEST(payload_size),
 	    TEST(not_canonical),
+	    TEST(lookups),
+	    TEST(lookup_rate),
 	    TEST(handshake_certificates),
 	    TEST(batches),
 	    TEST(paths),

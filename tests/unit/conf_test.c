@@ -209,7 +209,7 @@ test_spacing(void **state)
 #define STATEMENTS                                                       \
 	"a statement (keys, listen, control, socks, database, chroot, "  \
 	"user, answer, trust, log, check, limit, rate, timeout, retry, " \
-	"queue, flush, sender)"
+	"queue, flush, lookup, sender)"
 
 static void
 test_syntax_errors(void **state)
@@ -298,13 +298,14 @@ test_syntax_errors(void **state)
 		"a group's name or number, found the end of the line\n"},
 	    {"user fed-sender x group y z\n",
 		"the end of the line, found \"z\"\n"},
-	    {"rate\n", "a setting of \"rate\" (items, strangers, failures, "
-		       "signatures, requests-per-circuit, body), found the end "
-		       "of the line\n"},
+	    {"rate\n",
+		"a setting of \"rate\" (items, lookups, strangers, failures, "
+		"signatures, requests-per-circuit, body), found the end "
+		"of the line\n"},
 	    {"rate \"items\"\n",
 		"the name of a setting, found a quoted string\n"},
 	    {"rate item 5\n",
-		"a setting of \"rate\" (items, strangers, failures, "
+		"a setting of \"rate\" (items, lookups, strangers, failures, "
 		"signatures, requests-per-circuit, body), found "
 		"\"item\"\n"},
 	    {"rate items\n",

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * We look users of others up: the application's requests, one at a time for
+ * each server, in a lane of their own.
+ */
+#ifndef TORFED_LOOKUP_OUT_H
+#define TORFED_LOOKUP_OUT_H
+
+struct peer;
+
+/* The database may have look-ups. */
+void lookup_out_doorbell(void);
+/* The peer's lane LANE_LOOKUP is due and marked busy; ends with
+ * outbound_done(). */
+void lookup_out(struct peer *);
+
+#endif

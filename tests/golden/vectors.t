@@ -33,7 +33,8 @@ def good(vectors, certificates):
             tap.ok(value.encode() in run.stdout, "shows %s" % value[:16])
     for kind, name in (("handshake", "alice"), ("message", "alice"),
                        ("ack", "bob"), ("batch", "alice"),
-                       ("batchAck", "bob")):
+                       ("batchAck", "bob"), ("lookup", "alice"),
+                       ("lookupAck", "bob"), ("lookupNobody", "bob")):
         entry = vectors[kind]
         run = fedctl("envelope", "verify", "--certificate",
                      certificates[name], "--at", at,

@@ -83,7 +83,7 @@ teardown(void **state)
 		peers[i].retry_ms = 0;
 		peers[i].retry_count = 0;
 		peers[i].trust = TRUST_VERIFIED;
-		for (lane = 1; lane <= LANES; lane++)
+		for (lane = 1; lane <= LANE_LOOKUP; lane++)
 			if (peers[i].lanes[lane].busy)
 				schedule_done(&peers[i], lane);
 	}
@@ -93,6 +93,42 @@ teardown(void **state)
 		schedule_done(peer, lane);
 	}
 	return 0;
+}
+
+/* Somebody waits for a look-up: no random delay, and no lane in its way. */
+static void
+lookups(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	env.settings.flush_high_ms = env.settings.flush_low_ms = 1000000;
+	schedule_work(&peers[0], 3);
+	schedule_work(&peers[0], LANE_LOOKUP);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[0]);
+	assert_int_equal(lane, LANE_LOOKUP);
+	/* one at a time */
+	schedule_work(&peers[0], LANE_LOOKUP);
+	assert_false(schedule_next(&peer, &lane));
+	schedule_again(&peers[0], LANE_LOOKUP, 5000);
+	schedule_done(&peers[0], LANE_LOOKUP);
+	assert_false(schedule_next(&peer, &lane));
+	/* asked to come later, it keeps no message back */
+	peers[0].lanes[3].ready_ms = now;
+	schedule_good(&peers[0]);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, 3);
+	schedule_empty(&peers[0], 3);
+	schedule_done(&peers[0], 3);
+	now += 5000;
+	schedule_good(&peers[0]);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, LANE_LOOKUP);
+	schedule_empty(&peers[0], LANE_LOOKUP);
+	schedule_done(&peers[0], LANE_LOOKUP);
+	assert_false(schedule_next(&peer, &lane));
 }
 
 static void
@@ -270,6 +306,7 @@ main(void)
 	    TEST(dead_never_starve_live),
 	    TEST(our_outage_pauses_all),
 	    TEST(flush_delay),
+	    TEST(lookups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

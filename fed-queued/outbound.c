@@ -583,7 +583,9 @@ session_step(struct session *session)
 	while (session->current == NULL && session->next != NULL &&
 	       !session->ending) {
 		session->current = session->next;
-		session->next = NULL;
+		/* Claimed before the last answer said how many are welcome. */
+		session->next = claim_split(
+		    session->current, session->lease.peer->batch_most);
 		claim_send(session);
 	}
 	if (session->claiming)

@@ -152,6 +152,26 @@ claim_free(struct claim *claim)
 	free(claim);
 }
 
+struct claim *
+claim_split(struct claim *claim, uint32_t most)
+{
+	struct claim *rest;
+
+	if (most == 0)
+		most = 1;
+	if (claim->count <= most)
+		return NULL;
+	rest = calloc(1, sizeof *rest);
+	if (rest == NULL)
+		fatal("out of memory");
+	rest->leased = claim->leased;
+	rest->count = claim->count - most;
+	memcpy(rest->items, &claim->items[most],
+	    rest->count * sizeof *rest->items);
+	claim->count = most;
+	return rest;
+}
+
 static void
 settle_done(PGresult *result, const char *sqlstate, void *argument)
 {

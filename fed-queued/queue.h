@@ -68,6 +68,11 @@ typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
 void queue_claim(const struct lease *, bool again, int64_t floor, uint32_t most,
     queue_claimed, void *argument);
 void claim_free(struct claim *);
+/*
+ * Leaves the first most items (at least one); the others come as a claim of
+ * their own, NULL when there are none.
+ */
+struct claim *claim_split(struct claim *, uint32_t most);
 /* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
 void queue_settle(const struct lease *, struct claim *, const struct receipt *);
 /* Ends the lease; what was claimed and not settled is pending again. */

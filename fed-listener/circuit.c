@@ -5,9 +5,11 @@
  * remembered is capped, and the one longest unused goes first.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "circuit.h"
 #include "limit.h"
+#include "share.h"
 #include "tree.h"
 
 #define CIRCUIT_MEMORY_MS 60000
@@ -18,7 +20,9 @@ struct circuit {
 	uint64_t number;
 	int64_t connections;
 	int64_t unused_ms; /* since when */
-	struct bucket bucket;
+	size_t pending;	   /* requests at fed-queued */
+	struct bucket requests;
+	struct bucket failures;
 };
 
 RB_HEAD(circuit_tree, circuit);
@@ -31,6 +35,7 @@ struct circuits {
 	size_t unused_count;
 	int64_t per_circuit;
 	int64_t per_minute;
+	int64_t failures;
 };
 
 static int
@@ -42,7 +47,7 @@ circuit_compare(const struct circuit *a, const struct circuit *b)
 RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare);
 
 struct circuits *
-circuits_new(int64_t per_circuit, int64_t per_minute)
+circuits_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
 {
 	struct circuits *circuits = calloc(1, sizeof(*circuits));
 
@@ -52,6 +57,7 @@ circuits_new(int64_t per_circuit, int64_t per_minute)
 	TAILQ_INIT(&circuits->unused);
 	circuits->per_circuit = per_circuit;
 	circuits->per_minute = per_minute;
+	circuits->failures = failures;
 	return circuits;
 }
 
@@ -91,7 +97,8 @@ circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
 		if (circuit == NULL)
 			return NULL;
 		circuit->number = number;
-		bucket_init(&circuit->bucket, circuits->per_minute, now_ms);
+		bucket_init(&circuit->requests, circuits->per_minute, now_ms);
+		bucket_init(&circuit->failures, circuits->failures, now_ms);
 		RB_INSERT(circuit_tree, &circuits->tree, circuit);
 		circuits->count++;
 	} else if (circuit->connections == 0) {
@@ -138,7 +145,61 @@ circuit_request(
 {
 	if (circuit == NULL)
 		return 0;
-	return bucket_take(&circuit->bucket, circuits->per_minute, now_ms);
+	return bucket_take(&circuit->requests, circuits->per_minute, now_ms);
+}
+
+bool
+circuit_share(const struct circuit *circuit, size_t used, size_t maximum)
+{
+	return circuit == NULL || fair_share(circuit->pending, used, maximum);
+}
+
+void
+circuit_begin(struct circuit *circuit)
+{
+	if (circuit != NULL)
+		circuit->pending++;
+}
+
+/* One that is still there; NULL for number 0. */
+static struct circuit *
+circuit_look(struct circuits *circuits, uint64_t number)
+{
+	struct circuit wanted = {.number = number};
+
+	if (number == 0)
+		return NULL;
+	return RB_FIND(circuit_tree, &circuits->tree, &wanted);
+}
+
+void
+circuit_end(struct circuits *circuits, uint64_t number)
+{
+	struct circuit *circuit = circuit_look(circuits, number);
+
+	/* It may have been forgotten, and met again. */
+	if (circuit != NULL && circuit->pending > 0)
+		circuit->pending--;
+}
+
+bool
+circuit_fail(struct circuits *circuits, uint64_t number, int64_t now_ms)
+{
+	struct circuit *circuit = circuit_look(circuits, number);
+
+	if (circuit == NULL)
+		return false;
+	(void)bucket_take(&circuit->failures, circuits->failures, now_ms);
+	return true;
+}
+
+uint32_t
+circuit_failures(const struct circuits *circuits, const struct circuit *circuit,
+    int64_t now_ms)
+{
+	if (circuit == NULL)
+		return 0;
+	return bucket_wait(&circuit->failures, circuits->failures, now_ms);
 }
 
 uint64_t
@@ -155,6 +216,31 @@ circuits_expire(struct circuits *circuits, int64_t now_ms)
 	while ((circuit = TAILQ_FIRST(&circuits->unused)) != NULL &&
 	       now_ms - circuit->unused_ms >= CIRCUIT_MEMORY_MS)
 		circuit_forget(circuits, circuit);
+}
+
+static uint64_t
+larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+void
+circuits_most(
+    struct circuits *circuits, struct circuits_most *most, int64_t now_ms)
+{
+	struct circuit *circuit;
+
+	memset(most, 0, sizeof(*most));
+	RB_FOREACH (circuit, circuit_tree, &circuits->tree) {
+		most->connections =
+		    larger(most->connections, (uint64_t)circuit->connections);
+		most->requests =
+		    larger(most->requests, bucket_used(&circuit->requests,
+					       circuits->per_minute, now_ms));
+		most->failures =
+		    larger(most->failures, bucket_used(&circuit->failures,
+					       circuits->failures, now_ms));
+	}
 }
 
 size_t

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tor circuits: how many connections each has at once, and how many requests a
- * minute. Circuit 0 stands for "not known" and has no limits.
+ * Tor circuits: how many connections each has at once, how many requests are
+ * at fed-queued, and how many requests and failures there are in a minute.
+ * Circuit 0 stands for "not known" and has no limits.
  */
 #ifndef TORFED_CIRCUIT_H
 #define TORFED_CIRCUIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct circuit;
 struct circuits;
 
-/* per_circuit: connections at once; per_minute: requests; both for each
- * circuit, and 0 is no limit. NULL: out of memory. */
-struct circuits *circuits_new(int64_t per_circuit, int64_t per_minute);
+/* per_circuit: connections at once; per_minute: requests; failures: a minute;
+ * all for each circuit, and 0 is no limit. NULL: out of memory. */
+struct circuits *circuits_new(
+    int64_t per_circuit, int64_t per_minute, int64_t failures);
 void circuits_free(struct circuits *);
 /*
  * One connection more. *circuit is NULL for number 0. -1 when the circuit has
@@ -26,10 +29,33 @@ void circuit_detach(struct circuits *, struct circuit *, int64_t now_ms);
 /* One request more: 0, or the seconds until it would be welcome. */
 uint32_t circuit_request(
     const struct circuits *, struct circuit *, int64_t now_ms);
+/*
+ * A request of the circuit has failed, whether or not it still has the
+ * connection; number 0 and a circuit forgotten since do not count. Whether it
+ * was charged.
+ */
+bool circuit_fail(struct circuits *, uint64_t number, int64_t now_ms);
+/* 0, or the seconds until the circuit may fail once more. */
+uint32_t circuit_failures(
+    const struct circuits *, const struct circuit *, int64_t now_ms);
+/*
+ * Requests at fed-queued. Whether the circuit may have one more of maximum
+ * while all have used of them; then one more, and one less.
+ */
+bool circuit_share(const struct circuit *, size_t used, size_t maximum);
+void circuit_begin(struct circuit *);
+void circuit_end(struct circuits *, uint64_t number);
 uint64_t circuit_number(const struct circuit *); /* 0 for NULL */
 /* Forgets circuits without a connection whose minute is over. */
 void circuits_expire(struct circuits *, int64_t now_ms);
 size_t circuits_count(const struct circuits *);
+/* What those that are nearest to their limits have in use. */
+struct circuits_most {
+	uint64_t connections;
+	uint64_t requests;
+	uint64_t failures;
+};
+void circuits_most(struct circuits *, struct circuits_most *, int64_t now_ms);
 
 #define CIRCUITS_UNUSED_MAX 4096 /* remembered without a connection */
 

@@ -19,10 +19,9 @@
 #include "log.h"
 #include "receive.h"
 
-#define ANSWER_TIMEOUT_MS 120000 /* for fed-queued to answer */
-#define EVICT_AGE_MS	  300
-#define EVICT_WRITE_MS	  2000
-#define DRAIN_TIMEOUT_MS  2000
+#define EVICT_AGE_MS	 300
+#define EVICT_WRITE_MS	 2000
+#define DRAIN_TIMEOUT_MS 2000
 
 static void connection_on_read(int, short, void *);
 static void connection_on_write(int, short, void *);
@@ -156,6 +155,7 @@ connection_new(struct listener *listener, int descriptor)
 	evtimer_assign(&connection->timer, listener->base, connection_on_timer,
 	    connection);
 	state_join(connection, STATE_HEAD);
+	limit_pass(&listener->limits, LIMIT_CONNECTIONS);
 	return 0;
 }
 
@@ -315,6 +315,9 @@ late_body(struct connection *connection)
 
 	if (left_ms > 0)
 		timer_set(connection, left_ms);
+	else if (listener_now() - connection->entered_ms <
+		 connection->listener->settings->body_timeout_ms)
+		late(connection, LIMIT_BODY_RATE, 408);
 	else
 		late(connection, LIMIT_BODY_TIME, 408);
 }

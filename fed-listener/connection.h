@@ -23,6 +23,8 @@
 struct circuit;
 struct listener;
 
+#define ANSWER_TIMEOUT_MS 120000 /* for fed-queued to answer */
+
 enum connection_state {
 	STATE_HEAD,	 /* the PROXY line and a request's head come */
 	STATE_IDLE,	 /* between two requests */

@@ -13,6 +13,7 @@
 #include "circuit.h"
 #include "connection.h"
 #include "limit.h"
+#include "message.h"
 #include "onion.h"
 #include "pending.h"
 #include "settings.h"
@@ -33,6 +34,7 @@ struct listener {
 	struct pending *pending;
 	struct acceptor acceptor;
 	struct admission admission;
+	struct msg_limits reported; /* to fed-queued */
 	/* Connections by state, each list in the order of entering it. */
 	struct connection_list connections[STATE_COUNT];
 	size_t counts[STATE_COUNT];
@@ -48,6 +50,8 @@ struct listener {
 
 /* event_add(), and fatal when the kernel refuses: it would stall for ever. */
 void listener_watch(struct event *, const struct timeval *);
+/* A circuit's request was malformed or not authentic. */
+void listener_failed(struct listener *, uint64_t circuit);
 /* Milliseconds of a clock that never jumps. */
 int64_t listener_now(void);
 

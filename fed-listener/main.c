@@ -24,6 +24,7 @@
 #include "log.h"
 #include "proc.h"
 #include "receive.h"
+#include "report.h"
 #include "request.h"
 #include "sandbox.h"
 
@@ -46,6 +47,13 @@ parent_on_message(struct message *message, void *argument)
 static const struct chanev_handlers parent_handlers = {
     .on_message = parent_on_message};
 
+void
+listener_failed(struct listener *listener, uint64_t circuit)
+{
+	if (circuit_fail(listener->circuits, circuit, listener_now()))
+		limit_pass(&listener->limits, LIMIT_FAILURES_PER_CIRCUIT);
+}
+
 static void
 on_report(int descriptor, short what, void *argument)
 {
@@ -55,6 +63,7 @@ on_report(int descriptor, short what, void *argument)
 	(void)descriptor;
 	(void)what;
 	limit_report(&listener->limits, now_ms);
+	report_send(listener, now_ms);
 	circuits_expire(listener->circuits, now_ms);
 }
 
@@ -73,7 +82,8 @@ listener_init(struct listener *listener, struct proc *proc)
 	listener->base = event_base_new();
 	listener->circuits =
 	    circuits_new(proc->settings.connections_per_circuit,
-		proc->settings.requests_per_circuit);
+		proc->settings.requests_per_circuit,
+		proc->settings.failures_per_circuit);
 	listener->pending = pending_new(proc->settings.requests_pending);
 	channel = channel_new(
 	    proc->channels[ROLE_QUEUED], ROLE_LISTENER, ROLE_QUEUED);

@@ -11,6 +11,7 @@
 
 struct slot {
 	struct connection *connection;
+	uint64_t circuit;
 	uint16_t use; /* 1.. of this slot, wraps */
 	bool taken;
 };
@@ -63,8 +64,21 @@ pending_full(const struct pending *pending)
 	return pending->free_count == 0;
 }
 
+size_t
+pending_maximum(const struct pending *pending)
+{
+	return pending->maximum;
+}
+
+size_t
+pending_count(const struct pending *pending)
+{
+	return pending->maximum - pending->free_count;
+}
+
 uint32_t
-pending_add(struct pending *pending, struct connection *connection)
+pending_add(
+    struct pending *pending, struct connection *connection, uint64_t circuit)
 {
 	struct slot *slot;
 	uint16_t index;
@@ -74,6 +88,7 @@ pending_add(struct pending *pending, struct connection *connection)
 	index = pending->free[--pending->free_count];
 	slot = &pending->slots[index];
 	slot->connection = connection;
+	slot->circuit = circuit;
 	slot->taken = true;
 	if (++slot->use == 0)
 		slot->use = 1;
@@ -101,14 +116,15 @@ pending_abandon(struct pending *pending, uint32_t id)
 }
 
 int
-pending_take(
-    struct pending *pending, uint32_t id, struct connection **connection)
+pending_take(struct pending *pending, uint32_t id,
+    struct connection **connection, uint64_t *circuit)
 {
 	struct slot *slot = pending_slot(pending, id);
 
 	if (slot == NULL)
 		return -1;
 	*connection = slot->connection;
+	*circuit = slot->circuit;
 	slot->connection = NULL;
 	slot->taken = false;
 	pending->free[pending->free_count++] = (uint16_t)(id & 0xffff);

@@ -19,15 +19,18 @@ struct pending;
 /* maximum: requests at once, 1 to 65535 (clamped). NULL: out of memory. */
 struct pending *pending_new(int64_t maximum);
 void pending_free(struct pending *);
+size_t pending_maximum(const struct pending *);
+size_t pending_count(const struct pending *);
 bool pending_full(const struct pending *);
-/* A new id; PENDING_NONE when full. */
-uint32_t pending_add(struct pending *, struct connection *);
+/* A new id; PENDING_NONE when full. circuit: who pays if it fails. */
+uint32_t pending_add(struct pending *, struct connection *, uint64_t circuit);
 /* The connection has gone; its answer will be dropped. */
 void pending_abandon(struct pending *, uint32_t id);
 /*
  * The answer has come: the id is free again. *connection is NULL when it was
  * abandoned. -1: no such request.
  */
-int pending_take(struct pending *, uint32_t id, struct connection **);
+int pending_take(
+    struct pending *, uint32_t id, struct connection **, uint64_t *circuit);
 
 #endif

@@ -28,6 +28,7 @@ receive_refuse(struct connection *connection, int status)
 	struct listener *listener = connection->listener;
 
 	limit_hit(&listener->limits, LIMIT_MALFORMED, listener_now());
+	listener_failed(listener, circuit_number(connection->circuit));
 	connection->closing = true;
 	answer_status(connection, status, 0);
 }
@@ -152,8 +153,11 @@ body_expect(struct connection *connection, const char *bytes, size_t length)
 			listener_watch(&listener->admission.next, &tv);
 		return;
 	}
-	if (connection->discard == 0)
+	if (connection->discard == 0) {
 		connection->reserved = wanted;
+		if (wanted > ADMISSION_FREE)
+			limit_pass(&listener->limits, LIMIT_BODY_MEMORY);
+	}
 	body_begin(connection, bytes, length);
 }
 
@@ -230,6 +234,8 @@ proxy_take(struct connection *connection, const char *bytes, size_t length)
 		answer_status(connection, 503, ANSWER_RETRY_S);
 		return -1;
 	}
+	if (number != 0)
+		limit_pass(&listener->limits, LIMIT_CONNECTIONS_PER_CIRCUIT);
 	return used;
 }
 
@@ -398,6 +404,7 @@ admission_try(struct connection *connection)
 		if (!admission_reclaim(listener))
 			return false;
 	connection->reserved = length;
+	limit_pass(&listener->limits, LIMIT_BODY_MEMORY);
 	body_begin(connection, connection->head, connection->head_length);
 	return true;
 }

@@ -64,10 +64,13 @@ request_pass(struct connection *connection, const struct wire_request *request)
 	wire_request_encode(&pack, request);
 	if (!pack_ok(&pack))
 		return -1;
-	connection->pending = pending_add(listener->pending, connection);
+	connection->pending = pending_add(
+	    listener->pending, connection, circuit_number(connection->circuit));
 	if (chanev_send(listener->queued, MSG_REQUEST, connection->pending, 0,
-		-1, pack.data, pack.length) == 0)
+		-1, pack.data, pack.length) == 0) {
+		circuit_begin(connection->circuit);
 		return 0;
+	}
 	pending_abandon(listener->pending, connection->pending);
 	connection->pending = PENDING_NONE;
 	return -1;
@@ -80,6 +83,7 @@ request_malformed(struct connection *connection, enum code code)
 
 	log_debug("request malformed code=%s", code_name(code));
 	limit_hit(&listener->limits, LIMIT_MALFORMED, listener_now());
+	listener_failed(listener, circuit_number(connection->circuit));
 	answer_status(connection, 400, 0);
 }
 
@@ -103,6 +107,9 @@ request_post(struct connection *connection, const char *body, size_t length)
 	int passed;
 
 	if (pending_full(listener->pending) ||
+	    !circuit_share(connection->circuit,
+		pending_count(listener->pending),
+		pending_maximum(listener->pending)) ||
 	    channel_queued(chanev_channel(listener->queued)) >
 		LISTENER_QUEUE_MAX) {
 		request_busy(connection);
@@ -127,25 +134,46 @@ request_post(struct connection *connection, const char *body, size_t length)
 		request_busy(connection);
 		return;
 	}
+	limit_pass(&listener->limits, LIMIT_REQUESTS_PENDING);
 	connection_release(connection);
 	connection_enter(connection, STATE_WAITING);
+}
+
+/* Whether its circuit may have one more; else it is answered. */
+static bool
+request_allowed(struct connection *connection)
+{
+	struct listener *listener = connection->listener;
+	enum limit limit = LIMIT_REQUESTS_PER_CIRCUIT;
+	int64_t now_ms = listener_now();
+	uint32_t wait_s;
+
+	if (connection->circuit == NULL)
+		return true;
+	wait_s =
+	    circuit_request(listener->circuits, connection->circuit, now_ms);
+	if (wait_s == 0) {
+		limit_pass(&listener->limits, limit);
+		limit = LIMIT_FAILURES_PER_CIRCUIT;
+		wait_s = circuit_failures(
+		    listener->circuits, connection->circuit, now_ms);
+	}
+	if (wait_s == 0)
+		return true;
+	limit_hit(&listener->limits, limit, now_ms);
+	answer_status(connection, 429, wait_s);
+	return false;
 }
 
 void
 request_complete(struct connection *connection, const char *body, size_t length)
 {
 	struct listener *listener = connection->listener;
-	int64_t now_ms = listener_now();
-	uint32_t wait_s;
 
 	connection->whole = true;
-	wait_s =
-	    circuit_request(listener->circuits, connection->circuit, now_ms);
-	if (wait_s > 0) {
-		limit_hit(
-		    &listener->limits, LIMIT_REQUESTS_PER_CIRCUIT, now_ms);
-		answer_status(connection, 429, wait_s);
-	} else if (connection->discard != 0)
+	if (!request_allowed(connection))
+		return;
+	if (connection->discard != 0)
 		answer_status(connection, connection->discard, 0);
 	else if (connection->request.target == HTTP_TARGET_PING)
 		answer_body(connection, PING_BODY, strlen(PING_BODY));
@@ -188,12 +216,18 @@ queued_response(struct listener *listener, const struct message *message)
 {
 	struct wire_response response;
 	struct connection *connection;
+	uint64_t circuit;
 
 	if (wire_response_decode(message, &response) == -1)
 		fatal("channel peer=fed-queued error=\"malformed response\"");
-	if (pending_take(listener->pending, message->id, &connection) == -1)
+	if (pending_take(
+		listener->pending, message->id, &connection, &circuit) == -1)
 		fatal(
 		    "channel peer=fed-queued error=\"response to no request\"");
+	circuit_end(listener->circuits, circuit);
+	/* Paid for by who asked, whether or not he waited. */
+	if (response.status == 400 || response.status == 401)
+		listener_failed(listener, circuit);
 	if (connection == NULL)
 		return; /* the client did not wait */
 	connection->pending = PENDING_NONE;

@@ -5,9 +5,11 @@
 #include "canon.h"
 #include "check.h"
 #include "ed.h"
+#include "inbox.h"
 #include "lookup.h"
 #include "signtext.h"
 
+#define BUSY_S	     1	 /* when its own requests are in its way */
 #define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
 
 static const char *const types_known[] = {"message"};
@@ -258,7 +260,7 @@ check_item(struct check_item *item, enum code code)
 		item->result = (struct ack_result){ACK_REJECTED, code, 0};
 }
 
-/* What the rate allows, as a prefix; the rest comes again. */
+/* What the rate and the inbox allow, as a prefix; the rest comes again. */
 static void
 check_items(struct check *check, const struct check_context *context,
     struct peer *peer, const struct wire_envelope *envelope)
@@ -266,8 +268,9 @@ check_items(struct check *check, const struct check_context *context,
 	const struct wire_item *item;
 	bool any = false;
 	uint32_t i, seconds;
+	enum code code;
 
-	for (i = 0; i < check->item_count; i++) {
+	for (i = 0; i < check->item_count && i < context->room; i++) {
 		if (!limiter_take(&peer->items, 1, context->now_ms))
 			break;
 		item = &envelope->items[i];
@@ -286,14 +289,22 @@ check_items(struct check *check, const struct check_context *context,
 		check->code = check->items[0].result.code;
 	if (i == check->item_count)
 		return;
-	seconds = limiter_wait_s(&peer->items, 1);
+	if (i < context->room) {
+		code = CODE_RATE;
+		seconds = limiter_wait_s(&peer->items, 1);
+		limiter_refused(&peer->items, check->item_count - i - 1);
+	} else {
+		code = CODE_STORAGE;
+		seconds = INBOX_RETRY_S;
+		check->unstored = check->item_count - i;
+	}
 	if (i == 0) {
-		check_refuse(check, context, peer, CODE_RATE, seconds);
+		check_refuse(check, context, peer, code, seconds);
 		return;
 	}
 	for (; i < check->item_count; i++)
 		check->items[i].result =
-		    (struct ack_result){ACK_RETRY, CODE_RATE, seconds};
+		    (struct ack_result){ACK_RETRY, code, seconds};
 }
 
 /*
@@ -374,7 +385,9 @@ check_request(struct check *check, const struct check_context *context,
 	}
 	if (!check_window(check, context, peer, envelope->header.timestamp))
 		return;
-	if (handshake)
+	if (context->crowded)
+		check_end(check, VERDICT_BUSY, CODE_BUSY, BUSY_S);
+	else if (handshake)
 		check_handshake(check, context, peer);
 	else if (trust >= TRUST_KNOWN &&
 		 strcmp(envelope->header.type, LOOKUP_TYPE) == 0)

@@ -19,6 +19,7 @@ enum verdict {
 	VERDICT_ANSWER,	   /* signed: nothing to store */
 	VERDICT_REFUSED,   /* unsigned 401; the reason is for our log alone */
 	VERDICT_LIMITED,   /* unsigned 429, seconds */
+	VERDICT_BUSY,	   /* unsigned 503, seconds */
 	VERDICT_MALFORMED  /* unsigned 400 */
 };
 
@@ -37,6 +38,7 @@ struct check {
 	/* with a signed verdict but for a handshake's: one result each */
 	uint32_t item_count;
 	struct check_item items[BATCH_ITEMS];
+	uint32_t unstored; /* items for which the inbox has no room */
 	/* with CERTIFICATE_CONFLICT: what we had, for the evidence */
 	const struct cert *known;
 };
@@ -50,6 +52,8 @@ struct check_context {
 	/* Checks that end in 401; over it a request that cannot succeed is
 	 * refused without the dummy verification. */
 	struct limiter *failures;
+	bool crowded; /* the server named has too much under way */
+	size_t room;  /* in the inbox, items */
 };
 
 /* peer: the server that the envelope names, or NULL. */

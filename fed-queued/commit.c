@@ -5,24 +5,14 @@
 #include <string.h>
 
 #include "commit.h"
+#include "fairness.h"
 #include "log.h"
 #include "queued.h"
 #include "statements.h"
 
-#define GROUP_ITEMS   256	 /* in one transaction, at most */
-#define GROUP_BYTES   (4U << 20) /* of payload, but for the last request */
-#define GROUPS_FLYING 2		 /* one commits while the next travels */
+#define GROUPS_FLYING 2 /* one commits while the next travels */
 #define RETRY_S	      5
 
-TAILQ_HEAD(item_list, commit_item);
-
-struct group {
-	struct item_list items;
-	struct commit_item *by_index[GROUP_ITEMS];
-	int count;
-};
-
-static struct item_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static size_t pending;
 static unsigned int flying;
 
@@ -32,47 +22,9 @@ commit_pending(void)
 	return pending;
 }
 
-static bool
-group_has(const struct group *group, const struct commit_item *item)
-{
-	int i;
-
-	for (i = 0; i < group->count; i++)
-		if (memcmp(group->by_index[i]->message_id, item->message_id,
-			16) == 0 &&
-		    memcmp(group->by_index[i]->server_id, item->server_id,
-			16) == 0)
-			return true;
-	return false;
-}
-
-/* Takes requests that fit, whole and in order; an id that is in it waits. */
 static void
-group_fill(struct group *group)
-{
-	struct commit_item *item, *next;
-	size_t bytes = 0;
-
-	TAILQ_INIT(&group->items);
-	group->count = 0;
-	TAILQ_FOREACH_SAFE (item, &waiting, entry, next) {
-		if (group->count == GROUP_ITEMS)
-			break;
-		if (item->together > 0 && group->count > 0 &&
-		    (group->count + (int)item->together > GROUP_ITEMS ||
-			bytes > GROUP_BYTES))
-			break;
-		if (group_has(group, item))
-			continue;
-		TAILQ_REMOVE(&waiting, item, entry);
-		TAILQ_INSERT_TAIL(&group->items, item, entry);
-		group->by_index[group->count++] = item;
-		bytes += item->payload_length;
-	}
-}
-
-static void
-group_parameters(struct db_parameters *parameters, const struct group *group)
+group_parameters(
+    struct db_parameters *parameters, const struct fair_group *group)
 {
 	struct db_array *index = db_array_new(DB_OID_INT4);
 	struct db_array *server = db_array_new(DB_OID_UUID);
@@ -84,7 +36,7 @@ group_parameters(struct db_parameters *parameters, const struct group *group)
 	int i;
 
 	for (i = 0; i < group->count; i++) {
-		item = group->by_index[i];
+		item = group->items[i];
 		db_array_int4(index, i);
 		db_array_bytes(server, item->server_id, 16);
 		db_array_bytes(message, item->message_id, 16);
@@ -148,7 +100,7 @@ row_result(PGresult *rows, int row, struct commit_item *item,
 static void
 group_done(PGresult *rows, const char *sqlstate, void *argument)
 {
-	struct group *group = argument;
+	struct fair_group *group = argument;
 	struct ack_result result;
 	struct commit_item *item;
 	uint32_t index;
@@ -161,17 +113,17 @@ group_done(PGresult *rows, const char *sqlstate, void *argument)
 	for (row = 0; rows != NULL && row < PQntuples(rows); row++) {
 		index = field_u32(rows, row, 0);
 		if (index >= (uint32_t)group->count ||
-		    group->by_index[index] == NULL)
+		    group->items[index] == NULL)
 			fatal("database answered for an item not asked");
-		item = group->by_index[index];
-		group->by_index[index] = NULL;
+		item = group->items[index];
+		group->items[index] = NULL;
 		row_result(rows, row, item, &result);
 		item_end(item, true, &result);
 	}
 	/* Those without a row: the server is gone, or nothing was stored. */
 	for (row = 0; row < group->count; row++)
-		if (group->by_index[row] != NULL)
-			item_end(group->by_index[row], false, NULL);
+		if (group->items[row] != NULL)
+			item_end(group->items[row], false, NULL);
 	free(group);
 	commit_flush();
 }
@@ -180,13 +132,13 @@ void
 commit_flush(void)
 {
 	struct db_parameters parameters;
-	struct group *group;
+	struct fair_group *group;
 
-	while (flying < GROUPS_FLYING && !TAILQ_EMPTY(&waiting)) {
+	while (flying < GROUPS_FLYING && fair_waiting()) {
 		group = malloc(sizeof *group);
 		if (group == NULL)
 			fatal("out of memory");
-		group_fill(group);
+		fair_fill(group);
 		group_parameters(&parameters, group);
 		flying++;
 		db_call(env.db, SQL_COMMIT, &parameters, group_done, group);
@@ -195,8 +147,8 @@ commit_flush(void)
 }
 
 void
-commit_add(struct commit_item *item)
+commit_add(struct fair_lane *lane, struct commit_item *item)
 {
 	pending++;
-	TAILQ_INSERT_TAIL(&waiting, item, entry);
+	fair_add(lane, item);
 }

@@ -13,6 +13,8 @@
 
 #include "ack.h"
 
+struct fair_lane;
+
 /* Owned by the caller, with all it points at, until done() is called. */
 struct commit_item {
 	TAILQ_ENTRY(commit_item) entry;
@@ -34,8 +36,11 @@ struct commit_item {
 	uint8_t known_digest[32];
 };
 
-/* Items of one request follow each other; then commit_flush(). */
-void commit_add(struct commit_item *);
+/*
+ * Items of one request follow each other; then commit_flush(). The lane is the
+ * server's, whose turn comes as often as any other's.
+ */
+void commit_add(struct fair_lane *, struct commit_item *);
 void commit_flush(void);
 size_t commit_pending(void); /* items not yet answered */
 

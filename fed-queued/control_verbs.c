@@ -9,6 +9,7 @@
 #include "encode.h"
 #include "handshake_out.h"
 #include "inbound.h"
+#include "limits.h"
 #include "log.h"
 #include "onion.h"
 #include "outbound.h"
@@ -394,6 +395,7 @@ static const struct control_verb_entry verbs[] = {
     {CONTROL_SERVER_BLOCK, 1, verb_block},
     {CONTROL_HANDSHAKE, 1, verb_handshake},
     {CONTROL_RECEIPT_EXPORT, 2, control_receipt_export},
+    {CONTROL_SHOW_LIMITS, 0, limits_show},
 };
 
 const struct control_verb_entry *

@@ -10,26 +10,29 @@
 #include "ack.h"
 #include "check.h"
 #include "commit.h"
+#include "credit.h"
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"
 #include "hold.h"
 #include "inbound.h"
+#include "inbox.h"
+#include "limits.h"
 #include "log.h"
 #include "lookup.h"
 #include "lookup_in.h"
 #include "onion.h"
 #include "outbound.h"
 #include "queued.h"
+#include "share.h"
 #include "signing.h"
 #include "statements.h"
 #include "strangers.h"
 
-#define UNAVAILABLE_S  30 /* Retry-After in a long outage, at most */
-#define BUSY_S	       5  /* the same when saturated */
-#define SIGNER_S       1  /* fed-signer is back within that time */
-#define SEEN_EVERY_MS  60000
-#define FAILURES_BURST 2
+#define UNAVAILABLE_S 30 /* Retry-After in a long outage, at most */
+#define BUSY_S	      5	 /* the same when saturated */
+#define SIGNER_S      1	 /* fed-signer is back within that time */
+#define SEEN_EVERY_MS 60000
 
 /* An item on its way into the database. */
 struct inbound_item {
@@ -40,7 +43,9 @@ struct inbound_item {
 };
 
 struct inbound {
-	uint32_t id; /* of the listener's message */
+	uint32_t id;	   /* of the listener's message */
+	struct peer *peer; /* once the request is authentic, or NULL */
+	size_t bytes;	   /* charged to it */
 	uint8_t origin[32];
 	uint8_t request_hash[32];
 	uint32_t count; /* results */
@@ -58,25 +63,8 @@ struct inbound {
 };
 
 static size_t pending;
-static struct limiter strangers;
-static struct limiter failures;
-static struct limiter logged;	 /* refusals in the log */
-static struct limiter conflicts; /* certificates that contradict others */
-static int64_t outage_ms;	 /* since when nothing is stored, 0 no outage */
-
-void
-inbound_init(void)
-{
-	const struct settings *settings = &env.settings;
-	int64_t now = clock_ms();
-
-	limiter_set(&strangers, settings->strangers_per_second, 1000,
-	    settings->strangers_per_second, now);
-	limiter_set(&failures, settings->failures_per_second, 1000,
-	    FAILURES_BURST * settings->failures_per_second, now);
-	limiter_set(&logged, 10, 1000, 50, now);
-	limiter_set(&conflicts, 1, 1000, 10, now);
-}
+static size_t bytes_pending;
+static int64_t outage_ms; /* since when nothing is stored, 0 no outage */
 
 size_t
 inbound_pending(void)
@@ -84,10 +72,38 @@ inbound_pending(void)
 	return pending;
 }
 
+size_t
+inbound_bytes(void)
+{
+	return bytes_pending;
+}
+
+/* The request is the server's own: it counts among those it has under way. */
+static void
+inbound_charge(struct inbound *inbound, struct peer *peer, size_t bytes)
+{
+	limits_counter(LIMIT_REQUESTS_PER_SERVER)->taken++;
+	limits_counter(LIMIT_BYTES_UNDER_WAY)->taken++;
+	inbound->peer = peer;
+	inbound->bytes = bytes;
+	peer->references++;
+	peer->under_way.requests++;
+	peer->under_way.bytes += bytes;
+	bytes_pending += bytes;
+}
+
 static void
 inbound_free(struct inbound *inbound)
 {
+	struct peer *peer = inbound->peer;
+
 	pending--;
+	if (peer != NULL) {
+		peer->references--;
+		peer->under_way.requests--;
+		peer->under_way.bytes -= inbound->bytes;
+		bytes_pending -= inbound->bytes;
+	}
 	free(inbound->items);
 	free(inbound->payloads);
 	free(inbound->ack);
@@ -190,6 +206,20 @@ inbound_signed(const uint8_t *signature, int refusal, void *argument)
 	inbound_respond(inbound, signature);
 }
 
+static uint32_t
+inbound_credit(const struct inbound *inbound)
+{
+	struct credit_load load = {.requests = pending,
+	    .requests_max = (size_t)env.settings.requests_pending,
+	    .items = commit_pending(),
+	    .room = inbox_room(),
+	    .allowed = -1};
+
+	if (inbound->peer != NULL)
+		load.allowed = limiter_left(&inbound->peer->items, clock_ms());
+	return credit_of(&load);
+}
+
 /* Writes the acknowledgement and asks for its signature. */
 static void
 inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
@@ -199,7 +229,7 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 
 	inbound->ack =
 	    ack_format(inbound->request_hash, inbound->results, inbound->count,
-		ACK_CREDIT_MAX, answer, length, &inbound->ack_length);
+		inbound_credit(inbound), answer, length, &inbound->ack_length);
 	if (inbound->ack == NULL)
 		fatal("out of memory");
 	sha256(hash, inbound->ack, inbound->ack_length);
@@ -307,9 +337,11 @@ inbound_committed(
 		inbound->failed = true;
 	} else {
 		inbound->results[entry->index] = *result;
-		if (result->status == ACK_ACCEPTED)
+		if (result->status == ACK_ACCEPTED) {
 			inbound->accepted = true;
-		else if (result->status == ACK_REJECTED)
+			limits_counter(LIMIT_INBOX)->taken++;
+			inbox_stored();
+		} else if (result->status == ACK_REJECTED)
 			id_conflict(inbound, item);
 	}
 	if (--inbound->outstanding == 0)
@@ -386,7 +418,7 @@ inbound_commit(struct inbound *inbound, const struct peer *peer,
 			continue;
 		inbound->items[i].item.together = together;
 		together = 0;
-		commit_add(&inbound->items[i].item);
+		commit_add(&inbound->peer->commits, &inbound->items[i].item);
 	}
 	commit_flush();
 	if (--inbound->outstanding == 0)
@@ -451,8 +483,10 @@ inbound_lookup(struct inbound *inbound, const struct peer *peer,
 static void
 refused_log(const struct wire_request *request, const struct check *check)
 {
+	static struct limiter logged;
 	char address[LOG_ADDRESS_SIZE];
 
+	limiter_set(&logged, 10, 1000, 50, clock_ms());
 	if (!limiter_take(&logged, 1, clock_ms()))
 		return;
 	log_info("refused code=%s type=%s server=%s circuit=%llu",
@@ -474,7 +508,7 @@ certificate_conflict(
 	size_t first_length = cert_format(first, check->known);
 	size_t second_length = cert_format(second, cert);
 
-	if (!limiter_take(&conflicts, 1, clock_ms()))
+	if (!limiter_take(limits_bucket(LIMIT_CONFLICTS), 1, clock_ms()))
 		return;
 	log_error("certificate-conflict server=%s serial=%llu",
 	    log_address(address, peer->key), (unsigned long long)cert->serial);
@@ -495,6 +529,9 @@ inbound_verdict(struct inbound *inbound, const struct check *check)
 	case VERDICT_LIMITED:
 		respond(inbound->id, 429, check->seconds, NULL, 0);
 		break;
+	case VERDICT_BUSY:
+		respond(inbound->id, 503, check->seconds, NULL, 0);
+		break;
 	case VERDICT_MALFORMED:
 		respond(inbound->id, 400, 0, NULL, 0);
 		break;
@@ -507,20 +544,46 @@ inbound_verdict(struct inbound *inbound, const struct check *check)
 	inbound_free(inbound);
 }
 
+/*
+ * The limit that keeps one more request of a server out, while its others are
+ * under way; LIMIT_COUNT: none. So none has all places, or all memory.
+ */
+static enum limit
+inbound_crowd(const struct peer *peer)
+{
+	if (peer == NULL)
+		return LIMIT_COUNT;
+	if (!fair_share(peer->under_way.requests, pending - 1,
+		(size_t)env.settings.requests_pending))
+		return LIMIT_REQUESTS_PER_SERVER;
+	if (!fair_share(peer->under_way.bytes, bytes_pending, INBOUND_BYTES))
+		return LIMIT_BYTES_UNDER_WAY;
+	return LIMIT_COUNT;
+}
+
 static void
-inbound_check(struct inbound *inbound, const struct wire_request *request)
+inbound_check(
+    struct inbound *inbound, const struct wire_request *request, size_t length)
 {
 	const struct wire_envelope *envelope = &request->envelope;
 	struct check_context context = {.now = clock_now(),
 	    .now_ms = clock_ms(),
 	    .window_s = env.settings.window_s,
-	    .strangers = &strangers,
-	    .failures = &failures};
+	    .strangers = limits_bucket(LIMIT_STRANGERS),
+	    .failures = limits_bucket(LIMIT_FAILURES),
+	    .room = inbox_room()};
 	struct peer *peer = peer_find(envelope->header.origin);
+	enum limit crowd = inbound_crowd(peer);
 	static struct check check; /* large */
 
 	memcpy(context.server, env.identity.server, 32);
+	context.crowded = crowd != LIMIT_COUNT;
 	check_request(&check, &context, peer, request);
+	if (check.verdict == VERDICT_BUSY)
+		limits_counter(crowd)->refused++;
+	limits_counter(LIMIT_INBOX)->refused += check.unstored;
+	if (peer != NULL && check.verdict <= VERDICT_ANSWER)
+		inbound_charge(inbound, peer, length);
 	memcpy(inbound->request_hash, check.request_hash, 32);
 	inbound->count = check.item_count;
 	if (check.code != CODE_OK)
@@ -552,16 +615,20 @@ inbound_request(const struct message *message)
 		return;
 	}
 	if (pending >= (size_t)env.settings.requests_pending) {
+		limits_counter(LIMIT_REQUESTS_UNDER_WAY)->refused++;
+		limits_log();
 		respond(message->id, 503, BUSY_S, NULL, 0);
 		return;
 	}
+	limits_counter(LIMIT_REQUESTS_UNDER_WAY)->taken++;
 	inbound = calloc(1, sizeof *inbound);
 	if (inbound == NULL)
 		fatal("out of memory");
 	pending++;
 	inbound->id = message->id;
 	memcpy(inbound->origin, request.envelope.header.origin, 32);
-	inbound_check(inbound, &request);
+	inbound_check(inbound, &request, message->length);
+	limits_log();
 }
 
 void

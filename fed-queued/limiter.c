@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A token bucket on the monotonic clock. */
+#include <stddef.h>
+
 #include "limiter.h"
 
 static void
@@ -30,23 +32,34 @@ limiter_set(struct limiter *limiter, int64_t count, int64_t interval_ms,
 	limiter->at_ms = now_ms;
 }
 
+void
+limiter_refused(struct limiter *limiter, uint64_t amount)
+{
+	if (limiter->counter != NULL)
+		limiter->counter->refused += amount;
+}
+
 bool
 limiter_ready(struct limiter *limiter, double amount, int64_t now_ms)
 {
 	if (limiter->rate <= 0)
 		return true;
 	limiter_fill(limiter, now_ms);
-	return limiter->tokens >= amount;
+	if (limiter->tokens >= amount)
+		return true;
+	limiter_refused(limiter, (uint64_t)amount);
+	return false;
 }
 
 bool
 limiter_take(struct limiter *limiter, double amount, int64_t now_ms)
 {
-	if (limiter->rate <= 0)
-		return true;
 	if (!limiter_ready(limiter, amount, now_ms))
 		return false;
-	limiter->tokens -= amount;
+	if (limiter->rate > 0)
+		limiter->tokens -= amount;
+	if (limiter->counter != NULL)
+		limiter->counter->taken += (uint64_t)amount;
 	return true;
 }
 
@@ -58,4 +71,22 @@ limiter_wait_s(const struct limiter *limiter, double amount)
 	if (limiter->rate <= 0 || missing <= 0)
 		return 1;
 	return (uint32_t)(missing / limiter->rate / 1000) + 1;
+}
+
+double
+limiter_used(struct limiter *limiter, int64_t now_ms)
+{
+	if (limiter->rate <= 0)
+		return 0;
+	limiter_fill(limiter, now_ms);
+	return 1 - limiter->tokens / limiter->burst;
+}
+
+int64_t
+limiter_left(struct limiter *limiter, int64_t now_ms)
+{
+	if (limiter->rate <= 0)
+		return -1;
+	limiter_fill(limiter, now_ms);
+	return (int64_t)limiter->tokens;
 }

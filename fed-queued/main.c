@@ -28,6 +28,8 @@
 #include "ed.h"
 #include "encode.h"
 #include "inbound.h"
+#include "inbox.h"
+#include "limits.h"
 #include "log.h"
 #include "lookup_out.h"
 #include "onion.h"
@@ -124,7 +126,10 @@ static void
 listener_message(struct message *message, void *argument)
 {
 	(void)argument;
-	inbound_request(message);
+	if (message->type == MSG_LIMITS)
+		limits_listener(message);
+	else
+		inbound_request(message);
 }
 
 static void
@@ -226,6 +231,7 @@ database_up(void *argument)
 		db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
 		db_parameters_free(&parameters);
 	}
+	inbox_count();
 	peers_load(cache_ready, NULL);
 }
 
@@ -261,6 +267,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
+	inbox_sweep();
 	outbound_doorbell();
 	lookup_out_doorbell();
 }
@@ -363,7 +370,7 @@ main(int argc, char *argv[])
 	sandbox_enter(SANDBOX_QUEUED, inet ? SANDBOX_INET : 0);
 
 	siblings_init(&proc);
-	inbound_init();
+	limits_init();
 	outbound_init();
 	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
 	database_init(&proc);

@@ -5,6 +5,7 @@
 
 #include "batch.h"
 #include "encode.h"
+#include "limits.h"
 #include "log.h"
 #include "peers.h"
 #include "queued.h"
@@ -77,10 +78,15 @@ peer_rate(struct peer *peer)
 	else if (peer->trust == TRUST_TRUSTED)
 		rate *= 100;
 	limiter_set(&peer->items, rate, 60000, 3 * rate, clock_ms());
+	peer->items.counter = limits_counter(
+	    peer->trust == TRUST_TRUSTED    ? LIMIT_ITEMS_TRUSTED
+	    : peer->trust == TRUST_VERIFIED ? LIMIT_ITEMS_VERIFIED
+					    : LIMIT_ITEMS_KNOWN);
 	limiter_set(&peer->lookups, env.settings.lookups_per_minute, 60000,
 	    env.settings.lookups_per_minute, clock_ms());
 	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
 	    clock_ms());
+	peer->refusals.counter = limits_counter(LIMIT_REFUSALS);
 }
 
 struct peer *

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "cert.h"
+#include "fairness.h"
 #include "limiter.h"
 #include "suspect.h"
 
@@ -64,8 +65,13 @@ struct peer {
 	struct limiter items;	 /* by trust level */
 	struct limiter lookups;	 /* of users, at every level alike */
 	struct limiter refusals; /* signed, and paid with no item */
-	int64_t seen_ms;	 /* when last_seen was last written */
-	int64_t woken_ms;	 /* when a request last ended the back-off */
+	struct {		 /* of requests that are authentic */
+		size_t requests;
+		size_t bytes;
+	} under_way;
+	struct fair_lane commits; /* items that wait for a transaction */
+	int64_t seen_ms;	  /* when last_seen was last written */
+	int64_t woken_ms;	  /* when a request last ended the back-off */
 
 	/* outbound: schedule.c */
 	struct lane lanes[LANE_LOOKUP + 1];

@@ -6,7 +6,9 @@
  *	statements.c	every SQL statement, in one table
  *	peers.c		the cache of servers; peer.c their certificates
  *	strangers.c	handshakes stored, and how many strangers may be
- *	limiter.c	token buckets
+ *	limiter.c	token buckets; limits.c their names and counters
+ *	fairness.c	servers that send at once, pure; credit.c, too
+ *	inbox.c		how full the inbox is
  *	signing.c	questions to fed-signer and their answers
  *	check.c		the order of checks on a request, pure
  *	inbound.c	a request from fed-listener to its answer

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "limiter.h"
+#include "limits.h"
 #include "log.h"
 #include "queued.h"
 #include "signing.h"
@@ -122,6 +123,11 @@ signing_answer(const struct message *message)
 		if (refusal <= 0)
 			fatal("fed-signer sent a malformed refusal");
 		refused_log(refusal);
+		if (refusal == SIGN_REFUSED_RATE)
+			limits_counter(LIMIT_SIGNATURES)->refused++;
+		limits_log();
+	} else {
+		limits_counter(LIMIT_SIGNATURES)->taken++;
 	}
 	callback = question->callback;
 	argument = question->argument;

@@ -160,6 +160,11 @@ static const char sql_commit[] =
     "   AND r.message_id = i.message_id) END, i.trust_level"
     " FROM i LEFT JOIN n USING (server_id, message_id)";
 
+/* $1 most that are counted */
+static const char sql_inbox[] =
+    "SELECT count(*) FROM (SELECT 1 FROM " S "inbox"
+    " WHERE acknowledged_at IS NULL LIMIT $1::bigint) open";
+
 /* $1 server, $2 kind, $3 message id or null, $4 first, $5 second */
 static const char sql_evidence[] =
     "INSERT INTO " S "evidence (server_id, kind, message_id, first, second)"
@@ -437,6 +442,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_STRANGER_EVICT] = {"stranger_evict", sql_stranger_evict, 0},
     [SQL_STRANGER_EXPIRE] = {"stranger_expire", sql_stranger_expire, 0},
     [SQL_COMMIT] = {"commit", sql_commit, 1},
+    [SQL_INBOX] = {"inbox", sql_inbox, 0},
     [SQL_EVIDENCE] = {"evidence", sql_evidence, 0},
     [SQL_PEER_SEEN] = {"peer_seen", sql_peer_seen, 0},
     [SQL_WORK] = {"work", sql_work, 1},

@@ -41,6 +41,7 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_STATUS] = control_run,
     [ACTION_SHOW_SERVERS] = control_run,
     [ACTION_SHOW_QUEUE] = control_run,
+    [ACTION_SHOW_LIMITS] = control_run,
     [ACTION_SERVER_ADD] = control_run,
     [ACTION_SERVER_TRUST] = control_run,
     [ACTION_SERVER_BLOCK] = control_run,

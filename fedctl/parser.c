@@ -26,6 +26,8 @@ static const struct command commands[] = {
 	"servers that are known, with trust and reachability"},
     {ACTION_SHOW_QUEUE, {WORD("show"), WORD("queue")},
 	"messages on their way out, by destination"},
+    {ACTION_SHOW_LIMITS, {WORD("show"), WORD("limits")},
+	"limiters, what they let pass and refused"},
     {ACTION_SERVER_ADD, {WORD("server"), WORD("add"), SERVER},
 	"enter a server; it stays unknown (level 0) until it is trusted"},
     {ACTION_SERVER_TRUST, {WORD("server"), WORD("trust"), SERVER, LEVEL},

@@ -15,6 +15,8 @@
 
 #include "broker.h"
 #include "channel.h"
+#include "limit_names.h"
+#include "log.h"
 #include "message.h"
 
 static union {
@@ -107,6 +109,22 @@ failure_send(struct chanev *chanev, uint32_t id, int error)
 	    chanev, MSG_SOCKS_FAILED, id, 0, -1, memory, sizeof(memory)));
 }
 
+/* Logged at most once a second; what is held back, with the next. */
+static void
+refused_log(int64_t now_ms)
+{
+	static unsigned int refused;
+	static int64_t logged_ms;
+
+	refused++;
+	if (logged_ms != 0 && now_ms - logged_ms < 1000)
+		return;
+	log_warning(
+	    "limit name=%s refused=%u", limit_name(LIMIT_SOCKS), refused);
+	refused = 0;
+	logged_ms = now_ms;
+}
+
 int
 broker_answer(struct chanev *chanev, uint32_t id, int64_t now_ms)
 {
@@ -114,8 +132,10 @@ broker_answer(struct chanev *chanev, uint32_t id, int64_t now_ms)
 
 	if (channel_queued(chanev_channel(chanev)) > BROKER_QUEUE)
 		return (-1);
-	if (!bucket_take(&bucket, now_ms))
+	if (!bucket_take(&bucket, now_ms)) {
+		refused_log(now_ms);
 		return (failure_send(chanev, id, EAGAIN));
+	}
 	if ((fd = socks_connect()) == -1)
 		return (failure_send(chanev, id, errno));
 	return (chanev_send(chanev, MSG_SOCKS, id, 0, fd, NULL, 0));

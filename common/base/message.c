@@ -256,6 +256,47 @@ msg_sign_decode(
 }
 
 void
+msg_limits_encode(struct pack *pack, const struct msg_limits *limits)
+{
+	const struct limit_figures *figures = limits->of;
+	size_t i;
+
+	for (i = 0; i < LIMIT_LISTENER_COUNT; i++, figures++) {
+		pack_i64(pack, (int64_t)figures->used);
+		pack_i64(pack, (int64_t)figures->maximum);
+		pack_i64(pack, (int64_t)figures->taken);
+		pack_i64(pack, (int64_t)figures->refused);
+	}
+}
+
+static uint64_t
+figure_unpack(struct unpack *unpack)
+{
+	int64_t figure = unpack_i64(unpack);
+
+	if (figure < 0)
+		unpack->failed = true;
+	return (uint64_t)figure;
+}
+
+int
+msg_limits_decode(const struct message *message, struct msg_limits *limits)
+{
+	struct limit_figures *figures = limits->of;
+	struct unpack unpack;
+	size_t i;
+
+	unpack_init(&unpack, message->data, message->length);
+	for (i = 0; i < LIMIT_LISTENER_COUNT; i++, figures++) {
+		figures->used = figure_unpack(&unpack);
+		figures->maximum = figure_unpack(&unpack);
+		figures->taken = figure_unpack(&unpack);
+		figures->refused = figure_unpack(&unpack);
+	}
+	return unpack_done(&unpack);
+}
+
+void
 msg_control_encode(struct pack *pack, const struct msg_control *control)
 {
 	uint32_t i;

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "channel.h"
+#include "limit_names.h"
 #include "pack.h"
 #include "settings.h"
 
@@ -51,6 +52,7 @@ enum message_type {
 	/* fed-listener and fed-queued (common/proto/wire.h) */
 	MSG_REQUEST = 40, /* struct wire_request */
 	MSG_RESPONSE,	  /* struct wire_response */
+	MSG_LIMITS,	  /* struct msg_limits, once a second when changed */
 
 	/* fed-queued and fed-sender (common/proto/wire.h) */
 	MSG_SEND = 50, /* struct wire_send */
@@ -125,6 +127,17 @@ enum sign_refusal {
 	SIGN_REFUSED_LATER	  /* its log cannot be written */
 };
 
+/* What fed-listener's limiters came to; for fedctl's eyes alone. */
+struct limit_figures {
+	uint64_t used;	  /* at present; of many (circuits) the most */
+	uint64_t maximum; /* 0 no limit */
+	uint64_t taken;	  /* since the start */
+	uint64_t refused; /* since the start */
+};
+struct msg_limits {
+	struct limit_figures of[LIMIT_LISTENER_COUNT];
+};
+
 /*
  * Control protocol. A request is a verb and up to CONTROL_ARGUMENTS strings;
  * the answer is any number of rows and then MSG_CONTROL_END. A row is fields
@@ -141,6 +154,7 @@ enum control_verb {
 	CONTROL_SERVER_BLOCK,	/* address */
 	CONTROL_HANDSHAKE,	/* address */
 	CONTROL_RECEIPT_EXPORT, /* message id, address or "" */
+	CONTROL_SHOW_LIMITS,
 	CONTROL_VERB_COUNT
 };
 struct msg_control {
@@ -199,6 +213,9 @@ int msg_sign_decode(
 void msg_control_encode(struct pack *, const struct msg_control *);
 int msg_control_decode(const struct message *, struct msg_control *);
 void msg_control_row_encode(struct pack *, const struct msg_control_row *);
+/* Figures are below 2^63, as fedctl prints them. */
+void msg_limits_encode(struct pack *, const struct msg_limits *);
+int msg_limits_decode(const struct message *, struct msg_limits *);
 /* Strings point into the message. */
 int msg_control_row_decode(const struct message *, struct msg_control_row *);
 void msg_control_end_encode(struct pack *, const struct msg_control_end *);

@@ -48,6 +48,8 @@
 #define SEND_MIN      (32 + 4 + 1 + 4 + 1) /* a body of one byte */
 #define SENT_MIN      (2 + 2 + 4 + 1)	   /* a code alone */
 
+#define LIMITS_LENGTH (4 * 8 * LIMIT_LISTENER_COUNT)
+
 #define EXACT(length) (length), (length)
 
 /* Type, from, to, shortest, longest, with a descriptor. */
@@ -101,6 +103,7 @@ static const struct permission table[] = {
 
     {MSG_REQUEST, ROLE_LISTENER, ROLE_QUEUED, REQUEST_MIN, MESSAGE_LARGE,
 	false},
+    {MSG_LIMITS, ROLE_LISTENER, ROLE_QUEUED, EXACT(LIMITS_LENGTH), false},
     {MSG_RESPONSE, ROLE_QUEUED, ROLE_LISTENER, RESPONSE_MIN, MESSAGE_LARGE,
 	false},
     {MSG_SEND, ROLE_QUEUED, ROLE_SENDER, SEND_MIN, MESSAGE_LARGE, false},

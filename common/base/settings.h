@@ -33,9 +33,11 @@ struct settings {
 	int64_t body_rate;	      /* bytes/s, at the least */
 	int64_t idle_timeout_ms;      /* kept-alive connection */
 	int64_t requests_per_circuit; /* a minute; 0 none */
+	int64_t failures_per_circuit; /* the same, unauthentic ones */
 
 	/* fed-queued's */
 	int64_t requests_pending;     /* unanswered at once, then 503 */
+	int64_t inbox_messages;	      /* not acknowledged, in all */
 	int64_t items_per_minute;     /* level 1; 10x, 100x above; 0 none */
 	int64_t lookups_per_minute;   /* of users, one server; 0 none */
 	int64_t strangers_per_second; /* answers to strangers; 0 none */

@@ -136,7 +136,7 @@ def ask(answer, *arguments, options=(), **more):
 def test_requests():
     for arguments, verb, expected in (
             (["status"], 1, []), (["show", "servers"], 2, []),
-            (["show", "queue"], 3, []),
+            (["show", "queue"], 3, []), (["show", "limits"], 9, []),
             (["server", "add", ADDRESS], 4, [ADDRESS]),
             (["server", "trust", ADDRESS, "-1"], 5, [ADDRESS, "-1"]),
             (["server", "trust", ADDRESS, "3"], 5, [ADDRESS, "3"]),

@@ -1004,7 +1004,7 @@ def test_check():
         tap.equal(bad.returncode, 1, "a mistake: exit status 1")
         tap.equal(bad.stderr, '%s:%d: expected a setting of "limit" '
                   '(connections, connections-per-circuit, '
-                  'requests-pending), found "conections"\n'
+                  'requests-pending, inbox), found "conections"\n'
                   % (place.config, lines), "file, line, what, and what not")
         tap.ok(fails(place, "%s:%d:" % (place.config, lines)),
                "nor does it start with it")

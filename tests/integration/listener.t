@@ -112,6 +112,30 @@ def proxy(circuit):
         circuit >> 16, circuit & 0xffff, circuit & 0xffff)
 
 
+class Queued(ipc.Channel):
+    """fed-queued's end; what the limiters came to is put aside."""
+
+    figures = None
+
+    def receive(self, timeout=10):
+        deadline = time.monotonic() + timeout
+        while True:
+            got = super().receive(deadline - time.monotonic())
+            if got.type != ipc.LIMITS:
+                return got
+            self.figures = ipc.read_limits(got.data)
+
+    def told(self, condition, timeout=5):
+        """Whether the figures come to that, or soon do."""
+        deadline = time.monotonic() + timeout
+        while not (self.figures and condition(self.figures)):
+            if time.monotonic() > deadline:
+                diag(self.figures)
+                return False
+            assert self.quiet(0.1)
+        return True
+
+
 class Listener:
     """The daemon, its socket, and fed-queued's end of the channel."""
 
@@ -127,7 +151,8 @@ class Listener:
             ipc.program("fed-listener"), LISTENER, settings=settings,
             descriptors={LISTEN: listening}, peers=[QUEUED], limits=limits)
         listening.close()
-        self.queued = self.child.peers[QUEUED]
+        self.queued = Queued(self.child.peers[QUEUED].sock)
+        self.child.peers[QUEUED] = self.queued
         if identity:
             self.identify()
         self.child.go()
@@ -605,6 +630,8 @@ def test_rate():
         ok(answer and answer[0] == 408 and
            4.5 < time.monotonic() - start < 7,
            "a body below the rate: 408 after the grace")
+        ok(listener.child.logged("limit name=body-rate refused=1"),
+           "the limiter's name is in the log")
         client = listener.client(20)
         data = post(message())
         client.send(data[:600])
@@ -714,6 +741,101 @@ def test_circuits():
            "the limiters' names are in the log")
 
 
+def test_failures():
+    """Who fails pays: his circuit, whether or not he waits to hear it."""
+    forged, broken = post(message()), post(b"{".ljust(100))
+    with Listener(proxy_line=1, failures_per_circuit=6) as listener:
+        client = listener.client(5)
+        client.send(proxy(5))
+        for status in (401, 401, 400):
+            client.send(forged)
+            listener.give(listener.take()[0], status)
+            equal(client.status(), status, "fed-queued says %d" % status)
+        client = listener.client(5)
+        client.send(proxy(5) + broken)
+        equal(client.status(), 400, "no JSON: 400")
+        client = listener.client(5)
+        client.send(proxy(5) + b"GARBAGE\r\n\r\n")
+        equal(client.status(), 400, "no HTTP: 400")
+        client = listener.client(5)
+        client.send(proxy(5))
+        equal(listener.exchange(client), 200,
+              "5 of 6 failures: the circuit goes on")
+        other = listener.client(5)
+        other.send(proxy(5) + forged)
+        id, _ = listener.take()
+        other.close()
+        time.sleep(0.05)
+        listener.give(id, 401)
+        ok(listener.queued.told(
+            lambda f: f["failures-per-circuit"].taken == 6),
+           "the sixth had hung up")
+        client.send(forged)
+        answer = client.answer()
+        ok(answer[0] == 429 and 1 <= int(answer[1]["retry-after"]) <= 10 and
+           listener.queued.quiet(0.05),
+           "then 429 and Retry-After, and fed-queued does not hear of it")
+        equal(client.ping(), 429, "nor is anything else answered")
+        other = listener.client(5)
+        other.send(proxy(6))
+        equal(listener.exchange(other), 200, "another circuit is served")
+        ok(listener.queued.told(
+            lambda f: f["failures-per-circuit"].limit == 6 and
+            f["failures-per-circuit"].refused == 2 and
+            f["malformed"].refused == 2),
+           "the counters say so")
+        ok(listener.child.logged("limit name=failures-per-circuit refused="),
+           "and the log")
+        time.sleep(10.1)
+        equal(listener.exchange(client), 200,
+              "10 seconds later there is one more for it")
+    with Listener(failures_per_circuit=1) as listener:
+        client = listener.client(5)
+        for _ in range(5):
+            client.send(forged)
+            listener.give(listener.take()[0], 401)
+            client.status()
+        equal(listener.exchange(client), 200,
+              "without PROXY line there is no circuit to pay")
+
+
+def test_figures():
+    """What is told to fed-queued, at most once a second and only if it is
+    new."""
+    with Listener(connections=50, proxy_line=1) as listener:
+        ok(listener.queued.told(lambda f: f["connections"].used == 0),
+           "nobody there")
+        clients, ids = busy(listener, 3, lambda n: proxy(5))
+        ok(listener.queued.told(
+            lambda f: f["connections"][:2] == (3, 50) and
+            f["connections-per-circuit"][:2] == (3, 16) and
+            f["requests-pending"][:2] == (3, 256)),
+           "3 requests under way: 3 in use of each")
+        equal((listener.queued.figures["head-time"].limit,
+               listener.queued.figures["body-rate"].limit), (10000, 100),
+              "bounds are those of the settings")
+        for client, id in zip(clients, ids):
+            listener.give(id)
+            equal(client.status(), 200, "answered")
+            client.close()
+        ok(listener.queued.told(
+            lambda f: (f["connections"].used, f["requests-pending"].used,
+                       f["connections-per-circuit"].used) == (0, 0, 0) and
+            f["requests-pending"].taken == 3),
+           "they went: none in use, and counted")
+        before = listener.queued.figures
+        listener.queued.figures = None
+        listener.queued.quiet(2.2)
+        equal(listener.queued.figures, None, "nothing new: nothing is said")
+        for _ in range(5):
+            client = listener.client(5)
+            client.send(b"x\r\n\r\n")
+            client.status()
+        ok(listener.queued.told(lambda f: f["malformed"].refused ==
+                                before["malformed"].refused + 5),
+           "something new: it is")
+
+
 def test_pending():
     with Listener(requests_pending=3) as listener:
         clients, ids = busy(listener, 3)
@@ -740,6 +862,37 @@ def test_pending():
             listener.give(id, body=b"%d" % id)
         equal([c.answer()[2] for c in clients], [b"%d" % i for i in ids],
               "answers in another order find their clients")
+
+
+def test_shares():
+    """One circuit has half of what may be at fed-queued, two a third each,
+    and the last place is a newcomer's."""
+    with Listener(requests_pending=6, proxy_line=1) as listener:
+        clients, ids = busy(listener, 3, lambda n: proxy(5))
+        greedy = listener.client(5)
+        greedy.send(proxy(5) + post(message()))
+        equal(greedy.status(), 503, "3 of 6 by one circuit, a fourth: 503")
+        more = busy(listener, 2, lambda n: proxy(6))
+        client = listener.client(5)
+        client.send(proxy(6) + post(message()))
+        equal(client.status(), 503, "2 by another, a third: 503")
+        last = busy(listener, 1, lambda n: proxy(7))
+        client = listener.client(5)
+        client.send(proxy(8) + post(message()))
+        equal(client.status(), 503, "all 6: 503 for everybody")
+        ok(listener.child.logged("limit name=requests-pending refused="),
+           "the limiter's name is in the log")
+        clients[0].close()
+        for some, numbers in ((clients[1:], ids[1:]), more, last):
+            for client, id in zip(some, numbers):
+                listener.give(id)
+                equal(client.status(), 200, "an answer")
+        greedy.send(post(message()))
+        id, _ = listener.take()
+        listener.give(ids[0])
+        listener.give(id)
+        equal(greedy.status(), 200, "what has been answered is free again, "
+              "and one that hung up is counted till then")
 
 
 def test_broken_sibling():

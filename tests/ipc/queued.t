@@ -10,12 +10,14 @@
 import os
 import select
 import socket
+import struct
 import sys
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
+import control  # noqa: E402
 import hostile  # noqa: E402
 import ipc  # noqa: E402
 import peer  # noqa: E402
@@ -288,22 +290,62 @@ def test_replaying_listener(queued, database, other, good):
 
 
 def test_flooding_listener(cluster, database):
-    """Many at once, while fed-signer says nothing: 64 wait, others hear
-    503, and memory is what 64 take."""
+    """Many at once, while fed-signer says nothing: one server has half of
+    the 64 places, the next half of the rest, and the last place is nobody's
+    but a newcomer's; memory is what 64 take."""
     queued = Queued(cluster)
-    other = known(queued)
+    other, second = known(queued), known(queued)
     memory = queued.child.memory()
     queued.signer.how = "silent"
     for number in range(500):
         queued.push(other.envelope(WE.address, "message", {"n": number}),
                     number)
-    queued.until(lambda: len(queued.got[ipc.LISTENER]) >= 436, 20)
+    queued.until(lambda: len(queued.got[ipc.LISTENER]) >= 468, 20)
     answers = [queued.answer(m)[0] for m in queued.got[ipc.LISTENER]]
-    tap.equal((set(answers), len(answers)), ({503}, 436),
-              "of 500 requests at once 64 wait")
+    tap.equal((set(answers), len(answers)), ({503}, 468),
+              "of 500 requests of one server at once 32 wait")
+    tap.ok(queued.child.logged("limit name=requests-per-server refused="),
+           "the limiter's name is in the log")
+    queued.got[ipc.LISTENER].clear()
+    for number in range(500, 600):
+        queued.push(second.envelope(WE.address, "message", {"n": number}),
+                    number)
+    queued.until(lambda: len(queued.got[ipc.LISTENER]) >= 84, 20)
+    answers = [queued.answer(m)[0] for m in queued.got[ipc.LISTENER]]
+    tap.equal((set(answers), len(answers)), ({503}, 84),
+              "of 100 of another 16 wait")
     grown = queued.child.memory() - memory
     tap.ok(grown < 8 << 20, "memory stays bounded (%d KiB)" % (grown >> 10))
-    tap.equal(queued.signer.asked, 64 + 1, "and 64 signatures are wanted")
+    tap.ok(queued.until(lambda: queued.signer.asked == 2 + 48, 5),
+           "and 48 signatures are wanted")
+    queued.stop()
+
+
+def test_boasting_listener(cluster, _database):
+    """Its figures are shown, and change nothing."""
+    queued = Queued(cluster)
+    other = known(queued)
+    most = 2 ** 63 - 1
+    channel = queued.channels[ipc.LISTENER]
+    channel.send(ipc.LIMITS, struct.pack("<Q", most) * 4 *
+                 len(ipc.limit_names()))
+    got = queued.request(other.envelope(WE.address, "message", {"b": 1}))
+    tap.equal(got and results(got[1]), [{"status": "accepted"}],
+              "fed-listener boasts of its limits: all goes on")
+    client = control.Client(queued.path)
+    rows, end = client.ask(control.SHOW_LIMITS)
+    shown = {row["limiter"]: row for _, row in rows}
+    tap.equal((end.exit, shown["connections"]["used"],
+               shown["connections"]["refused"]), (0, most, most),
+              "fedctl is shown what it said")
+    tap.equal((shown["items-known"]["taken"], shown["inbox"]["taken"] > 0),
+              (1, True), "beside what fed-queued itself has counted")
+    client.close()
+    channel.send(ipc.LIMITS, struct.pack("<Q", most) * (
+        4 * len(ipc.limit_names()) - 1) + struct.pack("<Q", most + 1))
+    tap.equal(queued.child.wait(), 1, "a figure that there is not: death")
+    tap.ok("fed-listener" in queued.child.log().splitlines()[-1],
+           "and fed-listener is named")
     queued.stop()
 
 
@@ -445,6 +487,7 @@ def test():
         cluster.migrate()
         database = Database(cluster)
         for part in (test_forging_listener, test_flooding_listener,
+                     test_boasting_listener,
                      test_lying_sender, test_lying_signer, test_malformed):
             part(cluster, database)
         database.connection.close()

@@ -28,7 +28,7 @@ GRAPH = {
     (ipc.SIGNER, ipc.QUEUED): {ipc.IDENTITY, ipc.SIGNATURE,
                                ipc.SIGN_REFUSED},
     (ipc.QUEUED, ipc.SIGNER): {ipc.SIGN_ENVELOPE, ipc.SIGN_BATCH},
-    (ipc.LISTENER, ipc.QUEUED): {ipc.REQUEST},
+    (ipc.LISTENER, ipc.QUEUED): {ipc.REQUEST, ipc.LIMITS},
     (ipc.QUEUED, ipc.LISTENER): {ipc.IDENTITY, ipc.RESPONSE},
     (ipc.SENDER, ipc.QUEUED): {ipc.SENT},
     (ipc.QUEUED, ipc.SENDER): {ipc.SEND},

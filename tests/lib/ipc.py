@@ -34,7 +34,7 @@ LISTEN, CONTROL_SOCKET, SIGNING_KEY, CERTIFICATE = range(4)
 (START, SETTINGS, DESCRIPTOR, CHANNEL, SETUP_DONE, READY, GO) = range(1, 8)
 SOCKS_WANTED, SOCKS, SOCKS_FAILED = range(20, 23)
 (IDENTITY, SIGN_ENVELOPE, SIGN_BATCH, SIGNATURE, SIGN_REFUSED) = range(30, 35)
-REQUEST, RESPONSE = range(40, 42)
+REQUEST, RESPONSE, LIMITS = range(40, 43)
 SEND, SENT = range(50, 52)
 CONTROL_REQUEST, CONTROL_ROW, CONTROL_END = range(60, 63)
 
@@ -49,6 +49,7 @@ DEFAULTS = {
     "connections": 512, "connections_per_circuit": 16,
     "head_timeout_ms": 10000, "body_timeout_ms": 60000, "body_rate": 100,
     "idle_timeout_ms": 60000, "requests_per_circuit": 0,
+    "failures_per_circuit": 0, "inbox_messages": 1000000,
     "requests_pending": 256, "items_per_minute": 0,
     "strangers_per_second": 0, "failures_per_second": 0, "attempts": 5,
     "lifetime_s": 1209600, "retry_min_ms": 15000, "retry_max_ms": 3600000,
@@ -367,6 +368,26 @@ def response(status, body=b"", retry_after=0):
 def send(destination, body, generation=0, handshake=False):
     return destination + struct.pack("<IB", generation, handshake) + \
         blob(body)
+
+
+Figures = collections.namedtuple("Figures", "used limit taken refused")
+
+
+def limit_names():
+    """Of fed-listener, in the order in which it reports them."""
+    with open(os.path.join(TOP, "common/base/limit_names.h")) as header:
+        text = header.read()
+    part = re.search(r"#define LIMITS_LISTENER(.*?)\n\n", text, re.S)[1]
+    return re.findall(r'X\([A-Z_]+, "([a-z-]+)"', part)
+
+
+def read_limits(data):
+    """{name: Figures}"""
+    reader = Reader(data)
+    found = {name: Figures(*(reader.number("Q") for _ in range(4)))
+             for name in limit_names()}
+    reader.done()
+    return found
 
 
 Envelope = collections.namedtuple(

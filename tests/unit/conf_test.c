@@ -300,13 +300,15 @@ test_syntax_errors(void **state)
 		"the end of the line, found \"z\"\n"},
 	    {"rate\n",
 		"a setting of \"rate\" (items, lookups, strangers, failures, "
-		"signatures, requests-per-circuit, body), found the end "
+		"signatures, requests-per-circuit, failures-per-circuit, "
+		"body), found the end "
 		"of the line\n"},
 	    {"rate \"items\"\n",
 		"the name of a setting, found a quoted string\n"},
 	    {"rate item 5\n",
 		"a setting of \"rate\" (items, lookups, strangers, failures, "
-		"signatures, requests-per-circuit, body), found "
+		"signatures, requests-per-circuit, failures-per-circuit, "
+		"body), found "
 		"\"item\"\n"},
 	    {"rate items\n",
 		"a number from 0 to 1000000 after \"rate items\", found "

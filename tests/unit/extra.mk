@@ -2,6 +2,8 @@
 # UNIT_EXTRA_NAME = folder/file.c ... for tests/unit/NAME_test.c.
 UNIT_EXTRA_limiter = fed-queued/limiter.c
 UNIT_EXTRA_ack = fed-queued/ack.c
+UNIT_EXTRA_credit = fed-queued/credit.c
+UNIT_EXTRA_fairness = fed-queued/fairness.c
 UNIT_EXTRA_reaction = fed-queued/reaction.c
 UNIT_EXTRA_check = fed-queued/check.c fed-queued/peer.c fed-queued/limiter.c
 UNIT_EXTRA_db = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements) tests/unit/db_world.c tests/unit/db_online.c tests/unit/db_refused.c

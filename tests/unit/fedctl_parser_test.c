@@ -61,6 +61,7 @@ test_every_command(void **state)
 	accept("status", ACTION_STATUS);
 	accept("show servers", ACTION_SHOW_SERVERS);
 	accept("show queue", ACTION_SHOW_QUEUE);
+	accept("show limits", ACTION_SHOW_LIMITS);
 	accept("server add x", ACTION_SERVER_ADD);
 	accept("server trust x 2", ACTION_SERVER_TRUST);
 	accept("server block x", ACTION_SERVER_BLOCK);

@@ -101,7 +101,7 @@ bucket_without_rate(void **state)
 static void
 circuits_count_connections(void **state)
 {
-	struct circuits *circuits = circuits_new(2, 0);
+	struct circuits *circuits = circuits_new(2, 0, 0);
 	struct circuit *one, *two, *three, *other;
 
 	(void)state;
@@ -122,7 +122,7 @@ circuits_count_connections(void **state)
 static void
 circuit_unknown(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1);
+	struct circuits *circuits = circuits_new(1, 1, 0);
 	struct circuit *circuit;
 	int i;
 
@@ -142,7 +142,7 @@ circuit_unknown(void **state)
 static void
 circuit_is_remembered(void **state)
 {
-	struct circuits *circuits = circuits_new(5, 1);
+	struct circuits *circuits = circuits_new(5, 1, 0);
 	struct circuit *circuit;
 
 	(void)state;
@@ -162,10 +162,66 @@ circuit_is_remembered(void **state)
 	circuits_free(circuits);
 }
 
+/* Failures are charged apart from requests, also to one that has hung up. */
+static void
+circuit_pays_for_failures(void **state)
+{
+	struct circuits *circuits = circuits_new(5, 0, 3);
+	struct circuits_most most;
+	struct circuit *circuit, *other;
+	int i;
+
+	(void)state;
+	assert_int_equal(circuit_attach(circuits, 9, 0, &circuit), 0);
+	assert_int_equal(circuit_attach(circuits, 8, 0, &other), 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(circuit_failures(circuits, circuit, 0), 0);
+		assert_true(circuit_fail(circuits, 9, 0));
+	}
+	assert_int_equal(circuit_failures(circuits, circuit, 0), 20);
+	assert_int_equal(circuit_failures(circuits, other, 0), 0);
+	assert_int_equal(circuit_request(circuits, circuit, 0), 0);
+	circuits_most(circuits, &most, 0);
+	assert_int_equal(most.failures, 3);
+	assert_int_equal(most.connections, 1);
+	/* one more than there are takes nothing away */
+	assert_true(circuit_fail(circuits, 9, 0));
+	assert_int_equal(circuit_failures(circuits, circuit, 19999), 1);
+	assert_int_equal(circuit_failures(circuits, circuit, 20000), 0);
+	circuit_detach(circuits, circuit, 20000);
+	assert_true(circuit_fail(circuits, 9, 20000));
+	assert_int_equal(circuit_attach(circuits, 9, 20000, &circuit), 0);
+	assert_int_equal(circuit_failures(circuits, circuit, 20000), 20);
+	assert_false(circuit_fail(circuits, 0, 0));
+	assert_false(circuit_fail(circuits, 7, 0));
+	assert_int_equal(circuit_failures(circuits, NULL, 0), 0);
+	circuits_free(circuits);
+}
+
+/* A look takes nothing, and what is used comes back with time. */
+static void
+bucket_is_looked_at(void **state)
+{
+	struct bucket bucket;
+
+	(void)state;
+	bucket_init(&bucket, 60, 0);
+	assert_int_equal(bucket_used(&bucket, 60, 0), 0);
+	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
+	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
+	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
+	assert_int_equal(bucket_used(&bucket, 60, 1), 2); /* rounded up */
+	assert_int_equal(bucket_used(&bucket, 60, 1000), 1);
+	assert_int_equal(bucket_used(&bucket, 60, 2000), 0);
+	assert_int_equal(bucket_used(&bucket, 60, 90000), 0);
+	assert_int_equal(bucket_wait(&bucket, 60, 0), 0);
+	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
+}
+
 static void
 circuits_remembered_are_capped(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1);
+	struct circuits *circuits = circuits_new(1, 1, 0);
 	struct circuit *circuit;
 	uint64_t number;
 
@@ -184,18 +240,20 @@ pending_on_both_sides(void **state)
 {
 	struct pending *pending = pending_new(2);
 	struct connection *connection;
+	uint64_t circuit;
 	uint32_t a, b;
 
 	(void)state;
-	a = pending_add(pending, CONNECTION(0));
+	a = pending_add(pending, CONNECTION(0), 0);
 	assert_false(pending_full(pending));
-	b = pending_add(pending, CONNECTION(1));
+	b = pending_add(pending, CONNECTION(1), 1);
 	assert_true(pending_full(pending));
-	assert_int_equal(pending_add(pending, CONNECTION(2)), PENDING_NONE);
-	assert_int_equal(pending_take(pending, b, &connection), 0);
+	assert_int_equal(pending_add(pending, CONNECTION(2), 2), PENDING_NONE);
+	assert_int_equal(pending_take(pending, b, &connection, &circuit), 0);
 	assert_ptr_equal(connection, CONNECTION(1));
-	assert_int_equal(pending_take(pending, b, &connection), -1);
-	assert_int_equal(pending_take(pending, a, &connection), 0);
+	assert_int_equal(circuit, 1);
+	assert_int_equal(pending_take(pending, b, &connection, &circuit), -1);
+	assert_int_equal(pending_take(pending, a, &connection, &circuit), 0);
 	assert_ptr_equal(connection, CONNECTION(0));
 	pending_free(pending);
 }
@@ -206,16 +264,18 @@ pending_abandoned(void **state)
 {
 	struct pending *pending = pending_new(1);
 	struct connection *connection = CONNECTION(3);
+	uint64_t circuit = 0;
 	uint32_t id;
 
 	(void)state;
-	id = pending_add(pending, CONNECTION(0));
+	id = pending_add(pending, CONNECTION(0), 77);
 	pending_abandon(pending, id);
 	assert_true(pending_full(pending));
-	assert_int_equal(pending_take(pending, id, &connection), 0);
+	assert_int_equal(pending_take(pending, id, &connection, &circuit), 0);
 	assert_null(connection);
+	assert_int_equal(circuit, 77); /* who pays is known all the same */
 	assert_false(pending_full(pending));
-	assert_int_not_equal(pending_add(pending, CONNECTION(1)), id);
+	assert_int_not_equal(pending_add(pending, CONNECTION(1), 1), id);
 	pending_free(pending);
 }
 
@@ -224,18 +284,23 @@ pending_ids_of_nobody(void **state)
 {
 	struct pending *pending = pending_new(3);
 	struct connection *connection;
+	uint64_t circuit;
 	uint32_t id, i, last = PENDING_NONE;
 
 	(void)state;
-	assert_int_equal(pending_take(pending, PENDING_NONE, &connection), -1);
-	assert_int_equal(pending_take(pending, UINT32_MAX, &connection), -1);
+	assert_int_equal(
+	    pending_take(pending, PENDING_NONE, &connection, &circuit), -1);
+	assert_int_equal(
+	    pending_take(pending, UINT32_MAX, &connection, &circuit), -1);
 	for (i = 0; i < 200000; i++) { /* past the wrap of a slot's uses */
-		id = pending_add(pending, CONNECTION(0));
+		id = pending_add(pending, CONNECTION(0), 0);
 		assert_int_not_equal(id, PENDING_NONE);
 		assert_int_not_equal(id, last);
 		assert_int_equal(
-		    pending_take(pending, id ^ 0x10000, &connection), -1);
-		assert_int_equal(pending_take(pending, id, &connection), 0);
+		    pending_take(pending, id ^ 0x10000, &connection, &circuit),
+		    -1);
+		assert_int_equal(
+		    pending_take(pending, id, &connection, &circuit), 0);
 		last = id;
 	}
 	pending_free(pending);
@@ -247,7 +312,8 @@ pending_is_clamped(void **state)
 	struct pending *pending = pending_new(0);
 
 	(void)state;
-	assert_int_not_equal(pending_add(pending, CONNECTION(0)), PENDING_NONE);
+	assert_int_not_equal(
+	    pending_add(pending, CONNECTION(0), 0), PENDING_NONE);
 	assert_true(pending_full(pending));
 	pending_free(pending);
 	pending = pending_new(1000000);
@@ -307,6 +373,8 @@ main(void)
 	    cmocka_unit_test(circuit_unknown),
 	    cmocka_unit_test(circuit_is_remembered),
 	    cmocka_unit_test(circuits_remembered_are_capped),
+	    cmocka_unit_test(circuit_pays_for_failures),
+	    cmocka_unit_test(bucket_is_looked_at),
 	    cmocka_unit_test(pending_on_both_sides),
 	    cmocka_unit_test(pending_abandoned),
 	    cmocka_unit_test(pending_ids_of_nobody),

@@ -734,6 +734,37 @@ test_end(void **state)
 	end_try(65, "CODE", "caf\xc3\xa9", true);
 }
 
+static struct msg_limits limits_out;
+
+static int
+limits_decode(const struct message *message)
+{
+	return msg_limits_decode(message, &limits_out);
+}
+
+static void
+test_limits(void **state)
+{
+	struct msg_limits limits;
+
+	(void)state;
+	memset(&limits, 0, sizeof(limits));
+	limits.of[0].used = 1;
+	limits.of[LIMIT_MALFORMED].refused = INT64_MAX;
+	begin();
+	msg_limits_encode(&pack, &limits);
+	expect_exact(limits_decode);
+	expect_length(MSG_LIMITS, ROLE_LISTENER, ROLE_QUEUED, false);
+	expect_length(MSG_LIMITS, ROLE_LISTENER, ROLE_QUEUED, true);
+	assert_int_equal(limits_out.of[0].used, 1);
+	assert_true(limits_out.of[LIMIT_MALFORMED].refused == INT64_MAX);
+	/* none that fedctl would print as less than nothing */
+	limits.of[LIMIT_MALFORMED].refused++;
+	begin();
+	msg_limits_encode(&pack, &limits);
+	expect_bad(limits_decode);
+}
+
 /* The single numbers. */
 static void
 test_numbers(void **state)
@@ -778,6 +809,7 @@ main(void)
 	    cmocka_unit_test(test_row_values),
 	    cmocka_unit_test(test_row_hostile),
 	    cmocka_unit_test(test_end),
+	    cmocka_unit_test(test_limits),
 	    cmocka_unit_test(test_numbers),
 	};
 

@@ -57,6 +57,7 @@ static const struct line {
     {MSG_SIGNATURE, false, 1, {{ROLE_SIGNER, ROLE_QUEUED}}},
     {MSG_SIGN_REFUSED, false, 1, {{ROLE_SIGNER, ROLE_QUEUED}}},
     {MSG_REQUEST, false, 1, {{ROLE_LISTENER, ROLE_QUEUED}}},
+    {MSG_LIMITS, false, 1, {{ROLE_LISTENER, ROLE_QUEUED}}},
     {MSG_RESPONSE, false, 1, {{ROLE_QUEUED, ROLE_LISTENER}}},
     {MSG_SEND, false, 1, {{ROLE_QUEUED, ROLE_SENDER}}},
     {MSG_SENT, false, 1, {{ROLE_SENDER, ROLE_QUEUED}}},

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+/* What the limiters came to, told to fed-queued for fedctl show limits. */
+#ifndef TORFED_REPORT_H
+#define TORFED_REPORT_H
+
+#include <stdint.h>
+
+struct listener;
+
+/* Tells fed-queued when something has changed; about once a second. */
+void report_send(struct listener *, int64_t now_ms);
+
+#endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * load [-b ITEMS] [-c CONNECTIONS] [-z BYTES] [-p] SOCKET DESTINATION ORIGIN
+ * load [-b ITEMS] [-c CONNECTIONS] [-z BYTES] [-fp] SOCKET DESTINATION ORIGIN
  *     SEED KEYID MESSAGES
  *
  * Plays a peer that sends as fast as the server takes it: MESSAGES messages
@@ -13,7 +13,8 @@
  * All is signed before the clock starts, since both share the processors of a
  * benchmark. Prints how many messages were accepted, a tab, and the seconds
  * from the first request to the last answer. Any answer but a signed one that
- * accepts every item ends it with an error.
+ * accepts every item ends it with an error; with -f (flood) 429, 503 and items
+ * that have to come later do not, and are not repeated.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -59,6 +60,7 @@ struct connection {
 
 static struct {
 	const char *path;
+	bool flood;
 	bool proxy_line;
 	size_t connections;
 	size_t payload;
@@ -269,12 +271,15 @@ answer_check(const struct connection *connection,
 	const char *body = connection->answer + head;
 	size_t good;
 
+	if (options.flood &&
+	    (response->status == 429 || response->status == 503))
+		return;
 	if (response->status != 200)
 		errx(1, "answered with status %d", response->status);
 	if (!response->keep_alive)
 		errx(1, "the server closes the connection");
 	good = count(body, response->length, "{\"status\":\"accepted\"}");
-	if (good != connection->request->items)
+	if (good != connection->request->items && !options.flood)
 		errx(1, "%zu of %u items accepted: %.*s", good,
 		    connection->request->items,
 		    (int)(response->length < 1000 ? response->length : 1000),
@@ -373,7 +378,7 @@ static void
 usage(void)
 {
 	fprintf(stderr, "usage: load [-b ITEMS] [-c CONNECTIONS] [-z BYTES] "
-			"[-p] SOCKET DESTINATION ORIGIN SEED KEYID "
+			"[-fp] SOCKET DESTINATION ORIGIN SEED KEYID "
 			"MESSAGES\n");
 	exit(64);
 }
@@ -415,7 +420,7 @@ main(int argc, char *argv[])
 
 	if (ed_init() == -1)
 		errx(1, "libsodium cannot be used");
-	while ((option = getopt(argc, argv, "b:c:z:p")) != -1)
+	while ((option = getopt(argc, argv, "b:c:z:fp")) != -1)
 		switch (option) {
 		case 'b':
 			options.items =
@@ -427,6 +432,9 @@ main(int argc, char *argv[])
 			break;
 		case 'z':
 			options.payload = number(optarg, 64, ITEM_MAX);
+			break;
+		case 'f':
+			options.flood = true;
 			break;
 		case 'p':
 			options.proxy_line = true;

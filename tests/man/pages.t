@@ -218,12 +218,22 @@ def codes():
 
 
 def limits():
-    names = re.findall(r'^\t\[LIMIT_\w+\] = "(\S+)"|^ +\[LIMIT_\w+\] = '
-                       r'"(\S+)"', read("fed-listener", "limit.c"), re.M)
-    names = {a or b for a, b in names}
-    page = set(re.findall(r"^\.It Cm (\S+)$", read(
-        "man", "fed-listener.8"), re.M))
-    tap.equal(page, names, "fed-listener(8): limits")
+    """Every limiter in the page of its process, and none that is not."""
+    header = read("common", "base", "limit_names.h")
+    for process, page in (("LISTENER", "fed-listener.8"),
+                          ("QUEUED", "fed-queued.8")):
+        part = re.search(r"#define LIMITS_%s(.*?)\n\n" % process, header,
+                         re.S)[1]
+        section = re.search(r"\n\.Ss Limits\n(.*?)\n\.S[sh] ", read(
+            "man", page), re.S)[1]
+        found = re.findall(r"^\.It Cm (.+)$", section, re.M)
+        tap.equal({name for line in found for name in line.split(" , ")},
+                  set(re.findall(r'X\([A-Z_]+, "([a-z-]+)"', part)),
+                  page + ": limits")
+    for name, page in (("signatures", "fed-signer.8"),
+                       ("socks", "fedd.8")):
+        tap.ok(re.search(r"\b%s\b" % name, read("man", page)),
+               "%s: %s" % (page, name))
 
 
 def errors():

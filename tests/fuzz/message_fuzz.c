@@ -47,6 +47,7 @@ typedef int again(const struct message *, struct pack *);
 AGAIN(msg_start, msg_start)
 AGAIN(msg_go, msg_go)
 AGAIN(msg_identity, msg_identity)
+AGAIN(msg_limits, msg_limits)
 AGAIN(msg_control, msg_control)
 AGAIN(msg_control_row, msg_control_row)
 AGAIN(msg_control_end, msg_control_end)
@@ -114,6 +115,7 @@ static again *const agains[MSG_TYPE_COUNT] = {
     [MSG_SIGN_REFUSED] = u8_again,
     [MSG_REQUEST] = wire_request_again,
     [MSG_RESPONSE] = wire_response_again,
+    [MSG_LIMITS] = msg_limits_again,
     [MSG_SEND] = wire_send_again,
     [MSG_SENT] = wire_sent_again,
     [MSG_CONTROL_REQUEST] = msg_control_again,

@@ -58,12 +58,45 @@ same_figures_keep_the_level(void **state)
 	assert_true(limiter_take(&limiter, 20, 0));
 }
 
+/* What passed and what did not, and how much of the burst is used up. */
+static void
+counters(void **state)
+{
+	struct limit_counter counter = {0};
+	struct limiter limiter = {.counter = &counter};
+
+	(void)state;
+	limiter_set(&limiter, 10, 1000, 20, 0);
+	assert_true(limiter_used(&limiter, 0) < 0.001);
+	assert_int_equal(limiter_left(&limiter, 0), 20);
+	assert_true(limiter_take(&limiter, 15, 0));
+	assert_int_equal(limiter_left(&limiter, 0), 5);
+	assert_true(limiter_used(&limiter, 0) > 0.74);
+	assert_true(limiter_used(&limiter, 0) < 0.76);
+	assert_false(limiter_take(&limiter, 6, 0));
+	assert_false(limiter_ready(&limiter, 7, 0));
+	limiter_refused(&limiter, 100);
+	assert_int_equal(counter.taken, 15);
+	assert_int_equal(counter.refused, 113);
+	/* half a token is none */
+	assert_int_equal(limiter_left(&limiter, 50), 5);
+	assert_int_equal(limiter_left(&limiter, 101), 6);
+	assert_true(limiter_used(&limiter, 10000) < 0.001);
+	/* no limit: all passes, and is counted */
+	limiter_set(&limiter, 0, 1000, 0, 10000);
+	assert_true(limiter_take(&limiter, 1000, 10000));
+	assert_int_equal(limiter_left(&limiter, 10000), -1);
+	assert_true(limiter_used(&limiter, 10000) < 0.001);
+	assert_int_equal(counter.taken, 1015);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(burst_then_rate),
 	    cmocka_unit_test(zero_is_no_limit),
+	    cmocka_unit_test(counters),
 	    cmocka_unit_test(same_figures_keep_the_level),
 	};
 

@@ -9,7 +9,7 @@
 #include "lookup.h"
 #include "signtext.h"
 
-#define BUSY_S	     1	 /* when its own requests are in its way */
+#define CROWD_S	     1	 /* when its own requests are in its way */
 #define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
 
 static const char *const types_known[] = {"message"};
@@ -386,7 +386,7 @@ check_request(struct check *check, const struct check_context *context,
 	if (!check_window(check, context, peer, envelope->header.timestamp))
 		return;
 	if (context->crowded)
-		check_end(check, VERDICT_BUSY, CODE_BUSY, BUSY_S);
+		check_end(check, VERDICT_BUSY, CODE_BUSY, CROWD_S);
 	else if (handshake)
 		check_handshake(check, context, peer);
 	else if (trust >= TRUST_KNOWN &&

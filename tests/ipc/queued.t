@@ -290,34 +290,33 @@ def test_replaying_listener(queued, database, other, good):
 
 
 def test_flooding_listener(cluster, database):
-    """Many at once, while fed-signer says nothing: one server has half of
-    the 64 places, the next half of the rest, and the last place is nobody's
-    but a newcomer's; memory is what 64 take."""
+    """Many at once, while fed-signer says nothing: of 64 places one server
+    has half, the next half of the rest, and so on to the last; then nobody
+    gets one. Memory is what 64 take."""
     queued = Queued(cluster)
-    other, second = known(queued), known(queued)
+    others = [known(queued) for _ in range(8)]
     memory = queued.child.memory()
     queued.signer.how = "silent"
-    for number in range(500):
-        queued.push(other.envelope(WE.address, "message", {"n": number}),
-                    number)
-    queued.until(lambda: len(queued.got[ipc.LISTENER]) >= 468, 20)
-    answers = [queued.answer(m)[0] for m in queued.got[ipc.LISTENER]]
-    tap.equal((set(answers), len(answers)), ({503}, 468),
-              "of 500 requests of one server at once 32 wait")
-    tap.ok(queued.child.logged("limit name=requests-per-server refused="),
-           "the limiter's name is in the log")
-    queued.got[ipc.LISTENER].clear()
-    for number in range(500, 600):
-        queued.push(second.envelope(WE.address, "message", {"n": number}),
-                    number)
-    queued.until(lambda: len(queued.got[ipc.LISTENER]) >= 84, 20)
-    answers = [queued.answer(m)[0] for m in queued.got[ipc.LISTENER]]
-    tap.equal((set(answers), len(answers)), ({503}, 84),
-              "of 100 of another 16 wait")
+    expected = [32, 16, 8, 4, 2, 1, 1, 0]
+    for other, places in zip(others, expected):
+        count = 300 if other is others[0] else 40
+        for number in range(count):
+            queued.push(other.envelope(WE.address, "message",
+                                       {"n": number}), number)
+        got = queued.got[ipc.LISTENER]
+        queued.until(lambda: len(got) >= count - places, 20)
+        answers = [queued.answer(m)[0] for m in got]
+        tap.equal((set(answers), len(answers)), ({503}, count - places),
+                  "of %d requests of one server at once %d wait" % (
+                      count, places))
+        got.clear()
     grown = queued.child.memory() - memory
     tap.ok(grown < 8 << 20, "memory stays bounded (%d KiB)" % (grown >> 10))
-    tap.ok(queued.until(lambda: queued.signer.asked == 2 + 48, 5),
-           "and 48 signatures are wanted")
+    for name in ("requests-per-server", "requests-under-way"):
+        tap.ok(queued.child.logged("limit name=%s refused=" % name),
+               "the log names the limiter " + name)
+    tap.ok(queued.until(lambda: queued.signer.asked == 8 + 64, 5),
+           "and 64 signatures are wanted")
     queued.stop()
 
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * How full the inbox is: what was not acknowledged when it was last counted,
- * and what was stored since. So it is never less than what there is (but for
- * what other workers on the database stored since), and costs one count a
- * sweep, and none while it is empty.
+ * and what was stored since. So it is never less than what there is, but for
+ * what other workers on the database stored since, and while the first count
+ * after a start is under way. A count goes on in portions, a tenth of the time,
+ * so that nothing waits for it; there is one a sweep, and none while the inbox
+ * is empty.
  */
 #ifndef TORFED_INBOX_H
 #define TORFED_INBOX_H
@@ -13,7 +15,8 @@
 
 #define INBOX_RETRY_S 30 /* what peers are told while it is full */
 
-/* Counts now, unless that would be of no use or too much. */
+void inbox_init(void);
+/* Counts, unless a count is under way or there is nothing to count. */
 void inbox_sweep(void);
 /* The database is up again: counts in any case. */
 void inbox_count(void);

@@ -371,6 +371,7 @@ main(int argc, char *argv[])
 
 	siblings_init(&proc);
 	limits_init();
+	inbox_init();
 	outbound_init();
 	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
 	database_init(&proc);

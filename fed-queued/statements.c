@@ -160,10 +160,19 @@ static const char sql_commit[] =
     "   AND r.message_id = i.message_id) END, i.trust_level"
     " FROM i LEFT JOIN n USING (server_id, message_id)";
 
-/* $1 most that are counted */
+/*
+ * $1 inbox_id to begin behind, $2 the last one. Bounds and not a number of
+ * rows: a plan that sorts all rows before it counts some would stop everything
+ * else for seconds. How many, where the next begin (-1: there are none), and
+ * the newest of all.
+ */
 static const char sql_inbox[] =
-    "SELECT count(*) FROM (SELECT 1 FROM " S "inbox"
-    " WHERE acknowledged_at IS NULL LIMIT $1::bigint) open";
+    "SELECT count(*), (SELECT coalesce(min(inbox_id) - 1, -1)"
+    "  FROM " S "inbox WHERE acknowledged_at IS NULL"
+    "   AND inbox_id > $2::bigint),"
+    " (SELECT coalesce(max(inbox_id), 0) FROM " S "inbox)"
+    " FROM " S "inbox WHERE acknowledged_at IS NULL"
+    "  AND inbox_id > $1::bigint AND inbox_id <= $2::bigint";
 
 /* $1 server, $2 kind, $3 message id or null, $4 first, $5 second */
 static const char sql_evidence[] =

@@ -13,7 +13,7 @@ enum statement {
 	SQL_STRANGER_EVICT, /* one untouched stranger at random */
 	SQL_STRANGER_EXPIRE,
 	SQL_COMMIT, /* inbound items, many */
-	SQL_INBOX,  /* how many items in it are not acknowledged */
+	SQL_INBOX,  /* how many items are not acknowledged, in portions */
 	SQL_EVIDENCE,
 	SQL_PEER_SEEN, /* a peer showed that it is alive */
 	SQL_WORK,      /* which (destination, lane) have items */

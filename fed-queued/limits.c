@@ -132,6 +132,7 @@ larger(int64_t a, int64_t b)
 /* What those servers have in use that are nearest to their limits. */
 struct most {
 	int64_t requests;
+	int64_t lookups;
 	int64_t refusals;
 	int64_t items[TRUST_TRUSTED + 1]; /* by level */
 };
@@ -154,6 +155,8 @@ most_add(struct peer *peer, void *argument)
 
 	most->requests =
 	    larger(most->requests, (int64_t)peer->under_way.requests);
+	most->lookups = larger(most->lookups,
+	    bucket_used(&peer->lookups, env.settings.lookups_per_minute));
 	most->refusals =
 	    larger(most->refusals, bucket_used(&peer->refusals, PEER_REFUSALS));
 	if (trust >= TRUST_KNOWN && trust <= TRUST_TRUSTED)
@@ -233,6 +236,8 @@ show_own(struct control_client *client)
 		own_row(client,
 		    (enum limit)(LIMIT_ITEMS_KNOWN + trust - TRUST_KNOWN),
 		    most.items[trust], items_rate(trust));
+	own_row(client, LIMIT_LOOKUPS, most.lookups,
+	    env.settings.lookups_per_minute);
 	own_row(client, LIMIT_REFUSALS, most.refusals, PEER_REFUSALS);
 	own_row(client, LIMIT_CONFLICTS,
 	    bucket_used(&conflicts, CONFLICTS_RATE), CONFLICTS_RATE);

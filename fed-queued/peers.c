@@ -84,6 +84,7 @@ peer_rate(struct peer *peer)
 					    : LIMIT_ITEMS_KNOWN);
 	limiter_set(&peer->lookups, env.settings.lookups_per_minute, 60000,
 	    env.settings.lookups_per_minute, clock_ms());
+	peer->lookups.counter = limits_counter(LIMIT_LOOKUPS);
 	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
 	    clock_ms());
 	peer->refusals.counter = limits_counter(LIMIT_REFUSALS);

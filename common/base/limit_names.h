@@ -35,6 +35,7 @@
 	X(ITEMS_KNOWN, "items-known", LEVEL, "items/min")	/* level 1 */ \
 	X(ITEMS_VERIFIED, "items-verified", LEVEL, "items/min") /* level 2 */ \
 	X(ITEMS_TRUSTED, "items-trusted", LEVEL, "items/min")	/* level 3 */ \
+	X(LOOKUPS, "lookups", LEVEL, "look-ups/min")                          \
 	X(REFUSALS, "refusals", LEVEL, "answers/s")                           \
 	X(CONFLICTS, "conflicts", LEVEL, "certificates/s")                    \
 	X(INBOX, "inbox", LEVEL, "messages")                                  \

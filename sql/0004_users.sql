@@ -90,6 +90,27 @@ CREATE VIEW federation.users WITH (security_barrier) AS
 
 -- Publishing ---------------------------------------------------------------
 
+-- 1 to 128 bytes of UTF-8 without, in hexadecimal: C0, DEL, C1, U+061C, U+200E
+-- and U+200F, U+2028 to U+202E, U+2066 to U+2069, noncharacters. Null for null.
+CREATE FUNCTION federation.display_name_valid(display_name text)
+RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	bytes bytea;
+BEGIN
+	IF octet_length(display_name) > 4 * 128 THEN -- in any encoding
+		RETURN false;
+	END IF;
+	bytes := convert_to(display_name, 'UTF8');
+	RETURN octet_length(bytes) BETWEEN 1 AND 128 AND
+	    encode(bytes, 'hex') !~ ('^(..)*([01].|7f|c2[89].|d89c|' ||
+	    'e2808[ef]|e280a[8-e]|e281a[6-9]|efb7[9a].|efbfb[ef]|' ||
+	    'f[0-4][89ab]fbfb[ef])');
+EXCEPTION WHEN data_exception THEN
+	RETURN false;
+END
+$$;
+
 -- Makes a user of this server known to those who ask for exactly this handle,
 -- and returns the epoch of the key. All of what was published before is
 -- replaced. The epoch grows whenever the key is another: it is the number of
@@ -101,7 +122,6 @@ CREATE FUNCTION federation.user_publish(handle text, public_key bytea,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	name bytea;
 	today bigint := extract(epoch FROM now())::bigint / 86400;
 	epoch bigint;
 BEGIN
@@ -113,28 +133,15 @@ BEGIN
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD021',
 		    MESSAGE = 'public_key is not 1 to 2048 bytes';
+	ELSIF NOT federation.display_name_valid(user_publish.display_name) THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD022',
+		    MESSAGE = 'display_name does not have its form';
 	ELSIF octet_length(user_publish.avatar) NOT BETWEEN 1 AND 16384 THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD023',
 		    MESSAGE = 'avatar is not 1 to 16384 bytes';
 	ELSIF user_publish.hidden IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'hidden must not be null';
-	END IF;
-	IF octet_length(user_publish.display_name) <= 4 * 128 THEN
-		BEGIN
-			name := convert_to(user_publish.display_name, 'UTF8');
-		EXCEPTION WHEN data_exception THEN
-			name := NULL;
-		END;
-	END IF;
-	-- In hexadecimal: C0, DEL, C1, U+061C, U+200E, U+200F, U+2028 to
-	-- U+202E, U+2066 to U+2069, noncharacters.
-	IF user_publish.display_name IS NOT NULL AND
-	    (octet_length(name) BETWEEN 1 AND 128 AND encode(name, 'hex') !~
-	    ('^(..)*([01].|7f|c2[89].|d89c|e2808[ef]|e280a[8-e]|e281a[6-9]|' ||
-	    'efb7[9a].|efbfb[ef]|f[0-4][89ab]fbfb[ef])')) IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD022',
-		    MESSAGE = 'display_name does not have its form';
 	END IF;
 	INSERT INTO federation.local_users AS l (handle, public_key, key_epoch,
 	    display_name, avatar, hidden)

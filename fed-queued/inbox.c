@@ -104,8 +104,15 @@ portion_done(PGresult *result, const char *sqlstate, void *argument)
 	}
 	count.sum += strtoull(PQgetvalue(result, 0, 0), NULL, 10);
 	count.after = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
-	if (count.newest == -1)
+	if (count.newest == -1) {
+		/*
+		 * Results come in the order of the statements: what was told
+		 * to be stored until now is in what was counted, what will be
+		 * is newer than the newest.
+		 */
 		count.newest = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+		count.stored = 0;
+	}
 	if (count.after == -1 || count.after >= count.newest ||
 	    count.sum >= (uint64_t)env.settings.inbox_messages)
 		count_end();
@@ -138,10 +145,6 @@ next_fire(evutil_socket_t fd, short what, void *argument)
 	portion_ask();
 }
 
-/*
- * What is stored from here on is counted beside; of what is being committed
- * now some may be counted twice, until the next time.
- */
 void
 inbox_count(void)
 {

@@ -112,6 +112,8 @@ answer_send(struct connection *connection, int status, const char *body,
 	log_debug("request status=%d circuit=%llu closing=%d", status,
 	    (unsigned long long)circuit_number(connection->circuit),
 	    connection->closing);
+	if (connection->request.head)
+		length = 0; /* RFC 9110 section 9.3.2: only announced */
 	answer_write(connection, head, head_length, body, length);
 }
 

@@ -34,6 +34,7 @@ struct http_request {
 	bool has_length;
 	size_t length;	 /* of the body, bytes */
 	bool keep_alive; /* no "Connection: close" */
+	bool head;	 /* method HEAD: an answer has a head and no body */
 	bool json;	 /* Content-Type: application/json, perhaps
 			  * with charset=utf-8 */
 	bool expect;	 /* any Expect field: 417 */

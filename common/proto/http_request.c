@@ -76,6 +76,7 @@ request_start(void *message, struct http_span line)
 	request->method = http_span_is(method, "GET")	 ? HTTP_GET
 			  : http_span_is(method, "POST") ? HTTP_POST
 							 : HTTP_OTHER;
+	request->head = http_span_is(method, "HEAD");
 	request_target(request, target);
 	return 0;
 }

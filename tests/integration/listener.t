@@ -52,8 +52,8 @@ class Client:
         self.buffer += data
         return data
 
-    def answer(self):
-        """(status, fields, body), or None at the end."""
+    def head(self):
+        """(status, fields), or None at the end."""
         while b"\r\n\r\n" not in self.buffer:
             if not self._fill():
                 return None
@@ -63,12 +63,20 @@ class Client:
         for line in lines[1:]:
             name, value = line.split(b":", 1)
             fields[name.decode().lower()] = value.strip().decode()
+        return int(lines[0].split()[1]), fields
+
+    def answer(self):
+        """(status, fields, body), or None at the end."""
+        head = self.head()
+        if head is None:
+            return None
+        status, fields = head
         length = int(fields["content-length"])
         while len(self.buffer) < length:
             if not self._fill():
                 return None
         body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return int(lines[0].split()[1]), fields, body
+        return status, fields, body
 
     def status(self):
         answer = self.answer()
@@ -453,6 +461,10 @@ def test_soft_refusals():
         answer = client.answer()
         equal((answer[0], answer[1]["allow"]), (405, "GET"),
               "POST for ping: 405, Allow")
+        client.send(b"HEAD /federation/ping HTTP/1.1\r\nHost: " + HOST +
+                    b"\r\n\r\n")
+        equal(client.head()[0], 405, "HEAD: 405,")
+        equal(client.ping(), 200, "without a body: the next answer follows")
         client.send(post(b"{}", b"/nowhere"))
         equal(client.status(), 404, "POST to nowhere: 404")
         client.send(post(b"x" * 100000, b"/nowhere"))

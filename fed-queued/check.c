@@ -337,10 +337,24 @@ check_lookup(struct check *check, const struct check_context *context,
 	check_item(&check->items[0], code);
 }
 
-/* A handshake pays like an item; so peers never wait for strangers. */
+static bool
+protocol_spoken(const struct handshake *handshake)
+{
+	uint32_t i;
+
+	for (i = 0; i < handshake->protocol_count; i++)
+		if (strcmp(handshake->protocols[i], PROTOCOL_VERSION) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * A handshake pays like an item; so peers never wait for strangers. One that
+ * does not name the protocol it is written in is not recorded.
+ */
 static void
-check_handshake(
-    struct check *check, const struct check_context *context, struct peer *peer)
+check_handshake(struct check *check, const struct check_context *context,
+    struct peer *peer, const struct handshake *handshake)
 {
 	if (peer == NULL || peer->trust < TRUST_KNOWN) {
 		if (!check_stranger_rate(check, context))
@@ -350,7 +364,10 @@ check_handshake(
 		    limiter_wait_s(&peer->items, 1));
 		return;
 	}
-	check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
+	if (protocol_spoken(handshake))
+		check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
+	else
+		check_all(check, ACK_REJECTED, CODE_VERSION, 0);
 }
 
 void
@@ -388,7 +405,7 @@ check_request(struct check *check, const struct check_context *context,
 	if (context->crowded)
 		check_end(check, VERDICT_BUSY, CODE_BUSY, CROWD_S);
 	else if (handshake)
-		check_handshake(check, context, peer);
+		check_handshake(check, context, peer, &envelope->handshake);
 	else if (trust >= TRUST_KNOWN &&
 		 strcmp(envelope->header.type, LOOKUP_TYPE) == 0)
 		check_lookup(check, context, peer, envelope);

@@ -306,6 +306,8 @@ def test_handshakes(bench):
             ("quotes and controls in labels", {"name": "'; \"\\\t\x1b[2J"}),
             ("a member that is not known", {"more": [1]})):
         bench.result("handshake with " + name, send(**more), "accepted")
+    bench.result("handshake of another protocol", send(
+        protocols=["tor-chat-federation-v2"]), "rejected VERSION")
     for name, more in (
             ("name of 65 bytes", {"name": "\u00e9" * 32 + "x"}),
             ("description of 257 bytes", {"description": "d" * 257}),

@@ -85,6 +85,10 @@ request_make(const char *type)
 		request.handshake_path = true;
 		request.envelope.has_handshake = true;
 		request.envelope.handshake.cert = bob.cert;
+		request.envelope.handshake.protocol_count = 1;
+		snprintf(request.envelope.handshake.protocols[0],
+		    sizeof request.envelope.handshake.protocols[0], "%s",
+		    PROTOCOL_VERSION);
 	}
 	request_sign(&bob);
 }
@@ -389,6 +393,15 @@ handshake_certificates(void **state)
 	(void)state;
 	request_make("handshake");
 	expect(VERDICT_HANDSHAKE, CODE_OK, NULL);
+	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
+
+	/* it speaks another protocol, and this one behind it */
+	request.envelope.handshake.protocols[0][21] = '2';
+	expect(VERDICT_ANSWER, CODE_VERSION, NULL);
+	expect(VERDICT_ANSWER, CODE_VERSION, &peer);
+	request.envelope.handshake.protocol_count = 2;
+	snprintf(request.envelope.handshake.protocols[1], 33, "%s",
+	    PROTOCOL_VERSION);
 	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
 
 	/* another server's certificate */

@@ -244,6 +244,11 @@ def test_actions(directory, content):
         act("stop", name)
         tap.ok(name not in pids(), "%s stopped" % name)
         tap.equal(act("start", name)[0], 0, "and started")
+    act("stop", "fedd")
+    act("stop", "postgres")
+    tap.equal(act("start", "fedd")[0], 0, "fedd started without postgres")
+    tap.ok("fed-queued" in pids() and "postgres" not in pids(),
+           "it runs, and waits for its database")
     act("stop")
     tap.equal(pids(), {}, "a whole server stopped")
     tap.equal(act("start")[0], 0, "and started")

@@ -34,7 +34,7 @@ conf_defaults(struct conf *conf)
 }
 
 static int
-required_check(const struct conf *conf, const char *name, FILE *errors)
+required_check(const struct conf *conf, FILE *errors)
 {
 	const struct {
 		const char *statement;
@@ -51,37 +51,54 @@ required_check(const struct conf *conf, const char *name, FILE *errors)
 	for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++) {
 		if (required[i].given)
 			continue;
-		fprintf(errors, "%s: expected a statement \"%s\", found none\n",
-		    name, required[i].statement);
+		parse_where(errors, (const void *const[]){NULL});
+		fprintf(errors, "expected a statement \"%s\", found none\n",
+		    required[i].statement);
 		result = -1;
 	}
 	return (result);
 }
 
-/* Settings that make sense only together. */
+/* Settings that make sense only together, and what was said of them. */
 static int
-relations_check(const struct conf *conf, const char *name, FILE *errors)
+relations_check(const struct conf *conf, FILE *errors)
 {
 	const struct settings *s = &conf->settings;
-	const char *expected = NULL;
+	const struct relation {
+		bool broken;
+		const char *expected;
+		const void *fields[5];
+	} relations[] = {
+	    {s->retry_min_ms > s->retry_max_ms,
+		"\"retry minimum\" not above \"retry maximum\"",
+		{&s->retry_min_ms, &s->retry_max_ms}},
+	    {s->sender_idle > s->sender_connections,
+		"\"sender idle\" not above \"sender connections\"",
+		{&s->sender_idle, &s->sender_connections}},
+	    {s->lease_ms <= s->connect_timeout_ms + s->message_timeout_ms ||
+		    s->lease_ms <=
+			s->connect_timeout_ms + s->handshake_timeout_ms,
+		"\"queue lease\" above \"timeout connect\" and \"timeout "
+		"handshake\" or \"timeout message\" together, or a claim "
+		"would end before its attempt",
+		{&s->lease_ms, &s->connect_timeout_ms, &s->message_timeout_ms,
+		    &s->handshake_timeout_ms}},
+	    {strcmp(conf->listen, conf->control) == 0 ||
+		    strcmp(conf->listen, conf->socks) == 0 ||
+		    strcmp(conf->control, conf->socks) == 0,
+		"different sockets for listen, control and socks",
+		{conf->listen, conf->control, conf->socks}},
+	};
 
-	if (s->retry_min_ms > s->retry_max_ms)
-		expected = "\"retry minimum\" not above \"retry maximum\"";
-	else if (s->sender_idle > s->sender_connections)
-		expected = "\"sender idle\" not above \"sender connections\"";
-	else if (s->lease_ms <= s->connect_timeout_ms + s->message_timeout_ms ||
-		 s->lease_ms <= s->connect_timeout_ms + s->handshake_timeout_ms)
-		expected = "\"queue lease\" above \"timeout connect\" and "
-			   "\"timeout handshake\" or \"timeout message\" "
-			   "together, or a claim would end before its attempt";
-	else if (strcmp(conf->listen, conf->control) == 0 ||
-		 strcmp(conf->listen, conf->socks) == 0 ||
-		 strcmp(conf->control, conf->socks) == 0)
-		expected = "different sockets for listen, control and socks";
-	if (expected == NULL)
-		return (0);
-	fprintf(errors, "%s: expected %s, found otherwise\n", name, expected);
-	return (-1);
+	for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
+		if (!relations[i].broken)
+			continue;
+		parse_where(errors, relations[i].fields);
+		fprintf(errors, "expected %s, found otherwise\n",
+		    relations[i].expected);
+		return (-1);
+	}
+	return (0);
 }
 
 int
@@ -90,9 +107,9 @@ conf_load_text(struct conf *conf, const char *name, const char *text,
 {
 	conf_defaults(conf);
 	if (parse_run(conf, name, text, length, errors) == -1 ||
-	    required_check(conf, name, errors) == -1)
+	    required_check(conf, errors) == -1)
 		return (-1);
-	return (relations_check(conf, name, errors));
+	return (relations_check(conf, errors));
 }
 
 /* Whoever can write the file decides what runs, as which user. */

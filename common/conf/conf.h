@@ -57,8 +57,9 @@ int conf_load_text(struct conf *, const char *name, const char *text,
  * connection string with it, as written. */
 void conf_print(const struct conf *, FILE *);
 /*
- * Looks up the control socket's group and, as root, users and groups; -1 with
- * a line each. As root the four users must exist, differ, and not be root.
+ * Looks up the control socket's group and, as root, users and groups, in the
+ * configuration that was loaded last; -1 with a line each. As root the four
+ * users must exist, differ, and not be root.
  */
 int conf_resolve(struct conf *, FILE *errors);
 

@@ -11,6 +11,15 @@
 /* Reports "file:line: expected E, found F" and counts it. */
 void parse_error(unsigned int line, const char *found, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Notes on which line the statement of this field of struct conf ends. */
+void parse_said(const void *field, unsigned int line);
+/*
+ * How an error begins that shows only once the whole file was read:
+ * "file:line: ", with the last of the lines that these fields (up to NULL) were
+ * set on; "file: " where all have their defaults. Without fields the line is
+ * the file's last. As long as no other file was parsed.
+ */
+void parse_where(FILE *errors, const void *const fields[]);
 /* 0, or -1 when an error was reported. */
 int parse_run(struct conf *, const char *name, const char *text, size_t length,
     FILE *errors);

@@ -14,6 +14,7 @@
 #include "parse.h"
 
 #define FOUND_SIZE 96
+#define SAID_MAX   64 /* settings, and a few more */
 
 static struct {
 	struct conf *conf;
@@ -25,6 +26,12 @@ static struct {
 	int in_statement; /* the token is not the first of its line */
 	char found[FOUND_SIZE]; /* where the last syntax error was */
 	unsigned int found_line;
+	unsigned int last_line;
+	size_t said_count;
+	struct {
+		const void *field;
+		unsigned int line;
+	} said[SAID_MAX];
 } parser;
 
 static int yylex(void);
@@ -384,6 +391,50 @@ parse_error(unsigned int line, const char *found, const char *format, ...)
 		fprintf(parser.errors, "%s: too many errors\n", parser.name);
 }
 
+void
+parse_said(const void *field, unsigned int line)
+{
+	size_t i;
+
+	for (i = 0; i < parser.said_count; i++)
+		if (parser.said[i].field == field)
+			break;
+	if (i == SAID_MAX)
+		return;
+	if (i == parser.said_count)
+		parser.said_count++;
+	parser.said[i].field = field;
+	parser.said[i].line = line;
+}
+
+static unsigned int
+said_line(const void *field)
+{
+	size_t i;
+
+	for (i = 0; i < parser.said_count; i++)
+		if (parser.said[i].field == field)
+			return (parser.said[i].line);
+	return (0);
+}
+
+void
+parse_where(FILE *errors, const void *const fields[])
+{
+	unsigned int line = 0;
+	size_t i;
+
+	for (i = 0; fields[i] != NULL; i++)
+		if (said_line(fields[i]) > line)
+			line = said_line(fields[i]);
+	if (i == 0)
+		line = parser.last_line;
+	if (line == 0)
+		fprintf(errors, "%s: ", parser.name);
+	else
+		fprintf(errors, "%s:%u: ", parser.name, line);
+}
+
 int
 parse_run(struct conf *conf, const char *name, const char *text, size_t length,
     FILE *errors)
@@ -399,6 +450,9 @@ parse_run(struct conf *conf, const char *name, const char *text, size_t length,
 		return (-1);
 	}
 	result = yyparse();
+	parser.last_line = parser.lex.line;
+	if (length > 0 && text[length - 1] == '\n')
+		parser.last_line--;
 	lex_free(&parser.lex);
 	return (result != 0 || parser.error_count > 0 ? -1 : 0);
 }

@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "conf.h"
+#include "parse.h"
 
 static const enum role roles[] = {
     ROLE_LISTENER, ROLE_SIGNER, ROLE_SENDER, ROLE_QUEUED};
@@ -33,15 +34,31 @@ number_parse(const char *text, uint32_t *number)
 	return (0);
 }
 
+/* field: of struct conf, whose statement is wrong. */
+static void resolve_error(FILE *errors, const void *field, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
+
+static void
+resolve_error(FILE *errors, const void *field, const char *format, ...)
+{
+	va_list arguments;
+
+	parse_where(errors, (const void *const[]){field, NULL});
+	va_start(arguments, format);
+	vfprintf(errors, format, arguments);
+	va_end(arguments);
+}
+
 static int
-group_resolve(const char *name, gid_t *gid, const char *who, FILE *errors)
+group_resolve(const char *name, gid_t *gid, const void *field, FILE *errors)
 {
 	const struct group *group;
 
 	if (number_parse(name, gid) == 0)
 		return (0);
 	if ((group = getgrnam(name)) == NULL) {
-		fprintf(errors, "%s: there is no group \"%s\"\n", who, name);
+		resolve_error(errors, field,
+		    "expected a group that exists, found \"%s\"\n", name);
 		return (-1);
 	}
 	*gid = group->gr_gid;
@@ -60,15 +77,19 @@ user_resolve(struct conf_user *user, const char *who, FILE *errors)
 		user->uid = account->pw_uid;
 		user->gid = account->pw_gid;
 	} else {
-		fprintf(
-		    errors, "%s: there is no user \"%s\"\n", who, user->name);
+		resolve_error(errors, user,
+		    "expected a user that exists for %s, found \"%s\"\n", who,
+		    user->name);
 		return (-1);
 	}
 	if (user->group[0] != '\0' &&
-	    group_resolve(user->group, &user->gid, who, errors) == -1)
+	    group_resolve(user->group, &user->gid, user, errors) == -1)
 		return (-1);
 	if (user->uid == 0 || user->gid == 0) {
-		fprintf(errors, "%s: must not run as root\n", who);
+		resolve_error(errors, user,
+		    "expected a user and group other than root's for %s, found "
+		    "root's\n",
+		    who);
 		return (-1);
 	}
 	return (0);
@@ -77,15 +98,20 @@ user_resolve(struct conf_user *user, const char *who, FILE *errors)
 static int
 users_compare(const struct conf *conf, FILE *errors)
 {
+	const struct conf_user *one, *other;
 	int result = 0;
 
 	for (size_t i = 0; i < ROLES; i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (conf->users[roles[i]].uid !=
-			    conf->users[roles[j]].uid)
+			one = &conf->users[roles[j]];
+			other = &conf->users[roles[i]];
+			if (one->uid != other->uid)
 				continue;
+			parse_where(
+			    errors, (const void *const[]){one, other, NULL});
 			fprintf(errors,
-			    "%s and %s: must not run as the same user\n",
+			    "expected different users for %s and %s, found the "
+			    "same\n",
 			    role_name(roles[j]), role_name(roles[i]));
 			result = -1;
 		}
@@ -101,8 +127,8 @@ conf_resolve(struct conf *conf, FILE *errors)
 
 	conf->settings.control_group = -1;
 	if (conf->control_group[0] != '\0') {
-		result =
-		    group_resolve(conf->control_group, &gid, "control", errors);
+		result = group_resolve(
+		    conf->control_group, &gid, conf->control, errors);
 		if (result == 0)
 			conf->settings.control_group = gid;
 	}

@@ -94,8 +94,10 @@ void
 statement_listen(
     struct conf *conf, const char *path, bool proxy, unsigned int line)
 {
-	if (socket_copy(conf->listen, path, line) == 0)
-		conf->settings.proxy_line = proxy;
+	if (socket_copy(conf->listen, path, line) == -1)
+		return;
+	conf->settings.proxy_line = proxy;
+	parse_said(conf->listen, line);
 }
 
 static int
@@ -118,6 +120,7 @@ statement_control(
 {
 	if (socket_copy(conf->control, path, line) == -1)
 		return;
+	parse_said(conf->control, line);
 	text_copy(conf->control_group, sizeof(conf->control_group), "");
 	if (group != NULL)
 		(void)name_copy(conf->control_group, group, "group", line);
@@ -128,6 +131,7 @@ statement_socks_path(struct conf *conf, const char *path, unsigned int line)
 {
 	if (socket_copy(conf->socks, path, line) == -1)
 		return;
+	parse_said(conf->socks, line);
 	text_copy(conf->socks_address, sizeof(conf->socks_address), "");
 	conf->socks_port = 0;
 }
@@ -197,6 +201,7 @@ statement_user(struct conf *conf, const char *process, const char *name,
 	    (group != NULL &&
 		name_copy(user->group, group, "group", line) == -1))
 		*user = old;
+	parse_said(user, line);
 }
 
 bool
@@ -286,4 +291,5 @@ statement_setting(struct conf *conf, const char *group, const char *name,
 		return;
 	}
 	*setting_slot(setting, &conf->settings) = number;
+	parse_said(setting_slot(setting, &conf->settings), line);
 }

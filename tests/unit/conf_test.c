@@ -3,6 +3,7 @@
  * fed.conf: every statement, every error production, both sides of every
  * bound, and that what conf_print() writes parses to the same.
  */
+#include <pwd.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -466,7 +467,8 @@ value_of(const struct setting *setting, const char *text)
 	snprintf(line, sizeof(line), "%s %s %s\n", setting->group,
 	    setting->name, text);
 	(void)settings_table(&count);
-	if (load_lines(&conf, line) == -1 && strstr(errors, ":6:") != NULL)
+	if (load_lines(&conf, line) == -1 &&
+	    strstr(errors, "found otherwise") == NULL)
 		return (-1);
 	return (*setting_slot(setting, &conf.settings));
 }
@@ -565,11 +567,12 @@ test_relations(void **state)
 	(void)state;
 	good(&conf, "retry minimum 60\nretry maximum 60\n");
 	refused("retry minimum 61\nretry maximum 60\n",
-	    "f: expected \"retry minimum\" not above \"retry maximum\", found "
+	    "f:7: expected \"retry minimum\" not above \"retry maximum\", "
+	    "found "
 	    "otherwise\n");
 	good(&conf, "sender connections 3\nsender idle 3\n");
 	refused("sender connections 3\nsender idle 4\n",
-	    "f: expected \"sender idle\" not above \"sender connections\", "
+	    "f:7: expected \"sender idle\" not above \"sender connections\", "
 	    "found otherwise\n");
 	good(&conf, "timeout connect 10\ntimeout message 20\n"
 		    "timeout handshake 5\nqueue lease 30001ms\n");
@@ -577,7 +580,14 @@ test_relations(void **state)
 	    load_lines(&conf, "timeout connect 10\ntimeout message 20\n"
 			      "timeout handshake 5\nqueue lease 30s\n"),
 	    -1);
-	assert_non_null(strstr(errors, "\"queue lease\" above"));
+	assert_non_null(strstr(errors, ":9: expected \"queue lease\""));
+	/* The other half is a default. What counts is the last line. */
+	refused("retry maximum 1\n\n",
+	    "f:6: expected \"retry minimum\" not above \"retry maximum\", "
+	    "found otherwise\n");
+	refused("retry maximum 1\nretry minimum 2\nretry maximum 1\n#\n",
+	    "f:8: expected \"retry minimum\" not above \"retry maximum\", "
+	    "found otherwise\n");
 	good(&conf, "timeout connect 10\ntimeout message 5\n"
 		    "timeout handshake 20\nqueue lease 30001ms\n");
 	assert_int_equal(
@@ -585,13 +595,13 @@ test_relations(void **state)
 			      "timeout handshake 20\nqueue lease 30s\n"),
 	    -1);
 	refused("control on \"/l\"\n",
-	    "f: expected different sockets for listen, control and socks, "
+	    "f:6: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 	refused("socks on \"/l\"\n",
-	    "f: expected different sockets for listen, control and socks, "
+	    "f:6: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 	refused("socks on \"/c\"\n",
-	    "f: expected different sockets for listen, control and socks, "
+	    "f:6: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 }
 
@@ -613,7 +623,7 @@ test_required(void **state)
 			strcat(text, i == j ? "" : lines[j]);
 		assert_int_equal(load(&conf, text, strlen(text)), -1);
 		snprintf(expected, sizeof(expected),
-		    "f: expected a statement \"%s\", found none\n", names[i]);
+		    "f:4: expected a statement \"%s\", found none\n", names[i]);
 		assert_string_equal(errors, expected);
 	}
 	assert_int_equal(load(&conf, "", 0), -1);
@@ -893,7 +903,8 @@ test_resolve_group(void **state)
 	assert_int_equal(conf.settings.control_group, 0);
 	assert_int_equal(
 	    resolve(&conf, USERS "control on \"/c\" group no-such\n"), -1);
-	assert_string_equal(errors, "control: there is no group \"no-such\"\n");
+	assert_string_equal(
+	    errors, "f:10: expected a group that exists, found \"no-such\"\n");
 	/* 2^32 - 1 means "leave it" to chown(2) and setresgid(2). */
 	assert_int_equal(
 	    resolve(&conf, USERS "control on \"/c\" group 4294967295\n"), -1);
@@ -922,16 +933,32 @@ test_resolve_users(void **state)
 	assert_int_equal(resolve(&conf, USERS "user fed-queued nobody\n"), 0);
 	assert_int_equal(conf.users[ROLE_QUEUED].uid, 65534);
 	assert_int_equal(resolve(&conf, USERS "user fed-queued 0\n"), -1);
-	assert_string_equal(errors, "fed-queued: must not run as root\n");
+	assert_string_equal(errors,
+	    "f:10: expected a user and group other than root's for fed-queued, "
+	    "found root's\n");
 	assert_int_equal(
 	    resolve(&conf, USERS "user fed-queued 60004 group root\n"), -1);
-	assert_string_equal(errors, "fed-queued: must not run as root\n");
+	assert_string_equal(errors,
+	    "f:10: expected a user and group other than root's for fed-queued, "
+	    "found root's\n");
 	assert_int_equal(resolve(&conf, USERS "user fed-queued 60001\n"), -1);
 	assert_string_equal(errors,
-	    "fed-listener and fed-queued: must not run as the same user\n");
+	    "f:10: expected different users for fed-listener and fed-queued, "
+	    "found the same\n");
 	assert_int_equal(resolve(&conf, USERS "user fed-queued no-such\n"), -1);
-	assert_string_equal(
-	    errors, "fed-queued: there is no user \"no-such\"\n");
+	assert_string_equal(errors,
+	    "f:10: expected a user that exists for fed-queued, found "
+	    "\"no-such\"\n");
+	/* What no statement said has no line. */
+	if (getpwnam("_fedqueued") == NULL) {
+		assert_int_equal(resolve(&conf, "user fed-listener 60001\n"
+						"user fed-signer 60002\n"
+						"user fed-sender 60003\n"),
+		    -1);
+		assert_string_equal(errors,
+		    "f: expected a user that exists for fed-queued, found "
+		    "\"_fedqueued\"\n");
+	}
 	assert_int_equal(
 	    resolve(&conf, USERS "user fed-queued 4294967295\n"), -1);
 }

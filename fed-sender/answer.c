@@ -44,6 +44,18 @@ answer_fail(struct link *link, enum code code)
 	sender_fail(link->sender, job, code);
 }
 
+/* A whole HTTP answer is all that a probe looks for. */
+static void
+answer_probe(struct link *link)
+{
+	struct wire_sent sent = {
+	    .code = CODE_OK, .status = (uint16_t)link->response.status};
+	struct job *job = link->job;
+
+	link->job = NULL;
+	sender_finish(link->sender, job, &sent);
+}
+
 /* The answer is whole. */
 static void
 answer_finish(struct link *link, const char *body)
@@ -93,6 +105,10 @@ answer_take(struct link *link, const char *bytes, size_t length)
 		if (link->input_length == 0)
 			input_keep(link, bytes, length);
 		return ANSWER_MORE;
+	}
+	if (link->job->probe) {
+		answer_probe(link);
+		return ANSWER_END;
 	}
 	answer_finish(link, bytes + link->head_length);
 	/* A byte too many, or an answer to half a request: never again. */

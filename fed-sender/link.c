@@ -38,6 +38,13 @@ timer_set(struct link *link, int64_t milliseconds)
 	sender_watch(&link->timer, &tv);
 }
 
+/* A probe's link takes nobody's place in the pool. */
+static bool
+link_pooled(const struct link *link)
+{
+	return link->slot.destination != NULL;
+}
+
 /* Ends a link that has no job any more. */
 static void
 link_free(struct link *link)
@@ -52,7 +59,8 @@ link_free(struct link *link)
 		event_del(&link->writing);
 		close(link->descriptor);
 	}
-	pool_remove(sender->pool, &link->slot);
+	if (link_pooled(link))
+		pool_remove(sender->pool, &link->slot);
 	free(link->input);
 	free(link);
 	sender_kick(sender);
@@ -80,7 +88,8 @@ link_open(struct sender *sender, struct job *job)
 {
 	struct link *link = calloc(1, sizeof(*link));
 
-	if (link == NULL || pool_connect(sender->pool, &link->slot, job) == -1)
+	if (link == NULL ||
+	    (!job->probe && pool_connect(sender->pool, &link->slot, job) == -1))
 		fatal("out of memory");
 	link->sender = sender;
 	link->descriptor = -1;
@@ -190,22 +199,31 @@ request_write(struct link *link)
 		job->started = true;
 }
 
+static const char *
+job_path(const struct job *job)
+{
+	if (job->probe)
+		return "/federation/ping";
+	return job->handshake ? "/federation/handshake" : "/federation/message";
+}
+
 static void
 request_begin(struct link *link)
 {
 	const struct settings *settings = link->sender->settings;
 	struct job *job = link->job;
 
-	link->output_length = http_request_format(link->output.head,
-	    sizeof(link->output.head), true,
-	    job->handshake ? "/federation/handshake" : "/federation/message",
-	    link->socks.host, job->length);
+	link->output_length =
+	    http_request_format(link->output.head, sizeof(link->output.head),
+		!job->probe, job_path(job), link->socks.host, job->length);
 	link->output_sent = 0;
 	link->answered = false;
 	link->head_length = 0;
+	link->slot.brief = job->handshake;
 	link->state = LINK_SENDING;
-	timer_set(link, job->handshake ? settings->handshake_timeout_ms
-				       : settings->message_timeout_ms);
+	timer_set(link, job->handshake || job->probe
+			    ? settings->handshake_timeout_ms
+			    : settings->message_timeout_ms);
 	request_write(link);
 }
 
@@ -229,8 +247,8 @@ link_start(struct link *link, int descriptor)
 	event_assign(&link->writing, sender->base, descriptor, EV_WRITE,
 	    link_on_write, link);
 	sender_watch(&link->reading, NULL);
-	socks_init(&link->socks, sender->secret, link->job->key,
-	    link->job->generation, ONION_PORT);
+	(link->job->probe ? socks_init_probe : socks_init)(&link->socks,
+	    sender->secret, link->job->key, link->job->generation, ONION_PORT);
 	socks_say(link);
 }
 
@@ -271,7 +289,8 @@ socks_took(struct link *link, size_t length)
 	free(link->input);
 	link->input = NULL;
 	link->input_length = link->input_size = 0;
-	pool_connected(sender->pool, &link->slot);
+	if (link_pooled(link))
+		pool_connected(sender->pool, &link->slot);
 	sender_kick(sender); /* a place for one more that connects */
 	request_begin(link);
 }

@@ -261,7 +261,10 @@ pool_rest(struct pool *pool, struct slot *slot)
 {
 	slot->state = SLOT_IDLE;
 	TAILQ_INSERT_HEAD(&slot->destination->idle, slot, entry);
-	TAILQ_INSERT_TAIL(&pool->idle, slot, idle);
+	if (slot->brief)
+		TAILQ_INSERT_HEAD(&pool->idle, slot, idle);
+	else
+		TAILQ_INSERT_TAIL(&pool->idle, slot, idle);
 	pool->idle_count++;
 }
 

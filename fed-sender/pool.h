@@ -17,12 +17,13 @@
 struct destination;
 struct pool;
 
-/* One MSG_SEND, until its MSG_SENT. */
+/* One MSG_SEND until its MSG_SENT, or MSG_PROBE until MSG_PROBED. */
 struct job {
 	TAILQ_ENTRY(job) entry; /* of its destination's line */
 	uint32_t id;
 	uint32_t generation;
 	bool handshake;
+	bool probe; /* GET ping, outside of every line: see probe.c */
 	bool fresh; /* a new connection, not a kept one: the kept one failed */
 	bool started; /* bytes of it were written, sometime */
 	uint8_t key[32];
@@ -39,6 +40,7 @@ struct slot {
 	struct destination *destination;
 	uint32_t generation;
 	enum slot_state state;
+	bool brief; /* idle, it is the first to be closed: see pool_rest() */
 };
 
 /* maximum: connections at once; idle: kept open unused. NULL: no memory. */
@@ -56,7 +58,9 @@ struct job *pool_take(struct pool *, struct slot **use, struct slot **evict);
 /* A new connection for the job. -1: no memory. */
 int pool_connect(struct pool *, struct slot *, const struct job *);
 void pool_connected(struct pool *, struct slot *); /* and busy */
-void pool_rest(struct pool *, struct slot *);	   /* busy no more */
+/* Busy no more. One that is brief has only asked whether somebody is there:
+ * it must not push out those that messages come over. */
+void pool_rest(struct pool *, struct slot *);
 void pool_remove(struct pool *, struct slot *);
 /* The oldest idle connection while there are too many, else NULL. */
 struct slot *pool_excess(const struct pool *);

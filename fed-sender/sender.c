@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Requests from fed-queued and their answers: each MSG_SEND is answered by one
- * MSG_SENT. Between the two it is a job, in the pool's line or on a link.
+ * MSG_SENT. Between the two it is a job, in the pool's line or on a link. (For
+ * MSG_PROBE see probe.c.)
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,10 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 	char name[ONION_SIZE];
 	struct pack pack;
 
+	if (job->probe) {
+		probe_finish(sender, job, sent);
+		return;
+	}
 	sent->started = job->started;
 	pack_init(&pack, memory, sizeof(memory));
 	wire_sent_encode(&pack, sent);
@@ -129,6 +134,10 @@ sender_on_queued(struct message *message, void *argument)
 	struct wire_send send;
 	struct job *job;
 
+	if (message->type == MSG_PROBE) {
+		probe_begin(sender, message);
+		return;
+	}
 	if (message->type != MSG_SEND)
 		fatal("channel peer=fed-queued type=%u error=\"not expected\"",
 		    message->type);

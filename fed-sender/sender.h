@@ -28,6 +28,7 @@ struct sender {
 	uint8_t secret[32];    /* of the SOCKS credentials */
 	size_t job_bytes;      /* of bodies that we hold */
 	bool paused;	       /* fed-queued is not read */
+	bool probing;	       /* a probe is under way */
 	char scratch[SENDER_SCRATCH];
 };
 
@@ -44,6 +45,9 @@ void sender_fail(struct sender *, struct job *, enum code);
 void sender_retry(struct sender *, struct job *);
 /* event_add(), and fatal when the kernel refuses: it would stall for ever. */
 void sender_watch(struct event *, const struct timeval *);
+/* probe.c: MSG_PROBE, and the one answer to it. */
+void probe_begin(struct sender *, const struct message *);
+void probe_finish(struct sender *, struct job *, const struct wire_sent *);
 /* A server as the log names it: whole, in short, or "-". buf: ONION_SIZE. */
 const char *sender_name(
     const struct sender *, char *buf, const uint8_t key[32]);

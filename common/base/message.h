@@ -57,6 +57,8 @@ enum message_type {
 	/* fed-queued and fed-sender (common/proto/wire.h) */
 	MSG_SEND = 50, /* struct wire_send */
 	MSG_SENT,      /* struct wire_sent */
+	MSG_PROBE,     /* struct wire_probe; one at a time */
+	MSG_PROBED,    /* struct wire_probed */
 
 	/* control clients and fed-queued */
 	MSG_CONTROL_REQUEST = 60, /* struct msg_control */

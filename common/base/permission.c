@@ -47,6 +47,8 @@
 #define RESPONSE_MIN  (2 + 4 + 4)	   /* a status alone */
 #define SEND_MIN      (32 + 4 + 1 + 4 + 1) /* a body of one byte */
 #define SENT_MIN      (2 + 2 + 4 + 1)	   /* a code alone */
+#define PROBE_LENGTH  (32 + 4)
+#define PROBED_LENGTH (2 + 2)
 
 #define LIMITS_LENGTH (4 * 8 * LIMIT_LISTENER_COUNT)
 
@@ -108,6 +110,8 @@ static const struct permission table[] = {
 	false},
     {MSG_SEND, ROLE_QUEUED, ROLE_SENDER, SEND_MIN, MESSAGE_LARGE, false},
     {MSG_SENT, ROLE_SENDER, ROLE_QUEUED, SENT_MIN, MESSAGE_LARGE, false},
+    {MSG_PROBE, ROLE_QUEUED, ROLE_SENDER, EXACT(PROBE_LENGTH), false},
+    {MSG_PROBED, ROLE_SENDER, ROLE_QUEUED, EXACT(PROBED_LENGTH), false},
 
     {MSG_CONTROL_REQUEST, ROLE_CONTROL, ROLE_QUEUED, CONTROL_MIN, CONTROL_MAX,
 	false},

@@ -44,9 +44,10 @@ static const struct {
     {0xf7, CODE_ONION_TIMEOUT},
 };
 
-void
-socks_init(struct socks *socks, const uint8_t secret[32], const uint8_t key[32],
-    uint32_t generation, uint16_t port)
+/* label: of what uses the credentials, so that no two share circuits. */
+static void
+init(struct socks *socks, const uint8_t secret[32], const uint8_t key[32],
+    const char *label, uint32_t generation, uint16_t port)
 {
 	crypto_hash_sha256_state state;
 	uint8_t hash[32];
@@ -55,6 +56,8 @@ socks_init(struct socks *socks, const uint8_t secret[32], const uint8_t key[32],
 	crypto_hash_sha256_init(&state);
 	crypto_hash_sha256_update(&state, secret, 32);
 	crypto_hash_sha256_update(&state, key, 32);
+	crypto_hash_sha256_update(
+	    &state, (const uint8_t *)label, strlen(label));
 	crypto_hash_sha256_final(&state, hash);
 	hex_encode(socks->user, hash, sizeof(hash));
 	snprintf(socks->password, sizeof(socks->password), "%lu",
@@ -62,6 +65,20 @@ socks_init(struct socks *socks, const uint8_t secret[32], const uint8_t key[32],
 	onion_format(socks->host, key);
 	socks->port = port;
 	socks->state = SOCKS_METHOD;
+}
+
+void
+socks_init(struct socks *socks, const uint8_t secret[32], const uint8_t key[32],
+    uint32_t generation, uint16_t port)
+{
+	init(socks, secret, key, "", generation, port);
+}
+
+void
+socks_init_probe(struct socks *socks, const uint8_t secret[32],
+    const uint8_t key[32], uint32_t generation, uint16_t port)
+{
+	init(socks, secret, key, "probe", generation, port);
 }
 
 /* One byte of length, then the text. */

@@ -32,6 +32,9 @@ struct socks {
  */
 void socks_init(struct socks *, const uint8_t secret[32], const uint8_t key[32],
     uint32_t generation, uint16_t port);
+/* The same with a user that no destination has, the one probed included. */
+void socks_init_probe(struct socks *, const uint8_t secret[32],
+    const uint8_t key[32], uint32_t generation, uint16_t port);
 /* What to write in the present state; returns its length. */
 size_t socks_write(const struct socks *, uint8_t buf[SOCKS_REQUEST_MAX]);
 /*

@@ -323,6 +323,51 @@ wire_sent_decode(const struct message *message, struct wire_sent *sent)
 	return unpack_done(&unpack);
 }
 
+void
+wire_probe_encode(struct pack *pack, const struct wire_probe *probe)
+{
+	pack_bytes(pack, probe->server, sizeof(probe->server));
+	pack_u32(pack, probe->generation);
+}
+
+int
+wire_probe_decode(const struct message *message, struct wire_probe *probe)
+{
+	struct unpack unpack;
+
+	unpack_init(&unpack, message->data, message->length);
+	unpack_bytes(&unpack, probe->server, sizeof(probe->server));
+	probe->generation = unpack_u32(&unpack);
+	return unpack_done(&unpack);
+}
+
+void
+wire_probed_encode(struct pack *pack, const struct wire_probed *probed)
+{
+	pack_u16(pack, (uint16_t)probed->code);
+	pack_u16(pack, probed->status);
+}
+
+int
+wire_probed_decode(const struct message *message, struct wire_probed *probed)
+{
+	struct unpack unpack;
+	uint16_t code;
+
+	memset(probed, 0, sizeof(*probed));
+	unpack_init(&unpack, message->data, message->length);
+	code = unpack_u16(&unpack);
+	probed->status = unpack_u16(&unpack);
+	if (unpack_done(&unpack) == -1 || code >= CODE_COUNT)
+		return -1;
+	probed->code = (enum code)code;
+	if (probed->code == CODE_OK)
+		return probed->status >= 200 && probed->status <= 599 ? 0 : -1;
+	if (code_class(probed->code) != CODE_CLASS_LOCAL || probed->status != 0)
+		return -1;
+	return 0;
+}
+
 /* Where in the payload a handshake's fields stand; NULL nowhere. */
 static const char *
 handshake_find(const struct envelope *parsed, size_t *length)

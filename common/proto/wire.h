@@ -67,6 +67,24 @@ struct wire_sent {
 };
 
 /*
+ * fed-queued to fed-sender: GET /federation/ping of that server, which is
+ * ourselves, over a connection and under credentials that nothing else uses.
+ */
+struct wire_probe {
+	uint8_t server[32];
+	uint32_t generation; /* of the isolation credentials */
+};
+
+/*
+ * fed-sender to fed-queued, with the id of MSG_PROBE: exactly one each. Nothing
+ * that came over the connection is in it but the status.
+ */
+struct wire_probed {
+	enum code code;	 /* OK: a whole HTTP answer; else of class LOCAL */
+	uint16_t status; /* of the answer, 200 to 599; 0 without one */
+};
+
+/*
  * Decoders take exact lengths and known values alone: enumerators, booleans,
  * UTF-8, UUIDs, times, types. Whether a key is a point of the right order is
  * not looked at, nor whether a payload is canonical; both are fed-queued's
@@ -80,6 +98,10 @@ void wire_send_encode(struct pack *, const struct wire_send *);
 int wire_send_decode(const struct message *, struct wire_send *);
 void wire_sent_encode(struct pack *, const struct wire_sent *);
 int wire_sent_decode(const struct message *, struct wire_sent *);
+void wire_probe_encode(struct pack *, const struct wire_probe *);
+int wire_probe_decode(const struct message *, struct wire_probe *);
+void wire_probed_encode(struct pack *, const struct wire_probed *);
+int wire_probed_decode(const struct message *, struct wire_probed *);
 
 /*
  * Reduces a body, the same for requests and responses: envelope_parse(), and

@@ -56,11 +56,34 @@ sent_again(const struct message *message, struct pack *pack)
 	return 0;
 }
 
+static int
+probe_again(const struct message *message, struct pack *pack)
+{
+	struct wire_probe probe;
+
+	if (wire_probe_decode(message, &probe) == -1)
+		return -1;
+	wire_probe_encode(pack, &probe);
+	return 0;
+}
+
+static int
+probed_again(const struct message *message, struct pack *pack)
+{
+	struct wire_probed probed;
+
+	if (wire_probed_decode(message, &probed) == -1)
+		return -1;
+	wire_probed_encode(pack, &probed);
+	return 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int (*const again[])(const struct message *, struct pack *) = {
-	    request_again, response_again, send_again, sent_again};
+	    request_again, response_again, send_again, sent_again, probe_again,
+	    probed_again};
 	struct message message = {.descriptor = -1};
 	struct pack pack;
 
@@ -69,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	message.data = data + 1;
 	message.length = size - 1;
 	pack_init(&pack, room, sizeof(room));
-	if (again[data[0] % 4](&message, &pack) == -1)
+	if (again[data[0] % 6](&message, &pack) == -1)
 		return 0;
 	if (!pack_ok(&pack) || pack.length != message.length ||
 	    memcmp(room, message.data, pack.length) != 0)

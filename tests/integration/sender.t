@@ -272,6 +272,81 @@ def test_isolation():
         sender.sent()
 
 
+def test_probe():
+    """A probe of our own onion service: beside everything else."""
+    with Sender(sender_connections=1, handshake_timeout_ms=700) as sender:
+        def want(key=US.key.public, generation=5):
+            sender.last += 1
+            sender.queued.send(ipc.PROBE, ipc.probe(key, generation),
+                               id=sender.last)
+            return sender.last
+
+        def result():
+            message = sender.queued.receive()
+            assert message.type == ipc.PROBED
+            code, status = struct.unpack("<HH", message.data)
+            return message.id, ipc.code_names()[code], status
+
+        def get(remote):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += remote.read(1)
+            return head
+
+        message = sender.want(US.key.public, generation=5)
+        sent = sender.remote()
+        id = want()
+        probed = sender.remote()
+        user, password, host, port = probed.socks()
+        equal((password, host, port), (b"5", US.address.encode(), 80),
+              "a probe goes to the onion that was named, port 80")
+        equal(get(probed), b"GET /federation/ping HTTP/1.1\r\nHost: " +
+              US.address.encode() + b"\r\n\r\n", "GET /federation/ping")
+        probed.send(http(404, b"{}\n"))
+        equal(result(), (id, "OK", 404), "any whole answer is one")
+        ok(probed.ended(), "its connection is not kept")
+        other = sent.socks()
+        ok(other[0] != user and other[2] == host,
+           "its credentials are no message's to the same onion")
+        sent.request()
+        sent.send(http())
+        equal(sender.result(message), ("OK", 200, 0),
+              "with one connection at most it went beside a message")
+        id = want(generation=6)
+        probed = sender.remote()
+        again = probed.socks()
+        equal((again[0], again[1]), (user, b"6"),
+              "the next one: the same user, another password")
+        get(probed)
+        probed.send(http(200, b"{}\n") + b"x")
+        equal(result(), (id, "OK", 200), "bytes behind the answer end it, too")
+        for name, data, code in (
+                ("no HTTP", b"SSH-2.0-x\r\n\r\n", "ANSWER_HTTP"),
+                ("nothing", b"", "TIMEOUT_ANSWER"),
+                ("half an answer", http()[:-1], "TIMEOUT_ANSWER")):
+            id = want()
+            probed = sender.remote()
+            probed.socks()
+            get(probed)
+            probed.send(data)
+            equal(result(), (id, code, 0), "answered with %s: %s" % (
+                name, code))
+            ok(probed.ended(), "  and the end")
+        id = want()
+        probed = sender.remote()
+        probed.socks(last=reply(0xf0))
+        equal(result(), (id, "ONION_NOT_FOUND", 0), "tor's errors have codes")
+        id = want()
+        assert sender.asked()
+        sender.parent.send(ipc.SOCKS_FAILED, struct.pack("<I", 111))
+        equal(result(), (id, "TOR_DOWN", 0), "no tor: TOR_DOWN")
+        id = want(bytes(32))
+        equal(result(), (id, "ONION_ADDRESS", 0),
+              "a key that is no server's: ONION_ADDRESS")
+        ok(sender.parent.quiet(0.1), "and no connection is asked for")
+        sender.works("messages go on")
+
+
 def socks_failure(sender, name, steps, data, code, close=True):
     """steps of the dialogue, then data."""
     id = sender.want()

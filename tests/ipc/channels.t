@@ -56,12 +56,14 @@ VALID = {
     (ipc.QUEUED, ipc.LISTENER): {ipc.IDENTITY: identity(WE),
                                  ipc.RESPONSE: ipc.response(401)},
     (ipc.QUEUED, ipc.SENDER): {ipc.SEND: ipc.send(OTHER.key.public,
-                                                  b"{}")},
+                                                  b"{}"),
+                               ipc.PROBE: ipc.probe(WE.key.public)},
     (ipc.LISTENER, ipc.QUEUED): {ipc.REQUEST: request()},
     (ipc.SIGNER, ipc.QUEUED): {ipc.IDENTITY: identity(WE),
                                ipc.SIGN_REFUSED: b"\1"},
     (ipc.SENDER, ipc.QUEUED): {ipc.SENT: wire.sent("TOR_DOWN",
-                                                   status=0)},
+                                                   status=0),
+                               ipc.PROBED: ipc.probed("OK", 200)},
     (ipc.FEDD, ipc.SENDER): {ipc.SOCKS_FAILED: struct.pack("<I", 111)},
 }
 
@@ -195,6 +197,16 @@ def test_out_of_turn(subjects):
              [(ipc.SEND, ipc.send(OTHER.key.public, b""))]),
             (ipc.SENDER, ipc.QUEUED, "an answer to no request",
              [(ipc.SENT, wire.sent("TOR_DOWN", status=0))]),
+            (ipc.SENDER, ipc.QUEUED, "an answer to no probe",
+             [(ipc.PROBED, ipc.probed("OK", 200))]),
+            (ipc.SENDER, ipc.QUEUED, "a failure of no probe",
+             [(ipc.PROBED, ipc.probed("TOR_DOWN"))]),
+            (ipc.SENDER, ipc.QUEUED, "a probe with a status and a failure",
+             [(ipc.PROBED, ipc.probed("TOR_DOWN", 200))]),
+            (ipc.SENDER, ipc.QUEUED, "a probe without a status",
+             [(ipc.PROBED, ipc.probed("OK"))]),
+            (ipc.SENDER, ipc.QUEUED, "a probe with a signed code",
+             [(ipc.PROBED, ipc.probed("UNTRUSTED"))]),
             (ipc.SENDER, ipc.QUEUED, "an answer of 0 to no request",
              [(ipc.SENT, wire.sent("OK", OTHER.envelope(
                  WE.address, "ack", {"credit": 1})), 0)]),
@@ -212,6 +224,10 @@ def test_out_of_turn(subjects):
     child = subjects.start(ipc.QUEUED).go()
     dies(child, ipc.SIGNER, "another server's identity", sends(
         (ipc.IDENTITY, mine), (ipc.IDENTITY, identity(OTHER))), quiet=False)
+    probe = VALID[ipc.QUEUED, ipc.SENDER][ipc.PROBE]
+    child = subjects.start(ipc.SENDER).go()
+    dies(child, ipc.QUEUED, "two probes at once", sends(
+        (ipc.PROBE, probe, 7), (ipc.PROBE, probe, 8)), quiet=False)
     child = subjects.start(ipc.SENDER).go()
     child.peers[ipc.QUEUED].send(ipc.SEND, send, id=7)
     tap.equal(child.parent.receive().type, ipc.SOCKS_WANTED,

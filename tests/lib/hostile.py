@@ -30,11 +30,13 @@ GRAPH = {
     (ipc.QUEUED, ipc.SIGNER): {ipc.SIGN_ENVELOPE, ipc.SIGN_BATCH},
     (ipc.LISTENER, ipc.QUEUED): {ipc.REQUEST, ipc.LIMITS},
     (ipc.QUEUED, ipc.LISTENER): {ipc.IDENTITY, ipc.RESPONSE},
-    (ipc.SENDER, ipc.QUEUED): {ipc.SENT},
-    (ipc.QUEUED, ipc.SENDER): {ipc.SEND},
+    (ipc.SENDER, ipc.QUEUED): {ipc.SENT, ipc.PROBED},
+    (ipc.QUEUED, ipc.SENDER): {ipc.SEND, ipc.PROBE},
     (ipc.CONTROL, ipc.QUEUED): {ipc.CONTROL_REQUEST},
     (ipc.QUEUED, ipc.CONTROL): {ipc.CONTROL_ROW, ipc.CONTROL_END},
 }
+# Any bytes of the right length have a meaning.
+MEANINGFUL = {ipc.PROBE}
 CARRIES = {ipc.DESCRIPTOR, ipc.CHANNEL, ipc.SOCKS}
 # 70 and below, and some of the rest of 2^16, near powers and near ours.
 TYPES = list(range(71)) + [127, 128, 255, 256, 257, 276, 286, 296, 4096,
@@ -133,6 +135,8 @@ class Sibling:
                 yield self.raw("type %d, length %d" % (kind, length),
                                header(kind, length, flags) + data, LENGTH,
                                carried)
+            if kind in MEANINGFUL:
+                continue
             for length in {allowed.least, allowed.most}:
                 yield self.raw("type %d, %d bytes of nothing" %
                                (kind, length),

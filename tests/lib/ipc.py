@@ -35,7 +35,7 @@ LISTEN, CONTROL_SOCKET, SIGNING_KEY, CERTIFICATE = range(4)
 SOCKS_WANTED, SOCKS, SOCKS_FAILED = range(20, 23)
 (IDENTITY, SIGN_ENVELOPE, SIGN_BATCH, SIGNATURE, SIGN_REFUSED) = range(30, 35)
 REQUEST, RESPONSE, LIMITS = range(40, 43)
-SEND, SENT = range(50, 52)
+SEND, SENT, PROBE, PROBED = range(50, 54)
 CONTROL_REQUEST, CONTROL_ROW, CONTROL_END = range(60, 63)
 
 HEADER = struct.Struct("<HHIII")  # type, flags, length, id, peer
@@ -388,6 +388,14 @@ def read_limits(data):
              for name in limit_names()}
     reader.done()
     return found
+
+
+def probe(server, generation=0):
+    return server + struct.pack("<I", generation)
+
+
+def probed(code, status=0):
+    return struct.pack("<HH", code_names().index(code), status)
 
 
 Envelope = collections.namedtuple(

@@ -61,6 +61,8 @@ static const struct line {
     {MSG_RESPONSE, false, 1, {{ROLE_QUEUED, ROLE_LISTENER}}},
     {MSG_SEND, false, 1, {{ROLE_QUEUED, ROLE_SENDER}}},
     {MSG_SENT, false, 1, {{ROLE_SENDER, ROLE_QUEUED}}},
+    {MSG_PROBE, false, 1, {{ROLE_QUEUED, ROLE_SENDER}}},
+    {MSG_PROBED, false, 1, {{ROLE_SENDER, ROLE_QUEUED}}},
     {MSG_CONTROL_REQUEST, false, 1, {{ROLE_CONTROL, ROLE_QUEUED}}},
     {MSG_CONTROL_ROW, false, 1, {{ROLE_QUEUED, ROLE_CONTROL}}},
     {MSG_CONTROL_END, false, 1, {{ROLE_QUEUED, ROLE_CONTROL}}},
@@ -192,6 +194,16 @@ expect_minimum(uint16_t type, enum role from, enum role to, size_t length)
 	assert_int_equal(row->maximum, MESSAGE_LARGE);
 }
 
+static void
+expect_length(uint16_t type, enum role from, enum role to, size_t length)
+{
+	const struct permission *row = permission_find(type, from, to);
+
+	assert_non_null(row);
+	assert_int_equal(row->minimum, length);
+	assert_int_equal(row->maximum, length);
+}
+
 /* The shortest of what carries parts of the protocol, by its encoders. */
 static void
 test_wire(void **state)
@@ -200,6 +212,8 @@ test_wire(void **state)
 	struct wire_response response = {.status = 401};
 	struct wire_send send = {.body = "x", .body_length = 1};
 	struct wire_sent sent = {.code = CODE_COUNT};
+	struct wire_probe probe = {0};
+	struct wire_probed probed = {0};
 	uint8_t memory[1024];
 	struct pack pack;
 
@@ -219,6 +233,12 @@ test_wire(void **state)
 	pack_init(&pack, memory, sizeof(memory));
 	wire_sent_encode(&pack, &sent);
 	expect_minimum(MSG_SENT, ROLE_SENDER, ROLE_QUEUED, pack.length);
+	pack_init(&pack, memory, sizeof(memory));
+	wire_probe_encode(&pack, &probe);
+	expect_length(MSG_PROBE, ROLE_QUEUED, ROLE_SENDER, pack.length);
+	pack_init(&pack, memory, sizeof(memory));
+	wire_probed_encode(&pack, &probed);
+	expect_length(MSG_PROBED, ROLE_SENDER, ROLE_QUEUED, pack.length);
 }
 
 int

@@ -314,6 +314,25 @@ idle_excess(void **state)
 	close_all(pool, slots, 2);
 }
 
+/* One over which somebody was only asked whether he is there goes first. */
+static void
+brief_excess(void **state)
+{
+	struct pool *pool = pool_new(8, 1);
+	struct slot slots[2] = {0};
+
+	(void)state;
+	put(pool, 1, 10);
+	assert_int_equal(connect_next(pool, &slots[0]), 10);
+	connected_idle(pool, &slots[0]);
+	put(pool, 2, 20);
+	assert_int_equal(connect_next(pool, &slots[1]), 20);
+	slots[1].brief = true;
+	connected_idle(pool, &slots[1]);
+	assert_ptr_equal(pool_excess(pool), &slots[1]);
+	close_all(pool, slots, 2);
+}
+
 /* The smallest pool still works. */
 static void
 pool_of_one(void **state)
@@ -368,6 +387,7 @@ main(void)
 	    cmocka_unit_test(one_destination_gets_half),
 	    cmocka_unit_test(maximum_and_eviction),
 	    cmocka_unit_test(idle_excess),
+	    cmocka_unit_test(brief_excess),
 	    cmocka_unit_test(pool_of_one),
 	    cmocka_unit_test(destinations_are_forgotten),
 	};

@@ -150,6 +150,12 @@ isolation(void **state)
 	assert_string_not_equal(a.user, b.user);
 	socks_init(&b, secret, other_key, 0, 80);
 	assert_string_not_equal(a.user, b.user);
+	/* a probe has nothing in common with what is sent there */
+	socks_init_probe(&b, secret, key, 0, 80);
+	assert_int_equal(strlen(b.user), 64);
+	assert_string_not_equal(a.user, b.user);
+	assert_string_equal(a.host, b.host);
+	assert_int_equal(b.state, SOCKS_METHOD);
 }
 
 static void

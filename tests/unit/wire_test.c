@@ -393,6 +393,64 @@ sents(void **state)
 	assert_int_equal(sent_try((enum code)65535, 200, 0), -1);
 }
 
+static void
+probes(void **state)
+{
+	struct wire_probe decoded, probe = {.generation = UINT32_MAX};
+	struct message message;
+	struct pack pack;
+
+	(void)state;
+	memset(probe.server, 8, sizeof(probe.server));
+	pack_init(&pack, room, sizeof(room));
+	wire_probe_encode(&pack, &probe);
+	message = message_of(&pack);
+	assert_int_equal(message.length, 36);
+	assert_int_equal(wire_probe_decode(&message, &decoded), 0);
+	assert_memory_equal(&decoded, &probe, sizeof(probe));
+	message.length--;
+	assert_int_equal(wire_probe_decode(&message, &decoded), -1);
+	message.length += 2;
+	assert_int_equal(wire_probe_decode(&message, &decoded), -1);
+}
+
+static int
+probed_try(enum code code, uint16_t status)
+{
+	struct wire_probed decoded, probed = {.code = code, .status = status};
+	struct message message;
+	struct pack pack;
+
+	pack_init(&pack, room, sizeof(room));
+	wire_probed_encode(&pack, &probed);
+	message = message_of(&pack);
+	if (wire_probed_decode(&message, &decoded) == -1)
+		return -1;
+	assert_int_equal(decoded.code, code);
+	assert_int_equal(decoded.status, status);
+	message.length--;
+	assert_int_equal(wire_probed_decode(&message, &decoded), -1);
+	message.length += 2;
+	assert_int_equal(wire_probed_decode(&message, &decoded), -1);
+	return 0;
+}
+
+static void
+probeds(void **state)
+{
+	(void)state;
+	assert_int_equal(probed_try(CODE_OK, 200), 0);
+	assert_int_equal(probed_try(CODE_OK, 599), 0);
+	assert_int_equal(probed_try(CODE_OK, 199), -1);
+	assert_int_equal(probed_try(CODE_OK, 600), -1);
+	assert_int_equal(probed_try(CODE_OK, 0), -1);
+	assert_int_equal(probed_try(CODE_TOR_DOWN, 0), 0);
+	assert_int_equal(probed_try(CODE_TOR_DOWN, 200), -1);
+	assert_int_equal(probed_try(CODE_UNTRUSTED, 0), -1);
+	assert_int_equal(probed_try(CODE_COUNT, 0), -1);
+	assert_int_equal(probed_try((enum code)65535, 0), -1);
+}
+
 /* Encoders clamp to a day, decoders take no more: the integer by hand. */
 static void
 retry_limits(void **state)
@@ -567,6 +625,8 @@ main(void)
 	    cmocka_unit_test(responses),
 	    cmocka_unit_test(sends),
 	    cmocka_unit_test(sents),
+	    cmocka_unit_test(probes),
+	    cmocka_unit_test(probeds),
 	    cmocka_unit_test(retry_limits),
 	    cmocka_unit_test(reduce_handshake),
 	    cmocka_unit_test(reduce_refuses),

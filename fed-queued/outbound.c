@@ -118,7 +118,7 @@ peer_good(struct peer *peer)
 static void
 peer_ask(struct peer *peer, handshake_callback asked)
 {
-	peer->references++;
+	schedule_ask(peer);
 	schedule_wait(peer, env.settings.retry_max_ms);
 	handshake_out(peer->key, false, asked, peer);
 }
@@ -136,8 +136,7 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 		schedule_pause();
 	} else
 		peer_back_off(peer, false, code);
-	peer->references--;
-	outbound_run();
+	schedule_asked(peer);
 }
 
 /* Our certificate is not known, or not any more. */
@@ -167,8 +166,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 		peer_back_off(
 		    peer, false, code == CODE_OK ? CODE_CLOSED : code);
 	}
-	peer->references--;
-	outbound_run();
+	schedule_asked(peer);
 }
 
 bool

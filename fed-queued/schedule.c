@@ -23,7 +23,8 @@ static void (*run)(void);
 static struct event *timer;
 static int64_t timer_ms; /* when it fires; 0 not set */
 static int busy;
-static int busy_probing; /* of them, those with failures behind them */
+static int busy_probing; /* of them, those with failures behind them; pings */
+static int pings;
 static int64_t pause_ms; /* the present pause's length, 0 none */
 static int64_t pause_until_ms;
 
@@ -37,9 +38,8 @@ schedule_delay_ms(uint32_t count, int64_t minimum_ms, int64_t maximum_ms)
 	return delay < maximum_ms ? delay : maximum_ms;
 }
 
-/* Uniform in [0, 1). */
-static double
-random_unit(void)
+double
+schedule_random(void)
 {
 	return (double)randombytes_random() / 4294967296.0;
 }
@@ -68,7 +68,7 @@ flush_delay_ms(int lane)
 	}
 	if (mean == 0)
 		return 0;
-	delay = (int64_t)(-log(1 - random_unit()) * (double)mean);
+	delay = (int64_t)(-log(1 - schedule_random()) * (double)mean);
 	return delay < cap ? delay : cap;
 }
 
@@ -203,11 +203,14 @@ round_remove(struct peer *peer)
 	peer->references--;
 }
 
-/* As many as fed-sender lets connect at once: none of them waits there. */
+/*
+ * One less than fed-sender lets connect at once: none of them waits there, and
+ * a destination that answers always finds a place to connect.
+ */
 static int
 probing_most(void)
 {
-	int most = (int)settings->sender_connections / 2;
+	int most = (int)settings->sender_connections / 2 - 1;
 
 	return most > 1 ? most : 1;
 }
@@ -263,6 +266,39 @@ schedule_next(struct peer **found, int *lane)
 	return false;
 }
 
+void
+schedule_ask(struct peer *peer)
+{
+	peer->references++;
+	busy_probing++;
+}
+
+void
+schedule_asked(struct peer *peer)
+{
+	busy_probing--;
+	peer->references--;
+	run();
+}
+
+bool
+schedule_ping(struct peer *peer)
+{
+	if (schedule_paused() || !TAILQ_EMPTY(&due) ||
+	    pings >= probing_most() / 2 || busy_probing >= probing_most())
+		return false;
+	pings++;
+	schedule_ask(peer);
+	return true;
+}
+
+void
+schedule_pinged(struct peer *peer)
+{
+	pings--;
+	schedule_asked(peer);
+}
+
 bool
 schedule_crowded(void)
 {
@@ -297,7 +333,7 @@ schedule_back_off(struct peer *peer, bool longest)
 			  settings->retry_min_ms, settings->retry_max_ms);
 
 	/* jitter: 75 to 125 of a hundred */
-	delay = (int64_t)((double)delay * (0.75 + random_unit() / 2));
+	delay = (int64_t)((double)delay * (0.75 + schedule_random() / 2));
 	peer->retry_count++;
 	schedule_wait(peer, delay);
 	return delay;

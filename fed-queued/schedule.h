@@ -35,6 +35,20 @@ void schedule_done(struct peer *, int lane);
 /* Whether destinations that are due wait for a slot. */
 bool schedule_crowded(void);
 
+/*
+ * A handshake that decides what is to come takes a slot of those for
+ * destinations that may be dead, until schedule_asked().
+ */
+void schedule_ask(struct peer *);
+void schedule_asked(struct peer *);
+/*
+ * A slot for a ping: one of those for destinations that may be dead, of which
+ * pings have half at most, and only while no destination is due. true:
+ * schedule_pinged() ends it; false: not now.
+ */
+bool schedule_ping(struct peer *);
+void schedule_pinged(struct peer *);
+
 /* Ends a destination's back-off. */
 void schedule_good(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */
@@ -47,6 +61,8 @@ void schedule_pause(void);
 void schedule_resume(void);
 bool schedule_paused(void);
 
+/* Uniform in [0, 1). */
+double schedule_random(void);
 /* The back-off after count failures, without jitter: minimum * 2^count, at
  * most maximum. */
 int64_t schedule_delay_ms(

@@ -248,8 +248,94 @@ dead_never_starve_live(void **state)
 			dead++;
 		else
 			live++;
-	assert_int_equal(dead, 5); /* half of the connections */
+	assert_int_equal(dead, 4); /* half of the connections but for one */
 	assert_int_equal(live, PEERS - 50);
+}
+
+/* So do handshakes with those that are not known to live: they may last. */
+static void
+handshakes_take_slots(void **state)
+{
+	struct peer *peer;
+	int lane, i, dead = 0;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		peers[i].told_serial = 0;
+		schedule_work(&peers[i], 2);
+	}
+	schedule_work(&peers[50], 2);
+	/* as outbound.c does it */
+	for (i = 0; schedule_next(&peer, &lane); i++) {
+		if (peer->told_serial != 0)
+			continue;
+		schedule_ask(peer);
+		schedule_wait(peer, 60000);
+		schedule_done(peer, lane);
+		dead++;
+	}
+	assert_int_equal(dead, 4);
+	assert_int_equal(i, 5);
+	assert_int_equal(peers[0].references, 1);
+	schedule_asked(&peers[0]);
+	assert_int_equal(peers[0].references, 0);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[4]);
+	for (i = 1; i < 4; i++)
+		schedule_asked(&peers[i]);
+}
+
+/* Pings have half of the slots of those that may be dead, and no message waits
+ * for them. */
+static void
+messages_never_wait_for_pings(void **state)
+{
+	struct peer *peer;
+	int lane, i, dead = 0;
+
+	(void)state;
+	assert_true(schedule_ping(&peers[20]));
+	assert_int_equal(peers[20].references, 1);
+	assert_true(schedule_ping(&peers[21]));
+	assert_false(schedule_ping(&peers[22]));
+	/* the other two are left */
+	for (i = 0; i < 10; i++) {
+		peers[i].retry_count = 1;
+		schedule_work(&peers[i], 2);
+	}
+	for (i = 30; i < PEERS; i++)
+		schedule_work(&peers[i], 2);
+	for (i = 0; schedule_next(&peer, &lane); i++)
+		dead += peer->retry_count > 0;
+	assert_int_equal(dead, 2);
+	assert_int_equal(i, 2 + PEERS - 30);
+	/* a slot that becomes free is not a ping's while a message is due */
+	runs = 0;
+	schedule_pinged(&peers[20]);
+	assert_int_equal(peers[20].references, 0);
+	assert_int_equal(runs, 1);
+	assert_false(schedule_ping(&peers[22]));
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(peer->retry_count, 1);
+	schedule_pinged(&peers[21]);
+}
+
+static void
+pings_in_an_outage(void **state)
+{
+	(void)state;
+	schedule_pause();
+	assert_false(schedule_ping(&peers[0]));
+	now += 500;
+	assert_true(schedule_ping(&peers[0]));
+	schedule_pinged(&peers[0]);
+	/* with so few connections one would take the last from a message */
+	env.settings.sender_connections = 5;
+	assert_false(schedule_ping(&peers[0]));
+	env.settings.sender_connections = 6;
+	assert_true(schedule_ping(&peers[0]));
+	assert_false(schedule_ping(&peers[1]));
+	schedule_pinged(&peers[0]);
 }
 
 static void
@@ -304,6 +390,9 @@ main(void)
 	    TEST(back_off_holds),
 	    TEST(round_robin),
 	    TEST(dead_never_starve_live),
+	    TEST(handshakes_take_slots),
+	    TEST(messages_never_wait_for_pings),
+	    TEST(pings_in_an_outage),
 	    TEST(our_outage_pauses_all),
 	    TEST(flush_delay),
 	    TEST(lookups),

@@ -16,6 +16,7 @@
 #include "peers.h"
 #include "queued.h"
 #include "schedule.h"
+#include "self_probe.h"
 #include "statements.h"
 
 struct request {
@@ -92,6 +93,7 @@ status_done(PGresult *result, const char *sqlstate, void *argument)
 	    env.has_identity && env.registered && peers_loaded() &&
 		db_state(env.db) == DB_UP);
 	control_add_boolean(&row, "paused", schedule_paused());
+	self_probe_show(&row);
 	for (i = 0; i < 4; i++)
 		if (result != NULL)
 			control_add_integer(&row, names[i],

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "peers.h"
 #include "queued.h"
+#include "reaction.h"
 #include "strangers.h"
 #include "transport.h"
 
@@ -24,11 +25,13 @@ struct attempt {
 	uint8_t server[32];
 	uint64_t serial; /* of the certificate that we send */
 	bool kept;	 /* an admin asked for it */
+	bool ping;	 /* nobody wants more than to see that it is there */
 	struct ack_result result;
 	STAILQ_HEAD(, waiter) waiters;
 };
 
 static LIST_HEAD(, attempt) attempts = LIST_HEAD_INITIALIZER(attempts);
+static uint32_t generation; /* of credentials, for servers not yet known */
 
 static struct attempt *
 attempt_find(const uint8_t server[32])
@@ -61,8 +64,9 @@ attempt_end(
 	struct waiter *waiter;
 	char address[LOG_ADDRESS_SIZE];
 
-	log_info("handshake server=%s code=%s",
-	    log_address(address, attempt->server), code_name(code));
+	if (!attempt->ping)
+		log_info("handshake server=%s code=%s",
+		    log_address(address, attempt->server), code_name(code));
 	LIST_REMOVE(attempt, entry);
 	while ((waiter = STAILQ_FIRST(&attempt->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&attempt->waiters, entry);
@@ -80,13 +84,37 @@ attempt_stored(enum code code, void *argument)
 	attempt_end(attempt, code, NULL);
 }
 
+/* As after any other request, the next one takes another circuit. */
+static void
+attempt_failed(struct attempt *attempt, const struct transport_outcome *outcome)
+{
+	struct peer *peer = peer_find(attempt->server);
+
+	if (reaction_find(outcome, NULL).fresh_circuit)
+		(*(peer != NULL ? &peer->generation : &generation))++;
+	attempt_end(attempt, outcome->code, NULL);
+}
+
+static void
+attempt_store(struct attempt *attempt, const struct handshake *handshake)
+{
+	if (!attempt->ping)
+		strangers_store(handshake, attempt->kept, attempt->serial,
+		    attempt_stored, attempt);
+	else if (peer_find(attempt->server) != NULL)
+		strangers_refresh(
+		    handshake, attempt->serial, attempt_stored, attempt);
+	else /* it has gone meanwhile */
+		attempt_end(attempt, CODE_SERVER_UNKNOWN, NULL);
+}
+
 static void
 attempt_answered(const struct transport_outcome *outcome, void *argument)
 {
 	struct attempt *attempt = argument;
 
 	if (outcome->code != CODE_OK) {
-		attempt_end(attempt, outcome->code, NULL);
+		attempt_failed(attempt, outcome);
 		return;
 	}
 	attempt->result = outcome->results[0];
@@ -101,39 +129,36 @@ attempt_answered(const struct transport_outcome *outcome, void *argument)
 		attempt_end(attempt, CODE_ANSWER_JSON, NULL);
 		return;
 	}
-	strangers_store(&outcome->answer->handshake, attempt->kept,
-	    attempt->serial, attempt_stored, attempt);
+	attempt_store(attempt, &outcome->answer->handshake);
 }
 
-void
-handshake_out(const uint8_t server[32], bool kept, handshake_callback callback,
-    void *argument)
+static struct attempt *
+attempt_new(const uint8_t server[32])
 {
-	struct attempt *attempt = attempt_find(server);
-	struct transport_request request;
-	struct wire_item item;
-	char *payload;
+	struct attempt *attempt = calloc(1, sizeof *attempt);
 
-	if (attempt != NULL) {
-		attempt->kept = attempt->kept || kept;
-		attempt_wait(attempt, callback, argument);
-		return;
-	}
-	attempt = calloc(1, sizeof *attempt);
 	if (attempt == NULL)
 		fatal("out of memory");
 	memcpy(attempt->server, server, 32);
 	attempt->serial = env.certificate.serial;
-	attempt->kept = kept;
+	attempt->ping = true;
 	STAILQ_INIT(&attempt->waiters);
 	LIST_INSERT_HEAD(&attempts, attempt, entry);
-	attempt_wait(attempt, callback, argument);
+	return attempt;
+}
+
+static void
+attempt_send(struct attempt *attempt)
+{
+	struct transport_request request;
+	struct wire_item item;
+	char *payload;
 
 	memset(&request, 0, sizeof request);
-	memcpy(request.destination, server, 32);
-	request.peer = peer_find(server);
+	memcpy(request.destination, attempt->server, 32);
+	request.peer = peer_find(attempt->server);
 	request.generation =
-	    request.peer != NULL ? request.peer->generation : 0;
+	    request.peer != NULL ? request.peer->generation : generation;
 	memset(&item, 0, sizeof item);
 	snprintf(item.type, sizeof item.type, "handshake");
 	uuid_new(item.id);
@@ -143,4 +168,35 @@ handshake_out(const uint8_t server[32], bool kept, handshake_callback callback,
 	request.count = 1;
 	transport_send(&request, attempt_answered, attempt);
 	free(payload);
+}
+
+/* Joins the one under way, whose purpose grows by it, or begins one. */
+static void
+attempt_join(const uint8_t server[32], bool kept, bool ping,
+    handshake_callback callback, void *argument)
+{
+	struct attempt *attempt = attempt_find(server);
+	bool begin = attempt == NULL;
+
+	if (begin)
+		attempt = attempt_new(server);
+	attempt->kept = attempt->kept || kept;
+	attempt->ping = attempt->ping && ping;
+	attempt_wait(attempt, callback, argument);
+	if (begin)
+		attempt_send(attempt);
+}
+
+void
+handshake_out(const uint8_t server[32], bool kept, handshake_callback callback,
+    void *argument)
+{
+	attempt_join(server, kept, false, callback, argument);
+}
+
+void
+handshake_ping(
+    const uint8_t server[32], handshake_callback callback, void *argument)
+{
+	attempt_join(server, false, true, callback, argument);
 }

@@ -21,4 +21,11 @@ typedef void (*handshake_callback)(
 void handshake_out(
     const uint8_t server[32], bool kept, handshake_callback, void *argument);
 
+/*
+ * The same to see whether a known server is there. It enters nobody, raises no
+ * level, and is not worth a line in the log.
+ */
+void handshake_ping(
+    const uint8_t server[32], handshake_callback, void *argument);
+
 #endif

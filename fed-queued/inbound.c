@@ -14,6 +14,7 @@
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"
+#include "health.h"
 #include "hold.h"
 #include "inbound.h"
 #include "inbox.h"
@@ -32,7 +33,7 @@
 #define UNAVAILABLE_S 30 /* Retry-After in a long outage, at most */
 #define BUSY_S	      5	 /* the same when saturated */
 #define SIGNER_S      1	 /* fed-signer is back within that time */
-#define SEEN_EVERY_MS 60000
+#define WAKE_EVERY_MS 60000
 
 /* An item on its way into the database. */
 struct inbound_item {
@@ -277,27 +278,16 @@ static void
 peer_alive(const uint8_t origin[32])
 {
 	struct peer *peer = peer_find(origin);
-	struct db_parameters parameters;
 	int64_t now = clock_ms();
-	bool wake;
 
 	if (peer == NULL || peer->trust < TRUST_KNOWN)
 		return;
-	wake = outbound_waiting(peer) &&
-	       (peer->woken_ms == 0 || now - peer->woken_ms >= SEEN_EVERY_MS);
-	if (!wake && peer->seen_ms != 0 && now - peer->seen_ms < SEEN_EVERY_MS)
-		return;
-	peer->seen_ms = now;
-	db_parameters_init(&parameters);
-	db_add_uuid(&parameters, peer->id);
-	db_add_text(&parameters, wake ? "t" : "f");
-	db_call(env.db, SQL_PEER_SEEN, &parameters, ignore_result, NULL);
-	db_parameters_free(&parameters);
-	if (wake) {
+	if (outbound_waiting(peer) &&
+	    (peer->woken_ms == 0 || now - peer->woken_ms >= WAKE_EVERY_MS)) {
 		peer->woken_ms = now;
-		peer->postponed = false;
 		outbound_wake(peer);
 	}
+	health_heard(peer);
 }
 
 /* All items have their result. */

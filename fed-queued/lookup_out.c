@@ -191,12 +191,12 @@ lookup_acknowledged(
 	if (result->status == ACK_RETRY &&
 	    reaction.destination != DESTINATION_WAIT) {
 		/* a clock is wrong, which messages meet, too */
-		(void)outbound_react(
-		    lookup->peer, &reaction, result->code, result->seconds);
+		(void)outbound_react(lookup->peer, &reaction, result->code,
+		    result->seconds, true);
 		lookup_later(lookup, 0);
 		return;
 	}
-	(void)outbound_react(lookup->peer, &good, CODE_OK, 0);
+	(void)outbound_react(lookup->peer, &good, CODE_OK, 0, true);
 	if (result->status == ACK_RETRY)
 		lookup_later(lookup,
 		    (result->seconds > 0 ? (int64_t)result->seconds : 1) *
@@ -225,8 +225,8 @@ lookup_exchanged(const struct transport_outcome *outcome, void *argument)
 		return;
 	}
 	reaction = reaction_find(outcome, NULL);
-	(void)outbound_react(
-	    lookup->peer, &reaction, outcome->code, outcome->retry_after);
+	(void)outbound_react(lookup->peer, &reaction, outcome->code,
+	    outcome->retry_after, false);
 	lookup_later(lookup, 0);
 }
 

@@ -27,6 +27,7 @@
 #include "control.h"
 #include "ed.h"
 #include "encode.h"
+#include "health.h"
 #include "inbound.h"
 #include "inbox.h"
 #include "limits.h"
@@ -38,6 +39,7 @@
 #include "proc.h"
 #include "queued.h"
 #include "sandbox.h"
+#include "self_probe.h"
 #include "signing.h"
 #include "statements.h"
 #include "strangers.h"
@@ -136,7 +138,10 @@ static void
 sender_message(struct message *message, void *argument)
 {
 	(void)argument;
-	transport_sent(message);
+	if (message->type == MSG_PROBED)
+		self_probe_answer(message);
+	else
+		transport_sent(message);
 }
 
 static void
@@ -377,6 +382,8 @@ main(int argc, char *argv[])
 	database_init(&proc);
 	timers_init();
 	upkeep_init();
+	health_init();
+	self_probe_init();
 	proc_ready(&proc, &env.go);
 	event_base_dispatch(env.base);
 	return 0;

@@ -22,6 +22,7 @@
 #include "queued.h"
 #include "reaction.h"
 #include "schedule.h"
+#include "self_probe.h"
 #include "statements.h"
 #include "transport.h"
 
@@ -89,21 +90,43 @@ any_code_name(enum code code)
 	return code < CODE_COUNT ? code_name(code) : "REFUSED";
 }
 
+/* heard: its answer was signed. What is not changes nothing that we believe,
+ * and no answer at all is a failure. */
 static void
-peer_postpone(struct peer *peer, int64_t delay_ms, enum code code)
+peer_postpone(struct peer *peer, int64_t delay_ms, enum code code, bool heard)
 {
+	enum contact contact =
+	    code == CODE_ANSWER_UNSIGNED ? CONTACT_UNKNOWN : CONTACT_LOST;
 	char address[LOG_ADDRESS_SIZE];
 
 	log_info("postponed server=%s code=%s ms=%lld failures=%u",
 	    log_address(address, peer->key), any_code_name(code),
 	    (long long)delay_ms, peer->retry_count);
-	queue_postpone(peer, delay_ms, code);
+	queue_postpone(peer, delay_ms, code, heard ? CONTACT_HEARD : contact);
 }
 
 static void
-peer_back_off(struct peer *peer, bool longest, enum code code)
+peer_back_off(struct peer *peer, bool longest, enum code code, bool heard)
 {
-	peer_postpone(peer, schedule_back_off(peer, longest), code);
+	peer_postpone(peer, schedule_back_off(peer, longest), code, heard);
+}
+
+/* Our own outage. */
+void
+outbound_pause(void)
+{
+	schedule_pause();
+	self_probe_soon();
+}
+
+void
+outbound_unreachable(struct peer *peer, enum code code)
+{
+	const struct transport_outcome outcome = {.code = code};
+	struct reaction reaction = reaction_find(&outcome, NULL);
+
+	peer_back_off(
+	    peer, reaction.destination == DESTINATION_LONG, code, false);
 }
 
 /* Here and in the database: after a restart it would wait once more. */
@@ -128,14 +151,13 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 {
 	struct peer *peer = argument;
 
-	(void)result;
 	if (code == CODE_OK)
 		peer_good(peer);
 	else if (code == CODE_TOR_DOWN) {
 		schedule_good(peer);
-		schedule_pause();
+		outbound_pause();
 	} else
-		peer_back_off(peer, false, code);
+		peer_back_off(peer, false, code, result != NULL);
 	schedule_asked(peer);
 }
 
@@ -154,24 +176,23 @@ proved(enum code code, const struct ack_result *result, void *argument)
 	struct peer *peer = argument;
 	int lane;
 
-	(void)result;
 	for (lane = 1; lane <= LANES; lane++)
 		suspect_proved(&peer->lanes[lane].suspects, code == CODE_OK);
 	if (code == CODE_TOR_DOWN) {
 		schedule_good(peer);
-		schedule_pause();
+		outbound_pause();
 	} else {
 		if (code == CODE_OK)
 			peer_good(peer);
-		peer_back_off(
-		    peer, false, code == CODE_OK ? CODE_CLOSED : code);
+		peer_back_off(peer, false, code == CODE_OK ? CODE_CLOSED : code,
+		    code == CODE_OK || result != NULL);
 	}
 	schedule_asked(peer);
 }
 
 bool
 outbound_react(struct peer *peer, const struct reaction *reaction,
-    enum code code, uint32_t seconds)
+    enum code code, uint32_t seconds, bool heard)
 {
 	if (reaction->fresh_circuit)
 		peer->generation++;
@@ -185,28 +206,28 @@ outbound_react(struct peer *peer, const struct reaction *reaction,
 	case DESTINATION_BACK_OFF:
 	case DESTINATION_LONG:
 		schedule_resume();
-		peer_back_off(
-		    peer, reaction->destination == DESTINATION_LONG, code);
+		peer_back_off(peer, reaction->destination == DESTINATION_LONG,
+		    code, heard);
 		break;
 	case DESTINATION_WAIT:
 		if (seconds == 0)
 			seconds = 1;
 		schedule_wait(peer, (int64_t)seconds * 1000);
-		peer_postpone(peer, (int64_t)seconds * 1000, code);
+		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
 		if (peer->handshake_ms == 0 ||
 		    clock_ms() - peer->handshake_ms >= HANDSHAKE_EVERY_MS)
 			peer_handshake(peer);
 		else
-			peer_back_off(peer, false, code);
+			peer_back_off(peer, false, code, heard);
 		break;
 	case DESTINATION_PROVE:
 		schedule_resume();
 		peer_ask(peer, proved);
 		break;
 	case DESTINATION_PAUSE:
-		schedule_pause();
+		outbound_pause();
 		break;
 	}
 	return true;
@@ -318,7 +339,7 @@ react_acknowledged(
 	peer->batch_most = peer->batch_most == 0 ? 2 : 2 * peer->batch_most;
 	if (peer->batch_most > outcome->credit)
 		peer->batch_most = outcome->credit;
-	return outbound_react(peer, &destination, code, seconds);
+	return outbound_react(peer, &destination, code, seconds, true);
 }
 
 /* The request was sent and not acknowledged: the next is half as large, until
@@ -359,7 +380,7 @@ react_unacknowledged(
 	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF)
 		session_halve(session, &reaction);
 	return outbound_react(session->lease.peer, &reaction, outcome->code,
-	    outcome->retry_after);
+	    outcome->retry_after, false);
 }
 
 static void

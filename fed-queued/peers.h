@@ -82,6 +82,14 @@ struct peer {
 	bool slow;	      /* its last exchange took over SLOW_MS */
 	uint32_t batch_most;  /* items in the next request, as far as known */
 	int64_t handshake_ms; /* when a 401 last led to a handshake */
+
+	/* health.c, by the rules of liveness.c; all of clock_ms() */
+	int64_t heard_ms;	/* something signed last came; 0 never */
+	int64_t watched_ms;	/* since then; 0 not yet */
+	int64_t ping_ms;	/* not before this */
+	int64_t ping_jitter_ms; /* nor before so long beyond the interval */
+	bool pinging;
+	bool offline; /* and so says the database */
 };
 
 /* Loads everything; done(argument) once the cache is whole, or with failure

@@ -7,6 +7,7 @@
 
 #include "ed.h"
 #include "encode.h"
+#include "health.h"
 #include "log.h"
 #include "peers.h"
 #include "queue.h"
@@ -290,7 +291,8 @@ postpone_done(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-queue_postpone(struct peer *peer, int64_t delay_ms, enum code code)
+queue_postpone(
+    struct peer *peer, int64_t delay_ms, enum code code, enum contact contact)
 {
 	struct db_parameters parameters;
 
@@ -301,8 +303,14 @@ queue_postpone(struct peer *peer, int64_t delay_ms, enum code code)
 	db_add_integer(&parameters, (int64_t)peer->retry_count);
 	db_add_text(&parameters, code < CODE_COUNT ? code_name(code) : "-");
 	db_add_integer(&parameters, (int64_t)peer->generation);
+	if (contact == CONTACT_UNKNOWN)
+		db_add_null(&parameters);
+	else
+		db_add_text(&parameters, contact == CONTACT_HEARD ? "t" : "f");
 	db_call(env.db, SQL_POSTPONE, &parameters, postpone_done, NULL);
 	db_parameters_free(&parameters);
+	if (contact == CONTACT_LOST)
+		health_lost(peer, code);
 }
 
 static void
@@ -326,4 +334,5 @@ queue_resume(struct peer *peer)
 	db_add_text(&parameters, "t");
 	db_call(env.db, SQL_PEER_SEEN, &parameters, resume_done, NULL);
 	db_parameters_free(&parameters);
+	health_seen(peer);
 }

@@ -79,8 +79,11 @@ void queue_settle(const struct lease *, struct claim *, const struct receipt *);
 typedef void (*queue_released)(void *argument);
 void queue_release(const struct lease *, queue_released, void *argument);
 
+/* What postpones a destination: an answer that was signed, none at all, or one
+ * that says nothing about it. */
+enum contact { CONTACT_HEARD, CONTACT_LOST, CONTACT_UNKNOWN };
 /* A destination's back-off, for other workers and after a restart. */
-void queue_postpone(struct peer *, int64_t delay_ms, enum code);
+void queue_postpone(struct peer *, int64_t delay_ms, enum code, enum contact);
 /* It has ended, if there was one. */
 void queue_resume(struct peer *);
 

@@ -23,6 +23,10 @@
  *	handshake_out.c	our handshakes with others
  *	lookup_in.c	others look up our users; hold.c answers held back
  *	lookup_out.c	we look up theirs
+ *	liveness.c	when a silent peer is asked, what silence means, pure
+ *	health.c	pings to peers, who is there
+ *	self_probe.c	whether we can be reached ourselves
+ *	ping.c		fedctl's ping of a server
  *	receipts.c	what a peer signed, as a document for others
  *	upkeep.c	what nobody needs any more
  *	control.c	fedctl's socket; control_verbs.c what it asks

@@ -311,7 +311,8 @@ static const char sql_release[] =
     "   AND q.status = 'sending')"
     " SELECT " UNHURRIED;
 
-/* $1 server, $2 ms, $3 count, $4 code, $5 generation */
+/* $1 server, $2 ms, $3 count, $4 code, $5 generation; $6 whether the server
+ * had been heard all the same, null: neither that nor that it was not there */
 static const char sql_postpone[] =
     "WITH p AS (INSERT INTO " S "peers AS p"
     "  (server_id, retry_at, retry_count, last_code, generation)"
@@ -320,8 +321,17 @@ static const char sql_postpone[] =
     "  retry_at = excluded.retry_at, retry_count = excluded.retry_count,"
     "  last_code = excluded.last_code, generation = excluded.generation)"
     " UPDATE " S "federation_servers SET"
-    " connection_failures = connection_failures + 1, is_online = false,"
-    " updated_at = now() WHERE id = $1::uuid";
+    " connection_failures = CASE WHEN $6::boolean THEN 0"
+    "  ELSE connection_failures + 1 END, is_online = $6::boolean,"
+    " last_seen = CASE WHEN $6::boolean THEN now() ELSE last_seen END,"
+    " updated_at = now() WHERE id = $1::uuid AND $6::boolean IS NOT NULL";
+
+/* $1 server, $2 ms of silence: another worker may have heard it since. */
+static const char sql_silent[] =
+    "UPDATE " S "federation_servers SET is_online = false,"
+    " updated_at = now() WHERE id = $1::uuid AND is_online"
+    " AND (last_seen IS NULL"
+    "  OR last_seen < now() - $2::bigint * interval '1 ms')";
 
 /* $1 lifetime in seconds */
 static const char sql_expire[] =
@@ -460,6 +470,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_SETTLE] = {"settle", sql_settle, 0},
     [SQL_RELEASE] = {"release", sql_release, 0},
     [SQL_POSTPONE] = {"postpone", sql_postpone, 0},
+    [SQL_SILENT] = {"silent", sql_silent, 0},
     [SQL_EXPIRE] = {"expire", sql_expire, 0},
     [SQL_PRUNE] = {"prune", sql_prune, 0},
     [SQL_SERVER_ADD] = {"server_add", sql_server_add, 0},

@@ -22,6 +22,7 @@ enum statement {
 	SQL_SETTLE,    /* the outcomes of the items of a claim */
 	SQL_RELEASE,   /* ends a lease */
 	SQL_POSTPONE,  /* back-off of a destination */
+	SQL_SILENT,    /* a peer counts as offline */
 	SQL_EXPIRE,    /* items past their lifetime */
 	SQL_PRUNE,     /* what nobody needs any more */
 	SQL_SERVER_ADD,

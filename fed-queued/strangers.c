@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "encode.h"
+#include "health.h"
 #include "log.h"
 #include "onion.h"
 #include "peers.h"
@@ -42,6 +43,7 @@ store_row(struct store *store, PGresult *result)
 	peer = peer_put(store->cert.server, id, atoi(PQgetvalue(result, 0, 1)));
 	peer->kept = PQgetvalue(result, 0, 2)[0] == '1';
 	peer->told_serial = strtoull(PQgetvalue(result, 0, 5), NULL, 10);
+	health_seen(peer);
 	if (PQgetvalue(result, 0, 6)[0] != '1') {
 		store_end(store, CODE_CERTIFICATE_CONFLICT);
 		return;
@@ -117,8 +119,9 @@ protocols_text(const struct handshake *handshake)
 	return text;
 }
 
-void
-strangers_store(const struct handshake *handshake, bool kept,
+/* level: what a stranger gets by it. */
+static void
+store_begin(const struct handshake *handshake, bool kept, int64_t level,
     uint64_t told_serial, strangers_callback callback, void *argument)
 {
 	const struct cert *cert = &handshake->cert;
@@ -155,12 +158,28 @@ strangers_store(const struct handshake *handshake, bool kept,
 	db_add_integer(&p, (int64_t)cert->serial);
 	db_add_integer(&p, (int64_t)cert->min_serial);
 	db_add_bytes(&p, text, cert_format(text, cert));
-	db_add_integer(&p, env.settings.trust_automatic);
+	db_add_integer(&p, level);
 	db_add_text(&p, kept ? "t" : "f");
 	db_add_integer(&p, (int64_t)told_serial);
 	db_call(env.db, SQL_HANDSHAKE, &p, store_done, store);
 	db_parameters_free(&p);
 	free(protocols);
+}
+
+void
+strangers_store(const struct handshake *handshake, bool kept,
+    uint64_t told_serial, strangers_callback callback, void *argument)
+{
+	store_begin(handshake, kept, env.settings.trust_automatic, told_serial,
+	    callback, argument);
+}
+
+void
+strangers_refresh(const struct handshake *handshake, uint64_t told_serial,
+    strangers_callback callback, void *argument)
+{
+	store_begin(
+	    handshake, false, TRUST_UNKNOWN, told_serial, callback, argument);
 }
 
 char *

@@ -22,6 +22,9 @@ typedef void (*strangers_callback)(enum code, void *argument);
  */
 void strangers_store(const struct handshake *, bool kept, uint64_t told_serial,
     strangers_callback, void *argument);
+/* The same of an answer to a ping: it raises nobody's level. */
+void strangers_refresh(const struct handshake *, uint64_t told_serial,
+    strangers_callback, void *argument);
 /* The payload of our own handshake, newly allocated (free()). */
 char *strangers_own_handshake(size_t *length);
 /* Those of over 7 days; called at each sweep. */

@@ -9,6 +9,7 @@
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"
+#include "health.h"
 #include "log.h"
 #include "onion.h"
 #include "peers.h"
@@ -180,7 +181,7 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 	    .retry_after = sent->retry_after,
 	    .started = sent->started};
 	static struct ack_result results[BATCH_ITEMS];
-	const struct peer *peer = peer_find(exchange->request.destination);
+	struct peer *peer = peer_find(exchange->request.destination);
 	uint8_t request_hash[32];
 
 	if (sent->code != CODE_OK) {
@@ -199,6 +200,8 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 	if (outcome.code == CODE_OK) {
 		outcome.answer = &sent->envelope;
 		outcome.results = results;
+		if (peer != NULL)
+			health_heard(peer);
 	}
 	exchange_end(exchange, &outcome);
 }

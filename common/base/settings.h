@@ -59,6 +59,11 @@ struct settings {
 	int64_t durability_check;  /* 0: run on a database with fsync or
 					 * full_page_writes off all the same */
 
+	int64_t health_interval_ms;   /* of silence before a server is
+					 * pinged; 0 never */
+	int64_t health_self_probe_ms; /* between probes of our own onion
+					 * service; 0 none */
+
 	/* fed-sender's */
 	int64_t sender_connections;   /* at once; half may be connecting */
 	int64_t sender_idle;	      /* kept open unused */

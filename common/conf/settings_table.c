@@ -99,6 +99,8 @@ TIME("flush", "low", flush_low_ms, 0, 5 * MINUTE, 10 * SECOND),
 TIME("lookup", "answer", lookup_answer_ms, 10 * MS, 10 * SECOND, 500 * MS),
 TIME_S("lookup", "lifetime", lookup_lifetime_s, SECOND, DAY, 10 * MINUTE),
 TIME_S("lookup", "cache", lookup_cache_s, SECOND, 30LL * DAY, DAY),
+TIME("health", "interval", health_interval_ms, 0, DAY, 10 * MINUTE),
+TIME("health", "self-probe", health_self_probe_ms, 0, DAY, 15 * MINUTE),
 
 NUMBER("sender", "connections", sender_connections, 1, 1000, 10),
 NUMBER("sender", "idle", sender_idle, 0, 1000, 5),

@@ -87,8 +87,18 @@ def all_tors():
     return found
 
 
+def reachable(node, expected, why=None):
+    """Whether fedctl says so of our own onion service, in time."""
+    def says():
+        found = json.loads(node.fedctl("-j", "status")[1] or "{}")
+        return (found.get("reachable"), found.get("reachable_code")) == \
+            (expected, why)
+    return net.wait(says, 180, 0.2)
+
+
 def test():
-    lines = ["retry minimum 200ms", "retry maximum 2s", "queue sweep 1s"]
+    lines = ["retry minimum 200ms", "retry maximum 2s", "queue sweep 1s",
+             "health self-probe 5s"]
     with net.Net(servers=2, net="tor", lines=lines) as network:
         a, b = network.servers
         place = os.path.dirname(os.path.dirname(b.control))
@@ -141,14 +151,17 @@ def test():
             number = a.enqueue(b.onion, {"text": "after " + process})
             tap.ok(net.wait(lambda: a.delivered(number), 90),
                    "both %s killed: the next message arrives" % process)
+        tap.ok(reachable(a, "yes") and reachable(b, "yes"),
+               "each reaches its own onion service through tor")
         started = time.monotonic()
         network.stop(2, "tor")
         number = a.enqueue(b.onion, {"text": "while B's tor is off"})
-        time.sleep(2)
+        tap.ok(reachable(b, "no", "TOR_DOWN"), "without its tor B does not")
         network.start(2, "tor")
         tap.ok(net.wait(lambda: a.delivered(number), 180),
                "B's tor stopped and started: the message arrives (%d s)" %
                (time.monotonic() - started))
+        tap.ok(reachable(b, "yes"), "and B reaches itself again")
         got = [row[0] for row in b.inbox()]
         tap.equal(len(got), len(set(got)), "none is doubled")
         tap.equal(len(got), 5, "none is lost")

@@ -58,6 +58,7 @@ DEFAULTS = {
     "lookups_per_minute": 0, "lookup_answer_ms": 500,
     "lookup_lifetime_s": 600, "lookup_cache_s": 86400,
     "receipts_s": 2592000, "payloads_s": 604800,
+    "health_interval_ms": 0, "health_self_probe_ms": 0,
     "sender_connections": 64, "sender_idle": 16, "sender_idle_ms": 60000,
     "connect_timeout_ms": 10000, "handshake_timeout_ms": 10000,
     "message_timeout_ms": 10000, "signatures_per_second": 0,

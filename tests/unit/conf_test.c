@@ -122,6 +122,8 @@ test_defaults(void **state)
 	assert_int_equal(s->flush_high_ms, 200);
 	assert_int_equal(s->flush_normal_ms, 1500);
 	assert_int_equal(s->flush_low_ms, 10000);
+	assert_int_equal(s->health_interval_ms, 600000);
+	assert_int_equal(s->health_self_probe_ms, 900000);
 	assert_int_equal(s->sender_connections, 10);
 	assert_int_equal(s->sender_idle, 5);
 	assert_true(s->sender_idle_ms >= 30000);
@@ -210,7 +212,7 @@ test_spacing(void **state)
 #define STATEMENTS                                                       \
 	"a statement (keys, listen, control, socks, database, chroot, "  \
 	"user, answer, trust, log, check, limit, rate, timeout, retry, " \
-	"queue, flush, lookup, sender)"
+	"queue, flush, lookup, health, sender)"
 
 static void
 test_syntax_errors(void **state)
@@ -531,6 +533,15 @@ test_times(void **state)
 	assert_int_equal(conf.settings.flush_low_ms, 300000);
 	good(&conf, "flush low 0\n");
 	assert_int_equal(conf.settings.flush_low_ms, 0);
+	good(&conf, "health interval 0\nhealth self-probe 90s\n");
+	assert_int_equal(conf.settings.health_interval_ms, 0);
+	assert_int_equal(conf.settings.health_self_probe_ms, 90000);
+	good(&conf, "health self-probe 0\nhealth interval 1d\n");
+	assert_int_equal(conf.settings.health_interval_ms, 86400000);
+	assert_int_equal(conf.settings.health_self_probe_ms, 0);
+	refused("health interval 25h\n",
+	    "f:6: expected a time from 0s to 1d after \"health interval\", "
+	    "found \"25h\"\n");
 	good(&conf, "queue lifetime 2h\n");
 	assert_int_equal(conf.settings.lifetime_s, 7200);
 	good(&conf, "queue lifetime 30d\n");

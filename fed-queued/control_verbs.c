@@ -398,6 +398,7 @@ static const struct control_verb_entry verbs[] = {
     {CONTROL_HANDSHAKE, 1, verb_handshake},
     {CONTROL_RECEIPT_EXPORT, 2, control_receipt_export},
     {CONTROL_SHOW_LIMITS, 0, limits_show},
+    {CONTROL_SERVER_PING, 1, control_server_ping},
 };
 
 const struct control_verb_entry *

@@ -45,6 +45,7 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_SERVER_ADD] = control_run,
     [ACTION_SERVER_TRUST] = control_run,
     [ACTION_SERVER_BLOCK] = control_run,
+    [ACTION_SERVER_PING] = control_run,
     [ACTION_HANDSHAKE] = control_run,
     [ACTION_ONION_CHECK] = onion_check,
     [ACTION_JSON_CANONICAL] = json_canonical,

@@ -35,6 +35,8 @@ static const struct command commands[] = {
 	"3 trusted"},
     {ACTION_SERVER_BLOCK, {WORD("server"), WORD("block"), SERVER},
 	"accept nothing from a server any more"},
+    {ACTION_SERVER_PING, {WORD("server"), WORD("ping"), SERVER},
+	"ask a known server whether it is there, and how long that takes"},
     {ACTION_HANDSHAKE, {WORD("handshake"), SERVER},
 	"exchange certificates with a server now, and wait for the answer"},
     {ACTION_ONION_CHECK, {WORD("onion"), WORD("check"), ADDRESS},

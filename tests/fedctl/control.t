@@ -143,6 +143,7 @@ def test_requests():
             (["server", "block", ADDRESS], 6, [ADDRESS]),
             (["handshake", ADDRESS], 7, [ADDRESS]),
             (["handshake", "  %s\n" % ADDRESS.upper()], 7, [ADDRESS]),
+            (["server", "ping", ADDRESS], 9, [ADDRESS]),
             (["receipt", "export", ID], 8, [ID, ""]),
             (["receipt", "export", ID, "--server", ADDRESS.upper()], 8,
              [ID, ADDRESS])):

@@ -15,10 +15,12 @@ import ipc
 
 # enum control_verb
 (STATUS, SHOW_SERVERS, SHOW_QUEUE, SERVER_ADD, SERVER_TRUST, SERVER_BLOCK,
- HANDSHAKE, RECEIPT_EXPORT, SHOW_LIMITS) = range(1, 10)
+ HANDSHAKE, RECEIPT_EXPORT, SHOW_LIMITS,
+ SERVER_PING) = range(1, 11)
 ARGUMENTS = {STATUS: 0, SHOW_SERVERS: 0, SHOW_QUEUE: 0, SERVER_ADD: 1,
              SERVER_TRUST: 2, SERVER_BLOCK: 1, HANDSHAKE: 1,
-             RECEIPT_EXPORT: 2, SHOW_LIMITS: 0}
+             RECEIPT_EXPORT: 2, SHOW_LIMITS: 0,
+             SERVER_PING: 1}
 
 End = collections.namedtuple("End", "exit code text")
 

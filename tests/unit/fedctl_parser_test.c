@@ -65,6 +65,7 @@ test_every_command(void **state)
 	accept("server add x", ACTION_SERVER_ADD);
 	accept("server trust x 2", ACTION_SERVER_TRUST);
 	accept("server block x", ACTION_SERVER_BLOCK);
+	accept("server ping x", ACTION_SERVER_PING);
 	accept("handshake x", ACTION_HANDSHAKE);
 	accept("onion check x", ACTION_ONION_CHECK);
 	accept("json canonical", ACTION_JSON_CANONICAL);

@@ -18,7 +18,7 @@
 /* One server's items that wait; zeros at first, then fairness.c's. */
 struct fair_lane {
 	TAILQ_ENTRY(fair_lane) entry;
-	TAILQ_HEAD(, commit_item) items;
+	TAILQ_HEAD(fair_items, commit_item) items;
 	bool waiting;
 };
 

@@ -157,7 +157,7 @@ enum control_verb {
 	CONTROL_HANDSHAKE,	/* address */
 	CONTROL_RECEIPT_EXPORT, /* message id, address or "" */
 	CONTROL_SHOW_LIMITS,
-	CONTROL_SERVER_PING,	/* address */
+	CONTROL_SERVER_PING, /* address */
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

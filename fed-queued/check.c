@@ -337,17 +337,6 @@ check_lookup(struct check *check, const struct check_context *context,
 	check_item(&check->items[0], code);
 }
 
-static bool
-protocol_spoken(const struct handshake *handshake)
-{
-	uint32_t i;
-
-	for (i = 0; i < handshake->protocol_count; i++)
-		if (strcmp(handshake->protocols[i], PROTOCOL_VERSION) == 0)
-			return true;
-	return false;
-}
-
 /*
  * A handshake pays like an item; so peers never wait for strangers. One that
  * does not name the protocol it is written in is not recorded.
@@ -364,7 +353,7 @@ check_handshake(struct check *check, const struct check_context *context,
 		    limiter_wait_s(&peer->items, 1));
 		return;
 	}
-	if (protocol_spoken(handshake))
+	if (handshake_speaks(handshake))
 		check_end(check, VERDICT_HANDSHAKE, CODE_OK, 0);
 	else
 		check_all(check, ACK_REJECTED, CODE_VERSION, 0);

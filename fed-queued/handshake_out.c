@@ -129,6 +129,10 @@ attempt_answered(const struct transport_outcome *outcome, void *argument)
 		attempt_end(attempt, CODE_ANSWER_JSON, NULL);
 		return;
 	}
+	if (!handshake_speaks(&outcome->answer->handshake)) {
+		attempt_end(attempt, CODE_VERSION, &attempt->result);
+		return;
+	}
 	attempt_store(attempt, &outcome->answer->handshake);
 }
 

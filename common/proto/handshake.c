@@ -9,6 +9,7 @@
 #include "canon.h"
 #include "encode.h"
 #include "handshake.h"
+#include "signtext.h"
 
 /* Copies a string of at most size - 1 bytes. Text never holds NUL here. */
 static int
@@ -135,4 +136,15 @@ handshake_format(const struct handshake *handshake, size_t *length)
 		text = canon_write(object, length);
 	json_decref(object);
 	return text;
+}
+
+bool
+handshake_speaks(const struct handshake *handshake)
+{
+	uint32_t i;
+
+	for (i = 0; i < handshake->protocol_count; i++)
+		if (strcmp(handshake->protocols[i], PROTOCOL_VERSION) == 0)
+			return true;
+	return false;
 }

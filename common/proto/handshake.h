@@ -14,6 +14,7 @@
 #define TORFED_HANDSHAKE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "cert.h"
 
@@ -38,6 +39,8 @@ struct handshake {
  * that is there must have its type and size.
  */
 enum code handshake_reduce(struct handshake *, const json_t *);
+/* Whether it names the protocol that it is written in. */
+bool handshake_speaks(const struct handshake *);
 /*
  * The canonical object, newly allocated (free()). NULL: out of memory, or a
  * text that is not valid.

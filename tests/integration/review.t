@@ -54,6 +54,22 @@ def test_answers(network, node):
             node.fedctl("server", "block", server.address)
 
 
+def test_other_protocol(network, node):
+    """An answer of somebody who does not speak the protocol."""
+    def behaviour(server, received):
+        return server.acknowledge(
+            received, [{"status": "accepted"}], answer=dict(
+                server.identity.handshake_payload(), protocols=["other"]))
+    with peer.Server(behaviour=behaviour) as server:
+        server.join(network.directory)
+        status, _, text = node.fedctl("handshake", server.address)
+        tap.equal((status != 0, text.split(": ")[1], node.value(
+            "SELECT count(*) FROM federation.certificates c JOIN "
+            "federation.federation_servers s ON s.id = c.server_id "
+            "WHERE onion_address = %s", server.address)),
+            (True, "VERSION", 0), "another protocol: VERSION, not recorded")
+
+
 def test_told_to_wait(network, node):
     """An unsigned answer may ask for a day, until something better comes;
     and then for good."""
@@ -277,6 +293,7 @@ def test():
         test_refusals(network, node)
         test_twice(node)
         tap.equal(network.processes(1), processes, "all processes live")
+        test_other_protocol(network, node)
         test_told_to_wait(network, node)
     with net.Net(servers=1, lines=["rate failures 5"]) as network:
         test_forged_evidence(network.servers[0])

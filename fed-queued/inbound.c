@@ -295,10 +295,11 @@ static void
 inbound_settled(struct inbound *inbound)
 {
 	if (inbound->failed) {
-		respond(inbound->id, 503, UNAVAILABLE_S, NULL, 0);
+		respond_unavailable(inbound->id);
 		inbound_free(inbound);
 		return;
 	}
+	outage_ms = 0;
 	if (inbound->accepted)
 		peer_alive(inbound->origin);
 	inbound_acknowledge(inbound, NULL, 0);

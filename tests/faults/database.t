@@ -21,7 +21,6 @@ import tap  # noqa: E402
 RESTARTS = 6
 
 
-
 def read_only_sessions(world, side):
     """The sessions that are there become read-only, and later are not; the
     daemon notices both by itself."""
@@ -50,9 +49,13 @@ def test():
         for side in world.sides:
             world.some_time(0.5)
             world.crash_backend(side)
-        tap.equal(world.recovered, RESTARTS + 2, "whole after each of %d "
+        for side in 2 * world.sides:
+            world.some_time(0.5)
+            world.crash_in_commit(side)
+        tap.equal(world.in_commit, 4, "4 times with commits under way")
+        tap.equal(world.recovered, RESTARTS + 6, "whole after each of %d "
                   "restarts, the slowest %.2f s after PostgreSQL" % (
-                      RESTARTS + 2, world.slowest))
+                      RESTARTS + 6, world.slowest))
         for side in world.sides:
             world.freeze(side, "postgres", 0.5)
             world.read_only(side, 0.7)

@@ -15,6 +15,7 @@ earlier one of its lane), recovered (faults after which the suite was whole).
 All that chance decides comes from one seed, $SEED or a new one."""
 
 import collections
+import contextlib
 import json
 import os
 import random
@@ -40,7 +41,7 @@ LINES = ["retry minimum 100ms", "retry maximum 500ms", "queue sweep 1s",
 ALL = ("fedd",) + CHILDREN
 WHOLE_SECONDS = 2
 # PostgreSQL recovers, and the daemon finds it again.
-POSTGRES_SECONDS = 5
+POSTGRES_SECONDS = 8
 # All five processes of one suite; what several of them share counts again.
 RSS_LIMIT = 64 << 20
 LANES = (1, 2, 3)
@@ -328,6 +329,7 @@ class World:
         self.applications = [Application(side) for side in self.sides]
         self.flows = []
         self.recovered = 0
+        self.in_commit = 0  # crashes that met commits under way
         self.slowest = 0
         self.memory = Memory(self.sides)
 
@@ -397,6 +399,29 @@ class World:
         time.sleep(off)
         side.server.start_postgres()
         return self.whole(side, (), POSTGRES_SECONDS, "PostgreSQL restarted")
+
+    def crash_in_commit(self, side):
+        """Crashes while a commit, the daemon's if it has one, is on the disk
+        and nobody has been told: it waits for a standby that never comes."""
+        with contextlib.closing(psycopg2.connect(side.node.database)) as one:
+            one.autocommit = True
+            with one.cursor() as cursor:
+                cursor.execute("ALTER SYSTEM SET synchronous_standby_names "
+                               "= 'nobody'")
+                cursor.execute("SELECT pg_reload_conf()")
+
+        def waits(who):
+            return lambda: side.node.value("""SELECT count(*)
+                FROM pg_stat_activity
+                WHERE wait_event = 'SyncRep' AND usename LIKE %s""", who)
+        met = (net.wait(waits("_fedqueued"), 0.5, 0.005) or
+               net.wait(waits("%"), 20, 0.005))
+        self.in_commit += bool(met)
+        side.postgres_signal(signal.SIGQUIT)
+        side.server.cluster.configure()  # without it
+        side.server.start_postgres()
+        return self.whole(side, (), POSTGRES_SECONDS, "PostgreSQL crashed in "
+                          "a commit")
 
     def crash_backend(self, side):
         """SIGKILL to the daemon's backend: PostgreSQL restarts itself."""

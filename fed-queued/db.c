@@ -15,6 +15,8 @@
 #include "db_internal.h"
 #include "log.h"
 
+#define ANSWER_TIMEOUT_S 30
+
 static void
 db_timer(evutil_socket_t fd, short what, void *argument)
 {
@@ -26,7 +28,25 @@ db_timer(evutil_socket_t fd, short what, void *argument)
 		connect_start(db);
 		return;
 	}
-	connect_fail(db, "time-out while connecting");
+	connect_fail(db, db->state == DB_UP ? "no answer for half a minute"
+					    : "time-out while connecting");
+}
+
+/*
+ * For the call at the head of the queue. After a write that failed for lack of
+ * memory libpq drops all that we send, without a word, and waits for answers.
+ */
+static void
+answer_await(struct db *db)
+{
+	static const struct timeval answer = {ANSWER_TIMEOUT_S, 0};
+
+	if (db->state != DB_UP || db->failing)
+		return;
+	if (TAILQ_EMPTY(&db->calls))
+		evtimer_del(db->timer);
+	else
+		evtimer_add(db->timer, &answer);
 }
 
 struct db *
@@ -111,7 +131,8 @@ db_enqueue(struct db *db, int sent, db_callback callback, void *argument)
 	call->callback = callback;
 	call->argument = argument;
 	TAILQ_INSERT_TAIL(&db->calls, call, entry);
-	db->pending++;
+	if (db->pending++ == 0)
+		answer_await(db);
 #ifdef LIBPQ_HAS_SEND_PIPELINE_SYNC /* which leaves flushing to us */
 	sent = sent && PQsendPipelineSync(db->connection);
 #else
@@ -161,6 +182,7 @@ call_finish(struct db *db)
 
 	TAILQ_REMOVE(&db->calls, call, entry);
 	db->pending--;
+	answer_await(db);
 	if (!good) {
 		sqlstate = PQresultErrorField(call->result, PG_DIAG_SQLSTATE);
 		if (sqlstate == NULL)

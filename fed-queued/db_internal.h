@@ -38,7 +38,7 @@ struct db {
 	struct event *readable; /* while connecting: either direction */
 	struct event *writable;
 	struct event *turn;  /* once a turn of the loop: flush, failures */
-	struct event *timer; /* next attempt, or end of this one */
+	struct event *timer; /* next attempt, end of this one, or of waiting */
 
 	int64_t backoff_ms;
 	size_t setup_next; /* statement or channel answered for next */

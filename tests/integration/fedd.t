@@ -922,6 +922,8 @@ def test_broker():
         tap.ok(match and 100 <= int(match.group(1)) < 300 and
                int(match.group(1)) + int(match.group(2)) == 400,
                "no more of them than the rate allows")
+        tap.ok(fedd.wait("warning: limit name=socks refused=1$"),
+               "the limiter's name is in the log")
         prepare.socket.close()
         place.does("fed-sender", "socks 1")
         start = len(fedd.lines)

@@ -353,6 +353,22 @@ def test_strangers(node):
                answers.count(200), answers.count(429)))
 
 
+def test_signatures(node):
+    """More acknowledgements than fed-signer signs in a second."""
+    sender = Sender(node)
+    before = limits(node)["signatures"]
+    flood = sender.flood(200, "-c", "20")
+    count = accepted(flood)
+    shown = limits(node)["signatures"]
+    tap.ok(count is not None and 0 < count < 200 and
+           shown["refused"] - before["refused"] >= 200 - count and
+           shown["taken"] - before["taken"] >= count,
+           "5 signatures a second: %s of 200 messages are acknowledged, "
+           "and fed-queued counts the rest: %s" % (count, shown))
+    tap.ok("limit name=signatures refused=" in node.log(),
+           "the log says so")
+
+
 class Small(peer.Server):
     """A server that says how many items are welcome next, and looks."""
 
@@ -402,14 +418,6 @@ def test_heeded(network, node):
 
 
 def test():
-    if len(sys.argv) > 1:
-        with net.Net(servers=1, trust="none", lines=["rate items 0"]) as n:
-            for name in sys.argv[1:]:
-                try:
-                    globals()[name](n, n.servers[0])
-                except TypeError:
-                    globals()[name](n.servers[0])
-        return
     rates = ["rate items 0"]
     with net.Net(servers=1, trust="none", lines=rates) as network:
         node = network.servers[0]
@@ -430,6 +438,10 @@ def test():
         test_credit(node)
         test_strangers(node)
         test_heeded(network, node)
+    lines = ["rate items 0", "rate signatures 5"]
+    with net.Net(servers=1, trust="none", lines=lines) as network:
+        time.sleep(1.1)  # its handshakes of the start are forgotten
+        test_signatures(network.servers[0])
 
 
 tap.main(test)

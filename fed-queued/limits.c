@@ -222,8 +222,9 @@ show_own(struct control_client *client)
 	peers_each(most_add, &most);
 	own_row(client, LIMIT_REQUESTS_UNDER_WAY, (int64_t)inbound_pending(),
 	    settings->requests_pending);
+	/* What is free, but 0 would read as no limit. */
 	own_row(client, LIMIT_REQUESTS_PER_SERVER, most.requests,
-	    settings->requests_pending - (int64_t)inbound_pending());
+	    larger(1, settings->requests_pending - (int64_t)inbound_pending()));
 	own_row(client, LIMIT_BYTES_UNDER_WAY, (int64_t)inbound_bytes(),
 	    INBOUND_BYTES);
 	own_row(client, LIMIT_FAILURES,

@@ -222,8 +222,10 @@ static const char sql_work_new[] =
  * lease has claimed before, $7 most items, $8 most bytes (but for the first
  * item), $9 ms that no delay and no lease can be long: what lies beyond was
  * written under a clock that has been set back since, and is due. The lane is
- * named by the parameters and not by a join with the lease, so that the index
- * gives the order and the scan ends with the last item wanted.
+ * named by the parameters and not by a join with the lease, and as a range of
+ * priorities, so that the lane's index alone gives the order, and the scan ends
+ * with the last item wanted. With one priority the planner looks for the items
+ * of a lane that holds much of the table in the order of all ids.
  *
  * What this lease has claimed is 'sending' and passed over by that. What an
  * earlier lease left 'sending' is claimed at first. $10 is a queue id that no
@@ -249,13 +251,14 @@ static const char sql_claim[] =
     "  FROM " S "federated_message_queue q"
     "  WHERE (SELECT count(*) FROM l) = 1"
     "   AND q.destination_server_id = $1::uuid"
-    "   AND q.priority = $2::int AND q.status IN ('pending', 'sending')"
-    "   AND q.id > $10::bigint"
+    "   AND (q.priority, q.id) > ($2::int, $10::bigint)"
+    "   AND q.priority <= $2::int AND q.status IN ('pending', 'sending')"
     "   AND (q.status = 'pending' OR NOT $6::boolean)"
     "   AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"
     "    OR q.next_attempt_at > now() + $9::bigint * interval '1 ms')"
-    "  ORDER BY q.id LIMIT $7::int FOR UPDATE OF q SKIP LOCKED),"
+    "  ORDER BY q.priority, q.id"
+    "  LIMIT $7::int FOR UPDATE OF q SKIP LOCKED),"
     " f AS (SELECT id, sum(bytes + 100) OVER (ORDER BY id) AS total,"
     "  row_number() OVER (ORDER BY id) AS position FROM r),"
     " u AS (UPDATE " S "federated_message_queue q SET status = 'sending'"

@@ -19,6 +19,7 @@ UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c
 TOOL_EXTRA_limit = fed-queued/db_parameters.c
 TOOL_EXTRA_claims = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements)
 UNIT_EXTRA_liveness = fed-queued/liveness.c
+TOOL_EXTRA_statement = fed-queued/statements.c
 UNIT_EXTRA_schedule = fed-queued/schedule.c
 UNIT_EXTRA_suspect = fed-queued/suspect.c
 UNIT_EXTRA_hold = fed-queued/hold.c

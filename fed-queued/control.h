@@ -25,11 +25,6 @@ struct control_verb_entry {
 	uint32_t arguments; /* exactly */
 	void (*run)(struct control_client *, const struct msg_control *);
 };
-/* receipts.c's */
-void control_receipt_export(
-    struct control_client *, const struct msg_control *);
-/* ping.c's */
-void control_server_ping(struct control_client *, const struct msg_control *);
 const struct control_verb_entry *control_verb_find(uint16_t verb);
 
 void control_row(struct control_client *, const struct msg_control_row *);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control.h"
+#include "control_verbs.h"
 #include "handshake_out.h"
 #include "health.h"
 #include "log.h"

@@ -3,7 +3,8 @@
  * What the parts of fed-queued share. Each part has one subject:
  *
  *	main.c		start, channels, the loop
- *	statements.c	every SQL statement, in one table
+ *	statements.c	every SQL statement, in one table; statements_admin.c
+ *			those that fedctl asks for
  *	peers.c		the cache of servers; peer.c their certificates
  *	strangers.c	handshakes stored, and how many strangers may be
  *	limiter.c	token buckets; limits.c their names and counters
@@ -29,7 +30,9 @@
  *	ping.c		fedctl's ping of a server
  *	receipts.c	what a peer signed, as a document for others
  *	upkeep.c	what nobody needs any more
- *	control.c	fedctl's socket; control_verbs.c what it asks
+ *	control.c	fedctl's socket; control_verbs.c what it asks:
+ *			control_server.c about servers, control_queue.c about
+ *			messages
  */
 #ifndef TORFED_QUEUED_H
 #define TORFED_QUEUED_H

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "canon.h"
-#include "control.h"
+#include "control_verbs.h"
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"

@@ -13,6 +13,7 @@ struct request {
 	char address[ONION_SIZE];
 	uint8_t key[32];
 	int level;
+	const char *action; /* of server_change() */
 };
 
 struct request *request_new(struct control_client *);

@@ -29,6 +29,7 @@ servers_done(PGresult *result, const char *sqlstate, void *argument)
 		control_add_integer(
 		    &row, "trust", result_integer(result, i, 2));
 		control_add_boolean(&row, "online", result_true(result, i, 3));
+		control_add_boolean(&row, "paused", result_true(result, i, 10));
 		control_add_integer(
 		    &row, "failures", result_integer(result, i, 4));
 		control_add_string(
@@ -138,7 +139,7 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 	schedule_good(peer);
 	/* Its messages may be waiting for this: a handshake wakes it. */
 	if (before == TRUST_UNKNOWN && peer->trust >= TRUST_KNOWN &&
-	    peer->certificate_count > 0)
+	    peer->certificate_count > 0 && !peer->paused)
 		handshake_out(peer->key, false, told, NULL);
 	outbound_doorbell();
 }
@@ -217,4 +218,73 @@ control_handshake(
 		return;
 	}
 	handshake_out(request->key, true, handshake_done, request);
+}
+
+static void
+change_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct request *request = argument;
+	struct peer *peer = peer_find(request->key);
+	char address[LOG_ADDRESS_SIZE];
+	struct msg_control_row row;
+	enum code code = CODE_DATABASE;
+
+	(void)sqlstate;
+	if (result != NULL && PQntuples(result) == 1)
+		code = result_code(result, 0, 0);
+	if (code != CODE_OK) {
+		request_end(request, code, NULL);
+		return;
+	}
+	log_info("administered action=%s id=- server=%s by=\"%s\"",
+	    request->action, log_address(address, request->key),
+	    control_actor(request->client));
+	if (peer != NULL) /* else the cache is about to learn of it */
+		schedule_administer(peer, result_true(result, 0, 2),
+		    (uint32_t)result_integer(result, 0, 3));
+	control_row_init(&row, "server");
+	control_add_string(&row, "server", request->address);
+	control_add_integer(&row, "trust", result_integer(result, 0, 1));
+	control_add_boolean(&row, "paused", result_true(result, 0, 2));
+	control_row(request->client, &row);
+	request_end(request, CODE_OK, NULL);
+	outbound_doorbell();
+}
+
+static void
+server_change(struct control_client *client, const struct msg_control *message,
+    const char *action)
+{
+	struct request *request = request_server(client, message->arguments[0]);
+	struct db_parameters parameters;
+
+	if (request == NULL)
+		return;
+	request->action = action;
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, action);
+	db_add_text(&parameters, request->address);
+	db_add_text(&parameters, control_actor(client));
+	request_call_with(request, SQL_SERVER_CHANGE, &parameters, change_done);
+}
+
+void
+control_server_pause(
+    struct control_client *client, const struct msg_control *message)
+{
+	server_change(client, message, "pause");
+}
+
+void
+control_server_resume(
+    struct control_client *client, const struct msg_control *message)
+{
+	server_change(client, message, "resume");
+}
+
+void
+control_server_retry(
+    struct control_client *client, const struct msg_control *message)
+{
+	server_change(client, message, "retry");
 }

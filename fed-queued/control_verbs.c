@@ -85,6 +85,17 @@ static const struct control_verb_entry verbs[] = {
     {CONTROL_RECEIPT_EXPORT, 2, control_receipt_export},
     {CONTROL_SHOW_LIMITS, 0, limits_show},
     {CONTROL_SERVER_PING, 1, control_server_ping},
+    {CONTROL_SHOW_DEAD, 2, control_show_dead},
+    {CONTROL_SHOW_MESSAGE, 2, control_show_message},
+    {CONTROL_QUEUE_SHOW, 2, control_queue_show},
+    {CONTROL_QUEUE_HOLD, 2, control_queue_hold},
+    {CONTROL_QUEUE_RELEASE, 2, control_queue_release},
+    {CONTROL_QUEUE_RETRY, 2, control_queue_retry},
+    {CONTROL_QUEUE_CANCEL, 2, control_queue_cancel},
+    {CONTROL_QUEUE_REQUEUE, 2, control_queue_requeue},
+    {CONTROL_SERVER_PAUSE, 1, control_server_pause},
+    {CONTROL_SERVER_RESUME, 1, control_server_resume},
+    {CONTROL_SERVER_RETRY, 1, control_server_retry},
 };
 
 const struct control_verb_entry *

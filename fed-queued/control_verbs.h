@@ -13,9 +13,21 @@ control_verb_function control_show_servers;
 control_verb_function control_server_add;
 control_verb_function control_server_trust;
 control_verb_function control_server_block;
+control_verb_function control_server_pause;
+control_verb_function control_server_resume;
+control_verb_function control_server_retry;
 control_verb_function control_handshake;
-/* control_queue.c */
+/* control_queue.c: how things stand */
 control_verb_function control_show_queue;
+control_verb_function control_show_dead;
+control_verb_function control_show_message;
+control_verb_function control_queue_show;
+/* control_change.c: what is changed */
+control_verb_function control_queue_hold;
+control_verb_function control_queue_release;
+control_verb_function control_queue_retry;
+control_verb_function control_queue_cancel;
+control_verb_function control_queue_requeue;
 /* ping.c */
 control_verb_function control_server_ping;
 /* receipts.c */

@@ -173,12 +173,15 @@ ping_begin(struct peer *peer)
 	return true;
 }
 
+/* One that an admin has paused is not asked, so its silence proves nothing. */
 static void
 look_overdue(struct peer *peer, void *argument)
 {
 	struct look *look = argument;
 	int64_t overdue;
 
+	if (peer->paused)
+		return;
 	if (peer->watched_ms == 0)
 		liveness_begin(peer, look->wait_ms, look->spread_ms,
 		    schedule_random(), look->now);
@@ -216,7 +219,7 @@ look_silent(struct peer *peer, void *argument)
 {
 	struct look *look = argument;
 
-	if (peer->offline || look->silences >= TICK_SILENCES ||
+	if (peer->offline || peer->paused || look->silences >= TICK_SILENCES ||
 	    !liveness_silent(peer, env.settings.health_interval_ms, look->now))
 		return;
 	look->silences++;

@@ -216,15 +216,19 @@ outbound_react(struct peer *peer, const struct reaction *reaction,
 		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
-		if (peer->handshake_ms == 0 ||
-		    clock_ms() - peer->handshake_ms >= HANDSHAKE_EVERY_MS)
+		if (!peer->paused &&
+		    (peer->handshake_ms == 0 ||
+			clock_ms() - peer->handshake_ms >= HANDSHAKE_EVERY_MS))
 			peer_handshake(peer);
 		else
 			peer_back_off(peer, false, code, heard);
 		break;
 	case DESTINATION_PROVE:
 		schedule_resume();
-		peer_ask(peer, proved);
+		if (peer->paused)
+			peer_back_off(peer, false, code, heard);
+		else
+			peer_ask(peer, proved);
 		break;
 	case DESTINATION_PAUSE:
 		outbound_pause();
@@ -558,15 +562,17 @@ claimed(struct claim *claim, bool ok, void *argument)
 static void
 session_claim(struct session *session)
 {
-	const struct peer *peer = session->lease.peer;
-	uint32_t most = peer->batch_most;
+	struct lane *lane = &session->lease.peer->lanes[session->lease.lane];
+	uint32_t most = session->lease.peer->batch_most;
 
 	if (most == 0 || most > BATCH_ITEMS)
 		most = most == 0 ? 1 : BATCH_ITEMS;
 	/* One that stood aside is the oldest, and is not to hurt others. */
-	if (!session->leased &&
-	    suspect_aside(&peer->lanes[session->lease.lane].suspects))
+	if (!session->leased && suspect_aside(&lane->suspects))
 		most = 1;
+	if (lane->anew)
+		session->floor = session->reached = 0;
+	lane->anew = false;
 	session->claiming = true;
 	queue_claim(&session->lease, session->leased, session->floor, most,
 	    claimed, session);
@@ -584,7 +590,8 @@ session_close(struct session *session)
 		session_end(session);
 }
 
-/* Others that are due get their turn, and a blocked server nothing more. */
+/* Others that are due get their turn, and a server that is blocked or that an
+ * admin has paused nothing more. */
 static void
 session_look(struct session *session)
 {
@@ -592,13 +599,14 @@ session_look(struct session *session)
 
 	if (session->requests >= SESSION_REQUESTS && schedule_crowded())
 		session->yielding = true;
-	if (!peer->present || peer->trust < TRUST_UNKNOWN)
+	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
 		session->ending = true;
 }
 
 static void
 session_step(struct session *session)
 {
+	session_look(session); /* before what is claimed already goes, too */
 	while (session->current == NULL && session->next != NULL &&
 	       !session->ending) {
 		session->current = session->next;

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "peers.h"
 #include "queued.h"
+#include "schedule.h"
 #include "statements.h"
 
 #define RELOAD_MS 50
@@ -261,9 +262,15 @@ load_peer(PGresult *result, int row)
 	peer->highest_serial = strtoull(PQgetvalue(result, row, 4), NULL, 10);
 	peer->min_serial = strtoull(PQgetvalue(result, row, 5), NULL, 10);
 	peer->told_serial = strtoull(PQgetvalue(result, row, 6), NULL, 10);
-	if (!peer->fresh)
-		return; /* the schedule's state is ours since then */
+	if (!peer->fresh) {
+		/* the rest of the schedule's state is ours since then */
+		schedule_administer(peer, PQgetvalue(result, row, 10)[0] == '1',
+		    (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10));
+		return;
+	}
 	peer->fresh = false;
+	peer->paused = PQgetvalue(result, row, 10)[0] == '1';
+	peer->woken = (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10);
 	peer->retry_ms = clock_ms() + retry_left(result, row);
 	peer->retry_count =
 	    (uint32_t)strtoul(PQgetvalue(result, row, 8), NULL, 10);

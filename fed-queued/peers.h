@@ -37,6 +37,7 @@ struct lane {
 	bool busy;	  /* a claim or an exchange of ours is under way */
 	bool again;	  /* more was seen while busy */
 	bool retry;	  /* items wait for ready_ms */
+	bool anew;	  /* look from the start: an admin put items back */
 	bool probing;	  /* busy, and counted among those that may be dead */
 	int64_t ready_ms; /* when the flush delay ends */
 	struct suspects suspects;
@@ -78,6 +79,8 @@ struct peer {
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
+	bool paused;	      /* an admin lets nothing be sent to it */
+	uint32_t woken;	      /* changed when an admin ended its back-off */
 	uint32_t generation;  /* of isolation credentials */
 	bool slow;	      /* its last exchange took over SLOW_MS */
 	uint32_t batch_most;  /* items in the next request, as far as known */

@@ -31,8 +31,9 @@
  *	receipts.c	what a peer signed, as a document for others
  *	upkeep.c	what nobody needs any more
  *	control.c	fedctl's socket; control_verbs.c what it asks:
- *			control_server.c about servers, control_queue.c about
- *			messages
+ *			control_server.c about servers, control_queue.c how
+ *			messages stand, control_change.c what an admin does
+ *			with them
  */
 #ifndef TORFED_QUEUED_H
 #define TORFED_QUEUED_H

@@ -85,7 +85,7 @@ peer_due_ms(const struct peer *peer)
 	int64_t at = INT64_MAX;
 	int lane;
 
-	if (!peer->present || peer->trust < TRUST_UNKNOWN)
+	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
 		return at;
 	for (lane = 1; lane <= LANE_LOOKUP; lane++)
 		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
@@ -314,6 +314,20 @@ schedule_done(struct peer *peer, int lane)
 	peer->lanes[lane].busy = false;
 	peer_consider(peer);
 	peer->references--;
+}
+
+void
+schedule_administer(struct peer *peer, bool paused, uint32_t woken)
+{
+	if (woken != peer->woken) {
+		peer->retry_ms = 0;
+		peer->retry_count = 0;
+		peer->postponed = false;
+	}
+	if (peer->paused != paused || peer->woken != woken)
+		timer_set(clock_ms()); /* considers it, and runs */
+	peer->paused = paused;
+	peer->woken = woken;
 }
 
 void

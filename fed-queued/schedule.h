@@ -49,6 +49,11 @@ void schedule_asked(struct peer *);
 bool schedule_ping(struct peer *);
 void schedule_pinged(struct peer *);
 
+/*
+ * What an admin has set, by the database: whether nothing is sent to it, and a
+ * number that has changed when its back-off is to end.
+ */
+void schedule_administer(struct peer *, bool paused, uint32_t woken);
 /* Ends a destination's back-off. */
 void schedule_good(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */

@@ -40,7 +40,8 @@ static const char sql_peers[] =
     " coalesce(p.min_serial, 0), coalesce(p.told_serial, 0),"
     " coalesce(greatest(extract(epoch FROM p.retry_at - now()) * 1000,"
     "  0)::bigint, 0), coalesce(p.retry_count, 0),"
-    " coalesce(p.generation, 0)"
+    " coalesce(p.generation, 0), (p.paused_at IS NOT NULL)::int,"
+    " coalesce(p.woken, 0)"
     " FROM " S "federation_servers s"
     " LEFT JOIN " S "peers p ON p.server_id = s.id";
 
@@ -198,13 +199,13 @@ static const char sql_work[] =
     "WITH RECURSIVE lane AS ("
     " (SELECT destination_server_id AS server_id, priority"
     "  FROM " S "federated_message_queue"
-    "  WHERE status IN ('pending', 'sending')"
+    "  WHERE status IN ('pending', 'sending') AND held_at IS NULL"
     "  ORDER BY destination_server_id, priority LIMIT 1)"
     " UNION ALL"
     " SELECT next.destination_server_id, next.priority FROM lane,"
     " LATERAL (SELECT q.destination_server_id, q.priority"
     "  FROM " S "federated_message_queue q"
-    "  WHERE q.status IN ('pending', 'sending')"
+    "  WHERE q.status IN ('pending', 'sending') AND q.held_at IS NULL"
     "   AND (q.destination_server_id, q.priority) >"
     "    (lane.server_id, lane.priority)"
     "  ORDER BY q.destination_server_id, q.priority LIMIT 1) next)"
@@ -216,6 +217,7 @@ static const char sql_work_new[] =
     "SELECT destination_server_id, priority, max(id)"
     " FROM " S "federated_message_queue"
     " WHERE id > $1::bigint AND status IN ('pending', 'sending')"
+    "  AND held_at IS NULL"
     " GROUP BY destination_server_id, priority";
 
 /*
@@ -253,7 +255,8 @@ static const char sql_claim[] =
     "  WHERE (SELECT count(*) FROM l) = 1"
     "   AND q.destination_server_id = $1::uuid"
     "   AND (q.priority, q.id) > ($2::int, $10::bigint)"
-    "   AND q.priority <= $2::int AND q.status IN ('pending', 'sending')"
+    "   AND q.priority <= $2::int"
+    "   AND q.status IN ('pending', 'sending') AND q.held_at IS NULL"
     "   AND (q.status = 'pending' OR NOT $6::boolean)"
     "   AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"
@@ -282,6 +285,7 @@ static const char sql_claim[] =
  * attempts to add, $7 errors ('' none), $8 ms until the next attempt. The
  * receipt, or nulls: $9 signing text of the request, $10 of the
  * acknowledgement, $11 its signature, $12 its payload, $13 its key id.
+ * What a peer acknowledged was delivered, also if it was given up meanwhile.
  */
 static const char sql_settle[] =
     "WITH l AS (SELECT 1 FROM " S "leases WHERE server_id = $1::uuid"
@@ -301,9 +305,14 @@ static const char sql_settle[] =
     "   ELSE now() + i.delay * interval '1 ms' END,"
     "  delivered_at = CASE WHEN i.status = 'delivered' THEN now() END,"
     "  exchange_id = CASE WHEN i.status = 'delivered' THEN"
-    "   (SELECT id FROM e) END"
+    "   (SELECT id FROM e) END,"
+    "  held_at = CASE WHEN i.status = 'pending' THEN q.held_at END,"
+    "  history = CASE WHEN i.error = '' THEN q.history"
+    "   ELSE " S "history_add(q.history, CASE i.status"
+    "    WHEN 'failed' THEN 'failed' ELSE 'attempt' END, i.error, NULL) END"
     "  FROM l, i WHERE q.id = i.id"
-    "   AND q.status IN ('pending', 'sending') RETURNING 1)"
+    "   AND (q.status IN ('pending', 'sending')"
+    "    OR (q.status = 'failed' AND i.status = 'delivered')) RETURNING 1)"
     " SELECT count(*) FROM q";
 
 /* $1 server, $2 lane, $3 claim id */
@@ -337,13 +346,28 @@ static const char sql_silent[] =
     " AND (last_seen IS NULL"
     "  OR last_seen < now() - $2::bigint * interval '1 ms')";
 
-/* $1 lifetime in seconds */
+/*
+ * $1 lifetime in seconds. What a worker that has gone away left as being sent
+ * ends too, if nobody may claim it (held, or its server is paused or blocked);
+ * an hour later, when no request of that time can be under way: a claim that
+ * is made meanwhile finds the item too old itself.
+ */
 static const char sql_expire[] =
-    "UPDATE " S "federated_message_queue SET status = 'failed',"
-    " last_error = 'EXPIRED', next_attempt_at = now() WHERE id IN (SELECT id"
-    "  FROM " S "federated_message_queue WHERE status = 'pending'"
+    "WITH p AS (SELECT id FROM " S "federated_message_queue"
+    "  WHERE status = 'pending'"
     "  AND created_at < now() - $1::bigint * interval '1 s'"
-    "  ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    "  ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED),"
+    " s AS (SELECT q.id FROM " S "federated_message_queue q"
+    "  WHERE q.status = 'sending' AND q.created_at <"
+    "   now() - $1::bigint * interval '1 s' - interval '1 hour'"
+    "  AND NOT EXISTS (SELECT 1 FROM " S "leases l"
+    "   WHERE l.server_id = q.destination_server_id"
+    "   AND l.priority = q.priority AND l.deadline > now())"
+    "  ORDER BY q.id LIMIT 10000 FOR UPDATE OF q SKIP LOCKED)"
+    " UPDATE " S "federated_message_queue SET status = 'failed',"
+    " last_error = 'EXPIRED', next_attempt_at = now(), held_at = NULL,"
+    " history = " S "history_add(history, 'failed', 'EXPIRED', NULL)"
+    " WHERE id IN (SELECT id FROM p UNION ALL SELECT id FROM s)";
 
 /* $1 worker, $2 receipts and $3 payloads in seconds, $4 most rows of a kind */
 static const char sql_prune[] =
@@ -412,7 +436,13 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_SERVER_ADD] = {"server_add", sql_server_add, 0},
     [SQL_SERVER_TRUST] = {"server_trust", sql_server_trust, 0},
     [SQL_SHOW_SERVERS] = {"show_servers", sql_show_servers, 0},
+    [SQL_SERVER_CHANGE] = {"server_change", sql_server_change, 0},
     [SQL_SHOW_QUEUE] = {"show_queue", sql_show_queue, 0},
+    [SQL_SHOW_DEAD] = {"show_dead", sql_show_dead, 0},
+    [SQL_SHOW_MESSAGE] = {"show_message", sql_show_message, 0},
+    [SQL_QUEUE_SHOW] = {"queue_show", sql_queue_show, 0},
+    [SQL_QUEUE_CHANGE] = {"queue_change", sql_queue_change, 0},
+    [SQL_QUEUE_CHANGE_MANY] = {"queue_change_many", sql_queue_change_many, 0},
     [SQL_RECEIPT] = {"receipt", sql_receipt, 1},
     [SQL_COUNTS] = {"counts", sql_counts, 0},
     [SQL_LOOKUP_ANSWER] = {"lookup_answer", sql_lookup_answer, 1},

@@ -28,7 +28,13 @@ enum statement {
 	SQL_SERVER_ADD,
 	SQL_SERVER_TRUST,
 	SQL_SHOW_SERVERS,
+	SQL_SERVER_CHANGE, /* pause, resume, end of back-off */
 	SQL_SHOW_QUEUE,
+	SQL_SHOW_DEAD,	       /* the newest dead letters */
+	SQL_SHOW_MESSAGE,      /* what happened to one message */
+	SQL_QUEUE_SHOW,	       /* how one message stands */
+	SQL_QUEUE_CHANGE,      /* hold, release, retry, cancel, requeue one */
+	SQL_QUEUE_CHANGE_MANY, /* a portion of those to one server */
 	SQL_COUNTS,
 	SQL_RECEIPT,	   /* of one message, with its certificate */
 	SQL_LOOKUP_ANSWER, /* a user of ours that a peer asks for */

@@ -7,6 +7,12 @@ extern const char sql_counts[];
 extern const char sql_server_add[];
 extern const char sql_server_trust[];
 extern const char sql_show_servers[];
+extern const char sql_server_change[];
 extern const char sql_show_queue[];
+extern const char sql_show_dead[];
+extern const char sql_queue_show[];
+extern const char sql_show_message[];
+extern const char sql_queue_change[];
+extern const char sql_queue_change_many[];
 
 #endif

@@ -65,6 +65,10 @@ CREATE TABLE federation.peers (
 	last_code	text,
 	-- isolation credentials: raised to force fresh circuits
 	generation	integer NOT NULL DEFAULT 0,
+	-- an admin lets nothing be sent there
+	paused_at	timestamptz,
+	-- raised when an admin ends the back-off: workers then forget theirs
+	woken		integer NOT NULL DEFAULT 0,
 	-- messages delivered whose rows have been pruned
 	delivered	bigint NOT NULL DEFAULT 0
 );
@@ -151,8 +155,20 @@ CREATE TABLE federation.room_state_events (
 	PRIMARY KEY (room_id, number)
 );
 
+-- What happened to a message on its way, but for the start and a good end. The
+-- same failure again and again is one of these: at, until and how many times.
+CREATE TYPE federation.message_event AS (
+	at		timestamptz,
+	until		timestamptz,		-- null: at
+	event		text,			-- see federation.history_add
+	code		text,
+	actor		text,			-- as in federation.audit
+	times		integer
+);
+
 -- Outbound. id gives the order inside a lane; encrypted_payload is exactly what
--- the application handed over.
+-- the application handed over. A row that an admin holds waits, whatever is
+-- due, and still counts and ends with its lifetime.
 CREATE TABLE federation.federated_message_queue (
 	id			bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	message_id		uuid NOT NULL,
@@ -171,20 +187,29 @@ CREATE TABLE federation.federated_message_queue (
 	delivered_at		timestamptz,
 	-- federation.exchanges, whose rows go earlier where receipts do
 	exchange_id		bigint,
+	held_at			timestamptz,
+	history			federation.message_event[],
 	UNIQUE (message_id, destination_server_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX federated_message_queue_claim
     ON federation.federated_message_queue (status, next_attempt_at)
     WHERE status IN ('pending', 'sending');
+-- What may be sent, in its order; held rows are not in the way of others.
 CREATE INDEX federated_message_queue_destination
     ON federation.federated_message_queue (destination_server_id, priority, id)
-    WHERE status IN ('pending', 'sending');
+    WHERE status IN ('pending', 'sending') AND held_at IS NULL;
+CREATE INDEX federated_message_queue_held
+    ON federation.federated_message_queue (destination_server_id, priority, id)
+    WHERE status IN ('pending', 'sending') AND held_at IS NOT NULL;
 -- What is to be pruned, by age; a failed row's next_attempt_at is when it died.
 CREATE INDEX federated_message_queue_delivered
     ON federation.federated_message_queue (delivered_at)
     WHERE status = 'delivered';
 CREATE INDEX federated_message_queue_failed
     ON federation.federated_message_queue (next_attempt_at)
+    WHERE status = 'failed';
+CREATE INDEX federated_message_queue_dead
+    ON federation.federated_message_queue (destination_server_id, priority, id)
     WHERE status = 'failed';
 CREATE INDEX federated_message_queue_server
     ON federation.federated_message_queue (destination_server_id);

@@ -54,7 +54,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.peers TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.certificates TO _fedqueued;
 GRANT SELECT ON federation.federated_message_queue TO _fedqueued;
 GRANT UPDATE (status, attempts, next_attempt_at, last_error, delivered_at,
-    exchange_id) ON federation.federated_message_queue TO _fedqueued;
+    exchange_id, held_at, history)
+    ON federation.federated_message_queue TO _fedqueued;
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.leases TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.incarnations TO _fedqueued;
 GRANT SELECT, INSERT ON federation.epochs TO _fedqueued;
@@ -91,6 +92,12 @@ GRANT UPDATE (seen_at) ON federation.incarnations TO fed_definer;
 GRANT SELECT ON federation.epochs, federation.leases TO fed_definer;
 GRANT SELECT, UPDATE ON federation.pruning TO fed_definer;
 
+-- What an administrator does with the queue; leases are only locked.
+GRANT UPDATE (status, attempts, next_attempt_at, last_error, held_at, history)
+    ON federation.federated_message_queue TO fed_definer;
+GRANT UPDATE (paused_at, woken) ON federation.peers TO fed_definer;
+GRANT UPDATE (deadline) ON federation.leases TO fed_definer;
+
 -- The quota.
 GRANT SELECT ON federation.limits, federation.queue_depths TO fed_definer;
 GRANT UPDATE (quota) ON federation.limits TO fed_definer;
@@ -105,7 +112,8 @@ GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.audit TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,
-    delivered_at, exchange_id) ON federation.federated_message_queue TO fed_admin;
+    delivered_at, exchange_id, held_at, history)
+    ON federation.federated_message_queue TO fed_admin;
 GRANT SELECT (inbox_id, message_id, server_id, type, trust_level, received_at,
     lease_until, acknowledged_at) ON federation.inbox TO fed_admin;
 GRANT SELECT (id, server_id, key_id, received_at)

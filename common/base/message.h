@@ -157,7 +157,18 @@ enum control_verb {
 	CONTROL_HANDSHAKE,	/* address */
 	CONTROL_RECEIPT_EXPORT, /* message id, address or "" */
 	CONTROL_SHOW_LIMITS,
-	CONTROL_SERVER_PING, /* address */
+	CONTROL_SERVER_PING,   /* address */
+	CONTROL_SHOW_DEAD,     /* how many or "", address or "" */
+	CONTROL_SHOW_MESSAGE,  /* message id, address or "" */
+	CONTROL_QUEUE_SHOW,    /* message id, address or "" */
+	CONTROL_QUEUE_HOLD,    /* message id, address or ""; or address, "" */
+	CONTROL_QUEUE_RELEASE, /* the same */
+	CONTROL_QUEUE_RETRY,   /* the same */
+	CONTROL_QUEUE_CANCEL,  /* message id, address or "" */
+	CONTROL_QUEUE_REQUEUE, /* as CONTROL_QUEUE_HOLD */
+	CONTROL_SERVER_PAUSE,  /* address */
+	CONTROL_SERVER_RESUME, /* address */
+	CONTROL_SERVER_RETRY,  /* address */
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

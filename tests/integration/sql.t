@@ -273,7 +273,7 @@ def delivery_state():
     tap.equal([d.name for d in description(
         app, "SELECT * FROM federation.delivery_state")],
         ["message_id", "destination", "state", "reason", "attempts",
-         "created_at", "delivered_at"], "the view's columns")
+         "created_at", "delivered_at", "held"], "the view's columns")
 
 
 def description(cursor, statement):

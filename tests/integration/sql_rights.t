@@ -48,7 +48,9 @@ TABLES = {
         next_attempt_at timestamp with time zone, last_error text,
         encrypted_payload bytea, priority integer,
         created_at timestamp with time zone,
-        delivered_at timestamp with time zone, exchange_id bigint""",
+        delivered_at timestamp with time zone, exchange_id bigint,
+        held_at timestamp with time zone,
+        history federation.message_event[]""",
 }
 UNIQUE = [
     "federated_message_queue UNIQUE (message_id, destination_server_id)",
@@ -164,7 +166,8 @@ def rights(owner):
     tap.equal(sorted(r for (r,) in rows(
         owner, "SELECT proname FROM pg_proc WHERE pronamespace = "
         "'federation'::regnamespace AND NOT prosecdef")),
-        ["base64", "display_name_valid", "onion_checksum", "onion_key",
+        ["base64", "display_name_valid", "history_add", "onion_checksum",
+         "onion_key",
          "payload_bytes"],
         "only those that touch no table run as their caller")
 
@@ -173,7 +176,8 @@ def rights(owner):
 VALUES = {"text": "''", "bytea": "''::bytea", "integer": "-9",
           "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
           "interval": "'0'::interval", "bigint": "-9",
-          "bigint[]": "NULL::bigint[]", "boolean": "NULL::boolean"}
+          "bigint[]": "NULL::bigint[]", "boolean": "NULL::boolean",
+          "federation.message_event[]": "'{}'"}
 
 
 def functions(owner):
@@ -190,7 +194,9 @@ def attempts(owner):
         "ORDER BY 1")]
     allowed = {
         "_fedqueued": {"prune", "lookup_answer", "lookup_work",
-                       "lookup_claim", "lookup_later", "lookup_settle"},
+                       "lookup_claim", "lookup_later", "lookup_settle",
+                       "history_add", "queue_change", "queue_change_many",
+                       "server_change"},
         "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge",
                     "user_publish", "user_withdraw", "user_lookup",
                     "user_forget"},
@@ -248,6 +254,8 @@ DAEMON = (
     "UPDATE federation.federation_servers SET public_key = ''",
     "UPDATE federation.federated_message_queue SET encrypted_payload = ''",
     "UPDATE federation.federated_message_queue SET message_id = NULL",
+    "UPDATE federation.federated_message_queue SET created_at = now()",
+    "SELECT federation.queue_apply('cancel', '{1}', '1 day', 'x')",
     "UPDATE federation.certificates SET certificate = ''",
     "UPDATE federation.received_ids SET digest = ''",
     "INSERT INTO federation.federated_message_queue DEFAULT VALUES",

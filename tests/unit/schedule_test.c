@@ -379,6 +379,45 @@ flush_delay(void **state)
 	assert_ptr_equal(peer, &peers[7]);
 }
 
+/* An admin's pause keeps everything, and is no back-off. */
+static void
+administered(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_work(&peers[0], 2);
+	schedule_administer(&peers[0], true, 0);
+	assert_false(schedule_next(&peer, &lane));
+	schedule_good(&peers[0]);
+	schedule_work(&peers[0], 1);
+	schedule_work(&peers[1], 1);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[1]);
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	assert_false(schedule_next(&peer, &lane));
+	schedule_administer(&peers[0], false, 0);
+	event_base_loop(env.base, EVLOOP_ONCE);
+	assert_true(schedule_next(&peer, &lane));
+	assert_ptr_equal(peer, &peers[0]);
+	schedule_done(peer, lane);
+
+	schedule_back_off(&peers[0], false);
+	assert_false(schedule_next(&peer, &lane));
+	schedule_administer(&peers[0], false, 1);
+	assert_int_equal(peers[0].retry_count, 0);
+	event_base_loop(env.base, EVLOOP_ONCE);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_back_off(&peers[0], false);
+	schedule_administer(&peers[0], false, 1); /* the same: no news */
+	assert_int_equal(peers[0].retry_count, 1);
+	schedule_administer(&peers[0], false, 0);
+	assert_int_equal(peers[0].retry_count, 0);
+	schedule_done(peer, lane);
+}
+
 int
 main(void)
 {
@@ -396,6 +435,7 @@ main(void)
 	    TEST(our_outage_pauses_all),
 	    TEST(flush_delay),
 	    TEST(lookups),
+	    TEST(administered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,27 +16,44 @@
 #include "onion.h"
 #include "sandbox.h"
 
-#define WAIT_MS		  (60 * 1000)
-#define WAIT_HANDSHAKE_MS (400 * 1000)
+#define WAIT_MS	     (60 * 1000)
+#define WAIT_LONG_MS (400 * 1000) /* handshakes, changes of many */
 
+enum form {
+	FORM_ROW,     /* one row */
+	FORM_LIST,    /* a table, however many rows */
+	FORM_DOCUMENT /* rows' only fields are parts of one text */
+};
+/* Options that follow the arguments; one not given is an empty argument. */
+enum more { MORE_NONE, MORE_SERVER, MORE_LIMIT_SERVER };
 struct verb {
 	enum action action;
 	enum control_verb verb;
-	bool list; /* a table, however many rows */
-	int wait_ms;
-	bool document; /* rows' only fields are parts of one text */
+	enum form form;
+	enum more more;
 };
 static const struct verb verbs[] = {
-    {ACTION_STATUS, CONTROL_STATUS, false, WAIT_MS, false},
-    {ACTION_SHOW_SERVERS, CONTROL_SHOW_SERVERS, true, WAIT_MS, false},
-    {ACTION_SHOW_QUEUE, CONTROL_SHOW_QUEUE, true, WAIT_MS, false},
-    {ACTION_SHOW_LIMITS, CONTROL_SHOW_LIMITS, true, WAIT_MS, false},
-    {ACTION_SERVER_ADD, CONTROL_SERVER_ADD, false, WAIT_MS, false},
-    {ACTION_SERVER_TRUST, CONTROL_SERVER_TRUST, false, WAIT_MS, false},
-    {ACTION_SERVER_BLOCK, CONTROL_SERVER_BLOCK, false, WAIT_MS, false},
-    {ACTION_HANDSHAKE, CONTROL_HANDSHAKE, false, WAIT_HANDSHAKE_MS, false},
-    {ACTION_SERVER_PING, CONTROL_SERVER_PING, false, WAIT_HANDSHAKE_MS, false},
-    {ACTION_RECEIPT_EXPORT, CONTROL_RECEIPT_EXPORT, false, WAIT_MS, true},
+    {ACTION_STATUS, CONTROL_STATUS, FORM_ROW, MORE_NONE},
+    {ACTION_SHOW_SERVERS, CONTROL_SHOW_SERVERS, FORM_LIST, MORE_NONE},
+    {ACTION_SHOW_QUEUE, CONTROL_SHOW_QUEUE, FORM_LIST, MORE_NONE},
+    {ACTION_SHOW_LIMITS, CONTROL_SHOW_LIMITS, FORM_LIST, MORE_NONE},
+    {ACTION_SHOW_DEAD, CONTROL_SHOW_DEAD, FORM_LIST, MORE_LIMIT_SERVER},
+    {ACTION_SHOW_MESSAGE, CONTROL_SHOW_MESSAGE, FORM_LIST, MORE_SERVER},
+    {ACTION_QUEUE_SHOW, CONTROL_QUEUE_SHOW, FORM_LIST, MORE_SERVER},
+    {ACTION_QUEUE_HOLD, CONTROL_QUEUE_HOLD, FORM_ROW, MORE_SERVER},
+    {ACTION_QUEUE_RELEASE, CONTROL_QUEUE_RELEASE, FORM_ROW, MORE_SERVER},
+    {ACTION_QUEUE_RETRY, CONTROL_QUEUE_RETRY, FORM_ROW, MORE_SERVER},
+    {ACTION_QUEUE_CANCEL, CONTROL_QUEUE_CANCEL, FORM_ROW, MORE_SERVER},
+    {ACTION_QUEUE_REQUEUE, CONTROL_QUEUE_REQUEUE, FORM_ROW, MORE_SERVER},
+    {ACTION_SERVER_ADD, CONTROL_SERVER_ADD, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_TRUST, CONTROL_SERVER_TRUST, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_BLOCK, CONTROL_SERVER_BLOCK, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_PAUSE, CONTROL_SERVER_PAUSE, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_RESUME, CONTROL_SERVER_RESUME, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_RETRY, CONTROL_SERVER_RETRY, FORM_ROW, MORE_NONE},
+    {ACTION_HANDSHAKE, CONTROL_HANDSHAKE, FORM_ROW, MORE_NONE},
+    {ACTION_SERVER_PING, CONTROL_SERVER_PING, FORM_ROW, MORE_NONE},
+    {ACTION_RECEIPT_EXPORT, CONTROL_RECEIPT_EXPORT, FORM_DOCUMENT, MORE_SERVER},
 };
 
 #define DOCUMENT_MAX (1024U * 1024) /* bytes */
@@ -89,6 +106,23 @@ control_connect(const char *path)
 	return fd;
 }
 
+/* Whatever has a dash is meant to be an id: addresses have none. */
+static void
+target_set(char *to, enum token_kind kind, const char *argument)
+{
+	uint8_t key[ONION_KEY], id[UUID_SIZE];
+
+	if (kind == TOKEN_TARGET)
+		kind = strchr(argument, '-') == NULL ? TOKEN_SERVER : TOKEN_ID;
+	if (kind == TOKEN_SERVER) {
+		require(onion_normalise(key, to, argument));
+		return;
+	}
+	if (uuid_parse(id, argument, strlen(argument)) == -1)
+		fail(CODE_ENVELOPE_ID);
+	memcpy(to, argument, UUID_TEXT + 1);
+}
+
 /* SERVER is put into its one form; what has none is refused here already. */
 static void
 argument_set(
@@ -96,17 +130,10 @@ argument_set(
 {
 	static const char *const levels[] = {"-1", "0", "1", "2", "3"};
 	char *to = message->arguments[message->argument_count++];
-	uint8_t key[ONION_KEY], id[UUID_SIZE];
 	size_t i;
 
-	if (kind == TOKEN_SERVER) {
-		require(onion_normalise(key, to, argument));
-		return;
-	}
-	if (kind == TOKEN_ID) {
-		if (uuid_parse(id, argument, strlen(argument)) == -1)
-			fail(CODE_ENVELOPE_ID);
-		memcpy(to, argument, UUID_TEXT + 1);
+	if (kind != TOKEN_LEVEL) {
+		target_set(to, kind, argument);
 		return;
 	}
 	for (i = 0; i < 5; i++)
@@ -117,14 +144,39 @@ argument_set(
 	fail(CODE_TRUST_LEVEL);
 }
 
-/* A server that may be left out is an empty argument. */
 static void
-option_set(struct msg_control *message, const char *server)
+limit_set(struct msg_control *message, const char *limit)
 {
-	if (server == NULL)
+	char *to = message->arguments[message->argument_count++];
+	size_t length;
+
+	if (limit == NULL)
+		return;
+	length = strlen(limit);
+	if (length < 1 || length > 4 || limit[0] == '0' ||
+	    strspn(limit, "0123456789") != length || atoi(limit) > 1000)
+		fail(CODE_LIMIT);
+	memcpy(to, limit, length + 1);
+}
+
+static void
+options_set(
+    struct msg_control *message, enum more more, const struct parsed *parsed)
+{
+	const char *server = parsed->options[OPTION_SERVER];
+
+	if (more == MORE_NONE)
+		return;
+	if (more == MORE_LIMIT_SERVER)
+		limit_set(message, parsed->options[OPTION_LIMIT]);
+	if (server == NULL) {
 		message->argument_count++;
-	else
-		argument_set(message, TOKEN_SERVER, server);
+		return;
+	}
+	if (parsed->argument_count > 0 &&
+	    strchr(parsed->arguments[0], '-') == NULL)
+		fail(CODE_USAGE); /* all to a server, and a server */
+	argument_set(message, TOKEN_SERVER, server);
 }
 
 static void
@@ -160,15 +212,15 @@ end_take(const struct message *message)
 
 /* Rows until the end. */
 static void
-answer_take(
-    struct channel *channel, int wait_ms, row_function take, void *argument)
+answer_take(struct channel *channel, int milliseconds, row_function take,
+    void *argument)
 {
 	struct msg_control_row row;
 	struct message message;
 	int got;
 
 	for (;;) {
-		got = channel_wait(channel, &message, wait_ms);
+		got = channel_wait(channel, &message, milliseconds);
 		if (got == 0)
 			daemon_gone("it closed the connection");
 		if (got == -1 && channel_error(channel) != CHANNEL_OK &&
@@ -213,15 +265,28 @@ take_part(const struct msg_control_row *row, void *argument)
 
 /* A text that is longer than a row. */
 static void
-document_run(struct channel *channel, int wait_ms)
+document_run(struct channel *channel)
 {
 	struct document document = {NULL, 0};
 
-	answer_take(channel, wait_ms, take_part, &document);
+	answer_take(channel, WAIT_MS, take_part, &document);
 	if (document.length == 0)
 		daemon_gone("its answer is malformed");
 	output_bytes(document.text, document.length);
 	free(document.text);
+}
+
+static int
+wait_ms(const struct parsed *parsed)
+{
+	bool all = parsed->argument_count > 0 &&
+		   parsed->kinds[0] == TOKEN_TARGET &&
+		   strchr(parsed->arguments[0], '-') == NULL;
+
+	return all || parsed->action == ACTION_HANDSHAKE ||
+		       parsed->action == ACTION_SERVER_PING
+		   ? WAIT_LONG_MS
+		   : WAIT_MS;
 }
 
 void
@@ -235,8 +300,7 @@ control_run(const struct parsed *parsed)
 
 	for (i = 0; i < parsed->argument_count; i++)
 		argument_set(&message, parsed->kinds[i], parsed->arguments[i]);
-	if (verb->action == ACTION_RECEIPT_EXPORT)
-		option_set(&message, parsed->options[OPTION_SERVER]);
+	options_set(&message, verb->more, parsed);
 	channel = channel_new(
 	    control_connect(
 		parsed->socket == NULL ? CONTROL_SOCKET : parsed->socket),
@@ -245,13 +309,13 @@ control_run(const struct parsed *parsed)
 		fail(CODE_INTERNAL);
 	sandbox_enter(SANDBOX_FEDCTL, 0);
 	request_send(channel, &message);
-	if (verb->document) {
-		document_run(channel, verb->wait_ms);
+	if (verb->form == FORM_DOCUMENT) {
+		document_run(channel);
 		channel_free(channel);
 		return;
 	}
-	output = output_new(parsed->json, verb->list);
-	answer_take(channel, verb->wait_ms, take_row, output);
+	output = output_new(parsed->json, verb->form == FORM_LIST);
+	answer_take(channel, wait_ms(parsed), take_row, output);
 	channel_free(channel);
 	output_end(output);
 }

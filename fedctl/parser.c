@@ -13,10 +13,12 @@
 #define LEVEL {TOKEN_LEVEL, NULL, "LEVEL", 0, false}
 #define ADDRESS {TOKEN_ADDRESS, NULL, "ADDRESS", 0, false}
 #define ID {TOKEN_ID, NULL, "ID", 0, false}
+#define TARGET {TOKEN_TARGET, NULL, "ID|SERVER", 0, false}
 #define PATH {TOKEN_FILE, NULL, "FILE", 0, false}
 #define MAY(option, word, value) {TOKEN_OPTION, word, value, option, false}
 #define MUST(option, word, value) {TOKEN_OPTION, word, value, option, true}
 #define AT MAY(OPTION_AT, "--at", "TIME")
+#define ONE_SERVER MAY(OPTION_SERVER, "--server", "SERVER")
 #define DATABASE MAY(OPTION_DATABASE, "--database", "CONNINFO")
 
 static const struct command commands[] = {
@@ -28,6 +30,26 @@ static const struct command commands[] = {
 	"messages on their way out, by destination"},
     {ACTION_SHOW_LIMITS, {WORD("show"), WORD("limits")},
 	"limiters, what they let pass and refused"},
+    {ACTION_SHOW_DEAD,
+	{WORD("show"), WORD("dead"), MAY(OPTION_LIMIT, "--limit", "N"),
+	    ONE_SERVER},
+	"dead letters, the newest first; 100 of them, or N up to 1000"},
+    {ACTION_SHOW_MESSAGE, {WORD("show"), WORD("message"), ID, ONE_SERVER},
+	"what happened to a message, and when"},
+    {ACTION_QUEUE_SHOW, {WORD("queue"), WORD("show"), ID, ONE_SERVER},
+	"how a message stands, at each server that it goes to"},
+    {ACTION_QUEUE_HOLD, {WORD("queue"), WORD("hold"), TARGET, ONE_SERVER},
+	"keep a message, or all that wait for a server now, from being sent"},
+    {ACTION_QUEUE_RELEASE,
+	{WORD("queue"), WORD("release"), TARGET, ONE_SERVER},
+	"end a hold"},
+    {ACTION_QUEUE_RETRY, {WORD("queue"), WORD("retry"), TARGET, ONE_SERVER},
+	"make a message due now, or all for a server and the server itself"},
+    {ACTION_QUEUE_CANCEL, {WORD("queue"), WORD("cancel"), ID, ONE_SERVER},
+	"give a message up that waits: a dead letter"},
+    {ACTION_QUEUE_REQUEUE,
+	{WORD("queue"), WORD("requeue"), TARGET, ONE_SERVER},
+	"send a dead letter, or all of a server, after all"},
     {ACTION_SERVER_ADD, {WORD("server"), WORD("add"), SERVER},
 	"enter a server; it stays unknown (level 0) until it is trusted"},
     {ACTION_SERVER_TRUST, {WORD("server"), WORD("trust"), SERVER, LEVEL},
@@ -37,6 +59,12 @@ static const struct command commands[] = {
 	"accept nothing from a server any more"},
     {ACTION_SERVER_PING, {WORD("server"), WORD("ping"), SERVER},
 	"ask a known server whether it is there, and how long that takes"},
+    {ACTION_SERVER_PAUSE, {WORD("server"), WORD("pause"), SERVER},
+	"send nothing to a server until it is resumed"},
+    {ACTION_SERVER_RESUME, {WORD("server"), WORD("resume"), SERVER},
+	"end a pause"},
+    {ACTION_SERVER_RETRY, {WORD("server"), WORD("retry"), SERVER},
+	"end a server's back-off now"},
     {ACTION_HANDSHAKE, {WORD("handshake"), SERVER},
 	"exchange certificates with a server now, and wait for the answer"},
     {ACTION_ONION_CHECK, {WORD("onion"), WORD("check"), ADDRESS},
@@ -57,8 +85,7 @@ static const struct command commands[] = {
 	    MUST(OPTION_SIGNATURE, "--signature", "HEX")},
 	"verify an Ed25519 signature of standard input"},
     {ACTION_RECEIPT_EXPORT,
-	{WORD("receipt"), WORD("export"), ID,
-	    MAY(OPTION_SERVER, "--server", "SERVER")},
+	{WORD("receipt"), WORD("export"), ID, ONE_SERVER},
 	"print the receipt of a delivered message, a JSON document"},
     {ACTION_RECEIPT_VERIFY,
 	{WORD("receipt"), WORD("verify"),

@@ -143,10 +143,33 @@ def test_requests():
             (["server", "block", ADDRESS], 6, [ADDRESS]),
             (["handshake", ADDRESS], 7, [ADDRESS]),
             (["handshake", "  %s\n" % ADDRESS.upper()], 7, [ADDRESS]),
-            (["server", "ping", ADDRESS], 9, [ADDRESS]),
+            (["server", "ping", ADDRESS], 10, [ADDRESS]),
             (["receipt", "export", ID], 8, [ID, ""]),
             (["receipt", "export", ID, "--server", ADDRESS.upper()], 8,
-             [ID, ADDRESS])):
+             [ID, ADDRESS]),
+            (["show", "dead"], 11, ["", ""]),
+            (["show", "dead", "--server", ADDRESS, "--limit", "1000"], 11,
+             ["1000", ADDRESS]),
+            (["show", "message", ID], 12, [ID, ""]),
+            (["show", "message", ID, "--server", ADDRESS], 12,
+             [ID, ADDRESS]),
+            (["queue", "show", ID], 13, [ID, ""]),
+            (["queue", "hold", ID], 14, [ID, ""]),
+            (["queue", "hold", " %s\n" % ADDRESS.upper()], 14,
+             [ADDRESS, ""]),
+            (["queue", "release", "--server", ADDRESS, ID], 15,
+             [ID, ADDRESS]),
+            (["queue", "release", ADDRESS], 15, [ADDRESS, ""]),
+            (["queue", "retry", ID], 16, [ID, ""]),
+            (["queue", "retry", ADDRESS], 16, [ADDRESS, ""]),
+            (["queue", "cancel", ID], 17, [ID, ""]),
+            (["queue", "cancel", ID, "--server=" + ADDRESS], 17,
+             [ID, ADDRESS]),
+            (["queue", "requeue", ID], 18, [ID, ""]),
+            (["queue", "requeue", ADDRESS], 18, [ADDRESS, ""]),
+            (["server", "pause", ADDRESS], 19, [ADDRESS]),
+            (["server", "resume", ADDRESS.upper()], 20, [ADDRESS]),
+            (["server", "retry", ADDRESS], 21, [ADDRESS])):
         document = row("receipt", part="{}") if verb == 8 else b""
         done, request = ask(document + end(), *arguments)
         data = struct.pack("<HI", verb, len(expected))
@@ -161,6 +184,21 @@ def test_arguments_bad():
             (["receipt", "export", ID.upper()], "ENVELOPE_ID"),
             (["receipt", "export", ID + "0"], "ENVELOPE_ID"),
             (["receipt", "export", ID, "--server", ""], "ADDRESS_EMPTY"),
+            (["queue", "show", ADDRESS], "ENVELOPE_ID"),
+            (["queue", "cancel", ADDRESS], "ENVELOPE_ID"),
+            (["queue", "hold", ID.upper()], "ENVELOPE_ID"),
+            (["queue", "hold", ID[:-1]], "ENVELOPE_ID"),
+            (["queue", "hold", ""], "ADDRESS_EMPTY"),
+            (["queue", "hold", "x"], "ADDRESS_SUFFIX"),
+            (["queue", "hold", ID, "--server", "x"], "ADDRESS_SUFFIX"),
+            (["show", "dead", "--limit", ""], "LIMIT"),
+            (["show", "dead", "--limit", "0"], "LIMIT"),
+            (["show", "dead", "--limit", "1001"], "LIMIT"),
+            (["show", "dead", "--limit", "-1"], "LIMIT"),
+            (["show", "dead", "--limit", "99999"], "LIMIT"),
+            (["show", "dead", "--limit", "1 "], "LIMIT"),
+            (["show", "dead", "--server", ""], "ADDRESS_EMPTY"),
+            (["server", "pause", ""], "ADDRESS_EMPTY"),
             (["server", "add", ""], "ADDRESS_EMPTY"),
             (["server", "add", "   "], "ADDRESS_EMPTY"),
             (["handshake", "example.com"], None),
@@ -179,6 +217,9 @@ def test_arguments_bad():
         tap.ok(got != 0 and got[0] == 65 and
                (got[1] == code if code else got[1].startswith("ADDRESS_")),
                "65 for %r" % (arguments,))
+    tap.equal(summary(fedctl("/no/such/socket", "queue", "hold", ADDRESS,
+                             "--server", ADDRESS)), (64, "USAGE"),
+              "a server of a server")
 
 
 # How answers are shown

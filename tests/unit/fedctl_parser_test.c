@@ -62,6 +62,25 @@ test_every_command(void **state)
 	accept("show servers", ACTION_SHOW_SERVERS);
 	accept("show queue", ACTION_SHOW_QUEUE);
 	accept("show limits", ACTION_SHOW_LIMITS);
+	accept("show dead", ACTION_SHOW_DEAD);
+	accept("show dead --limit 9 --server s", ACTION_SHOW_DEAD);
+	accept("show message x", ACTION_SHOW_MESSAGE);
+	accept("show message --server s x", ACTION_SHOW_MESSAGE);
+	accept("queue show x", ACTION_QUEUE_SHOW);
+	accept("queue show x --server s", ACTION_QUEUE_SHOW);
+	accept("queue hold x", ACTION_QUEUE_HOLD);
+	accept("queue hold x --server s", ACTION_QUEUE_HOLD);
+	accept("queue release x", ACTION_QUEUE_RELEASE);
+	accept("queue release x --server s", ACTION_QUEUE_RELEASE);
+	accept("queue retry x", ACTION_QUEUE_RETRY);
+	accept("queue retry x --server s", ACTION_QUEUE_RETRY);
+	accept("queue cancel x", ACTION_QUEUE_CANCEL);
+	accept("queue cancel x --server s", ACTION_QUEUE_CANCEL);
+	accept("queue requeue x", ACTION_QUEUE_REQUEUE);
+	accept("queue requeue x --server s", ACTION_QUEUE_REQUEUE);
+	accept("server pause x", ACTION_SERVER_PAUSE);
+	accept("server resume x", ACTION_SERVER_RESUME);
+	accept("server retry x", ACTION_SERVER_RETRY);
 	accept("server add x", ACTION_SERVER_ADD);
 	accept("server trust x 2", ACTION_SERVER_TRUST);
 	accept("server block x", ACTION_SERVER_BLOCK);
@@ -89,15 +108,16 @@ test_table(void **state)
 {
 	const struct command *commands;
 	const struct token *token;
-	unsigned int seen, arguments, actions = 0;
+	unsigned int seen, arguments;
+	uint64_t actions = 0;
 	size_t count, i;
 
 	(void)state;
 	commands = parser_commands(&count);
 	assert_int_equal(count, ACTION_COUNT - 1);
 	for (i = 0; i < count; i++) {
-		assert_false(actions & (1U << commands[i].action));
-		actions |= 1U << commands[i].action;
+		assert_false(actions & (UINT64_C(1) << commands[i].action));
+		actions |= UINT64_C(1) << commands[i].action;
 		assert_int_equal(commands[i].tokens[0].kind, TOKEN_KEYWORD);
 		assert_int_equal(
 		    commands[i].tokens[COMMAND_TOKENS - 1].kind, TOKEN_END);
@@ -229,7 +249,7 @@ static void
 test_help(void **state)
 {
 	const struct command *commands;
-	char text[8192] = "";
+	char text[16384] = "";
 	FILE *file = fmemopen(text, sizeof(text) - 1, "w");
 	size_t count, i;
 

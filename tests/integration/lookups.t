@@ -25,9 +25,9 @@ import tap  # noqa: E402
 
 FIXED_S = 0.15
 SAMPLES = 20
-LINES = ["retry minimum 100ms", "retry maximum 300ms", "queue sweep 1s",
-         "rate lookups 0", "rate strangers 0", "lookup answer 150ms",
-         "lookup lifetime 20s", "timeout message 3s"]
+LINES = ["rate items 100", "retry minimum 100ms", "retry maximum 300ms",
+         "queue sweep 1s", "rate lookups 0", "rate strangers 0",
+         "lookup answer 150ms", "lookup lifetime 20s", "timeout message 3s"]
 BAD_HANDLES = {
     "empty": "", "65 bytes": "a" * 65, "4 KiB": "a" * 4096,
     "60 KiB": "a" * 61440, "upper case": "Alice", "leading dot": ".a",
@@ -140,6 +140,20 @@ def test_bytes(bench):
               "a look-up changes nothing, and its id is not remembered")
     tap.equal(bench.server.value("SELECT count(*) FROM federation.inbox"), 0,
               "nor is anything stored")
+
+
+def test_credit(bench):
+    """A server that has spent what its level allows, and one that has not,
+    are welcome to as many items: else the bytes would differ."""
+    identity, client = spent = bench.friend(1)
+    for _ in range(4):
+        told = client.batch(identity, [
+            (str(uuid.uuid4()), "message", {}) for _ in range(64)])
+    tap.ok(told.payload["credit"] < 64, "messages: little credit is left: %d"
+           % told.payload["credit"])
+    tap.ok(masked(bench.ask(spent, {"handle": "shown"})[0]) ==
+           masked(bench.lookup(2, "nobody")[0]),
+           "look-ups: the same bytes all the same")
 
 
 def sampled(bench, count):
@@ -480,6 +494,7 @@ def test():
         bench = Bench(network)
         test_answers(bench)
         test_bytes(bench)
+        test_credit(bench)
         test_times(bench)
         test_handles(bench)
         test_bulk(bench)

@@ -36,6 +36,7 @@
 
 struct session {
 	struct lease lease;
+	int64_t highest;      /* queue id claimed so far */
 	int64_t floor;	      /* queue id that nothing new can lie below */
 	int64_t reached;      /* the last one claimed, to be the next floor */
 	int64_t reached_next; /* once this transaction is the oldest */
@@ -534,6 +535,7 @@ static void
 claimed(struct claim *claim, bool ok, void *argument)
 {
 	struct session *session = argument;
+	int64_t last;
 
 	session->claiming = false;
 	if (ok && claim->leased) {
@@ -551,6 +553,9 @@ claimed(struct claim *claim, bool ok, void *argument)
 		}
 	}
 	if (claim->count > 0) {
+		last = claim->items[claim->count - 1].queue_id;
+		if (last > session->highest)
+			session->highest = last;
 		session->next = claim;
 	} else {
 		session->exhausted = true;
@@ -574,7 +579,7 @@ session_claim(struct session *session)
 		session->floor = session->reached = 0;
 	lane->anew = false;
 	session->claiming = true;
-	queue_claim(&session->lease, session->leased, session->floor, most,
+	queue_claim(&session->lease, session->highest, session->floor, most,
 	    claimed, session);
 }
 

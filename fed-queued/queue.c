@@ -120,8 +120,8 @@ lease_parameters(struct db_parameters *parameters, const struct lease *lease)
 }
 
 void
-queue_claim(const struct lease *lease, bool again, int64_t floor, uint32_t most,
-    queue_claimed claimed, void *argument)
+queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
+    uint32_t most, queue_claimed claimed, void *argument)
 {
 	struct pending_claim *pending = calloc(1, sizeof *pending);
 	struct db_parameters parameters;
@@ -133,7 +133,7 @@ queue_claim(const struct lease *lease, bool again, int64_t floor, uint32_t most,
 	lease_parameters(&parameters, lease);
 	db_add_uuid(&parameters, env.incarnation);
 	db_add_integer(&parameters, lease_ms());
-	db_add_text(&parameters, again ? "t" : "f");
+	db_add_integer(&parameters, highest);
 	db_add_integer(&parameters, most);
 	db_add_integer(&parameters, CLAIM_BYTES);
 	db_add_integer(

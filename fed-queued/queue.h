@@ -59,14 +59,14 @@ struct receipt {
 
 /*
  * Takes or renews the lease and claims up to most items that fit one request.
- * again: under this lease before, so what it has claimed and not settled is
- * passed over, and nothing is looked for up to the queue id floor (0: from the
- * start). claim is the callback's, to be freed with claim_free(); ok false: the
- * database did not answer.
+ * highest: the highest queue id claimed under this lease before, 0 none; what
+ * was claimed up to there and is not settled is passed over. Nothing is looked
+ * for up to the queue id floor (0: from the start). claim is the callback's, to
+ * be freed with claim_free(); ok false: the database did not answer.
  */
 typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
-void queue_claim(const struct lease *, bool again, int64_t floor, uint32_t most,
-    queue_claimed, void *argument);
+void queue_claim(const struct lease *, int64_t highest, int64_t floor,
+    uint32_t most, queue_claimed, void *argument);
 void claim_free(struct claim *);
 /*
  * Leaves the first most items (at least one); the others come as a claim of

@@ -221,19 +221,21 @@ static const char sql_work_new[] =
     " GROUP BY destination_server_id, priority";
 
 /*
- * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 whether this
- * lease has claimed before, $7 most items, $8 most bytes (but for the first
- * item), $9 ms that no delay and no lease can be long: what lies beyond was
- * written under a clock that has been set back since, and is due. The lane is
- * named by the parameters and not by a join with the lease, and as a range of
- * priorities, so that the lane's index alone gives the order, and the scan ends
- * with the last item wanted. With one priority the planner looks for the items
- * of a lane that holds much of the table in the order of all ids.
+ * $1 server, $2 lane, $3 claim id, $4 worker, $5 lease in ms, $6 the highest
+ * queue id that this lease has claimed, $7 most items, $8 most bytes (but for
+ * the first item), $9 ms that no delay and no lease can be long: what lies
+ * beyond was written under a clock that has been set back since, and is due.
+ * The lane is named by the parameters and not by a join with the lease, and as
+ * a range of priorities, so that the lane's index alone gives the order, and
+ * the scan ends with the last item wanted. With one priority the planner looks
+ * for the items of a lane that holds much of the table in the order of all ids.
  *
  * What this lease has claimed is 'sending' and passed over by that. What an
- * earlier lease left 'sending' is claimed at first. $10 is a queue id that no
- * item to be found lies below, so that what is settled and cannot be vacuumed
- * yet is not read again and again; see outbound.c.
+ * earlier lease left 'sending' is claimed in its order: it is more than one
+ * claim if that lease's worker lost the database, and lies above what this one
+ * has claimed. $10 is a queue id that no item to be found lies below, so that
+ * what is settled and cannot be vacuumed yet is not read again and again; see
+ * outbound.c.
  *
  * Always at least one row: whether the lease is ours, then an item or nulls,
  * for how many ms it is another's (null: it took it this moment), the oldest
@@ -257,7 +259,7 @@ static const char sql_claim[] =
     "   AND (q.priority, q.id) > ($2::int, $10::bigint)"
     "   AND q.priority <= $2::int"
     "   AND q.status IN ('pending', 'sending') AND q.held_at IS NULL"
-    "   AND (q.status = 'pending' OR NOT $6::boolean)"
+    "   AND (q.status = 'pending' OR q.id > $6::bigint)"
     "   AND (q.next_attempt_at <= now()"
     "    OR q.next_attempt_at <= q.created_at"
     "    OR q.next_attempt_at > now() + $9::bigint * interval '1 ms')"

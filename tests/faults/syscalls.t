@@ -137,7 +137,7 @@ def strike(world, point):
     restart()
     wrong = [] if done else ["not delivered"]
     net.wait(side.server.postgres_answers, 20)
-    if side.wait_whole(seconds=10) is None:
+    if side.wait_whole(seconds=45) is None:
         wrong.append("not whole")
     if point.fault in HARMLESS and side.pid(name) != before:
         wrong.append("ended")

@@ -4,7 +4,8 @@
 # Order inside a lane when applications enqueue at the same time: queue ids
 # are given when a row is written and seen when its transaction commits, so a
 # transaction's rows can become visible below ids that are long on their way.
-# What one transaction enqueued arrives in its order all the same.
+# What one transaction enqueued arrives in its order all the same; so does what
+# an earlier lease left claimed, when it is more than one request holds.
 
 import os
 import sys
@@ -51,9 +52,26 @@ def test_late_commit(network, a, b):
               "a transaction's messages arrive in its order")
 
 
+def test_left_behind(network, a, b):
+    """As a worker leaves it that loses the database with two requests' worth
+    of claims."""
+    network.stop(1, "fedd")
+    before = len(texts(b))
+    a.sql("""SELECT federation.enqueue(%s, json_build_object('text', n)::text)
+        FROM generate_series(1, 300) n""", b.onion)
+    a.sql("""UPDATE federation.federated_message_queue SET status = 'sending'
+        WHERE status = 'pending' AND id < (SELECT min(id) + 128
+        FROM federation.federated_message_queue WHERE status = 'pending')""")
+    network.start(1, "fedd")
+    b.wait_inbox(before + 300, 60)
+    tap.equal(texts(b)[before:], list(range(1, 301)),
+              "what an earlier lease left is claimed in its order")
+
+
 def test():
     with net.Net(servers=2) as network:
         test_late_commit(network, *network.servers)
+        test_left_behind(network, *network.servers)
 
 
 tap.main(test)

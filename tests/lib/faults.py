@@ -225,11 +225,20 @@ class Flow(threading.Thread):
                 continue
             time.sleep(self.pause * 2 * self.rng.random())
 
-    def hand_over(self, priority=2):
+    def hand_over(self, priority=2, seconds=30):
         """One more message, outside of the order that is checked."""
-        number = self.one.node.enqueue(self.other.node.onion,
-                                       {"lane": 0, "n": 0}, priority=priority)
+        number = str(uuid.uuid4())
         self.attempted[number] = (0, 0)
+
+        def enqueued():
+            try:
+                return self.one.node.enqueue(
+                    self.other.node.onion, {"lane": 0, "n": 0},
+                    priority=priority, message_id=number)
+            except psycopg2.OperationalError:
+                return None
+        if net.wait(enqueued, seconds, 0.05) is None:
+            raise RuntimeError("the database takes nothing")
         self.acknowledged.add(number)
         return number
 
@@ -429,6 +438,7 @@ class World:
             WHERE usename = '_fedqueued' LIMIT 1""") or ((None,),)
         if pid:
             processes.send(pid, signal.SIGKILL)
+            time.sleep(0.2)  # until the postmaster has noticed
         net.wait(side.server.postgres_answers, 30)
         return self.whole(side, (), POSTGRES_SECONDS, "a backend killed")
 

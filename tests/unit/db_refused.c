@@ -15,6 +15,8 @@
 #include "db_world.h"
 #include "sandbox.h"
 
+#define SANDBOXED_TURNS 4 /* of half a minute, until the database is there */
+
 static void
 refused(const char *info, bool durability, const char *reason)
 {
@@ -54,6 +56,18 @@ refused_once(const char *info, const char *reason)
 	assert_string_equal(text, expected);
 }
 
+/* What is said of a schema of that version. */
+static const char *
+schema_reason(int version, const char *advice)
+{
+	static char text[256];
+
+	snprintf(text, sizeof text,
+	    "schema is version %d, this program needs %d%s", version,
+	    DB_SCHEMA_VERSION, advice);
+	return text;
+}
+
 static void
 schema(void **state)
 {
@@ -63,24 +77,24 @@ schema(void **state)
 	(void)state;
 	control_run("sql 'INSERT INTO federation.schema_version VALUES (%d)'",
 	    DB_SCHEMA_VERSION + 1);
-	refused_once(conninfo, "schema is version 4, this program needs 3: "
-			       "install a newer torfed");
+	refused_once(conninfo,
+	    schema_reason(DB_SCHEMA_VERSION + 1, ": install a newer torfed"));
 	control_run("sql 'DELETE FROM federation.schema_version "
 		    "WHERE version >= %d'",
 	    DB_SCHEMA_VERSION);
 	world_open(&world, conninfo, test_statements, T_COUNT_ALL,
 	    test_channels, true);
 	world_wait_state(&world, DB_REFUSED,
-	    "schema is version 2, this "
-	    "program needs 3: run fedctl db migrate");
-	control_run("sql 'INSERT INTO federation.schema_version VALUES (3)'");
+	    schema_reason(DB_SCHEMA_VERSION - 1, ": run fedctl db migrate"));
+	control_run("sql 'INSERT INTO federation.schema_version VALUES (%d)'",
+	    DB_SCHEMA_VERSION);
 	start = now_ms(); /* tried again by itself */
 	world_wait_up(&world, 1);
 	assert_in_range(now_ms() - start, 1000, 6000);
 	world_close(&world);
 
 	control_run("sql 'ALTER SCHEMA federation RENAME TO away'");
-	refused(conninfo, true, "schema is version 0, this program needs 3");
+	refused(conninfo, true, schema_reason(0, ""));
 	control_run("sql 'ALTER SCHEMA away RENAME TO federation'");
 }
 
@@ -224,8 +238,11 @@ sandboxed_child(const char *sockets, const char *extra, int ready)
 	world.db = db_new(world.base, info, test_statements, T_COUNT_ALL,
 	    test_channels, true, &world_handlers, &world);
 	for (int i = 1; i <= 2; i++) {
-		while (world.up < i)
+		for (int turn = 0; world.up < i; turn++) {
+			if (turn == SANDBOXED_TURNS)
+				_exit(5);
 			world_run(&world, 30000);
+		}
 		if (write(ready, "u", 1) != 1)
 			_exit(4);
 	}

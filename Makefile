@@ -42,7 +42,7 @@ LINKING ?=	-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 override CPPFLAGS += -D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
 		-DTORFED_LIBEXEC='"$(LIBEXECDIR)"' \
 		-DTORFED_DATA='"$(DATADIR)"' -DTORFED_ETC='"$(SYSCONFDIR)"' \
-		-Icommon/base -Icommon/proto -Icommon/conf \
+		-Icommon/base -Icommon/proto -Icommon/room -Icommon/conf \
 		-I$(PGINCLUDE)
 PGINCLUDE :=	$(shell pg_config --includedir 2>/dev/null || \
 		echo /usr/include/postgresql)
@@ -58,18 +58,21 @@ $(BUILD)/paths: ;
 override CFLAGS += -std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
 override LDFLAGS += $(LINKING) $(SANITIZE)
 
-# Libraries by altitude: base knows no protocol, proto no jansson.
+# Libraries by altitude: base knows no protocol, proto no jansson; room is the
+# decisions about rooms, pure, and stands on proto alone.
 BASE_SRC =	$(wildcard common/base/*.c)
 JSON_SRC =	$(patsubst %,common/proto/%.c,batch canon canon_lex canon_member \
 		canon_tree envelope handshake lookup wire)
 PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
+ROOM_SRC =	$(wildcard common/room/*.c)
 CONF_SRC =	$(wildcard common/conf/*.c)
 EVENT_SRC =	common/base/chanev.c
 BASE_SRC :=	$(filter-out $(EVENT_SRC),$(BASE_SRC))
 
 objects =	$(patsubst %.c,$(BUILD)/%.o,$(1))
 CONF_OBJ =	$(call objects,$(CONF_SRC)) $(BUILD)/common/conf/parse.o
-LIBS =		$(BUILD)/libconf.a $(BUILD)/libjson.a $(BUILD)/libproto.a \
+LIBS =		$(BUILD)/libconf.a $(BUILD)/libjson.a $(BUILD)/libroom.a \
+		$(BUILD)/libproto.a \
 		$(BUILD)/libevents.a $(BUILD)/libbase.a
 
 LIBS_fedd =		-levent_core -lseccomp -lsodium -lbsd
@@ -105,6 +108,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 $(BUILD)/libbase.a: $(call objects,$(BASE_SRC))
 $(BUILD)/libevents.a: $(call objects,$(EVENT_SRC))
 $(BUILD)/libproto.a: $(call objects,$(PROTO_SRC))
+$(BUILD)/libroom.a: $(call objects,$(ROOM_SRC))
 $(BUILD)/libjson.a: $(call objects,$(JSON_SRC))
 $(BUILD)/libconf.a: $(CONF_OBJ)
 $(BUILD)/%.a:

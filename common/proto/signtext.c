@@ -3,6 +3,7 @@
  * Signing texts.  Each field is written by its own strict encoder, or is a
  * type that was checked, so none can hold a LF and move a border.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "ed.h"
@@ -53,6 +54,15 @@ put_hash(char *text, char separator, const uint8_t hash[32])
 
 	base64_encode(field, hash, 32);
 	return put(text, separator, field, BASE64_SHA256);
+}
+
+static char *
+put_number(char *text, int64_t number)
+{
+	char field[24];
+	int length = snprintf(field, sizeof(field), "%lld", (long long)number);
+
+	return put(text, '\n', field, (size_t)length);
 }
 
 /* The lines that an envelope and a batch have in common. */
@@ -111,6 +121,28 @@ signtext_item_digest(uint8_t digest[32], const char *type, const uint8_t id[16],
 	end = put_uuid(end, id);
 	end = put_hash(end, '\n', payload_hash);
 	sha256(digest, text, (size_t)(end - text));
+}
+
+size_t
+signtext_state(char *text, const struct state_header *header,
+    const uint8_t payload_hash[32])
+{
+	char *end, field[2 * 32 + 1];
+
+	memcpy(text, STATE_DOMAIN, sizeof(STATE_DOMAIN) - 1);
+	end = put_uuid(text + sizeof(STATE_DOMAIN) - 1, header->room);
+	onion_format(field, header->home);
+	end = put(end, '@', field, ONION_LENGTH);
+	end = put_number(end, header->number);
+	end = put_hash(end, '\n', header->previous);
+	end =
+	    put(end, '\n', header->kind, strnlen(header->kind, TYPE_SIZE - 1));
+	time_format(field, header->timestamp);
+	end = put(end, '\n', field, TIME_TEXT);
+	hex_encode(field, header->key_id, 32);
+	end = put(end, '\n', field, 64);
+	end = put_hash(end, '\n', payload_hash);
+	return (size_t)(end - text);
 }
 
 int

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages in rooms: a message goes from its sender's server to every server
+ * that has a member, and says under which state it was written. The receiver
+ * judges it by that state, so that all come to the same verdict.
+ */
+#ifndef TORFED_ROOM_MESSAGE_H
+#define TORFED_ROOM_MESSAGE_H
+
+#include "room_state.h"
+#include "room_stream.h"
+
+#define ROOM_LATE_S   3600 /* after learning that the sender went */
+#define ROOM_HOLD_S   3600 /* a message waits for the state it needs */
+#define ROOM_HELD_MAX 1000 /* of a room */
+#define ROOM_HELD_SERVER \
+	250 /* of them from one server, so that nobody
+			       * takes all for numbers that do not exist */
+
+struct room_message {
+	struct room_id room;
+	struct room_user sender;
+	int64_t state_number; /* 1 to 2^53-1 */
+	int64_t epoch;
+	int lane;
+	struct room_place place;
+};
+
+struct room_message_facts {
+	/* the sender's last membership that began at or before the message's
+	 * state number */
+	struct room_member member;
+	int64_t left_learned; /* when we applied the event member.left */
+	bool server_seen;     /* the origin has or had a member */
+	bool here;	      /* one of ours is a member and has not left */
+	/* one of ours waits for the home to let him in; or we were restored and
+	 * have not heard from the home since */
+	bool joining;
+	uint32_t held;	      /* messages held in this room */
+	uint32_t held_server; /* of them from this origin */
+	uint32_t epochs;      /* of this origin in this room */
+	bool epoch_known;     /* stream is one of them */
+	struct room_beside beside;
+};
+
+/*
+ * A message from its origin, or through another's hand with the origin's
+ * signature; ids were looked at before. state: NULL when the room is not
+ * known; stream: that of (room, origin, epoch, lane), fresh when it is not
+ * known. With ROOM_TAKEN, ROOM_HELD and the mark ROOM_SETTLED the number is
+ * settled in stream. from..to with ROOM_HELD: state numbers that we lack; with
+ * ROOM_WAIT: state numbers, or sequences with SEQUENCE_AHEAD.
+ */
+struct room_verdict room_message_take(const struct room_state *,
+    struct room_stream *, const struct room_message *,
+    const struct room_message_facts *, int64_t now);
+/*
+ * A message that was held, or taken unverified, again: ROOM_TAKEN, ROOM_REFUSED
+ * (it was acknowledged; it is dropped and logged), or ROOM_HELD still. since:
+ * when it came.
+ */
+struct room_verdict room_message_again(const struct room_state *,
+    const struct room_message *, const struct room_message_facts *,
+    int64_t since, int64_t now);
+/*
+ * Whether a user of ours may write, and under which state number. member: his
+ * last membership; leaving: he, or we for him, has left already, whatever the
+ * home has sequenced.
+ */
+enum code room_message_send(const struct room_state *,
+    const struct room_member *member, bool leaving, int64_t *state_number);
+/*
+ * What a server that asks for a message is answered. It is for the servers
+ * that had a member at the state number it was written under; one that had
+ * none is told by the origin that the number is void. One that has none now,
+ * as far as we know, is told nothing: it may have one by an event that we lack.
+ * Nor is anybody about a message under a number that we lack, since who had a
+ * member then we cannot tell; under one that is in dispute nobody takes it, and
+ * it is void.
+ */
+enum room_giving { ROOM_GIVE, ROOM_GIVE_VOID, ROOM_GIVE_NOTHING };
+enum room_giving room_message_give(const struct room_state *,
+    int64_t state_number, bool member_then, bool member_now);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* What a restored database may do; see room_restore.h. */
+#include "room_restore.h"
+
+bool
+room_restored(int64_t logged, int64_t committed)
+{
+	return logged > committed;
+}
+
+int64_t
+room_mark_next(int64_t logged, int64_t committed)
+{
+	return (logged > committed ? logged : committed) + 1;
+}
+
+int64_t
+room_epoch_next(int64_t latest, int64_t seen, int64_t now)
+{
+	int64_t known = latest > seen ? latest : seen;
+
+	if (known >= ROOM_EPOCH_MAX)
+		return 0;
+	return now > known ? now : known + 1;
+}
+
+bool
+room_recovery_over(const struct room_recovery *recovery, int64_t now)
+{
+	if (recovery->since == 0 || recovery->asked >= recovery->servers)
+		return true;
+	return now - recovery->since >= ROOM_RECOVERY_S;
+}
+
+bool
+room_home_silent(int64_t last_heard, int64_t now)
+{
+	return now - last_heard >= ROOM_HOME_SILENT_S;
+}

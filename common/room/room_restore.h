@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * After a database was restored from a backup: what may not be done before
+ * the others were asked what they know of us.
+ */
+#ifndef TORFED_ROOM_RESTORE_H
+#define TORFED_ROOM_RESTORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROOM_RECOVERY_S	   (15 * 60)
+#define ROOM_HOME_SILENT_S (14 * 24 * 3600)
+#define ROOM_EPOCH_MAX	   INT64_C(9007199254740991) /* 2^53-1 */
+
+/* Of one room that we are the home of. */
+struct room_recovery {
+	int64_t since;	  /* when it was found out, seconds; 0: it is not so */
+	uint32_t servers; /* with members, but for ourselves */
+	/* of them, those that have answered with heads that show no more than
+	 * we have by now */
+	uint32_t asked;
+};
+
+/*
+ * Whether the database is older than the sign log. A mark is a number in the
+ * database that grows by one in every transaction that begins an incarnation,
+ * decides a state event, claims a message for the first time, declares a number
+ * void or asks a home: all that is committed before it is signed. A request
+ * for such a signature names its mark, and the signer logs the highest before
+ * it releases the signature. So a crash never leaves the log ahead, and a
+ * backup always does when anything was signed since. (A log of incarnations
+ * alone would not tell a backup of the last one.)
+ */
+bool room_restored(int64_t logged, int64_t committed);
+/* The mark to go on with, at a start, above both. */
+int64_t room_mark_next(int64_t logged, int64_t committed);
+/*
+ * The epoch to begin after that, or when a peer shows more of our present
+ * epoch than we have: above all that we and the peers we asked know, and not
+ * below the clock, so that one that was forgotten by all is not used again
+ * unless the clock went back. latest: our own, seen: the highest that a peer
+ * has shown; 0 none. 0: there is none left.
+ */
+int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
+/*
+ * Whether the home may sign a new event: it was not restored, each member
+ * server has answered, or 15 minutes have passed.
+ */
+bool room_recovery_over(const struct room_recovery *, int64_t now);
+/* Nothing signed came from the home for 14 days. */
+bool room_home_silent(int64_t last_heard, int64_t now);
+
+#endif

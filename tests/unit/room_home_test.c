@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: ISC */
+/* What a home decides, who speaks for whom, invitations, and restores. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ed.h"
+#include "room_home.h"
+#include "room_invite.h"
+#include "room_speaker.h"
+
+#define NOW INT64_C(1760000000)
+
+static struct room_state state;
+static struct room_facts facts;
+static struct room_event event;
+static struct room_recovery recovery;
+static struct room_invitation invitation;
+static struct room_invite_facts shown;
+static uint8_t self[32], home[32], origin[32];
+
+static struct room_user
+user(const uint8_t server[32], const char *name)
+{
+	struct room_user made;
+
+	room_user_make(&made, server, name, strlen(name));
+	return made;
+}
+
+static int
+set_up(void **unused)
+{
+	(void)unused;
+	memset(&state, 0, sizeof(state));
+	memset(&facts, 0, sizeof(facts));
+	memset(&event, 0, sizeof(event));
+	memset(&recovery, 0, sizeof(recovery));
+	memset(&invitation, 0, sizeof(invitation));
+	memset(&shown, 0, sizeof(shown));
+	memset(home, 1, 32);
+	memset(origin, 2, 32);
+	memset(self, 3, 32);
+	memcpy(state.room.home, home, 32);
+	memset(state.hash, 9, 32);
+	state.number = 9;
+	state.require_invite = true;
+	state.federated = true;
+	event.content.user = user(self, "bob");
+	event.content.inviter = user(origin, "alice");
+	event.timestamp = NOW;
+	event.content.expires = NOW + 60;
+	event.kind = ROOM_INVITE;
+	event.number = 4;
+	event.room = state.room;
+	invitation.number = 7;
+	invitation.expires = NOW;
+	invitation.invitee = event.content.user;
+	shown.self = self;
+	shown.origin = origin;
+	shown.origin_level = 2;
+	shown.home_level = 2;
+	shown.user_exists = true;
+	return 0;
+}
+
+static struct room_verdict
+decide(enum room_kind kind)
+{
+	event.kind = kind;
+	room_home_event(&event, &state);
+	return room_home_decide(&state, &event, &facts, &recovery, false, NOW);
+}
+
+static void
+home_taken(void **unused)
+{
+	struct room_state before;
+
+	(void)unused;
+	facts.inviter.joined = 1;
+	before = state;
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_TAKEN);
+	assert_memory_equal(&before, &state, sizeof(state));
+	assert_int_equal(event.number, 10);
+	assert_memory_equal(event.previous, state.hash, 32);
+	assert_true(room_id_equal(&event.room, &state.room));
+}
+
+static void
+home_refused(void **unused)
+{
+	struct room_verdict verdict;
+
+	(void)unused;
+	verdict = decide(ROOM_INVITE);
+	assert_int_equal(verdict.outcome, ROOM_REFUSED);
+	assert_int_equal(verdict.code, CODE_NOT_MEMBER);
+	verdict = decide(ROOM_JOIN);
+	assert_int_equal(verdict.code, CODE_INVITE_REQUIRED);
+	verdict = decide(ROOM_LEAVE);
+	assert_int_equal(verdict.code, CODE_NOT_MEMBER);
+	state.closed = 9;
+	verdict = decide(ROOM_RENAME);
+	assert_int_equal(verdict.code, CODE_ROOM_CLOSED);
+	state.disputed = 20;
+	verdict = decide(ROOM_RENAME);
+	assert_int_equal(verdict.outcome, ROOM_REFUSED);
+	assert_int_equal(verdict.code, CODE_ROOM_FROZEN);
+}
+
+/* Asked again after the answer was lost. */
+static void
+home_again(void **unused)
+{
+	(void)unused;
+	facts.user.joined = 8;
+	event.content.has_nonce = true;
+	facts.invitation = &invitation;
+	invitation.used = 8;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	invitation.used = 6; /* of an earlier membership */
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
+	invitation.used = 8;
+	invitation.invitee = user(self, "eve");
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
+	facts.invitation = NULL;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
+	event.content.has_nonce = false;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	assert_int_equal(decide(ROOM_LEAVE).outcome, ROOM_TAKEN);
+	facts.user.left = 9;
+	assert_int_equal(decide(ROOM_LEAVE).outcome, ROOM_KNOWN);
+	facts.user.joined = 9; /* an invitation taken back: never a member */
+	assert_int_equal(decide(ROOM_LEAVE).code, CODE_NOT_MEMBER);
+}
+
+/* What was committed and is not signed yet is not in the facts. */
+static void
+home_pending(void **unused)
+{
+	struct room_verdict verdict;
+
+	(void)unused;
+	event.kind = ROOM_RENAME;
+	room_home_event(&event, &state);
+	verdict =
+	    room_home_decide(&state, &event, &facts, &recovery, true, NOW);
+	assert_int_equal(verdict.outcome, ROOM_WAIT);
+	assert_int_equal(verdict.code, CODE_BUSY);
+	assert_true(verdict.seconds > 0);
+}
+
+static void
+home_recovering(void **unused)
+{
+	struct room_verdict verdict;
+
+	(void)unused;
+	recovery.since = NOW - ROOM_RECOVERY_S + 1;
+	recovery.servers = 2;
+	recovery.asked = 1;
+	verdict = decide(ROOM_RENAME);
+	assert_int_equal(verdict.outcome, ROOM_WAIT);
+	assert_int_equal(verdict.code, CODE_RECOVERING);
+	assert_true(verdict.seconds > 0);
+	recovery.asked = 2;
+	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_TAKEN);
+	recovery.asked = 0;
+	recovery.since--;
+	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_TAKEN);
+	recovery.since = NOW + 100; /* the clock went back */
+	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_WAIT);
+	recovery.servers = 0; /* nobody to ask */
+	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_TAKEN);
+}
+
+static void
+restored(void **unused)
+{
+	(void)unused;
+	assert_false(room_restored(0, 0));
+	assert_false(room_restored(5, 5));
+	assert_false(room_restored(5, 6)); /* a crash before the signature */
+	assert_true(room_restored(6, 5));
+	assert_int_equal(room_mark_next(0, 0), 1);
+	assert_int_equal(room_mark_next(9, 4), 10);
+	assert_int_equal(room_mark_next(4, 9), 10);
+}
+
+static void
+epochs(void **unused)
+{
+	(void)unused;
+	assert_int_equal(room_epoch_next(1, 0, NOW), NOW);
+	assert_int_equal(room_epoch_next(NOW, 0, NOW), NOW + 1);
+	assert_int_equal(room_epoch_next(NOW - 1, 0, NOW), NOW);
+	assert_int_equal(room_epoch_next(1, NOW + 7, NOW), NOW + 8);
+	assert_int_equal(room_epoch_next(NOW + 9, NOW + 7, NOW), NOW + 10);
+	assert_int_equal(
+	    room_epoch_next(ROOM_EPOCH_MAX - 1, 0, NOW), ROOM_EPOCH_MAX);
+	assert_int_equal(room_epoch_next(ROOM_EPOCH_MAX, 0, NOW), 0);
+}
+
+static void
+silence(void **unused)
+{
+	(void)unused;
+	assert_false(room_home_silent(NOW - ROOM_HOME_SILENT_S + 1, NOW));
+	assert_true(room_home_silent(NOW - ROOM_HOME_SILENT_S, NOW));
+	assert_false(room_home_silent(NOW + 1, NOW));
+}
+
+static void
+speakers(void **unused)
+{
+	static const struct {
+		enum room_act act;
+		bool own;     /* the user is the origin's */
+		uint8_t home; /* 1 another, 2 the origin, 3 we */
+		enum code code;
+	} rows[] = {
+	    {ROOM_ACT_MESSAGE, true, 1, CODE_OK},
+	    {ROOM_ACT_MESSAGE, true, 2, CODE_OK},
+	    {ROOM_ACT_MESSAGE, true, 3, CODE_OK},
+	    {ROOM_ACT_MESSAGE, false, 1, CODE_SPEAKER},
+	    {ROOM_ACT_MESSAGE, false, 2, CODE_SPEAKER},
+	    {ROOM_ACT_INVITE_REQUEST, true, 3, CODE_OK},
+	    {ROOM_ACT_INVITE_REQUEST, false, 3, CODE_SPEAKER},
+	    {ROOM_ACT_INVITE_REQUEST, true, 1, CODE_NOT_HOME},
+	    {ROOM_ACT_INVITE_REQUEST, true, 2, CODE_NOT_HOME},
+	    {ROOM_ACT_JOIN_REQUEST, true, 3, CODE_OK},
+	    {ROOM_ACT_JOIN_REQUEST, false, 3, CODE_SPEAKER},
+	    {ROOM_ACT_JOIN_REQUEST, true, 1, CODE_NOT_HOME},
+	    {ROOM_ACT_JOIN_REQUEST, true, 2, CODE_NOT_HOME},
+	    {ROOM_ACT_LEAVE_REQUEST, true, 3, CODE_OK},
+	    {ROOM_ACT_LEAVE_REQUEST, false, 3, CODE_SPEAKER},
+	    {ROOM_ACT_LEAVE_REQUEST, true, 1, CODE_NOT_HOME},
+	    {ROOM_ACT_INVITATION, true, 1, CODE_OK},
+	    {ROOM_ACT_INVITATION, true, 3, CODE_OK},
+	    {ROOM_ACT_INVITATION, false, 1, CODE_SPEAKER},
+	    {ROOM_ACT_INVITATION, false, 2, CODE_SPEAKER},
+	    {ROOM_ACT_STATE, false, 2, CODE_OK},
+	    {ROOM_ACT_STATE, true, 2, CODE_OK},
+	    {ROOM_ACT_STATE, true, 1, CODE_NOT_HOME},
+	    {ROOM_ACT_STATE, true, 3, CODE_NOT_HOME},
+	    {(enum room_act)99, true, 2, CODE_SPEAKER},
+	};
+	struct room_user somebody;
+	struct room_id room;
+	size_t i;
+
+	(void)unused;
+	memset(&room, 0, sizeof(room));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(room.home, rows[i].home, 32);
+		somebody = user(rows[i].own ? origin : home, "x");
+		if (room_speaker_check(rows[i].act, &room, origin, self,
+			&somebody) != rows[i].code)
+			fail_msg("row %zu", i);
+	}
+}
+
+static struct room_verdict
+take(enum room_showing *showing)
+{
+	return room_invite_take(&event, &shown, NOW, showing);
+}
+
+static enum code
+refusal(void)
+{
+	enum room_showing showing;
+	struct room_verdict verdict = take(&showing);
+
+	return verdict.outcome == ROOM_REFUSED ? verdict.code : CODE_OK;
+}
+
+static void
+invitation_shown(void **unused)
+{
+	static const struct {
+		int origin;
+		int home;
+		enum room_showing showing;
+	} rows[] = {
+	    {1, 2, ROOM_SHOW_QUARANTINE},
+	    {1, 3, ROOM_SHOW_QUARANTINE},
+	    {2, 0, ROOM_SHOW_PENDING},
+	    {2, 3, ROOM_SHOW_PENDING},
+	    {3, 1, ROOM_SHOW_PENDING},
+	    {3, -1, ROOM_SHOW_PENDING},
+	    {3, 2, ROOM_SHOW_AUTOMATIC},
+	    {3, 3, ROOM_SHOW_AUTOMATIC},
+	};
+	enum room_showing showing;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		shown.origin_level = rows[i].origin;
+		shown.home_level = rows[i].home;
+		assert_int_equal(take(&showing).outcome, ROOM_TAKEN);
+		assert_int_equal(showing, rows[i].showing);
+	}
+}
+
+static void
+invitation_refused(void **unused)
+{
+	(void)unused;
+	assert_int_equal(refusal(), CODE_OK);
+	event.kind = ROOM_JOIN;
+	assert_int_equal(refusal(), CODE_STATE_INVALID);
+	event.kind = ROOM_INVITE;
+	event.content.inviter = user(home, "alice");
+	assert_int_equal(refusal(), CODE_SPEAKER);
+	event.content.inviter = user(origin, "alice");
+	event.content.user = user(origin, "bob"); /* for somebody else */
+	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
+	event.content.user = user(self, "bob");
+	shown.user_exists = false;
+	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
+	shown.user_exists = true;
+	event.content.expires = NOW - 1;
+	assert_int_equal(refusal(), CODE_INVITE_EXPIRED);
+	event.content.expires = NOW;
+	assert_int_equal(refusal(), CODE_INVITE_EXPIRED); /* made at NOW */
+	event.timestamp = NOW - 1;
+	assert_int_equal(refusal(), CODE_OK);
+	event.content.expires = NOW + ROOM_INVITE_S - 1;
+	assert_int_equal(refusal(), CODE_OK);
+	event.content.expires = NOW + ROOM_INVITE_S;
+	assert_int_equal(refusal(), CODE_INVITE_EXPIRED);
+	event.content.expires = NOW + 1;
+	shown.known = true;
+	shown.used = true;
+	assert_int_equal(refusal(), CODE_INVITE_USED);
+}
+
+/* Of ourselves as the home: an event of ours or nothing. */
+static void
+invitation_own(void **unused)
+{
+	uint8_t hash[32];
+
+	(void)unused;
+	memcpy(event.room.home, self, 32);
+	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
+	room_event_hash(hash, &event);
+	shown.own = hash;
+	assert_int_equal(refusal(), CODE_OK);
+	hash[0] ^= 1;
+	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
+}
+
+static void
+invitation_limits(void **unused)
+{
+	enum room_showing showing;
+	struct room_verdict verdict;
+
+	(void)unused;
+	shown.pending_server = ROOM_PENDING_SERVER - 1;
+	shown.pending_invitee = ROOM_PENDING_INVITEE - 1;
+	assert_int_equal(take(&showing).outcome, ROOM_TAKEN);
+	shown.pending_server++;
+	verdict = take(&showing);
+	assert_int_equal(verdict.outcome, ROOM_WAIT);
+	assert_int_equal(verdict.code, CODE_INVITE_LIMIT);
+	assert_true(verdict.seconds > 0);
+	shown.pending_server--;
+	shown.pending_invitee++;
+	assert_int_equal(take(&showing).code, CODE_INVITE_LIMIT);
+	shown.known = true; /* that one waits already */
+	assert_int_equal(take(&showing).outcome, ROOM_KNOWN);
+}
+
+static void
+invitation_accepted(void **unused)
+{
+	(void)unused;
+	assert_int_equal(room_invite_accept(NOW, false, 2, NOW), CODE_OK);
+	assert_int_equal(room_invite_accept(NOW, false, 3, NOW), CODE_OK);
+	assert_int_equal(
+	    room_invite_accept(NOW, false, 1, NOW), CODE_HOME_UNTRUSTED);
+	assert_int_equal(
+	    room_invite_accept(NOW, false, -1, NOW), CODE_HOME_UNTRUSTED);
+	assert_int_equal(
+	    room_invite_accept(NOW - 1, false, 2, NOW), CODE_INVITE_EXPIRED);
+	assert_int_equal(
+	    room_invite_accept(NOW, true, 2, NOW), CODE_INVITE_USED);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, set_up)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(home_taken),
+	    TEST(home_refused),
+	    TEST(home_again),
+	    TEST(home_pending),
+	    TEST(home_recovering),
+	    TEST(restored),
+	    TEST(epochs),
+	    TEST(silence),
+	    TEST(speakers),
+	    TEST(invitation_shown),
+	    TEST(invitation_refused),
+	    TEST(invitation_own),
+	    TEST(invitation_limits),
+	    TEST(invitation_accepted),
+	};
+
+	if (ed_init() == -1)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

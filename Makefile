@@ -156,8 +156,19 @@ $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o \
 $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIBS) $(LIBS_test)
 
+# The simulator of rooms, and the search through the delivery rules.
+SIMULATE_SRC =	$(filter-out tests/simulate/delivery.c, \
+		$(wildcard tests/simulate/*.c))
+SIMULATE_FILES = $(BUILD)/tests/simulate/simulate \
+		$(BUILD)/tests/simulate/delivery
+$(BUILD)/tests/simulate/simulate: $(call objects,$(SIMULATE_SRC)) $(LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+$(BUILD)/tests/simulate/delivery: $(call objects,tests/simulate/delivery.c \
+    fed-queued/reaction.c) $(LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+
 .PHONY: tests-built fuzz-built
-tests-built: all $(UNIT_FILES) $(TOOL_FILES) $(REPLAY_FILES)
+tests-built: all $(UNIT_FILES) $(TOOL_FILES) $(REPLAY_FILES) $(SIMULATE_FILES)
 fuzz-built: $(FUZZ_FILES)
 
 .SECONDARY:
@@ -212,6 +223,14 @@ SEED ?=
 soak: deps
 	@+$(MAKE) --no-print-directory all tests-built
 	@MINUTES='$(MINUTES)' SEED='$(SEED)' tests/soak
+
+##   make simulate   rooms under faults: SEEDS=10000 FROM=1
+SEEDS ?=	10000
+FROM ?=		1
+.PHONY: simulate
+simulate: deps
+	@+$(MAKE) --no-print-directory $(BUILD)/tests/simulate/simulate
+	@$(BUILD)/tests/simulate/simulate $(SEEDS) $(FROM)
 
 ##   make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 DOCDIR ?=	$(PREFIX)/share/doc/torfed

@@ -39,7 +39,11 @@ struct room_place {
 				      * zeros at 1 */
 };
 
-/* What is stored beside it; NULL: nothing is known. */
+/*
+ * What is stored beside it; NULL: nothing is known. A digest is known by the
+ * item itself, by a declaration, or by what stands behind it and calls it
+ * previous.
+ */
 struct room_beside {
 	const uint8_t *before; /* digest of the number before */
 	const uint8_t *at;     /* digest stored under the same number */

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Operations: a history is a list of them, made from a seed once; what each
+ * does follows from its numbers and the world, so that a part of the list is a
+ * history, too.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "world.h"
+
+#define START 1700000000 /* seconds since 1970 */
+
+struct world world;
+bool forgetful;
+
+static const struct {
+	const char *name;
+	unsigned int weight;
+} kinds[OP_KINDS] = {
+    [OP_DELIVER] = {"deliver", 150},
+    [OP_FLUSH] = {"flush", 12},
+    [OP_DROP] = {"drop", 20},
+    [OP_DOUBLE] = {"double", 15},
+    [OP_TIME] = {"time", 30},
+    [OP_TICK] = {"tick", 60},
+    [OP_SYNC] = {"sync", 25},
+    [OP_CREATE] = {"create", 2},
+    [OP_SAY] = {"say", 50},
+    [OP_CANCEL] = {"cancel", 4},
+    [OP_INVITE] = {"invite", 10},
+    [OP_JOIN] = {"join", 14},
+    [OP_LEAVE] = {"leave", 4},
+    [OP_REMOVE] = {"remove", 5},
+    [OP_SERVERS] = {"servers", 2},
+    [OP_RENAME] = {"rename", 2},
+    [OP_FEDERATION] = {"federation", 1},
+    [OP_CLOSE] = {"close", 1},
+    [OP_CUT] = {"cut", 8},
+    [OP_MEND] = {"mend", 10},
+    [OP_CRASH] = {"crash", 5},
+    [OP_BACKUP] = {"backup", 5},
+    [OP_RESTORE] = {"restore", 2},
+    [OP_SPLIT] = {"split", 3},
+    [OP_ROUTE] = {"route", 3},
+    [OP_FALSE_MESSAGE] = {"false-message", 10},
+    [OP_FALSE_REQUEST] = {"false-request", 8},
+    [OP_FALSE_EVENT] = {"false-event", 1},
+};
+
+bool
+world_honest(int identity)
+{
+	return identity != world.dishonest;
+}
+
+int
+world_home(int room)
+{
+	return room % world.servers;
+}
+
+int
+user_server(int user)
+{
+	return user / USERS;
+}
+
+/* splitmix64. */
+static uint64_t
+next(uint64_t *seed)
+{
+	uint64_t z = (*seed += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static void
+op_add(struct history *history, enum op_kind kind, uint32_t a, uint32_t b,
+    uint32_t c)
+{
+	struct op *op = &history->ops[history->count++];
+
+	op->kind = kind;
+	op->a = a;
+	op->b = b;
+	op->c = c;
+	op->d = 0;
+}
+
+static enum op_kind
+op_choose(uint64_t *seed)
+{
+	unsigned int total = 0, at;
+	int i;
+
+	for (i = 0; i < OP_KINDS; i++)
+		total += kinds[i].weight;
+	at = (unsigned int)(next(seed) % total);
+	for (i = 0; at >= kinds[i].weight; i++)
+		at -= kinds[i].weight;
+	return (enum op_kind)i;
+}
+
+/* Rooms with members first, or most of what follows would be refused. */
+static void
+beginning(struct history *history, uint64_t *seed)
+{
+	int room, server;
+
+	for (room = 0; room < ROOMS; room++)
+		op_add(history, OP_CREATE, (uint32_t)room, (uint32_t)next(seed),
+		    0);
+	for (room = 0; room < ROOMS; room++)
+		for (server = 0; server < history->servers; server++) {
+			if (server == room || next(seed) % 5 == 0)
+				continue;
+			op_add(history, OP_INVITE, (uint32_t)room,
+			    (uint32_t)(room * USERS),
+			    (uint32_t)(server * USERS));
+			op_add(history, OP_TICK, (uint32_t)room, 0, 0);
+			op_add(history, OP_FLUSH, 0, 0, 0);
+			op_add(history, OP_JOIN, (uint32_t)room,
+			    (uint32_t)(server * USERS), 0);
+			op_add(history, OP_FLUSH, 0, 0, 0);
+			op_add(history, OP_TICK, (uint32_t)room, 0, 0);
+			op_add(history, OP_FLUSH, 0, 0, 0);
+		}
+}
+
+void
+history_make(struct history *history, uint64_t seed)
+{
+	struct op *op;
+	int count;
+
+	memset(history, 0, sizeof(*history));
+	history->servers = 3 + (int)(next(&seed) % 3);
+	history->dishonest = NONE;
+	if (next(&seed) % 2 == 0)
+		history->dishonest =
+		    (int)(next(&seed) % (uint64_t)history->servers);
+	beginning(history, &seed);
+	count = history->count + 60 + (int)(next(&seed) % 300);
+	while (history->count < count) {
+		op = &history->ops[history->count++];
+		op->kind = op_choose(&seed);
+		op->a = (uint32_t)next(&seed);
+		op->b = (uint32_t)next(&seed);
+		op->c = (uint32_t)next(&seed);
+		op->d = (uint32_t)next(&seed);
+	}
+}
+
+void
+op_print(const struct op *op)
+{
+	printf("  %s %u %u %u %u\n", kinds[op->kind].name, op->a, op->b, op->c,
+	    op->d);
+}
+
+static void
+world_begin(const struct history *history)
+{
+	int i, j;
+
+	memset(&world, 0, offsetof(struct world, packets));
+	world.now = START;
+	world.servers = history->servers;
+	world.dishonest = history->dishonest;
+	for (i = 0; i < ALL_USERS; i++) {
+		memset(&world.users[i], 0, sizeof(world.users[i]));
+		memset(world.users[i].server, user_server(i) + 1, ONION_KEY);
+		snprintf(world.users[i].name, sizeof(world.users[i].name),
+		    "user%d", i);
+	}
+	for (i = 0; i < ROOMS; i++) {
+		memset(world.rooms[i].uuid, 0x40 + i, UUID_SIZE);
+		memset(world.rooms[i].home, world_home(i) + 1, ONION_KEY);
+	}
+	for (i = 0; i < NODES; i++) {
+		world.nodes[i].exists = i < world.servers;
+		world.nodes[i].identity = i;
+		world.nodes[i].db.epoch = 1;
+		for (j = 0; j < ROOMS; j++) {
+			world.nodes[i].db.rooms[j].state.room = world.rooms[j];
+			world.nodes[i].db.rooms[j].pending = NONE;
+		}
+		for (j = 0; j < world.servers; j++)
+			world.route[i][j] = j;
+	}
+	for (i = 0; i < world.servers; i++)
+		node_restart(i, false);
+}
+
+/* Changes with anything that healing may still change. */
+static uint64_t
+fingerprint(void)
+{
+	const struct room *room;
+	uint64_t sum = 0;
+	int node, index, i;
+
+	for (node = 0; node < NODES; node++)
+		for (index = 0; index < ROOMS; index++) {
+			room = &world.nodes[node].db.rooms[index];
+			sum = sum * 31 + (uint64_t)room->state.number;
+			sum = sum * 31 + (uint64_t)room->state.disputed;
+			sum = sum * 31 + (uint64_t)room->evidence_count;
+			sum = sum * 31 + (uint64_t)room->void_count;
+			for (i = 0; i < room->entry_count; i++)
+				sum = sum * 31 + room->entries[i].acked * 8 +
+				      (uint64_t)room->entries[i].status;
+			for (i = 0; i < room->stream_count; i++) {
+				sum = sum * 31 + (uint64_t)room->streams[i]
+						     .stream.contiguous;
+				sum = sum * 31 +
+				      (uint64_t)room->streams[i].stream.forked;
+			}
+		}
+	return sum;
+}
+
+static void
+heal_round(void)
+{
+	int node, room, peer;
+
+	world.now += ROOM_GAP_S + 1;
+	for (node = 0; node < NODES; node++)
+		if (world.nodes[node].exists)
+			node_tick(node);
+	packets_flush();
+	for (node = 0; node < NODES; node++)
+		for (room = 0; room < ROOMS; room++)
+			for (peer = 0; peer < world.servers; peer++)
+				if (world.nodes[node].exists)
+					sync_send(node, room, peer);
+	packets_flush();
+}
+
+/* All reach all, and nothing new happens. */
+static void
+heal(void)
+{
+	uint64_t before, after = 0;
+	int round, quiet = 0;
+
+	memset(world.cut, 0, sizeof(world.cut));
+	packets_flush();
+	for (round = 0; round < 60 && quiet < 3; round++) {
+		before = after;
+		heal_round();
+		after = fingerprint();
+		quiet = after == before ? quiet + 1 : 0;
+		if (world.failure[0] != '\0')
+			return;
+	}
+	if (quiet < 3)
+		world_fail("healing never ends");
+}
+
+/* One message that two servers have is taken from one of them. */
+static void
+forget(void)
+{
+	struct room *room;
+	int node, index, i;
+
+	for (node = 0; node < world.servers; node++)
+		for (index = 0; index < ROOMS; index++) {
+			room = &world.nodes[node].db.rooms[index];
+			for (i = 0; i < room->entry_count; i++)
+				room->entries[i].status = STATUS_CANCELLED;
+			if (room->entry_count > 1 && world_honest(node))
+				return;
+		}
+}
+
+bool
+history_run(const struct history *history)
+{
+	int i;
+
+	world_begin(history);
+	for (i = 0; i < history->count && world.failure[0] == '\0'; i++)
+		op_apply(&history->ops[i]);
+	if (world.failure[0] == '\0')
+		heal();
+	if (world.failure[0] == '\0' && forgetful)
+		forget();
+	if (world.failure[0] == '\0')
+		check_world();
+	return world.failure[0] == '\0';
+}

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: ISC */
+/* server_sync: heads told, compared, and what is asked for and given. */
+#include <string.h>
+
+#include "world.h"
+
+static struct room *
+room_of(int node, int room)
+{
+	return &world.nodes[node].db.rooms[room];
+}
+
+/* One who is out of the room is told of it up to where he went. */
+static void
+head_add(struct packet *packet, const struct room *room, int peer, bool home)
+{
+	struct room_member last = room_server_last(room, peer);
+	int64_t number = room_state_last(&room->state);
+
+	room_head_make(&packet->head, &room->state,
+	    number == 0 ? NULL : world.events[room->chain[number]].hash);
+	packet->has_state = home || last.joined != 0;
+	if (!home && last.left != 0 && last.left < number) {
+		packet->head.number = last.left;
+		memcpy(packet->head.hash,
+		    world.events[room->chain[last.left]].hash, ROOM_HASH);
+	}
+}
+
+static void
+streams_add(struct packet *packet, const struct room *room, int self, int peer)
+{
+	const struct stream *stream;
+	const uint8_t *digest, *tip;
+	bool others, ignored;
+	int i;
+
+	others = room_here(room, self) && room_server_now(room, peer);
+	for (i = 0; i < room->stream_count; i++) {
+		struct room_stream_head *head =
+		    &packet->heads[packet->head_count].head;
+
+		stream = &room->streams[i];
+		if (!others && stream->origin != self)
+			continue;
+		memset(head, 0, sizeof(*head));
+		packet->heads[packet->head_count++].origin = stream->origin;
+		head->epoch = stream->stream.epoch;
+		head->lane = stream->stream.lane;
+		head->sequence = stream->stream.contiguous;
+		head->highest = stream->stream.highest;
+		tip = room_digest_at(room, stream->origin, head->epoch,
+		    head->lane, head->highest, &ignored);
+		if (tip != NULL)
+			memcpy(head->tip, tip, ROOM_HASH);
+		head->forked = stream->stream.forked;
+		digest = room_digest_at(room, stream->origin, head->epoch,
+		    head->lane, head->sequence, &ignored);
+		if (digest != NULL)
+			memcpy(head->digest, digest, ROOM_HASH);
+	}
+}
+
+void
+sync_send(int node, int index, int peer)
+{
+	const struct room *room = room_of(node, index);
+	int self = world.nodes[node].identity;
+	bool home = peer == world_home(index);
+	struct packet *packet;
+
+	if (room->state.number == 0 || peer == self ||
+	    (!home && !room_server_ever(room, peer)))
+		return;
+	packet = packet_new(PACKET_HEADS, node, peer);
+	packet->room = index;
+	head_add(packet, room, peer, home);
+	streams_add(packet, room, self, peer);
+}
+
+static void
+ask_number(
+    int node, const struct packet *heads, enum packet_kind kind, int64_t number)
+{
+	struct packet *packet =
+	    packet_new(kind, node, world.nodes[heads->from].identity);
+
+	packet_answer(packet, heads);
+	packet->first = number;
+	packet->last = number;
+}
+
+static void evidence_give(int node, const struct packet *packet);
+
+/* As if they had asked for it. */
+static void
+evidence_push(int node, const struct packet *heads, enum packet_kind kind,
+    int at, int64_t number)
+{
+	static struct packet asked;
+
+	asked.kind = kind;
+	asked.from = heads->from;
+	asked.to = node;
+	asked.room = heads->room;
+	asked.first = number;
+	if (kind == PACKET_ASK_ITEM_EVIDENCE) {
+		asked.origin = heads->heads[at].origin;
+		asked.epoch = heads->heads[at].head.epoch;
+		asked.lane = heads->heads[at].head.lane;
+	}
+	evidence_give(node, &asked);
+}
+
+static void
+state_compare(int node, const struct packet *packet)
+{
+	struct room *room = room_of(node, packet->room);
+	int peer = world.nodes[packet->from].identity;
+	const uint8_t *ours = NULL;
+	int64_t number = packet->head.number;
+	struct room_want want;
+
+	if (number >= 1 && number <= room->state.number)
+		ours = world.events[room->chain[number]].hash;
+	want = room_head_compare(&room->state, &packet->head, ours,
+	    world_home(packet->room) == world.nodes[node].identity);
+	if ((want.what & ROOM_WANT_ITEMS) != 0)
+		state_ask(node, packet->room, packet->from, want.from, want.to,
+		    false);
+	if ((want.what & ROOM_WANT_ONE) != 0)
+		state_ask(
+		    node, packet->room, packet->from, want.one, want.one, true);
+	if ((want.what & ROOM_WANT_EVIDENCE) != 0)
+		ask_number(node, packet, PACKET_ASK_EVIDENCE, want.evidence);
+	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
+		evidence_push(
+		    node, packet, PACKET_ASK_EVIDENCE, 0, want.evidence);
+	if (number <= room->state.number)
+		room->answered |= 1U << peer;
+}
+
+static void
+ask_items(int node, const struct packet *heads, int at, enum packet_kind kind,
+    int64_t first, int64_t last, bool one)
+{
+	struct packet *packet =
+	    packet_new(kind, node, world.nodes[heads->from].identity);
+
+	packet_answer(packet, heads);
+	packet->origin = heads->heads[at].origin;
+	packet->epoch = heads->heads[at].head.epoch;
+	packet->lane = heads->heads[at].head.lane;
+	packet->first = first;
+	packet->last = last;
+	packet->one = one;
+}
+
+static void
+stream_compare(int node, const struct packet *packet, int at)
+{
+	const struct room_stream_head *theirs = &packet->heads[at].head;
+	struct database *db = &world.nodes[node].db;
+	struct room *room = room_of(node, packet->room);
+	int origin = packet->heads[at].origin;
+	struct stream *stream =
+	    room_stream_find(room, origin, theirs->epoch, theirs->lane);
+	bool own = origin == world.nodes[node].identity, ignored;
+	struct room_stream fresh;
+	struct room_want want;
+	const uint8_t *ours = room_digest_at(room, origin, theirs->epoch,
+	    theirs->lane, theirs->sequence, &ignored);
+	const uint8_t *tip = room_digest_at(room, origin, theirs->epoch,
+	    theirs->lane, theirs->highest, &ignored);
+
+	room_stream_init(&fresh, theirs->epoch, theirs->lane);
+	want = room_stream_compare(stream == NULL ? &fresh : &stream->stream,
+	    theirs, ours, tip, own, theirs->epoch == db->epoch);
+	if (own && theirs->epoch > db->epoch_seen)
+		db->epoch_seen = theirs->epoch;
+	if ((want.what & ROOM_WANT_ITEMS) != 0)
+		ask_items(node, packet, at, PACKET_ASK_ITEMS, want.from,
+		    want.to, false);
+	if ((want.what & ROOM_WANT_ONE) != 0)
+		ask_items(node, packet, at, PACKET_ASK_ITEMS, want.one,
+		    want.one, true);
+	if ((want.what & ROOM_WANT_EVIDENCE) != 0)
+		ask_items(node, packet, at, PACKET_ASK_ITEM_EVIDENCE,
+		    want.evidence, want.evidence, false);
+	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
+		evidence_push(
+		    node, packet, PACKET_ASK_ITEM_EVIDENCE, at, want.evidence);
+	if ((want.what & ROOM_AHEAD_OF_US) != 0) {
+		if (world_honest(origin))
+			world_fail("server %d was ahead of honest %d",
+			    world.nodes[packet->from].identity, origin);
+		db->epoch =
+		    room_epoch_next(db->epoch, db->epoch_seen, world.now);
+	}
+}
+
+void
+sync_heads(int node, const struct packet *packet)
+{
+	struct room *room = room_of(node, packet->room);
+	int i;
+
+	if (packet->has_state)
+		state_compare(node, packet);
+	if (room->state.number == 0 ||
+	    !room_here(room, world.nodes[node].identity))
+		return;
+	for (i = 0; i < packet->head_count; i++)
+		stream_compare(node, packet, i);
+}
+
+static void
+events_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	int asker = world.nodes[packet->from].identity;
+	struct room_member last = room_server_last(room, asker);
+	struct packet *answer;
+	int64_t number;
+
+	for (number = packet->first;
+	     number <= packet->last && number <= room->state.number; number++) {
+		if (!room_event_give(
+			&last, asker == world_home(packet->room), number))
+			continue;
+		answer = packet_new(PACKET_EVENT, node, asker);
+		packet_answer(answer, packet);
+		answer->index = room->chain[number];
+		answer->one = packet->one;
+	}
+}
+
+/* What the origin declared to us, as proof of what it signed. */
+static void
+declared_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	const struct declared *declared;
+	struct packet *answer;
+	int i;
+
+	for (i = 0; i < room->void_count; i++) {
+		declared = &room->voids[i];
+		if (declared->origin != packet->origin ||
+		    declared->epoch != packet->epoch ||
+		    declared->lane != packet->lane ||
+		    declared->range.last != packet->first)
+			continue;
+		answer = packet_new(
+		    PACKET_VOID, node, world.nodes[packet->from].identity);
+		packet_answer(answer, packet);
+		answer->origin = packet->origin;
+		answer->epoch = packet->epoch;
+		answer->lane = packet->lane;
+		answer->range = declared->range;
+		answer->one = true;
+		return;
+	}
+}
+
+/* What we have under a number in dispute, which may be proof by itself. */
+static void
+own_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	int i = room_item_at(
+	    room, packet->origin, packet->epoch, packet->lane, packet->first);
+	struct packet *answer;
+
+	if (i == NONE ||
+	    !room_server_now(room, world.nodes[packet->from].identity))
+		return;
+	answer =
+	    packet_new(PACKET_ITEM, node, world.nodes[packet->from].identity);
+	packet_answer(answer, packet);
+	answer->index = room->entries[i].item;
+}
+
+static void
+evidence_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	bool items = packet->kind == PACKET_ASK_ITEM_EVIDENCE;
+	const struct evidence *evidence;
+	const struct item *item;
+	struct packet *answer;
+	int i;
+
+	for (i = 0; i < room->evidence_count; i++) {
+		evidence = &room->evidence[i];
+		if (evidence->number != packet->first || evidence->b == NONE ||
+		    evidence->kind !=
+			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE))
+			continue;
+		item = &world.items[evidence->a];
+		if (items && (item->origin != packet->origin ||
+				 item->message.epoch != packet->epoch ||
+				 item->message.lane != packet->lane))
+			continue;
+		answer = packet_new(
+		    PACKET_EVIDENCE, node, world.nodes[packet->from].identity);
+		packet_answer(answer, packet);
+		answer->index = evidence->a;
+		answer->second = evidence->b;
+		answer->one = items;
+	}
+	if (items) {
+		own_give(node, packet);
+		declared_give(node, packet);
+	}
+}
+
+/* Numbers of our own that are for nobody, or not for the one who asks. */
+static void
+void_give(int node, const struct packet *packet, int64_t first, int64_t last)
+{
+	const struct room *room = room_of(node, packet->room);
+	struct packet *answer;
+	const uint8_t *previous, *digest;
+	bool ignored;
+
+	previous = room_digest_at(room, packet->origin, packet->epoch,
+	    packet->lane, first - 1, &ignored);
+	digest = room_digest_at(
+	    room, packet->origin, packet->epoch, packet->lane, last, &ignored);
+	if (digest == NULL || (previous == NULL && first > 1))
+		return;
+	answer =
+	    packet_new(PACKET_VOID, node, world.nodes[packet->from].identity);
+	packet_answer(answer, packet);
+	answer->origin = packet->origin;
+	answer->epoch = packet->epoch;
+	answer->lane = packet->lane;
+	node_signs(node, ++world.nodes[node].db.mark);
+	answer->range.first = first;
+	answer->range.last = last;
+	memcpy(answer->range.digest, digest, ROOM_HASH);
+	if (previous != NULL)
+		memcpy(answer->range.previous, previous, ROOM_HASH);
+}
+
+/* What is given under a number, and with ROOM_GIVE the entry. */
+static enum room_giving
+giving_find(struct room *room, const struct packet *packet, int asker,
+    int64_t number, struct entry **entry)
+{
+	bool now = room_server_now(room, asker);
+	int i = room_item_at(
+	    room, packet->origin, packet->epoch, packet->lane, number);
+	enum room_giving giving;
+	int64_t under;
+
+	*entry = NULL;
+	if (i == NONE)
+		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
+	under = world.items[room->entries[i].item].message.state_number;
+	giving = room_message_give(
+	    &room->state, under, room_server_at(room, asker, under), now);
+	*entry = &room->entries[i];
+	if (packet->one && now) /* as proof of what was signed */
+		giving = ROOM_GIVE;
+	else if ((*entry)->status == STATUS_REFUSED)
+		giving = ROOM_GIVE_NOTHING;
+	if (giving == ROOM_GIVE && (*entry)->status == STATUS_CANCELLED)
+		giving = ROOM_GIVE_VOID;
+	return giving;
+}
+
+static void
+item_give(int node, const struct packet *packet, struct entry *entry)
+{
+	struct packet *answer =
+	    packet_new(PACKET_ITEM, node, world.nodes[packet->from].identity);
+
+	packet_answer(answer, packet);
+	answer->index = entry->item;
+	if (packet->origin == world.nodes[node].identity)
+		talk_claim(node, entry); /* to give is to send */
+}
+
+/* Of what a backup forgot we say nothing. */
+static void
+items_give(int node, const struct packet *packet)
+{
+	struct room *room = room_of(node, packet->room);
+	struct stream *stream =
+	    room_stream_find(room, packet->origin, packet->epoch, packet->lane);
+	bool own = packet->origin == world.nodes[node].identity;
+	int64_t number, first = 0, last = packet->last;
+	enum room_giving giving;
+	struct entry *entry;
+
+	if (stream == NULL)
+		return;
+	if (last > stream->stream.highest)
+		last = stream->stream.highest;
+	for (number = packet->first; number <= last; number++) {
+		giving = giving_find(room, packet,
+		    world.nodes[packet->from].identity, number, &entry);
+		if (giving == ROOM_GIVE_VOID && own &&
+		    room_stream_settled(&stream->stream, number)) {
+			if (first == 0)
+				first = number;
+			continue;
+		}
+		if (first != 0)
+			void_give(node, packet, first, number - 1);
+		first = 0;
+		if (giving == ROOM_GIVE)
+			item_give(node, packet, entry);
+	}
+	if (first != 0)
+		void_give(node, packet, first, last);
+	if (packet->one)
+		declared_give(node, packet);
+}
+
+void
+sync_ask(int node, const struct packet *packet)
+{
+	if (packet->kind == PACKET_ASK_EVENTS)
+		events_give(node, packet);
+	else if (packet->kind == PACKET_ASK_ITEMS)
+		items_give(node, packet);
+	else
+		evidence_give(node, packet);
+}
+
+void
+sync_gaps(int node, int index)
+{
+	struct room *room = room_of(node, index);
+	struct stream *stream;
+	struct packet *packet;
+	int64_t from, to;
+	int i;
+
+	for (i = 0; i < room->stream_count; i++) {
+		stream = &room->streams[i];
+		if (stream->origin == world.nodes[node].identity ||
+		    !room_stream_gap(&stream->stream, world.now, &from, &to))
+			continue;
+		packet = packet_new(PACKET_ASK_ITEMS, node, stream->origin);
+		packet->room = index;
+		packet->origin = stream->origin;
+		packet->epoch = stream->stream.epoch;
+		packet->lane = stream->stream.lane;
+		packet->first = from;
+		packet->last = to;
+	}
+}

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages on a server: written, sent until acknowledged, taken, judged. */
+#include <string.h>
+
+#include "ed.h"
+#include "world.h"
+
+static struct room *
+room_of(int node, int room)
+{
+	return &world.nodes[node].db.rooms[room];
+}
+
+static struct entry *
+entry_add(struct room *room, int item, enum status status, unsigned int flags)
+{
+	struct entry *entry;
+
+	if (room->entry_count == ENTRIES) {
+		world_fail("simulator: entries");
+		room->entry_count--;
+	}
+	entry = &room->entries[room->entry_count++];
+	memset(entry, 0, sizeof(*entry));
+	entry->item = item;
+	entry->status = status;
+	entry->flags = flags;
+	entry->since = world.now;
+	return entry;
+}
+
+/* An item in the ledger: the next number of a stream of node's. */
+int
+talk_item_new(int node, int room, int sender, const struct stream *stream,
+    int64_t state_number, uint32_t id)
+{
+	struct item *item = &world.items[world.item_count];
+	struct room_place *place = &item->message.place;
+	const uint8_t *previous;
+	bool is_void;
+
+	if (world.item_count == ITEMS)
+		return NONE;
+	memset(item, 0, sizeof(*item));
+	item->room = room;
+	item->origin = world.nodes[node].identity;
+	item->sender = sender;
+	item->id = id;
+	item->message.room = world.rooms[room];
+	item->message.sender = world.users[sender];
+	item->message.state_number = state_number;
+	item->message.epoch = stream->stream.epoch;
+	item->message.lane = stream->stream.lane;
+	place->sequence = stream->stream.contiguous + 1;
+	previous = room_digest_at(room_of(node, room), item->origin,
+	    item->message.epoch, item->message.lane, place->sequence - 1,
+	    &is_void);
+	if (previous != NULL)
+		memcpy(place->previous, previous, ROOM_HASH);
+	/* No two items have the same content. */
+	place->digest[0] = (uint8_t)world.item_count;
+	place->digest[1] = (uint8_t)(world.item_count >> 8);
+	sha256(place->digest, item, sizeof(*item));
+	return world.item_count++;
+}
+
+/* What we wrote ourselves, in our own stream. */
+void
+talk_item_keep(int node, int item)
+{
+	const struct room_message *message = &world.items[item].message;
+	struct room *room = room_of(node, world.items[item].room);
+	struct stream *stream = room_stream_get(
+	    room, world.nodes[node].identity, message->epoch, message->lane);
+
+	room_stream_settle(&stream->stream, message->place.sequence, world.now);
+	entry_add(room, item, STATUS_TAKEN, 0);
+}
+
+bool
+talk_say(int node, int index, int user, int lane)
+{
+	struct room *room = room_of(node, index);
+	struct room_member row = room_last_row(room, user);
+	struct stream *stream;
+	int64_t number;
+	int item;
+
+	if (room_message_send(&room->state, &row, room->leaving[user % USERS],
+		&number) != CODE_OK)
+		return false;
+	stream = room_stream_get(
+	    room, world.nodes[node].identity, world.nodes[node].db.epoch, lane);
+	item = talk_item_new(node, index, user, stream, number, ++world.ids);
+	if (item == NONE)
+		return false;
+	talk_item_keep(node, item);
+	return true;
+}
+
+/* A message that has left for nobody yet is taken back. */
+void
+talk_cancel(int node, int index, unsigned int which)
+{
+	struct room *room = room_of(node, index);
+	struct entry *entry;
+
+	if (room->entry_count == 0)
+		return;
+	entry = &room->entries[which % (unsigned int)room->entry_count];
+	if (world.items[entry->item].origin == world.nodes[node].identity &&
+	    entry->status == STATUS_TAKEN && !entry->sent &&
+	    /* a backup may know of it as one that was not sent */
+	    world.nodes[node].db.restored == 0)
+		entry->status = STATUS_CANCELLED;
+}
+
+static void
+facts_make(int node, const struct room *room, const struct item *item,
+    struct room_message_facts *facts)
+{
+	const struct database *db = &world.nodes[node].db;
+	int i, home = world_home(item->room);
+
+	memset(facts, 0, sizeof(*facts));
+	facts->member =
+	    room_row_at(room, item->sender, item->message.state_number);
+	if (facts->member.left != 0)
+		facts->left_learned = room->learned[facts->member.left];
+	facts->server_seen = room_server_ever(room, item->origin);
+	facts->here = room_here(room, world.nodes[node].identity);
+	for (i = 0; i < USERS; i++)
+		facts->joining |= room->joining[i];
+	facts->joining |=
+	    db->restored != 0 && (room->answered >> home & 1) == 0;
+	for (i = 0; i < room->entry_count; i++) {
+		if (room->entries[i].status != STATUS_HELD)
+			continue;
+		facts->held++;
+		if (world.items[room->entries[i].item].origin == item->origin)
+			facts->held_server++;
+	}
+	for (i = 0; i < room->stream_count; i++)
+		if (room->streams[i].origin == item->origin)
+			facts->epochs++;
+}
+
+/* What was written under the same id before; NONE. */
+static int
+id_find(int node, const struct item *item)
+{
+	const struct room *room;
+	const struct item *other;
+	int i, r;
+
+	for (r = 0; r < ROOMS; r++) {
+		room = room_of(node, r);
+		for (i = 0; i < room->entry_count; i++) {
+			other = &world.items[room->entries[i].item];
+			if (other->origin == item->origin &&
+			    other->id == item->id)
+				return room->entries[i].item;
+		}
+	}
+	return NONE;
+}
+
+static void
+beside_make(const struct room *room, const struct item *item,
+    struct room_beside *beside)
+{
+	const struct room_message *message = &item->message;
+	int64_t number = message->place.sequence;
+	bool ignored;
+	int i;
+
+	memset(beside, 0, sizeof(*beside));
+	beside->before = room_digest_at(room, item->origin, message->epoch,
+	    message->lane, number - 1, &ignored);
+	beside->at = room_digest_at(room, item->origin, message->epoch,
+	    message->lane, number, &beside->at_void);
+	i = room_item_at(
+	    room, item->origin, message->epoch, message->lane, number + 1);
+	if (i != NONE)
+		beside->after =
+		    world.items[room->entries[i].item].message.place.previous;
+}
+
+static void
+evidence_show(int node, int index, int peer, int ours, int theirs)
+{
+	struct packet *packet =
+	    packet_new(PACKET_EVIDENCE, node, world.nodes[peer].identity);
+
+	packet->to = peer;
+	packet->room = index;
+	packet->index = ours;
+	packet->second = theirs;
+	packet->one = true;
+}
+
+/*
+ * Which of the items beside it contradicts it; who showed it is shown that.
+ */
+static void
+conflict_note(int node, int index, int peer, int64_t number)
+{
+	struct room *room = room_of(node, world.items[index].room);
+	const struct item *item = &world.items[index];
+	const struct room_message *message = &item->message;
+	struct stream *stream =
+	    room_stream_get(room, item->origin, message->epoch, message->lane);
+	int64_t at;
+	int i;
+
+	room_stream_fork(&stream->stream, number);
+	for (at = message->place.sequence - 1;
+	     at <= message->place.sequence + 1; at++) {
+		i = room_item_at(
+		    room, item->origin, message->epoch, message->lane, at);
+		if (i == NONE)
+			continue;
+		if (room_stream_contradiction(
+			&world.items[room->entries[i].item].message.place,
+			&message->place) == 0)
+			continue;
+		room_evidence_add(room, EVIDENCE_SEQUENCE, number,
+		    room->entries[i].item, index);
+		evidence_show(
+		    node, item->room, peer, room->entries[i].item, index);
+		return;
+	}
+	room_evidence_add(room, EVIDENCE_SEQUENCE, number, index, NONE);
+}
+
+static void
+store(int node, int index, int peer, const struct room_verdict *verdict)
+{
+	struct room *room = room_of(node, world.items[index].room);
+	struct entry *entry = room_entry(room, index);
+
+	if (verdict->outcome == ROOM_CONFLICT) {
+		conflict_note(node, index, peer, verdict->from);
+		return;
+	}
+	if (verdict->outcome != ROOM_TAKEN && verdict->outcome != ROOM_HELD &&
+	    (verdict->flags & ROOM_SETTLED) == 0)
+		return;
+	if (entry == NULL)
+		entry = entry_add(room, index, STATUS_REFUSED, 0);
+	entry->flags = verdict->flags;
+	entry->status = verdict->outcome == ROOM_TAKEN	? STATUS_TAKEN
+			: verdict->outcome == ROOM_HELD ? STATUS_HELD
+							: STATUS_REFUSED;
+	if (entry->status == STATUS_TAKEN)
+		check_taken(node, room, entry);
+}
+
+/* The id was used for something else: refused, its number settled. */
+static struct room_verdict
+id_conflict(int node, int index, int other)
+{
+	const struct room_message *message = &world.items[index].message;
+	struct room *room = room_of(node, world.items[index].room);
+	struct room_verdict verdict = {
+	    ROOM_REFUSED, CODE_ID_CONFLICT, 0, 0, 0, 0};
+	struct room_verdict place;
+	struct room_beside beside;
+	struct stream *stream;
+
+	room_evidence_add(room, EVIDENCE_ID, 0, other, index);
+	stream = room_stream_get(
+	    room, world.items[index].origin, message->epoch, message->lane);
+	beside_make(room, &world.items[index], &beside);
+	if (room->state.number == 0)
+		return verdict;
+	place = room_stream_check(&stream->stream, &message->place, &beside);
+	if (place.outcome == ROOM_CONFLICT)
+		return place;
+	if (place.outcome != ROOM_TAKEN)
+		return verdict;
+	room_stream_settle(&stream->stream, message->place.sequence, world.now);
+	verdict.flags = ROOM_SETTLED;
+	return verdict;
+}
+
+static struct room_verdict
+item_take(int node, int index)
+{
+	const struct item *item = &world.items[index];
+	struct room *room = room_of(node, item->room);
+	const uint8_t *self =
+	    world.users[world.nodes[node].identity * USERS].server;
+	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	struct room_message_facts facts;
+	struct room_stream fresh, *stream = &fresh;
+	struct stream *known;
+	int other;
+
+	verdict.code = room_speaker_check(ROOM_ACT_MESSAGE, &item->message.room,
+	    world.users[item->origin * USERS].server, self,
+	    &item->message.sender);
+	if (verdict.code != CODE_OK)
+		return verdict;
+	other = id_find(node, item);
+	if (other != NONE && other != index)
+		return id_conflict(node, index, other);
+	facts_make(node, room, item, &facts);
+	beside_make(room, item, &facts.beside);
+	known = room_stream_find(
+	    room, item->origin, item->message.epoch, item->message.lane);
+	facts.epoch_known = known != NULL;
+	room_stream_init(&fresh, item->message.epoch, item->message.lane);
+	if (known != NULL)
+		stream = &known->stream;
+	verdict = room_message_take(
+	    &room->state, stream, &item->message, &facts, world.now);
+	if (known == NULL && fresh.highest > 0)
+		room_stream_get(
+		    room, item->origin, item->message.epoch, item->message.lane)
+		    ->stream = fresh;
+	return verdict;
+}
+
+void
+talk_item(int node, const struct packet *packet)
+{
+	const struct item *item = &world.items[packet->index];
+	struct room_verdict verdict = item_take(node, packet->index);
+	int home = world_home(item->room);
+	struct packet *answer;
+
+	store(node, packet->index, packet->from, &verdict);
+	if (verdict.from != 0 && verdict.code != CODE_SEQUENCE_AHEAD &&
+	    verdict.outcome != ROOM_CONFLICT &&
+	    home != world.nodes[node].identity)
+		state_ask(node, item->room, world.route[node][home],
+		    verdict.from, verdict.to, false);
+	if (world.nodes[packet->from].identity != item->origin)
+		return;
+	answer = packet_new(PACKET_ITEM_ACK, node, item->origin);
+	packet_answer(answer, packet);
+	answer->index = packet->index;
+	answer->verdict = verdict;
+}
+
+/* Between honest servers of an honest home nothing is refused. */
+static void
+refusal_check(int node, const struct packet *packet)
+{
+	enum code code = packet->verdict.code;
+	int receiver = world.nodes[packet->from].identity;
+
+	if (packet->verdict.outcome != ROOM_REFUSED &&
+	    packet->verdict.outcome != ROOM_CONFLICT)
+		return;
+	if (!world_honest(receiver) ||
+	    !world_honest(world.nodes[node].identity) ||
+	    code == CODE_ROOM_LEFT || code == CODE_ROOM_UNKNOWN)
+		return;
+	if (!world_honest(world_home(packet->room)) ||
+	    world.restored_home[packet->room])
+		return;
+	world_fail("server %d refuses an honest message of server %d: %s",
+	    receiver, world.nodes[node].identity, code_name(code));
+}
+
+void
+talk_ack(int node, const struct packet *packet)
+{
+	struct room *room = room_of(node, packet->room);
+	struct entry *entry = room_entry(room, packet->index);
+
+	refusal_check(node, packet);
+	if (entry != NULL && packet->verdict.outcome != ROOM_WAIT)
+		entry->acked |= 1U << world.nodes[packet->from].identity;
+}
+
+/* What was held or not verified is judged again. */
+static void
+judge_again(int node, struct room *room, struct entry *entry)
+{
+	const struct item *item = &world.items[entry->item];
+	struct room_message_facts facts;
+	struct room_verdict verdict;
+
+	facts_make(node, room, item, &facts);
+	verdict = room_message_again(
+	    &room->state, &item->message, &facts, entry->since, world.now);
+	if (verdict.outcome == ROOM_HELD)
+		return;
+	entry->flags = verdict.flags;
+	entry->status =
+	    verdict.outcome == ROOM_TAKEN ? STATUS_TAKEN : STATUS_REFUSED;
+	if (entry->status == STATUS_TAKEN)
+		check_taken(node, room, entry);
+}
+
+/* Committed before it is signed for the first time, and then logged. */
+void
+talk_claim(int node, struct entry *entry)
+{
+	if (!entry->sent)
+		entry->mark = ++world.nodes[node].db.mark;
+	entry->sent = true;
+	node_signs(node, entry->mark);
+}
+
+static void
+push(int node, int index, struct room *room, struct entry *entry)
+{
+	const struct item *item = &world.items[entry->item];
+	struct packet *packet;
+	int i;
+
+	for (i = 0; i < world.servers; i++) {
+		if (i == item->origin || (entry->acked >> i & 1) != 0 ||
+		    !room_server_at(room, i, item->message.state_number))
+			continue;
+		packet = packet_new(PACKET_ITEM, node, i);
+		packet->room = index;
+		packet->index = entry->item;
+		talk_claim(node, entry);
+	}
+}
+
+void
+talk_tick(int node, int index)
+{
+	struct room *room = room_of(node, index);
+	struct entry *entry;
+	int i;
+
+	for (i = 0; i < room->entry_count; i++) {
+		entry = &room->entries[i];
+		if (entry->status == STATUS_HELD ||
+		    (entry->flags & ROOM_UNVERIFIED) != 0)
+			judge_again(node, room, entry);
+		if (entry->status == STATUS_TAKEN &&
+		    world.items[entry->item].origin ==
+			world.nodes[node].identity)
+			push(node, index, room, entry);
+	}
+}
+
+static void
+void_beside(const struct room *room, const struct packet *packet,
+    struct room_beside *beside)
+{
+	bool ignored;
+	int i;
+
+	memset(beside, 0, sizeof(*beside));
+	beside->before = room_digest_at(room, packet->origin, packet->epoch,
+	    packet->lane, packet->range.first - 1, &ignored);
+	beside->at = room_digest_at(room, packet->origin, packet->epoch,
+	    packet->lane, packet->range.last, &ignored);
+	i = room_item_at(room, packet->origin, packet->epoch, packet->lane,
+	    packet->range.last + 1);
+	if (i != NONE)
+		beside->after =
+		    world.items[room->entries[i].item].message.place.previous;
+}
+
+/* The declaration, which the origin signed, and the item beside it. */
+static void
+void_conflict(struct room *room, const struct packet *packet,
+    struct room_stream *stream, int64_t number)
+{
+	int64_t at;
+	int i;
+
+	room_stream_fork(stream, number);
+	for (at = number; at <= number + 1; at++) {
+		i = room_item_at(
+		    room, packet->origin, packet->epoch, packet->lane, at);
+		if (i == NONE)
+			continue;
+		room_evidence_add(room, EVIDENCE_SEQUENCE, number,
+		    room->entries[i].item, NONE);
+		return;
+	}
+}
+
+void
+talk_void(int node, const struct packet *packet)
+{
+	struct room *room = room_of(node, packet->room);
+	struct declared *declared;
+	struct room_beside beside;
+	struct stream *stream;
+	int64_t number;
+
+	if (room->state.number == 0 || room->void_count == VOIDS)
+		return;
+	stream =
+	    room_stream_get(room, packet->origin, packet->epoch, packet->lane);
+	void_beside(room, packet, &beside);
+	/* One that was made to another server is proof and no more. */
+	if (packet->one)
+		number = room_void_contradiction(&packet->range, &beside);
+	else
+		number = room_stream_void(
+		    &stream->stream, &packet->range, &beside, world.now);
+	if (number != 0) {
+		void_conflict(room, packet, &stream->stream, number);
+		return;
+	}
+	if (packet->one)
+		return;
+	declared = &room->voids[room->void_count++];
+	declared->origin = packet->origin;
+	declared->epoch = packet->epoch;
+	declared->lane = packet->lane;
+	declared->range = packet->range;
+}
+
+/* Two items that somebody shows us: believed for what their origin signed. */
+void
+talk_evidence(int node, const struct packet *packet)
+{
+	const struct item *a = &world.items[packet->index];
+	const struct item *b = &world.items[packet->second];
+	struct room *room = room_of(node, packet->room);
+	struct stream *stream;
+	int64_t number;
+
+	if (a->origin != b->origin || a->room != b->room ||
+	    a->message.epoch != b->message.epoch ||
+	    a->message.lane != b->message.lane)
+		return;
+	number =
+	    room_stream_contradiction(&a->message.place, &b->message.place);
+	stream = room_stream_find(
+	    room, a->origin, a->message.epoch, a->message.lane);
+	if (number == 0 || stream == NULL)
+		return;
+	room_stream_fork(&stream->stream, number);
+	room_evidence_add(
+	    room, EVIDENCE_SEQUENCE, number, packet->index, packet->second);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The simulated world: three to five servers, perhaps a twin of one (two
+ * servers with one key: that is what an equivocating server looks like to the
+ * others), rooms, packets under way. Decisions are libroom's; what is here
+ * plays the database and the network. Nothing depends on anything but the list
+ * of operations, so a history can be run again and cut shorter.
+ *
+ * Signatures are played by the ledger: events and items exist there once, with
+ * who made them, and a packet refers to one. Nobody can show what is not in
+ * it.
+ */
+#ifndef TORFED_SIMULATE_WORLD_H
+#define TORFED_SIMULATE_WORLD_H
+
+#include "room_heads.h"
+#include "room_home.h"
+#include "room_invite.h"
+#include "room_message.h"
+#include "room_speaker.h"
+
+#define SERVERS	    5		  /* identities at most */
+#define NODES	    (SERVERS + 1) /* and a twin */
+#define TWIN	    SERVERS
+#define USERS	    2 /* of each server */
+#define ALL_USERS   (SERVERS * USERS)
+#define ROOMS	    2
+#define LANES	    2
+#define NUMBERS	    40 /* state events of a room */
+#define ROWS	    48 /* memberships of a room */
+#define INVITATIONS 24
+#define STREAMS	    24
+#define ENTRIES	    128 /* messages of a room on one server */
+#define VOIDS	    32
+#define EVIDENCES   64
+#define REQUEST_IDS 64	/* that a home remembers */
+#define EVENTS	    256 /* in the ledger */
+#define ITEMS	    256
+#define PACKETS	    1024
+#define NONE	    (-1)
+
+/* An item, signed by its origin. */
+struct item {
+	struct room_message message;
+	int room;
+	int origin; /* identity */
+	int sender; /* user */
+	uint32_t id;
+};
+
+/* A state event, signed by signer. */
+struct event {
+	struct room_event event;
+	uint8_t hash[ROOM_HASH];
+	int room;
+	int signer;	   /* identity */
+	unsigned int list; /* servers: the new list */
+};
+
+enum status { STATUS_TAKEN, STATUS_HELD, STATUS_REFUSED, STATUS_CANCELLED };
+
+/* A message on a server. */
+struct entry {
+	int item;
+	enum status status;
+	unsigned int flags;
+	int64_t since;
+	bool sent;	    /* own: left this server at least once */
+	int64_t mark;	    /* own: of its first claim */
+	unsigned int acked; /* own: identities that settled it */
+};
+
+struct declared { /* void by its origin */
+	int origin;
+	int64_t epoch;
+	int lane;
+	struct room_void range;
+};
+
+struct stream {
+	int origin;
+	struct room_stream stream;
+};
+
+enum evidence_kind { EVIDENCE_STATE, EVIDENCE_SEQUENCE, EVIDENCE_ID };
+
+struct evidence {
+	enum evidence_kind kind;
+	int64_t number;
+	int a; /* in the ledger */
+	int b; /* NONE: the void that was declared */
+};
+
+struct membership {
+	int user;
+	struct room_member member;
+};
+
+struct shown { /* an invitation shown to us */
+	int event;
+	int room;
+	bool used;
+};
+
+/* A room on a server: what the database would hold. */
+struct room {
+	struct room_state state;
+	int chain[NUMBERS + 1]; /* ledger, by number */
+	int64_t learned[NUMBERS + 1];
+	struct membership rows[ROWS];
+	int row_count;
+	struct room_invitation invitations[INVITATIONS];
+	int invitation_count;
+	unsigned int list; /* allowed servers */
+	struct stream streams[STREAMS];
+	int stream_count;
+	struct entry entries[ENTRIES];
+	int entry_count;
+	struct declared voids[VOIDS];
+	int void_count;
+	struct evidence evidence[EVIDENCES];
+	int evidence_count;
+	struct room_fork forks[NODES];
+	unsigned int answered; /* identities, since the recovery began */
+	int pending;	       /* home: an event committed and not yet signed */
+	int64_t pending_mark;
+	/* what users of ours wait for, by user of the server */
+	bool joining[USERS];
+	bool asked; /* to join, once: a copy may be judged after a refusal */
+	uint8_t nonce[USERS][ROOM_NONCE];
+	bool leaving[USERS];
+	uint32_t request[USERS]; /* id of the request, at every attempt */
+	uint32_t requests[REQUEST_IDS]; /* home: those accepted */
+	int request_count;
+};
+
+struct database {
+	struct room rooms[ROOMS];
+	struct shown shown[INVITATIONS];
+	int shown_count;
+	int64_t epoch;
+	int64_t epoch_seen; /* that peers showed of us */
+	int64_t restored;   /* when; 0 never */
+	int64_t mark;
+};
+
+struct node {
+	bool exists;
+	int identity;
+	int64_t log_mark; /* in the sign log: outlives the database */
+	struct database db;
+	struct database backup;
+	bool has_backup;
+};
+
+enum packet_kind {
+	PACKET_ITEM,
+	PACKET_ITEM_ACK,
+	PACKET_EVENT,
+	PACKET_INVITE_REQUEST,
+	PACKET_INVITATION,
+	PACKET_JOIN,
+	PACKET_LEAVE,
+	PACKET_ANSWER,
+	PACKET_HEADS,
+	PACKET_ASK_EVENTS,
+	PACKET_ASK_EVIDENCE,
+	PACKET_ASK_ITEMS,
+	PACKET_ASK_ITEM_EVIDENCE,
+	PACKET_VOID,
+	PACKET_EVIDENCE
+};
+
+struct packet {
+	enum packet_kind kind;
+	int from; /* node */
+	int to;
+	int room;
+	int index; /* in the ledger */
+	int second;
+	int user;
+	int other;
+	bool one; /* asked for to be compared */
+	bool has_nonce;
+	uint8_t nonce[ROOM_NONCE];
+	uint32_t id; /* of a request */
+	struct room_verdict verdict;
+	/* a range of a stream, or of a room's state */
+	int origin;
+	int64_t epoch;
+	int lane;
+	int64_t first;
+	int64_t last;
+	struct room_void range;
+	/* heads */
+	bool has_state;
+	struct room_head head;
+	int head_count;
+	struct {
+		int origin;
+		struct room_stream_head head;
+	} heads[STREAMS];
+};
+
+struct world {
+	int64_t now;
+	int servers;
+	int dishonest; /* identity, or NONE */
+	struct node nodes[NODES];
+	int route[NODES][SERVERS]; /* node that an identity is, for a node */
+	bool cut[NODES][NODES];
+	struct event events[EVENTS];
+	int event_count;
+	struct item items[ITEMS];
+	int item_count;
+	uint32_t ids;
+	int packet_count;
+	struct room_user users[ALL_USERS];
+	struct room_id rooms[ROOMS];
+	bool restored_home[ROOMS]; /* a home that may contradict itself */
+	unsigned long delivered;
+	char failure[256]; /* "" none */
+	/* last, and not cleared for a new history */
+	struct packet packets[PACKETS];
+};
+
+extern struct world world;
+/* A message is lost on purpose, to see that it is found. */
+extern bool forgetful;
+
+/* The first failure is kept. */
+void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool world_honest(int identity);
+int world_home(int room); /* identity */
+int user_server(int user);
+
+/* wire.c: packets. */
+struct packet *packet_new(enum packet_kind, int from, int to_identity);
+void packet_answer(struct packet *, const struct packet *to);
+void packets_deliver(unsigned int index);
+void packets_drop(unsigned int index);
+void packets_double(unsigned int index);
+void packets_flush(void); /* all, in order, with what they cause */
+void packets_lose(int node);
+
+/* store.c: what a database is asked. */
+int room_user_find(const struct room_user *);
+struct room_member room_last_row(const struct room *, int user);
+struct room_member room_row_at(const struct room *, int user, int64_t number);
+bool room_server_at(const struct room *, int identity, int64_t number);
+bool room_server_now(const struct room *, int identity);
+bool room_server_ever(const struct room *, int identity);
+struct room_member room_server_last(const struct room *, int identity);
+void room_facts_make(const struct room *, const struct room_event *,
+    struct room_facts *, struct room_invitation *found, bool *has_found);
+void room_effect_write(
+    struct room *, const struct event *, const struct room_effect *);
+struct stream *room_stream_find(
+    struct room *, int origin, int64_t epoch, int lane);
+struct stream *room_stream_get(
+    struct room *, int origin, int64_t epoch, int lane);
+struct entry *room_entry(struct room *, int item);
+int room_item_at(
+    const struct room *, int origin, int64_t epoch, int lane, int64_t number);
+const uint8_t *room_digest_at(const struct room *, int origin, int64_t epoch,
+    int lane, int64_t number, bool *is_void);
+void room_evidence_add(
+    struct room *, enum evidence_kind, int64_t number, int a, int b);
+bool room_here(const struct room *, int identity);
+
+/* state.c: events. */
+bool state_decide(int node, int room, struct room_event *, unsigned int list,
+    struct room_verdict *);
+void state_sign(int node, int room);
+void state_receive(int node, const struct packet *);
+void state_ask(
+    int node, int room, int peer, int64_t first, int64_t last, bool one);
+void state_evidence(int node, const struct packet *);
+
+/* member.c: invitations, joins and leaves. */
+void member_invite(int node, int room, int inviter, int invitee);
+void member_join(int node, int room, int user, bool bare);
+void member_leave(int node, int room, int user);
+void member_tick(int node, int room);
+void member_receive(int node, const struct packet *);
+
+/* talk.c: messages. */
+bool talk_say(int node, int room, int user, int lane);
+void talk_tick(int node, int room);
+void talk_item(int node, const struct packet *);
+void talk_ack(int node, const struct packet *);
+void talk_void(int node, const struct packet *);
+void talk_cancel(int node, int room, unsigned int which);
+int talk_item_new(int node, int room, int sender, const struct stream *,
+    int64_t state_number, uint32_t id);
+void talk_item_keep(int node, int item);
+void talk_claim(int node, struct entry *);
+void talk_evidence(int node, const struct packet *);
+
+/* sync.c: heads and ranges. */
+void sync_send(int node, int room, int peer_identity);
+void sync_heads(int node, const struct packet *);
+void sync_ask(int node, const struct packet *);
+void sync_gaps(int node, int room);
+
+/* server.c */
+void node_receive(const struct packet *);
+void node_tick(int node);
+void node_restart(int node, bool restore);
+bool node_recovering(int node, int room);
+void node_signs(int node, int64_t mark);
+void node_split(int identity);
+
+/* operate.c: operations, and the history they make. */
+enum op_kind {
+	OP_DELIVER,
+	OP_FLUSH,
+	OP_DROP,
+	OP_DOUBLE,
+	OP_TIME,
+	OP_TICK,
+	OP_SYNC,
+	OP_CREATE,
+	OP_SAY,
+	OP_CANCEL,
+	OP_INVITE,
+	OP_JOIN,
+	OP_LEAVE,
+	OP_REMOVE,
+	OP_SERVERS,
+	OP_RENAME,
+	OP_FEDERATION,
+	OP_CLOSE,
+	OP_CUT,
+	OP_MEND,
+	OP_CRASH,
+	OP_BACKUP,
+	OP_RESTORE,
+	OP_SPLIT,
+	OP_ROUTE,
+	OP_FALSE_MESSAGE,
+	OP_FALSE_REQUEST,
+	OP_FALSE_EVENT,
+	OP_KINDS
+};
+
+struct op {
+	enum op_kind kind;
+	uint32_t a;
+	uint32_t b;
+	uint32_t c;
+	uint32_t d;
+};
+
+#define OPS_MAX 480
+
+struct history {
+	int servers;
+	int dishonest;
+	int count;
+	struct op ops[OPS_MAX];
+};
+
+void history_make(struct history *, uint64_t seed);
+/* Runs it, heals, checks; true: all was well. */
+bool history_run(const struct history *);
+void op_print(const struct op *);
+void op_apply(const struct op *);
+
+/* check.c */
+void check_world(void);
+void check_taken(int node, const struct room *, const struct entry *);
+
+/* shrink.c: makes it shorter as long as it fails. */
+void history_shrink(struct history *);
+
+#endif

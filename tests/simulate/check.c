@@ -233,6 +233,8 @@ check_taken(int node, const struct room *room, const struct entry *entry)
 	if (!world_honest(world.nodes[node].identity) ||
 	    (entry->flags & (ROOM_WAS_HELD | ROOM_UNVERIFIED)) != 0)
 		return;
+	if (!room_here(room, world.nodes[node].identity))
+		world_fail("server %d takes a message and is not there", node);
 	read_chain(&reading, room, item->room);
 	if (number > reading.last) {
 		world_fail("a message of an unknown state is taken");
@@ -556,6 +558,26 @@ acquainted(int a, int b, const struct reading readings[NODES])
 	       server_in(&readings[b], a, readings[b].last);
 }
 
+/* What was asked of an honest home that can answer has been answered. */
+static void
+check_requests(int index)
+{
+	const struct room *room;
+	int i, user, home = world_home(index);
+
+	room = &world.nodes[home].db.rooms[index];
+	if (!world_honest(home) || room->state.number == 0 ||
+	    room->state.disputed != 0 || node_recovering(home, index))
+		return;
+	for (i = 0; i < world.servers; i++)
+		for (user = 0; user < USERS; user++)
+			if (world_honest(i) &&
+			    world.nodes[i].db.rooms[index].joining[user])
+				world_fail("server %d: a request to join was "
+					   "never answered",
+				    i);
+}
+
 static void
 check_room(int index)
 {
@@ -575,6 +597,7 @@ check_room(int index)
 		check_one(a, index, &readings[a]);
 	}
 	check_home(index, readings);
+	check_requests(index);
 	for (a = 0; a < world.servers; a++)
 		for (b = 0; b < world.servers; b++)
 			if (a != b && world_honest(a) && world_honest(b) &&

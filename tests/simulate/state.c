@@ -175,6 +175,23 @@ state_take(int node, int index, int number)
 	return verdict;
 }
 
+/* Once more, without room_restore.h: within 15 minutes after a restore all
+ * servers with members have answered. */
+static void
+signing_check(int node, const struct room *room)
+{
+	const struct node *home = &world.nodes[node];
+	int i;
+
+	if (home->db.restored == 0 || world.now - home->db.restored >= 900 ||
+	    !world_honest(home->identity))
+		return;
+	for (i = 0; i < world.servers; i++)
+		if (i != home->identity && room_server_now(room, i) &&
+		    (room->answered >> i & 1) == 0)
+			world_fail("a restored home signs before it asked");
+}
+
 void
 state_sign(int node, int index)
 {
@@ -193,6 +210,7 @@ state_sign(int node, int index)
 	if (world.events[pending].event.number != room->state.number + 1 ||
 	    room->state.disputed != 0)
 		return;
+	signing_check(node, room);
 	node_signs(node, room->pending_mark);
 	if (state_take(node, index, pending).outcome != ROOM_TAKEN) {
 		world_fail("the home's own event is not taken");

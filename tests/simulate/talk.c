@@ -322,6 +322,22 @@ item_take(int node, int index)
 	return verdict;
 }
 
+/* What is refused for good is settled, or it would be asked for for ever. */
+static void
+settled_check(int node, const struct item *item, enum code code)
+{
+	const struct stream *stream;
+
+	if (code != CODE_NOT_MEMBER && code != CODE_ROOM_CLOSED &&
+	    code != CODE_ROOM_FROZEN)
+		return;
+	stream = room_stream_find(room_of(node, item->room), item->origin,
+	    item->message.epoch, item->message.lane);
+	if (stream == NULL ||
+	    !room_stream_settled(&stream->stream, item->message.place.sequence))
+		world_fail("server %d: refused and not settled", node);
+}
+
 void
 talk_item(int node, const struct packet *packet)
 {
@@ -331,6 +347,7 @@ talk_item(int node, const struct packet *packet)
 	struct packet *answer;
 
 	store(node, packet->index, packet->from, &verdict);
+	settled_check(node, item, verdict.code);
 	if (verdict.from != 0 && verdict.code != CODE_SEQUENCE_AHEAD &&
 	    verdict.outcome != ROOM_CONFLICT &&
 	    home != world.nodes[node].identity)

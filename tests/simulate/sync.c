@@ -235,7 +235,7 @@ events_give(int node, const struct packet *packet)
 	}
 }
 
-/* What the origin declared to us, as proof of what it signed. */
+/* What the origin declared to us of the range, as proof of what it signed. */
 static void
 declared_give(int node, const struct packet *packet)
 {
@@ -249,7 +249,8 @@ declared_give(int node, const struct packet *packet)
 		if (declared->origin != packet->origin ||
 		    declared->epoch != packet->epoch ||
 		    declared->lane != packet->lane ||
-		    declared->range.last != packet->first)
+		    declared->range.first > packet->last ||
+		    declared->range.last < packet->first)
 			continue;
 		answer = packet_new(
 		    PACKET_VOID, node, world.nodes[packet->from].identity);
@@ -259,7 +260,6 @@ declared_give(int node, const struct packet *packet)
 		answer->lane = packet->lane;
 		answer->range = declared->range;
 		answer->one = true;
-		return;
 	}
 }
 
@@ -416,7 +416,7 @@ items_give(int node, const struct packet *packet)
 	}
 	if (first != 0)
 		void_give(node, packet, first, last);
-	if (packet->one)
+	if (!own)
 		declared_give(node, packet);
 }
 

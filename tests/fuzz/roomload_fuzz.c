@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Payloads of rooms from any bytes. The first byte says which: a kind of state
+ * event, a message, a request to join or to leave.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "canon.h"
+#include "ed.h"
+#include "roomload.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static const uint8_t origin[ONION_KEY];
+
+static void
+message_try(const char *text, size_t size)
+{
+	struct roomload_message message;
+
+	if (roomload_message(&message, origin, text, size) != CODE_OK)
+		return;
+	if (message.content < text ||
+	    message.content + message.content_length > text + size ||
+	    message.content_length % 4 != 0 ||
+	    message.message.place.sequence < 1 || message.message.lane < 1 ||
+	    message.message.lane > 3)
+		abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct roomload_servers servers;
+	const char *text = (const char *)data + 1;
+	struct roomload_request request;
+	struct room_content content;
+
+	if (ed_init() == -1)
+		abort();
+	canon_init();
+	if (size == 0)
+		return 0;
+	/* Only canonical text comes this far. */
+	if (!canon_check(text, size - 1))
+		return 0;
+	switch (data[0] % (ROOM_KINDS + 3)) {
+	case ROOM_KINDS:
+		message_try(text, size - 1);
+		break;
+	case ROOM_KINDS + 1:
+	case ROOM_KINDS + 2:
+		roomload_request(
+		    &request, data[0] % 2 == 0, origin, text, size - 1);
+		break;
+	default:
+		roomload_content(&content, &servers,
+		    (enum room_kind)(data[0] % (ROOM_KINDS + 3)), text,
+		    size - 1);
+		break;
+	}
+	return 0;
+}

@@ -362,10 +362,9 @@ giving_find(struct room *room, const struct packet *packet, int asker,
 	giving = room_message_give(
 	    &room->state, under, room_server_at(room, asker, under), now);
 	*entry = &room->entries[i];
-	if (packet->one && now) /* as proof of what was signed */
+	/* As proof of what was signed; what we refused others refuse, too. */
+	if (now && (packet->one || (*entry)->status == STATUS_REFUSED))
 		giving = ROOM_GIVE;
-	else if ((*entry)->status == STATUS_REFUSED)
-		giving = ROOM_GIVE_NOTHING;
 	if (giving == ROOM_GIVE && (*entry)->status == STATUS_CANCELLED)
 		giving = ROOM_GIVE_VOID;
 	return giving;

@@ -285,8 +285,11 @@ request_judge(int node, const struct packet *packet)
 		    packet->nonce, packet->has_nonce);
 	else
 		verdict = home_leave(node, packet->room, packet->user);
-	if (verdict.outcome == ROOM_TAKEN && room->request_count < REQUEST_IDS)
+	if (verdict.outcome == ROOM_TAKEN &&
+	    room->request_count < REQUEST_IDS) {
 		room->requests[room->request_count++] = packet->id;
+		room->pending_request = packet->id;
+	}
 	return verdict;
 }
 

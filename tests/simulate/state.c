@@ -81,6 +81,7 @@ state_decide(int node, int index, struct room_event *event, unsigned int list,
 	room->pending =
 	    ledger_add(index, world.nodes[node].identity, event, list);
 	room->pending_mark = ++world.nodes[node].db.mark;
+	room->pending_request = 0;
 	return room->pending != NONE;
 }
 
@@ -175,6 +176,17 @@ state_take(int node, int index, int number)
 	return verdict;
 }
 
+/* What was overtaken is decided again: its request is as if it never came. */
+static void
+request_forget(struct room *room)
+{
+	int i;
+
+	for (i = 0; i < room->request_count; i++)
+		if (room->requests[i] == room->pending_request)
+			room->requests[i] = 0;
+}
+
 /* Once more, without room_restore.h: within 15 minutes after a restore all
  * servers with members have answered. */
 static void
@@ -208,8 +220,10 @@ state_sign(int node, int index)
 	room->pending = NONE;
 	/* A longer chain may have been adopted meanwhile, or it is frozen. */
 	if (world.events[pending].event.number != room->state.number + 1 ||
-	    room->state.disputed != 0)
+	    room->state.disputed != 0) {
+		request_forget(room);
 		return;
+	}
 	signing_check(node, room);
 	node_signs(node, room->pending_mark);
 	if (state_take(node, index, pending).outcome != ROOM_TAKEN) {

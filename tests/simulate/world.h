@@ -124,6 +124,7 @@ struct room {
 	unsigned int answered; /* identities, since the recovery began */
 	int pending;	       /* home: an event committed and not yet signed */
 	int64_t pending_mark;
+	uint32_t pending_request; /* that it answers; 0 none */
 	/* what users of ours wait for, by user of the server */
 	bool joining[USERS];
 	bool asked; /* to join, once: a copy may be judged after a refusal */

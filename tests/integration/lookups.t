@@ -27,7 +27,7 @@ FIXED_S = 0.15
 SAMPLES = 20
 LINES = ["rate items 100", "retry minimum 100ms", "retry maximum 300ms",
          "queue sweep 1s", "rate lookups 0", "rate strangers 0",
-         "lookup answer 150ms", "lookup lifetime 20s", "timeout message 3s"]
+         "lookup answer 150ms", "lookup lifetime 10s", "timeout message 3s"]
 BAD_HANDLES = {
     "empty": "", "65 bytes": "a" * 65, "4 KiB": "a" * 4096,
     "60 KiB": "a" * 61440, "upper case": "Alice", "leading dot": ".a",

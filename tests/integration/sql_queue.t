@@ -75,7 +75,7 @@ def statement(name, *parameters, explain=False):
 
 
 def claim_parameters(server, most=64, lease=60000):
-    return (server, 2, CLAIM, WORKER, lease, "f", most, 100000, 7200000, 0)
+    return (server, 2, CLAIM, WORKER, lease, 0, most, 100000, 7200000, 0)
 
 
 def claimed(server, **more):

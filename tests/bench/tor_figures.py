@@ -81,13 +81,18 @@ def measure_latency(result, background):
     result.say("the Tor network is up")
     a, b = network.servers
     pings = []
-    request = peer.request_bytes("GET", "/federation/ping", b.onion)
+    stranger = peer.Identity()
     with ping_connection(a, b) as connection:
         def ping():
+            """As large as a message, since tor's time depends on the size;
+            refused at once, since nobody knows who sends it."""
+            request = peer.request_bytes(
+                "POST", "/federation/message", b.onion, peer.encode(
+                    stranger.envelope(b.onion, "message", {})))
             started = time.monotonic()
             connection.send(request)
-            if connection.response().status != 200:
-                raise RuntimeError("ping refused")
+            if connection.response().status != 401:
+                raise RuntimeError("a stranger's message was not refused")
             pings.append((time.monotonic() - started) * 1000)
 
         latencies(a, b, 5, ping)

@@ -36,6 +36,8 @@ rate strangers 0
 rate failures 0
 rate signatures 0
 rate requests-per-circuit 0
+rate failures-per-circuit 0
+rate lookups 0
 limit connections-per-circuit 65536
 flush high 0
 flush normal 0

@@ -512,7 +512,7 @@ def test():
             test_later(asking)
         tap.ok("generation number=2" not in bench.server.log(),
                "no process of it ever ended")
-    with net.Net(servers=1) as network:
+    with net.Net(servers=1, lines=["rate lookups 10"]) as network:
         test_rate(network)
 
 

@@ -133,21 +133,28 @@ control_message_row(struct control_client *client, PGresult *result, int i)
 	control_row(client, &row);
 }
 
+/* A row for each, or that there is no such message. */
 static void
-message_done(PGresult *result, const char *sqlstate, void *argument)
+rows_done(struct request *request, PGresult *result,
+    void (*write)(struct control_client *, PGresult *, int))
 {
-	struct request *request = argument;
 	enum code code = CODE_OK;
 	int i;
 
-	(void)sqlstate;
 	if (result == NULL)
 		code = CODE_DATABASE;
 	else if (PQntuples(result) == 0)
 		code = CODE_MESSAGE_UNKNOWN;
 	for (i = 0; result != NULL && i < PQntuples(result); i++)
-		control_message_row(request->client, result, i);
+		write(request->client, result, i);
 	request_end(request, code, NULL);
+}
+
+static void
+message_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)sqlstate;
+	rows_done(argument, result, control_message_row);
 }
 
 static void
@@ -173,18 +180,8 @@ event_row(struct control_client *client, PGresult *result, int i)
 static void
 events_done(PGresult *result, const char *sqlstate, void *argument)
 {
-	struct request *request = argument;
-	enum code code = CODE_OK;
-	int i;
-
 	(void)sqlstate;
-	if (result == NULL)
-		code = CODE_DATABASE;
-	else if (PQntuples(result) == 0)
-		code = CODE_MESSAGE_UNKNOWN;
-	for (i = 0; result != NULL && i < PQntuples(result); i++)
-		event_row(request->client, result, i);
-	request_end(request, code, NULL);
+	rows_done(argument, result, event_row);
 }
 
 /* Arguments: message id, address or "". */

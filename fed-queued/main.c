@@ -88,6 +88,30 @@ log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32])
 	return buf;
 }
 
+static void
+self_told(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("self failed sqlstate=%s", sqlstate);
+}
+
+/* The database knows who we are before anything of a room is asked of it. */
+static void
+self_tell(void)
+{
+	struct db_parameters parameters;
+
+	if (!env.has_identity || db_state(env.db) != DB_UP)
+		return;
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, env.address);
+	db_add_bytes(&parameters, env.identity.certificate,
+	    env.identity.certificate_length);
+	db_call(env.db, SQL_SELF, &parameters, self_told, NULL);
+	db_parameters_free(&parameters);
+}
+
 /* Who we are; again, with a new certificate, but never another server. */
 static void
 identity_message(const struct message *message)
@@ -110,6 +134,7 @@ identity_message(const struct message *message)
 	log_info("identity server=%s serial=%llu", env.address,
 	    (unsigned long long)env.certificate.serial);
 	inbound_identity();
+	self_tell();
 	outbound_doorbell();
 	lookup_out_doorbell();
 }
@@ -236,6 +261,7 @@ database_up(void *argument)
 		db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
 		db_parameters_free(&parameters);
 	}
+	self_tell();
 	inbox_count();
 	peers_load(cache_ready, NULL);
 }

@@ -461,8 +461,7 @@ claim_send(struct session *session)
 			continue;
 		}
 		session->sent[count] = i;
-		snprintf(
-		    items[count].type, sizeof items[count].type, "message");
+		memcpy(items[count].type, item->type, sizeof items[count].type);
 		memcpy(items[count].id, item->message_id, 16);
 		items[count].payload = item->payload;
 		items[count++].payload_length = item->payload_length;

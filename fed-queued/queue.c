@@ -60,7 +60,7 @@ field_integer(PGresult *result, int row, int column)
 }
 
 /* Columns: lease, id, message id, payload, attempts, most, age, other's,
- * oldest and next transaction. */
+ * oldest and next transaction, type. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
@@ -70,6 +70,10 @@ claim_item(struct claim *claim, PGresult *result, int row)
 	if (PQgetlength(result, row, 2) != 16)
 		fatal("database sent a malformed id");
 	memcpy(item->message_id, PQgetvalue(result, row, 2), 16);
+	if (PQgetlength(result, row, 10) >= (int)sizeof item->type)
+		fatal("database sent a malformed type");
+	memcpy(item->type, PQgetvalue(result, row, 10),
+	    (size_t)PQgetlength(result, row, 10));
 	item->payload_length = (size_t)PQgetlength(result, row, 3);
 	item->payload = malloc(item->payload_length + 1);
 	if (item->payload == NULL)

@@ -28,6 +28,7 @@ enum item_state { ITEM_STATE_PENDING, ITEM_STATE_DELIVERED, ITEM_STATE_FAILED };
 struct queue_item {
 	int64_t queue_id;
 	uint8_t message_id[16];
+	char type[TYPE_SIZE];
 	char *payload; /* as the application gave it, or canonical */
 	size_t payload_length;
 	int attempts; /* signed refusals so far */

@@ -24,6 +24,8 @@
  *	handshake_out.c	our handshakes with others
  *	lookup_in.c	others look up our users; hold.c answers held back
  *	lookup_out.c	we look up theirs
+ *	room_row.c	rooms in results and parameters
+ *	room_turn.c	one thing at a time in each room
  *	liveness.c	when a silent peer is asked, what silence means, pure
  *	health.c	pings to peers, who is there
  *	self_probe.c	whether we can be reached ourselves

@@ -117,6 +117,12 @@ static const char sql_handshake[] =
 	"  WHERE i.server_id = s.id)"                                         \
 	" AND NOT EXISTS (SELECT 1 FROM " S "user_lookups l"                  \
 	"  WHERE l.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "room_members m"                  \
+	"  WHERE m.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "room_shown h"                    \
+	"  WHERE h.server_id = s.id)"                                         \
+	" AND NOT EXISTS (SELECT 1 FROM " S "federated_rooms o"               \
+	"  WHERE o.origin_server_id = s.id)"                                  \
 	" AND NOT EXISTS (SELECT 1 FROM " S "federated_users u"               \
 	"  WHERE u.remote_server_id = s.id)"
 #define FORGET                                                               \
@@ -239,7 +245,7 @@ static const char sql_work_new[] =
  *
  * Always at least one row: whether the lease is ours, then an item or nulls,
  * for how many ms it is another's (null: it took it this moment), the oldest
- * transaction that runs, and the next that will.
+ * transaction that runs, the next that will, and the item's type.
  */
 static const char sql_claim[] =
     "WITH l AS (INSERT INTO " S "leases AS l"
@@ -272,14 +278,14 @@ static const char sql_claim[] =
     "   AND (f.total <= $8::bigint OR f.position = 1)"
     "  RETURNING q.id, q.message_id, q.encrypted_payload, q.attempts,"
     "   q.max_attempts, extract(epoch FROM now() - q.created_at)::bigint"
-    "   AS age)"
+    "   AS age, q.type)"
     " SELECT (SELECT count(*) FROM l), u.id, u.message_id,"
     "  u.encrypted_payload, u.attempts, u.max_attempts, u.age,"
     "  CASE WHEN (SELECT count(*) FROM l) = 0 THEN (SELECT (extract(epoch"
     "   FROM x.deadline - now()) * 1000)::bigint FROM " S "leases x"
     "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END,"
     "  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
-    "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint, u.type"
     " FROM (SELECT " UNHURRIED ") one LEFT JOIN u ON true ORDER BY u.id";
 
 /*
@@ -387,6 +393,9 @@ static const char sql_receipt[] =
     " WHERE q.message_id = $1::uuid"
     "  AND $2::text IN (s.onion_address, '') LIMIT 2";
 
+/* $1 our address, $2 our certificate */
+static const char sql_self[] = "SELECT " S "self_set($1::text, $2::bytea)";
+
 /* $1 handle, $2 whether the asker may look up. A row when there is one. */
 static const char sql_lookup_answer[] =
     "SELECT key_epoch, public_key, display_name, avatar"
@@ -447,6 +456,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_QUEUE_CHANGE_MANY] = {"queue_change_many", sql_queue_change_many, 0},
     [SQL_RECEIPT] = {"receipt", sql_receipt, 1},
     [SQL_COUNTS] = {"counts", sql_counts, 0},
+    [SQL_SELF] = {"self", sql_self, 0},
     [SQL_LOOKUP_ANSWER] = {"lookup_answer", sql_lookup_answer, 1},
     [SQL_LOOKUP_WORK] = {"lookup_work", sql_lookup_work, 1},
     [SQL_LOOKUP_CLAIM] = {"lookup_claim", sql_lookup_claim, 1},

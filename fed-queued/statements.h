@@ -37,6 +37,7 @@ enum statement {
 	SQL_QUEUE_CHANGE_MANY, /* a portion of those to one server */
 	SQL_COUNTS,
 	SQL_RECEIPT,	   /* of one message, with its certificate */
+	SQL_SELF,	   /* who we are */
 	SQL_LOOKUP_ANSWER, /* a user of ours that a peer asks for */
 	SQL_LOOKUP_WORK,   /* servers that we have look-ups for */
 	SQL_LOOKUP_CLAIM,  /* one of them, with a lease */

@@ -49,6 +49,22 @@ CREATE INDEX federation_servers_trust
 CREATE INDEX federation_servers_online
     ON federation.federation_servers (is_online);
 
+-- Ourselves, as fed-queued says when it starts; one row once it has. mark: see
+-- common/room/room_restore.h. epoch: of what we write in rooms.
+CREATE TABLE federation.self (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	onion_address	varchar(62) NOT NULL
+	    CHECK (onion_address ~ '^[a-z2-7]{56}\.onion$'),
+	-- our certificate, text LF signature LF
+	certificate	bytea NOT NULL,
+	mark		bigint NOT NULL DEFAULT 1,
+	epoch		bigint NOT NULL DEFAULT 1,
+	-- the highest epoch of ours that a peer has shown
+	epoch_seen	bigint NOT NULL DEFAULT 0,
+	-- when it was found that the database is older than the sign log
+	restored_at	timestamptz
+);
+
 -- What the daemon needs to remember of a server beside the table above.
 CREATE TABLE federation.peers (
 	server_id	uuid PRIMARY KEY
@@ -150,8 +166,13 @@ CREATE TABLE federation.room_state_events (
 	key_id		bytea NOT NULL,
 	signing_text	bytea NOT NULL,
 	payload		bytea NOT NULL,
+	-- null: decided by us as the home, and not signed and applied yet
 	signature	bytea,
 	received_at	timestamptz NOT NULL DEFAULT now(),
+	-- of one that we decided: see common/room/room_restore.h, and the id
+	-- of the item or wish that it answers
+	mark		bigint,
+	request		uuid,
 	PRIMARY KEY (room_id, number)
 );
 
@@ -168,7 +189,8 @@ CREATE TYPE federation.message_event AS (
 
 -- Outbound. id gives the order inside a lane; encrypted_payload is exactly what
 -- the application handed over. A row that an admin holds waits, whatever is
--- due, and still counts and ends with its lifetime.
+-- due, and still counts and ends with its lifetime. Other types than message
+-- are of rooms.
 CREATE TABLE federation.federated_message_queue (
 	id			bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	message_id		uuid NOT NULL,
@@ -189,6 +211,9 @@ CREATE TABLE federation.federated_message_queue (
 	exchange_id		bigint,
 	held_at			timestamptz,
 	history			federation.message_event[],
+	type			text NOT NULL DEFAULT 'message'
+	    CHECK (type IN ('message', 'room_invite', 'room_join',
+	    'room_leave', 'room_state')),
 	UNIQUE (message_id, destination_server_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX federated_message_queue_claim
@@ -277,11 +302,12 @@ CREATE TABLE federation.received_ids (
 CREATE INDEX received_ids_age ON federation.received_ids
     USING brin (received_at);
 
--- Inbound, for the chat server: claimed with a lease, then acknowledged.
+-- Inbound, for the chat server: claimed with a lease, then acknowledged. A row
+-- without server tells of something that was done here.
 CREATE TABLE federation.inbox (
 	inbox_id	bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	message_id	uuid NOT NULL,
-	server_id	uuid NOT NULL
+	server_id	uuid
 	    REFERENCES federation.federation_servers (id),
 	type		text NOT NULL,
 	payload		bytea NOT NULL,

@@ -68,8 +68,10 @@ GRANT SELECT ON federation.exchanges TO _fedqueued;
 GRANT INSERT ON federation.evidence TO _fedqueued;
 GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
 GRANT INSERT ON federation.audit TO _fedqueued;
+GRANT SELECT ON federation.self TO _fedqueued;
 
 -- The owner of the functions and triggers.
+GRANT SELECT, INSERT, UPDATE ON federation.self TO fed_definer;
 GRANT SELECT, INSERT ON federation.federation_servers TO fed_definer;
 GRANT UPDATE (trust_level, verified_at, updated_at)
     ON federation.federation_servers TO fed_definer;
@@ -108,11 +110,10 @@ GRANT INSERT, DELETE, UPDATE (waiting, last_id, counted_at)
 GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.peers, federation.tombstones, federation.certificates,
     federation.leases, federation.incarnations, federation.epochs,
-    federation.limits,
-    federation.audit TO fed_admin;
+    federation.limits, federation.audit, federation.self TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,
-    delivered_at, exchange_id, held_at, history)
+    delivered_at, exchange_id, held_at, history, type)
     ON federation.federated_message_queue TO fed_admin;
 GRANT SELECT (inbox_id, message_id, server_id, type, trust_level, received_at,
     lease_until, acknowledged_at) ON federation.inbox TO fed_admin;

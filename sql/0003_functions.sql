@@ -261,10 +261,12 @@ BEGIN
 		FROM free WHERE i.inbox_id = free.inbox_id
 		RETURNING i.inbox_id, i.message_id, i.server_id, i.type,
 		    i.payload, i.trust_level, i.received_at)
-	    SELECT c.inbox_id, c.message_id, s.onion_address::text, c.type,
-		c.payload, c.trust_level, true, c.received_at
+	    SELECT c.inbox_id, c.message_id, coalesce(s.onion_address,
+		(SELECT o.onion_address FROM federation.self o))::text, c.type,
+		c.payload, c.trust_level, c.server_id IS NOT NULL,
+		c.received_at
 	    FROM claimed c
-	    JOIN federation.federation_servers s ON s.id = c.server_id
+	    LEFT JOIN federation.federation_servers s ON s.id = c.server_id
 	    ORDER BY c.inbox_id;
 END
 $$;

@@ -50,7 +50,7 @@ TABLES = {
         created_at timestamp with time zone,
         delivered_at timestamp with time zone, exchange_id bigint,
         held_at timestamp with time zone,
-        history federation.message_event[]""",
+        history federation.message_event[], type text""",
 }
 UNIQUE = [
     "federated_message_queue UNIQUE (message_id, destination_server_id)",
@@ -166,9 +166,8 @@ def rights(owner):
     tap.equal(sorted(r for (r,) in rows(
         owner, "SELECT proname FROM pg_proc WHERE pronamespace = "
         "'federation'::regnamespace AND NOT prosecdef")),
-        ["base64", "display_name_valid", "history_add", "onion_checksum",
-         "onion_key",
-         "payload_bytes"],
+        ["base64", "display_name_valid", "history_add", "json_canonical",
+         "onion_checksum", "onion_key", "payload_bytes"],
         "only those that touch no table run as their caller")
 
 
@@ -177,7 +176,10 @@ VALUES = {"text": "''", "bytea": "''::bytea", "integer": "-9",
           "uuid": "'00000000-0000-0000-0000-000000000000'::uuid",
           "interval": "'0'::interval", "bigint": "-9",
           "bigint[]": "NULL::bigint[]", "boolean": "NULL::boolean",
-          "federation.message_event[]": "'{}'"}
+          "federation.message_event[]": "'{}'", "jsonb": "'{}'::jsonb",
+          "text[]": "NULL::text[]", "bytea[]": "NULL::bytea[]",
+          "uuid[]": "NULL::uuid[]", "integer[]": "NULL::integer[]",
+          "boolean[]": "NULL::boolean[]"}
 
 
 def functions(owner):
@@ -196,7 +198,7 @@ def attempts(owner):
         "_fedqueued": {"prune", "lookup_answer", "lookup_work",
                        "lookup_claim", "lookup_later", "lookup_settle",
                        "history_add", "queue_change", "queue_change_many",
-                       "server_change"},
+                       "server_change", "self_set"},
         "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge",
                     "user_publish", "user_withdraw", "user_lookup",
                     "user_forget"},

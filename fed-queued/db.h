@@ -20,7 +20,7 @@
 struct event_base;
 struct db;
 
-#define DB_SCHEMA_VERSION 5 /* the newest sql/NNNN_*.sql */
+#define DB_SCHEMA_VERSION 10 /* the newest sql/NNNN_*.sql */
 #define DB_PARAMETERS	  24
 
 enum db_state {

@@ -38,6 +38,9 @@
 #include "peers.h"
 #include "proc.h"
 #include "queued.h"
+#include "room_decide.h"
+#include "room_messages.h"
+#include "room_sync.h"
 #include "sandbox.h"
 #include "self_probe.h"
 #include "signing.h"
@@ -227,6 +230,17 @@ siblings_init(const struct proc *proc)
 }
 
 static void
+rooms_doorbell(void)
+{
+	if (!env.registered || !env.has_identity || !peers_loaded() ||
+	    db_state(env.db) != DB_UP)
+		return;
+	room_wishes_doorbell();
+	room_messages_doorbell();
+	room_sync_doorbell();
+}
+
+static void
 cache_ready(bool ok, void *argument)
 {
 	(void)argument;
@@ -234,6 +248,7 @@ cache_ready(bool ok, void *argument)
 		return;
 	outbound_doorbell();
 	lookup_out_doorbell();
+	rooms_doorbell();
 }
 
 static void
@@ -280,6 +295,8 @@ database_notify(const char *channel, void *argument)
 		outbound_doorbell();
 	else if (strcmp(channel, "federation_users") == 0)
 		lookup_out_doorbell();
+	else if (strcmp(channel, "federation_rooms") == 0)
+		rooms_doorbell();
 	else if (strcmp(channel, "federation_servers") == 0)
 		peers_reload_soon();
 }
@@ -301,6 +318,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 	inbox_sweep();
 	outbound_doorbell();
 	lookup_out_doorbell();
+	rooms_doorbell();
 }
 
 static void
@@ -357,8 +375,8 @@ database_init(const struct proc *proc)
 {
 	static const struct db_handlers handlers = {
 	    database_up, database_down, database_notify};
-	static const char *const channels[] = {
-	    "federation_queue", "federation_servers", "federation_users", NULL};
+	static const char *const channels[] = {"federation_queue",
+	    "federation_servers", "federation_users", "federation_rooms", NULL};
 	char conninfo[DATABASE_SIZE];
 	bool local = (proc->start.flags & START_INET) == 0;
 

@@ -81,9 +81,8 @@ room_user_parse(struct room_user *user, const char *text, size_t length)
 	const char *at = memchr(text, '@', length);
 	uint8_t server[ONION_KEY];
 
-	if (at == NULL ||
-	    onion_parse(server, at + 1, length - (size_t)(at + 1 - text)) !=
-		CODE_OK)
+	if (at == NULL || onion_parse(server, at + 1,
+			      length - (size_t)(at + 1 - text)) != CODE_OK)
 		return false;
 	return room_user_make(user, server, text, (size_t)(at - text)) ==
 	       CODE_OK;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What we decide as a room's home: wishes of our own chat server, and requests
+ * of others. Number and content are committed, then signed, then applied and
+ * sent to all servers in the room.
+ */
+#ifndef TORFED_ROOM_DECIDE_H
+#define TORFED_ROOM_DECIDE_H
+
+#include "room_events.h"
+
+/* A request of another server's, or a wish. */
+struct room_wish {
+	struct room_id room;
+	enum room_kind kind;
+	struct room_content content;
+	struct roomload_servers servers; /* create, allowed_servers */
+	const uint8_t *metadata;	 /* rename, encrypted */
+	size_t metadata_length;
+	uint8_t request[UUID_SIZE]; /* id of the item, or of the wish */
+};
+
+/*
+ * The verdict of room_home_decide(). With ROOM_TAKEN the event is committed,
+ * and so is the request's id, where origin (ONION_KEY bytes) is not NULL, with
+ * digest. All is copied.
+ */
+void room_decide(const struct room_wish *, const uint8_t *origin,
+    const uint8_t *digest, room_done, void *argument);
+/* The application has wishes, or there are events to be signed. */
+void room_wishes_doorbell(void);
+
+#endif

@@ -67,6 +67,8 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_RECEIPT_VERIFY] = receipt_verify,
     [ACTION_DB_MIGRATE] = database_migrate,
     [ACTION_DB_VERSION] = database_version,
+    [ACTION_DB_ATTACH] = database_attach,
+    [ACTION_DB_DETACH] = database_detach,
 };
 
 int

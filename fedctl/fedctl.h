@@ -75,5 +75,7 @@ void signature_verify(const struct parsed *);
 void receipt_verify(const struct parsed *);
 void database_migrate(const struct parsed *);
 void database_version(const struct parsed *);
+void database_attach(const struct parsed *);
+void database_detach(const struct parsed *);
 
 #endif

@@ -5,80 +5,15 @@
  * under a lock, so that two who migrate at once do each step once. The files
  * are read and the connection is made before the sandbox closes.
  */
-#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../fed-queued/db.h"
-#include "fedctl.h"
+#include "database.h"
 #include "migration.h"
-#include "sandbox.h"
 
 /* "torfed" as a number: the key of the advisory lock. */
 #define LOCK "SELECT pg_catalog.pg_advisory_xact_lock(128022009505124)"
-
-static void
-notice_ignore(void *argument, const PGresult *result)
-{
-	(void)argument;
-	(void)result;
-}
-
-/* One line of the server's or the library's words. */
-static void
-fail_database(PGconn *connection, const PGresult *result, const char *step)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	bool denied = state != NULL && strcmp(state, "42501") == 0;
-	enum code code = denied ? CODE_NOT_ALLOWED : CODE_DATABASE;
-	int status = denied ? EXIT_ALLOWED : EXIT_DATA;
-
-	if (PQstatus(connection) == CONNECTION_BAD)
-		status = EXIT_DAEMON;
-	if (text == NULL)
-		text = PQerrorMessage(connection);
-	fail_text(status, code_name(code), "%s%s%.*s", step,
-	    step[0] == '\0' ? "" : ": ", (int)strcspn(text, "\n"), text);
-}
-
-static PGresult *
-query(PGconn *connection, const char *sql, const char *step)
-{
-	PGresult *result = PQexec(connection, sql);
-	ExecStatusType status = PQresultStatus(result);
-
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		fail_database(connection, result, step);
-	return result;
-}
-
-static void
-execute(PGconn *connection, const char *sql, const char *step)
-{
-	PQclear(query(connection, sql, step));
-}
-
-/*
- * Opens the connection, and closes the sandbox behind it. The search path is
- * set so that nobody's functions are found where pg_catalog's are meant.
- */
-static PGconn *
-database_open(const struct parsed *parsed)
-{
-	const char *conninfo = parsed->options[OPTION_DATABASE];
-	PGconn *connection = PQconnectdb(conninfo == NULL ? "" : conninfo);
-
-	if (PQstatus(connection) != CONNECTION_OK)
-		fail_database(connection, NULL, "");
-	sandbox_enter(SANDBOX_FEDCTL, 0);
-	PQsetNoticeReceiver(connection, notice_ignore, NULL);
-	execute(connection,
-	    "SET search_path TO pg_catalog; SET client_encoding TO 'UTF8'; "
-	    "SET standard_conforming_strings TO on",
-	    "");
-	return connection;
-}
 
 /* The highest migration that was applied, 0 where there is no schema. */
 static int
@@ -88,13 +23,13 @@ database_level(PGconn *connection)
 	bool missing;
 	int version;
 
-	result = query(connection,
+	result = database_query(connection,
 	    "SELECT pg_catalog.to_regclass('federation.schema_version')", "");
 	missing = PQgetisnull(result, 0, 0);
 	PQclear(result);
 	if (missing)
 		return 0;
-	result = query(connection,
+	result = database_query(connection,
 	    "SELECT coalesce(pg_catalog.max(version), 0) "
 	    "FROM federation.schema_version",
 	    "");
@@ -119,7 +54,7 @@ step_run(PGconn *connection, const struct migration *step)
 {
 	char insert[160];
 
-	execute(connection, step->sql, step->name);
+	database_execute(connection, step->sql, step->name);
 	if (PQtransactionStatus(connection) != PQTRANS_INTRANS)
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE),
 		    "%s: ends the transaction it runs in", step->name);
@@ -127,7 +62,7 @@ step_run(PGconn *connection, const struct migration *step)
 	    "INSERT INTO federation.schema_version (version) VALUES (%d) "
 	    "ON CONFLICT (version) DO NOTHING", /* some enter themselves */
 	    step->version);
-	execute(connection, insert, step->name);
+	database_execute(connection, insert, step->name);
 }
 
 /* True when the step was still to be done. */
@@ -136,16 +71,16 @@ step_apply(PGconn *connection, const struct migration *step, size_t known)
 {
 	int version;
 
-	execute(connection, "BEGIN", step->name);
-	execute(connection, LOCK, step->name);
+	database_execute(connection, "BEGIN", step->name);
+	database_execute(connection, LOCK, step->name);
 	version = database_level(connection);
 	newer_refuse(version, known);
 	if (version >= step->version) {
-		execute(connection, "ROLLBACK", step->name);
+		database_execute(connection, "ROLLBACK", step->name);
 		return false;
 	}
 	step_run(connection, step);
-	execute(connection, "COMMIT", step->name);
+	database_execute(connection, "COMMIT", step->name);
 	return true;
 }
 

@@ -115,6 +115,18 @@ migration_read(const char *directory, size_t *count)
 	return steps;
 }
 
+char *
+migration_file(const char *directory, const char *name)
+{
+	char found[PATH_MAX + 32], path[PATH_MAX + 32 + 256];
+	size_t length;
+
+	if (directory == NULL)
+		directory = directory_find(found);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return input_read(input_open(path), SQL_MAX, &length);
+}
+
 void
 migration_free(struct migration *steps, size_t count)
 {

@@ -18,6 +18,8 @@ struct migration {
  * the program runs in. Fails when there are none.
  */
 struct migration *migration_read(const char *directory, size_t *count);
+/* Another file of that directory, to be freed. Fails when it is not there. */
+char *migration_file(const char *directory, const char *name);
 void migration_free(struct migration *, size_t count);
 
 #endif

@@ -19,6 +19,7 @@
 #define MUST(option, word, value) {TOKEN_OPTION, word, value, option, true}
 #define AT MAY(OPTION_AT, "--at", "TIME")
 #define ONE_SERVER MAY(OPTION_SERVER, "--server", "SERVER")
+#define FLAG(option, word) {TOKEN_FLAG, word, NULL, option, false}
 #define DATABASE MAY(OPTION_DATABASE, "--database", "CONNINFO")
 
 static const struct command commands[] = {
@@ -97,6 +98,25 @@ static const struct command commands[] = {
 	"bring the database's schema up to date"},
     {ACTION_DB_VERSION, {WORD("db"), WORD("version"), DATABASE},
 	"print the version of the database's schema"},
+    {ACTION_DB_ATTACH,
+	{WORD("db"), WORD("attach"), MUST(OPTION_ROOMS, "--rooms", "TABLE"),
+	    MUST(OPTION_MESSAGES, "--messages", "TABLE"),
+	    MAY(OPTION_ROOM_ID, "--room-id", "COLUMN"),
+	    MAY(OPTION_ROOM_CREATOR, "--room-creator", "COLUMN"),
+	    MAY(OPTION_ROOM_TITLE, "--room-title", "COLUMN"),
+	    MAY(OPTION_MESSAGE_ID, "--message-id", "COLUMN"),
+	    MAY(OPTION_MESSAGE_ROOM, "--message-room", "COLUMN"),
+	    MAY(OPTION_MESSAGE_SENDER, "--message-sender", "COLUMN"),
+	    MAY(OPTION_MESSAGE_BODY, "--message-body", "COLUMN"),
+	    MAY(OPTION_MESSAGE_TYPE, "--message-type", "COLUMN"),
+	    MAY(OPTION_MESSAGE_TIME, "--message-time", "COLUMN"),
+	    FLAG(OPTION_DRY_RUN, "--dry-run"), DATABASE,
+	    MAY(OPTION_DIRECTORY, "--directory", "DIR")},
+	"let a chat database's tables federate by triggers"},
+    {ACTION_DB_DETACH,
+	{WORD("db"), WORD("detach"), FLAG(OPTION_DRY_RUN, "--dry-run"),
+	    DATABASE, MAY(OPTION_DIRECTORY, "--directory", "DIR")},
+	"remove those triggers"},
     {ACTION_VERSION, {WORD("version")}, "print the program's version"},
     {ACTION_HELP, {WORD("help")}, "print this"},
 };
@@ -202,7 +222,8 @@ option_find(const struct command *command, const char *word, const char **value)
 	size_t length = strcspn(word, "=");
 
 	for (token = command->tokens; token->kind != TOKEN_END; token++) {
-		if (token->kind != TOKEN_OPTION ||
+		if ((token->kind != TOKEN_OPTION &&
+			token->kind != TOKEN_FLAG) ||
 		    strlen(token->word) != length ||
 		    strncmp(token->word, word, length) != 0)
 			continue;
@@ -215,7 +236,8 @@ option_find(const struct command *command, const char *word, const char **value)
 static const struct token *
 argument_next(const struct token *token)
 {
-	while (token->kind == TOKEN_KEYWORD || token->kind == TOKEN_OPTION)
+	while (token->kind == TOKEN_KEYWORD || token->kind == TOKEN_OPTION ||
+	       token->kind == TOKEN_FLAG)
 		token++;
 	return token;
 }
@@ -261,7 +283,12 @@ operands_parse(struct parsed *parsed, const struct command *command, int count,
 			if (option == NULL)
 				return problem_set(
 				    problem, size, "unknown option", NULL);
-			if (value == NULL && i + 1 < count)
+			if (option->kind == TOKEN_FLAG && value != NULL)
+				return problem_set(problem, size,
+				    "takes no value:", option->word);
+			if (option->kind == TOKEN_FLAG)
+				value = "";
+			else if (value == NULL && i + 1 < count)
 				value = arguments[++i];
 			if (value == NULL)
 				return problem_set(
@@ -315,6 +342,9 @@ token_help(FILE *file, const struct token *token)
 	case TOKEN_OPTION:
 		fprintf(file, token->required ? " %s %s" : " [%s %s]",
 		    token->word, token->value);
+		break;
+	case TOKEN_FLAG:
+		fprintf(file, " [%s]", token->word);
 		break;
 	default:
 		fprintf(file, " %s", token->value);

@@ -31,6 +31,8 @@ enum action {
 	ACTION_RECEIPT_VERIFY,
 	ACTION_DB_MIGRATE,
 	ACTION_DB_VERSION,
+	ACTION_DB_ATTACH,
+	ACTION_DB_DETACH,
 	ACTION_SHOW_DEAD,
 	ACTION_SHOW_MESSAGE,
 	ACTION_QUEUE_SHOW,
@@ -54,7 +56,8 @@ enum token_kind {
 	TOKEN_ID,      /* a message id */
 	TOKEN_TARGET,  /* a message id or a server */
 	TOKEN_FILE,
-	TOKEN_OPTION /* "--name VALUE", anywhere after the keywords */
+	TOKEN_OPTION, /* "--name VALUE", anywhere after the keywords */
+	TOKEN_FLAG    /* the same without a value */
 };
 
 enum option {
@@ -67,6 +70,18 @@ enum option {
 	OPTION_DATABASE,
 	OPTION_DIRECTORY,
 	OPTION_LIMIT,
+	OPTION_DRY_RUN,
+	OPTION_ROOMS,
+	OPTION_MESSAGES,
+	OPTION_ROOM_ID,
+	OPTION_ROOM_CREATOR,
+	OPTION_ROOM_TITLE,
+	OPTION_MESSAGE_ID,
+	OPTION_MESSAGE_ROOM,
+	OPTION_MESSAGE_SENDER,
+	OPTION_MESSAGE_BODY,
+	OPTION_MESSAGE_TYPE,
+	OPTION_MESSAGE_TIME,
 	OPTION_COUNT
 };
 
@@ -78,7 +93,7 @@ struct token {
 	bool required; /* of options */
 };
 
-#define COMMAND_TOKENS	  8
+#define COMMAND_TOKENS	  20
 #define COMMAND_ARGUMENTS 4
 struct command {
 	enum action action;
@@ -95,7 +110,7 @@ struct parsed {
 	const char *arguments[COMMAND_ARGUMENTS];
 	enum token_kind kinds[COMMAND_ARGUMENTS];
 	size_t argument_count;
-	const char *options[OPTION_COUNT]; /* NULL: not given */
+	const char *options[OPTION_COUNT]; /* NULL: not given; "" a flag */
 };
 
 /*

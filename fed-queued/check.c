@@ -8,6 +8,7 @@
 #include "inbox.h"
 #include "lookup.h"
 #include "signtext.h"
+#include "syncload.h"
 
 #define CROWD_S	     1	 /* when its own requests are in its way */
 #define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
@@ -337,6 +338,24 @@ check_lookup(struct check *check, const struct check_context *context,
 	check_item(&check->items[0], code);
 }
 
+/* Heads of rooms pay like an item, and are read by those who compare them. */
+static void
+check_sync(struct check *check, const struct check_context *context,
+    struct peer *peer, const struct wire_envelope *envelope)
+{
+	enum code code = CODE_OK;
+
+	if (!limiter_take(&peer->items, 1, context->now_ms)) {
+		check_refuse(check, context, peer, CODE_RATE,
+		    limiter_wait_s(&peer->items, 1));
+		return;
+	}
+	if (!canon_check(envelope->payload, envelope->payload_length))
+		code = CODE_PAYLOAD_MALFORMED;
+	check_end(check, VERDICT_SYNC, code, 0);
+	check_item(&check->items[0], code);
+}
+
 /*
  * A handshake pays like an item; so peers never wait for strangers. One that
  * does not name the protocol it is written in is not recorded.
@@ -398,6 +417,9 @@ check_request(struct check *check, const struct check_context *context,
 	else if (trust >= TRUST_KNOWN &&
 		 strcmp(envelope->header.type, LOOKUP_TYPE) == 0)
 		check_lookup(check, context, peer, envelope);
+	else if (trust >= TRUST_KNOWN &&
+		 strcmp(envelope->header.type, SYNC_TYPE) == 0)
+		check_sync(check, context, peer, envelope);
 	else if (trust >= TRUST_KNOWN)
 		check_items(check, context, peer, envelope);
 	else if (check_stranger_rate(check, context))

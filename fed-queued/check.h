@@ -16,6 +16,7 @@ enum verdict {
 	VERDICT_COMMIT,	   /* items, some of them to store */
 	VERDICT_HANDSHAKE, /* a handshake to store */
 	VERDICT_LOOKUP,	   /* a user to look up; the one result stands */
+	VERDICT_SYNC,	   /* heads of rooms; the one result stands */
 	VERDICT_ANSWER,	   /* signed: nothing to store */
 	VERDICT_REFUSED,   /* unsigned 401; the reason is for our log alone */
 	VERDICT_LIMITED,   /* unsigned 429, seconds */

@@ -14,6 +14,7 @@
 #include "outbound.h"
 #include "peers.h"
 #include "queued.h"
+#include "room_sync.h"
 #include "schedule.h"
 #include "self_probe.h"
 #include "statements.h"
@@ -68,8 +69,10 @@ change_log(const struct peer *peer, const char *what, const char *why)
 void
 health_seen(struct peer *peer)
 {
-	if (peer->offline)
+	if (peer->offline) {
 		change_log(peer, "online", "");
+		room_sync_heard(peer);
+	}
 	peer->offline = false;
 	peer->heard_ms = peer->seen_ms = clock_ms();
 }

@@ -25,6 +25,7 @@
 #include "onion.h"
 #include "outbound.h"
 #include "queued.h"
+#include "room_sync_in.h"
 #include "share.h"
 #include "signing.h"
 #include "statements.h"
@@ -475,6 +476,38 @@ inbound_lookup(struct inbound *inbound, const struct peer *peer,
 }
 
 static void
+inbound_synced(const char *answer, size_t length, void *argument)
+{
+	struct inbound *inbound = argument;
+
+	if (answer != NULL) {
+		outage_ms = 0;
+		peer_alive(inbound->origin);
+		inbound_acknowledge(inbound, answer, length);
+		return;
+	}
+	respond_unavailable(inbound->id);
+	inbound_free(inbound);
+}
+
+/* Nor is this one's id: what it brings has names of its own. */
+static void
+inbound_sync(struct inbound *inbound, const struct peer *peer,
+    const struct wire_envelope *envelope, const struct check *check)
+{
+	inbound->results[0] = check->items[0].result;
+	if (check->code == CODE_OK) {
+		inbound->results[0].status = ACK_ACCEPTED;
+		if (room_sync_in(peer, envelope->payload,
+			envelope->payload_length, inbound_synced, inbound))
+			return;
+		inbound->results[0] = (struct ack_result){
+		    ACK_REJECTED, CODE_PAYLOAD_MALFORMED, 0};
+	}
+	inbound_acknowledge(inbound, NULL, 0);
+}
+
+static void
 refused_log(const struct wire_request *request, const struct check *check)
 {
 	static struct limiter logged;
@@ -592,6 +625,8 @@ inbound_check(
 		    &envelope->handshake, false, 0, inbound_stored, inbound);
 	else if (check.verdict == VERDICT_LOOKUP)
 		inbound_lookup(inbound, peer, envelope, &check);
+	else if (check.verdict == VERDICT_SYNC)
+		inbound_sync(inbound, peer, envelope, &check);
 	else
 		inbound_verdict(inbound, &check);
 }

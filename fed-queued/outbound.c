@@ -21,6 +21,7 @@
 #include "queue.h"
 #include "queued.h"
 #include "reaction.h"
+#include "room_sync.h"
 #include "schedule.h"
 #include "self_probe.h"
 #include "statements.h"
@@ -670,6 +671,8 @@ outbound_run(void)
 		}
 		if (lane == LANE_LOOKUP)
 			lookup_out(peer);
+		else if (lane == LANE_SYNC)
+			room_sync_out(peer);
 		else
 			session_start(peer, lane);
 	}

@@ -20,6 +20,8 @@
 #define PEER_CERTIFICATES 8 /* newest serials kept of each server */
 #define LANES		  3 /* 1 high, 2 normal, 3 low */
 #define LANE_LOOKUP	  4 /* no messages: look-ups of users */
+#define LANE_SYNC	  5 /* nor here: heads of rooms */
+#define LANES_ALL	  5
 #define PEER_REFUSALS	  5 /* signed for one server a second */
 #define TRUST_BLOCKED	  (-1)
 #define TRUST_UNKNOWN	  0
@@ -75,7 +77,7 @@ struct peer {
 	int64_t woken_ms;	  /* when a request last ended the back-off */
 
 	/* outbound: schedule.c */
-	struct lane lanes[LANE_LOOKUP + 1];
+	struct lane lanes[LANES_ALL + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;

@@ -26,6 +26,12 @@
  *	lookup_out.c	we look up theirs
  *	room_row.c	rooms in results and parameters
  *	room_turn.c	one thing at a time in each room
+ *	room_sync.c	with whom heads of rooms are exchanged: room_sync_out.c
+ *			we begin, room_sync_in.c others do; room_sync_give.c
+ *			what they are given (room_sync_items.c messages,
+ *			room_sync_heads.c heads), room_sync_take.c what comes
+ *			in (room_sync_void.c, room_sync_evidence.c,
+ *			room_sync_compare.c); room_document.c what is signed
  *	liveness.c	when a silent peer is asked, what silence means, pure
  *	health.c	pings to peers, who is there
  *	self_probe.c	whether we can be reached ourselves

@@ -5,7 +5,6 @@
 #include "room_decide.h"
 #include "room_events.h"
 #include "room_messages.h"
-#include "room_sync.h"
 
 void
 room_event_take(const struct roomload_event *event, const struct cert *cert,
@@ -53,17 +52,5 @@ room_messages_judge(const struct room_id *room)
 
 void
 room_messages_doorbell(void)
-{
-}
-
-void
-room_sync_soon(const struct room_id *room, const uint8_t *peer)
-{
-	(void)room;
-	(void)peer;
-}
-
-void
-room_sync_doorbell(void)
 {
 }

@@ -60,6 +60,7 @@ flush_delay_ms(int lane)
 		cap = FLUSH_CAP_NORMAL_MS;
 		break;
 	case LANE_LOOKUP: /* somebody is waiting for it */
+	case LANE_SYNC:	  /* or something is missing */
 		return 0;
 	default:
 		mean = settings->flush_low_ms;
@@ -87,7 +88,7 @@ peer_due_ms(const struct peer *peer)
 
 	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
 		return at;
-	for (lane = 1; lane <= LANE_LOOKUP; lane++)
+	for (lane = 1; lane <= LANES_ALL; lane++)
 		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms < at)
 			at = peer->lanes[lane].ready_ms;
@@ -220,7 +221,7 @@ peer_lane(const struct peer *peer, int64_t now)
 {
 	int lane;
 
-	for (lane = 1; lane <= LANE_LOOKUP; lane++)
+	for (lane = 1; lane <= LANES_ALL; lane++)
 		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms <= now)
 			return lane;

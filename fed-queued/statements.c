@@ -9,6 +9,7 @@
  */
 #include "statements.h"
 #include "statements_admin.h"
+#include "statements_sync.h"
 
 #define S	  "federation."
 
@@ -462,4 +463,24 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_LOOKUP_CLAIM] = {"lookup_claim", sql_lookup_claim, 1},
     [SQL_LOOKUP_LATER] = {"lookup_later", sql_lookup_later, 0},
     [SQL_LOOKUP_SETTLE] = {"lookup_settle", sql_lookup_settle, 0},
+    [SQL_SYNC_ROOMS] = {"sync_rooms", sql_sync_rooms, 1},
+    [SQL_SYNC_SERVERS] = {"sync_servers", sql_sync_servers, 1},
+    [SQL_SYNC_DUE] = {"sync_due", sql_sync_due, 1},
+    [SQL_SYNC_HEADS] = {"sync_heads", sql_sync_heads, 1},
+    [SQL_SYNC_STREAMS] = {"sync_streams", sql_sync_streams, 1},
+    [SQL_SYNC_COMPARE] = {"sync_compare", sql_sync_compare, 1},
+    [SQL_SYNC_COMPARE_STREAMS] = {"sync_compare_streams",
+	sql_sync_compare_streams, 1},
+    [SQL_SYNC_HEARD] = {"sync_heard", sql_sync_heard, 0},
+    [SQL_SYNC_BEHIND] = {"sync_behind", sql_sync_behind, 1},
+    [SQL_SYNC_EPOCH] = {"sync_epoch", sql_sync_epoch, 1},
+    [SQL_SYNC_EVENTS] = {"sync_events", sql_sync_events, 1},
+    [SQL_SYNC_ITEMS] = {"sync_items", sql_sync_items, 1},
+    [SQL_SYNC_RESEND] = {"sync_resend", sql_sync_resend, 0},
+    [SQL_SYNC_DECLARED] = {"sync_declared", sql_sync_declared, 1},
+    [SQL_SYNC_EVIDENCE] = {"sync_evidence", sql_sync_evidence, 1},
+    [SQL_SYNC_MARK] = {"sync_mark", sql_sync_mark, 1},
+    [SQL_SYNC_VOID_FACTS] = {"sync_void_facts", sql_sync_void_facts, 1},
+    [SQL_SYNC_VOID] = {"sync_void", sql_sync_void, 1},
+    [SQL_SYNC_CONFLICT] = {"sync_conflict", sql_sync_conflict, 1},
 };

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/* Others tell us how far they are, show and ask: a request of server_sync to
+ * its answer. */
+#ifndef TORFED_ROOM_SYNC_IN_H
+#define TORFED_ROOM_SYNC_IN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct peer;
+
+/* answer: of syncload.h, valid in the callback; NULL: the database failed. */
+typedef void (*room_sync_callback)(
+    const char *answer, size_t length, void *argument);
+
+/*
+ * payload: of a request that was checked, of a peer of level 1 at least. The
+ * callback comes once, perhaps before this returns. false: it is malformed, and
+ * no callback comes.
+ */
+bool room_sync_in(const struct peer *, const char *payload, size_t length,
+    room_sync_callback, void *argument);
+
+#endif

@@ -4,7 +4,7 @@
  *
  *	main.c		start, channels, the loop
  *	statements.c	every SQL statement, in one table; statements_admin.c
- *			those that fedctl asks for
+ *			those that fedctl asks for, statements_messages.c
  *	peers.c		the cache of servers; peer.c their certificates
  *	strangers.c	handshakes stored, and how many strangers may be
  *	limiter.c	token buckets; limits.c their names and counters
@@ -32,6 +32,9 @@
  *			room_sync_heads.c heads), room_sync_take.c what comes
  *			in (room_sync_void.c, room_sync_evidence.c,
  *			room_sync_compare.c); room_document.c what is signed
+ *	room_messages.c	rooms in which messages wait: room_take.c those of
+ *			others, judged by room_intake.c (pure), again by
+ *			room_judge.c; room_number.c places for ours
  *	liveness.c	when a silent peer is asked, what silence means, pure
  *	health.c	pings to peers, who is there
  *	self_probe.c	whether we can be reached ourselves

@@ -36,32 +36,40 @@ enum statement {
 	SQL_QUEUE_CHANGE,      /* hold, release, retry, cancel, requeue one */
 	SQL_QUEUE_CHANGE_MANY, /* a portion of those to one server */
 	SQL_COUNTS,
-	SQL_RECEIPT,		  /* of one message, with its certificate */
-	SQL_SELF,		  /* who we are */
-	SQL_LOOKUP_ANSWER,	  /* a user of ours that a peer asks for */
-	SQL_LOOKUP_WORK,	  /* servers that we have look-ups for */
-	SQL_LOOKUP_CLAIM,	  /* one of them, with a lease */
-	SQL_LOOKUP_LATER,	  /* it is to be asked again */
-	SQL_LOOKUP_SETTLE,	  /* its outcome */
-	SQL_SYNC_ROOMS,		  /* rooms shared with a server */
-	SQL_SYNC_SERVERS,	  /* servers that we share rooms with */
-	SQL_SYNC_DUE,		  /* gaps that are to be asked for */
-	SQL_SYNC_HEADS,		  /* how far we are in rooms */
-	SQL_SYNC_STREAMS,	  /* the same of streams */
-	SQL_SYNC_COMPARE,	  /* what heads are compared with */
-	SQL_SYNC_COMPARE_STREAMS, /* the same of streams */
-	SQL_SYNC_HEARD,		  /* a server told how far it is */
-	SQL_SYNC_BEHIND,	  /* it has of ours what we have not */
-	SQL_SYNC_EPOCH,		  /* our epoch */
-	SQL_SYNC_EVENTS,	  /* events to be given */
-	SQL_SYNC_ITEMS,		  /* messages to be given */
-	SQL_SYNC_RESEND,	  /* our own, from the queue again */
-	SQL_SYNC_DECLARED,	  /* what was declared void to us */
-	SQL_SYNC_EVIDENCE,	  /* contradictions to be shown */
-	SQL_SYNC_MARK,		  /* we are about to declare numbers void */
-	SQL_SYNC_VOID_FACTS,	  /* what a declaration is judged by */
-	SQL_SYNC_VOID,		  /* numbers that were declared void */
-	SQL_SYNC_CONFLICT,	  /* a contradiction that was shown */
+	SQL_RECEIPT,		 /* of one message, with its certificate */
+	SQL_SELF,		 /* who we are */
+	SQL_LOOKUP_ANSWER,	 /* a user of ours that a peer asks for */
+	SQL_LOOKUP_WORK,	 /* servers that we have look-ups for */
+	SQL_LOOKUP_CLAIM,	 /* one of them, with a lease */
+	SQL_LOOKUP_LATER,	 /* it is to be asked again */
+	SQL_LOOKUP_SETTLE,	 /* its outcome */
+	SQL_ROOM_MESSAGES_FACTS, /* messages of others: what is known */
+	SQL_ROOM_MESSAGES_TAKE,	 /* and what was decided */
+	SQL_ROOM_MESSAGES_OPEN,	 /* those that are judged again */
+	SQL_ROOM_MESSAGES_JUDGE,
+	SQL_ROOM_MESSAGES_NEW, /* ours without a place */
+	SQL_ROOM_MESSAGES_NUMBER,
+	SQL_ROOM_MESSAGES_WORK, /* rooms with either */
+	/* server_sync, functions of sql/0010 */
+	SQL_SYNC_ROOMS,
+	SQL_SYNC_SERVERS,
+	SQL_SYNC_DUE,
+	SQL_SYNC_HEADS,
+	SQL_SYNC_STREAMS,
+	SQL_SYNC_COMPARE,
+	SQL_SYNC_COMPARE_STREAMS,
+	SQL_SYNC_HEARD,
+	SQL_SYNC_BEHIND,
+	SQL_SYNC_EPOCH,
+	SQL_SYNC_EVENTS,
+	SQL_SYNC_ITEMS,
+	SQL_SYNC_RESEND,
+	SQL_SYNC_DECLARED,
+	SQL_SYNC_EVIDENCE,
+	SQL_SYNC_MARK,
+	SQL_SYNC_VOID_FACTS,
+	SQL_SYNC_VOID,
+	SQL_SYNC_CONFLICT,
 	SQL_COUNT
 };
 

@@ -93,12 +93,22 @@ CREATE FUNCTION federation.sync_certificate(key_id bytea) RETURNS bytea
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	found bytea;
 BEGIN
-	RETURN coalesce((SELECT c.certificate
-	    FROM federation.room_certificates c
+	IF to_regclass('federation.room_certificates') IS NOT NULL THEN
+		SELECT c.certificate INTO found
+		    FROM federation.room_certificates c
+		    WHERE c.key_id = sync_certificate.key_id;
+	END IF;
+	RETURN coalesce(found, (SELECT c.certificate
+	    FROM federation.certificates c
 	    WHERE c.key_id = sync_certificate.key_id),
-	    (SELECT c.certificate FROM federation.certificates c
-	    WHERE c.key_id = sync_certificate.key_id));
+	    -- its signing text is all but the last line
+	    (SELECT o.certificate FROM federation.self o
+	    WHERE sha256(convert_to(regexp_replace(convert_from(o.certificate,
+		'UTF8'), '\n[^\n]*\n$', ''), 'UTF8')) =
+		sync_certificate.key_id));
 END
 $$;
 

@@ -1,0 +1,371 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""server_sync between two suites, and with a third server played by the test:
+a cancelled message is declared void, a lost one is sent again, one of a server
+that is away comes from another; what contradicts stops a stream everywhere;
+and what is given to whom."""
+
+import os
+import sys
+import uuid
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "lib"))
+import net  # noqa: E402
+import peer  # noqa: E402
+import psycopg2  # noqa: E402
+import tap  # noqa: E402
+from rooms import Room, Voice, b64, run  # noqa: E402
+
+NEW = """INSERT INTO federation.room_items (room_id, origin, message_id,
+    sender, status, lane, content, message_type)
+    VALUES (%s, %s, %s, %s, 'new', 2, %s, 'text')"""
+STREAM = """SELECT contiguous, highest, forked FROM federation.room_streams
+    WHERE room_id = %s AND origin = %s"""
+OLD_GAP = """UPDATE federation.room_streams SET gap_since = now() -
+    interval '1 hour' WHERE room_id = %s AND gap_since IS NOT NULL"""
+LINES = ["log level debug", "retry minimum 100ms", "retry maximum 500ms",
+         "queue sweep 1s", "rate items 1000"]
+
+
+class Site:
+    """A suite, and the room as it has it."""
+
+    def __init__(self, node):
+        self.node = node
+        self.onion = node.onion
+        self.owner = psycopg2.connect(node.database)
+        self.owner.autocommit = True
+
+    def room(self, like, home, members, number=1):
+        self.now = Room(self.owner, home, members, number)
+        if like is not None:
+            run(self.owner, "UPDATE federation.federated_rooms SET room_id = "
+                "%s, global_room_id = %s WHERE id = %s", like.uuid, like.id,
+                self.now.row)
+            self.now.uuid, self.now.id = like.uuid, like.id
+        return self.now
+
+    def say(self, sender, text=b"hello"):
+        number = str(uuid.uuid4())
+        run(self.owner, NEW, self.now.row, self.onion, number, sender, text)
+        run(self.owner, "NOTIFY federation_rooms")
+        return number
+
+    def stream(self, origin):
+        rows = run(self.owner, STREAM, self.now.row, origin)
+        return rows[0] if rows else None
+
+    def has(self, number):
+        return run(self.owner, "SELECT count(*) FROM federation.room_items "
+                   "WHERE message_id = %s AND status = 'taken'", number) == \
+            [(1,)]
+
+    def server(self, address):
+        return self.now.server(address)
+
+    def value(self, statement, *values):
+        return run(self.owner, statement, *values)[0][0]
+
+    def hurry(self):
+        """The gap there is counts as old, so that it is asked for."""
+        run(self.owner, OLD_GAP, self.now.row)
+
+
+class World:
+    def __init__(self, network, third):
+        self.network = network
+        self.a, self.b = (Site(node) for node in network.servers)
+        self.third = third
+        self.asked = []
+        self.answer = {}
+        third.behaviour = self.behave
+        third.join(network.directory)
+        self.clients = {}
+        for site in (self.a, self.b):
+            client = peer.Client.of(site.node)
+            if client.handshake(third.identity).result != "accepted":
+                raise RuntimeError("handshake")
+            status, _, error = site.node.fedctl(
+                "server", "trust", third.address, "2")
+            if status:
+                raise RuntimeError(error)
+            self.clients[site] = client
+
+    def behave(self, server, received):
+        """Good, and what server_sync is answered the test says."""
+        envelope = received.envelope
+        if envelope["type"] != "server_sync" or not server.verify(received):
+            return peer.honest(server, received)
+        self.asked.append(envelope["payload"])
+        answer = self.answer
+        if callable(answer):
+            answer = answer(envelope)
+        return server.acknowledge(received, [{"status": "accepted"}],
+                                  answer=answer)
+
+    def room(self, **members):
+        home = self.third.address
+        members = {"ann@" + self.a.onion: (1, None),
+                   "bob@" + self.b.onion: (1, None),
+                   "eve@" + home: (1, None)}
+        room = self.a.room(None, home, members)
+        self.b.room(room, home, members)
+        self.answer = {}
+        return room
+
+    def sync(self, site, **payload):
+        """What the third server is answered."""
+        client = self.clients[site]
+        exchange = client.send(self.third.identity, self.third.identity.
+                               envelope(site.onion, "server_sync", payload))
+        if exchange.result != "accepted":
+            return exchange.result
+        return exchange.payload.get("answer")
+
+    def message(self, site, said):
+        """A message of the third server's; the envelope that it signed."""
+        number, payload = said
+        envelope = self.third.identity.envelope(
+            site.onion, "message", payload, id=number)
+        return envelope, self.clients[site].send(
+            self.third.identity, envelope).result
+
+    def document(self, envelope):
+        text = peer.envelope_text(envelope)
+        return {"certificate": b64(self.third.identity.certificate.encode()),
+                "payloads": [b64(peer.canonical(envelope["payload"]))],
+                "signature": envelope["signature"], "text": b64(text)}
+
+
+def ask(room, origin, first, last, want="items"):
+    return {"epoch": 1, "from": first, "globalRoomId": room.id, "lane": 2,
+            "origin": origin, "to": last, "want": want}
+
+
+def test_cancelled(world):
+    """A gap whose message its origin cancelled before it left."""
+    room, a, b = world.room(), world.a, world.b
+    first = a.say("ann")
+    tap.ok(net.wait(lambda: b.has(first)), "a message arrives")
+    a.node.fedctl("server", "pause", b.onion)
+    second = a.say("ann", b"cancelled")
+    net.wait(lambda: a.stream(a.onion) == (2, 2, 0))
+    status, _, error = a.node.fedctl("queue", "cancel", second,
+                                     "--server", b.onion)
+    tap.equal(status, 0, "the next is cancelled " + error.strip())
+    mark = a.value("SELECT mark FROM federation.self")
+    a.node.fedctl("server", "resume", b.onion)
+    third = a.say("ann", b"after")
+    tap.ok(net.wait(lambda: b.has(third)), "one behind it arrives")
+    tap.equal(b.stream(a.onion), (1, 3, 0), "behind a gap")
+    b.hurry()
+    tap.ok(net.wait(lambda: b.stream(a.onion) == (3, 3, 0), 60),
+           "which is declared void")
+    tap.equal(run(b.owner, "SELECT first, last FROM federation.room_voids "
+                  "WHERE room_id = %s", b.now.row), [(2, 2)],
+              "and kept with its proof")
+    tap.ok(a.value("SELECT mark FROM federation.self") > mark,
+           "the mark was raised for it")
+    fourth = a.say("ann", b"on")
+    tap.ok(net.wait(lambda: b.has(fourth)), "and they go on")
+    shown = world.sync(b, ask=[ask(room, a.onion, 1, 4)])
+    tap.equal(sorted(shown), ["documents"], "others are shown all of it")
+    texts = [peer.unb64(d["text"]).decode().split("\n")[1]
+             for d in shown["documents"]]
+    tap.equal(sorted(texts), ["ack", "message", "message", "message"],
+              "three messages, and the answer that declared it")
+
+
+def test_lost(world):
+    """A message that its receiver lost comes from its origin again."""
+    world.room()
+    a, b = world.a, world.b
+    lost, kept = a.say("ann", b"lost"), a.say("ann", b"kept")
+    net.wait(lambda: b.has(kept) and b.has(lost))
+    run(b.owner, "DELETE FROM federation.room_items WHERE message_id = %s",
+        lost)
+    run(b.owner, "DELETE FROM federation.received_ids WHERE message_id = %s",
+        lost)
+    run(b.owner, "UPDATE federation.room_streams SET contiguous = 0, "
+        "highest = 2, gap_since = now() - interval '1 hour', "
+        "seen = set_byte(seen, 0, 2) WHERE room_id = %s", b.now.row)
+    tap.ok(net.wait(lambda: b.has(lost), 60), "it is sent once more")
+    tap.equal(b.stream(a.onion), (2, 2, 0), "and the gap is closed")
+
+
+def test_other(world):
+    """A message of a server that is away comes from another member."""
+    room, a, b = world.room(), world.a, world.b
+    eve = Voice(room, "eve")
+    one, two, three = eve.say("one"), eve.say("two"), eve.say("three")
+    for said in (one, two, three):
+        tap.equal(world.message(b, said)[1], "accepted", "one is told all")
+    for said in (one, three):
+        world.message(a, said)
+    tap.equal(a.stream(world.third.address), (1, 3, 0), "the other lacks one")
+    world.third.leave()
+    run(a.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", b.onion)
+    a.hurry()
+    tap.ok(net.wait(lambda: a.has(two[0]), 60),
+           "which comes from a member that has it")
+    tap.equal(a.stream(world.third.address), (3, 3, 0), "the gap is closed")
+    tap.equal(run(a.owner, "SELECT count(*) FROM federation.inbox WHERE "
+                  "message_id = %s", two[0]), [(1,)], "the inbox has it")
+    world.third.join(world.network.directory)
+
+
+def test_declared(world):
+    """Numbers that another implementation declares void."""
+    room, a = world.room(), world.a
+    eve = Voice(room, "eve")
+    world.message(a, eve.say())
+    first = eve.tip
+    eve.say("to nobody")
+    second = eve.tip
+    world.message(a, eve.say())
+    world.answer = {"voids": [{
+        "digest": b64(second), "epoch": 1, "first": 2,
+        "globalRoomId": room.id, "lane": 2, "last": 2,
+        "previous": b64(first)}]}
+    tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
+    world.asked.clear()
+    a.hurry()
+    tap.ok(net.wait(lambda: a.stream(world.third.address) == (3, 3, 0), 90),
+           "is closed by a declaration")
+    heads = [h for p in world.asked for h in p.get("heads", ())
+             if h["globalRoomId"] == room.id]
+    tap.ok(heads and heads[0]["streams"][0]["sequence"] == 1,
+           "its origin was told how far we are")
+    tap.equal(heads[0]["state"]["number"], 1, "of the state, too")
+
+
+def test_contradiction(world):
+    """Two contents of one number, shown by the one who wrote them."""
+    room, a = world.room(), world.a
+    eve = Voice(room, "eve")
+    taken, _ = world.message(a, eve.say("this"))
+    other, _ = world.message(world.b, Voice(room, "eve").say("that"))
+    tap.equal(a.stream(world.third.address), (1, 1, 0), "one is taken")
+    world.sync(a, evidence=[[world.document(taken), world.document(taken)]])
+    tap.equal(a.stream(world.third.address)[2], 0,
+              "an item does not contradict itself")
+    false = dict(world.document(other), signature=b64(bytes(64)))
+    world.sync(a, evidence=[[world.document(taken), false]])
+    tap.equal(a.stream(world.third.address)[2], 0,
+              "nor what nobody has signed")
+    answer = world.sync(a, evidence=[[world.document(taken),
+                                      world.document(other)]])
+    tap.equal(answer, {}, "two that it signed")
+    tap.equal(a.stream(world.third.address)[2], 1, "end the stream there")
+    tap.equal(run(a.owner, "SELECT kind, number FROM federation.room_evidence "
+                  "WHERE room_id = %s", a.now.row),
+              [("SEQUENCE_CONFLICT", 1)], "which is kept")
+    tap.equal(run(a.owner, "SELECT count(*) FROM federation.evidence WHERE "
+                  "kind = 'SEQUENCE_CONFLICT' AND server_id = %s",
+                  a.server(world.third.address)), [(1,)],
+              "and the admin is told")
+    shown = world.sync(a, ask=[ask(room, world.third.address, 1, 1,
+                                   "evidence")])
+    tap.equal([sorted(peer.unb64(d["payloads"][0]) for d in pair)
+               for pair in shown["evidence"]],
+              [sorted(peer.canonical(e["payload"]) for e in (taken, other))],
+              "who asks is shown both, byte for byte")
+    b = world.b
+    world.third.leave()
+    run(b.owner, "SELECT pg_notify('federation_rooms', '')")
+    run(b.owner, "UPDATE federation.room_streams SET gap_since = now() - "
+        "interval '1 hour', highest = 3, seen = set_byte(seen, 0, 2) "
+        "WHERE room_id = %s", b.now.row)
+    run(b.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", a.onion)
+    tap.ok(net.wait(lambda: b.stream(world.third.address)[2] == 1, 90),
+           "who shares the room asks for it, and comes to the same")
+    world.third.join(world.network.directory)
+
+
+def test_given(world):
+    """Nobody is told of a room or a message that is not his."""
+    room, a = world.room(), world.a
+    number = a.say("ann")
+    net.wait(lambda: world.b.has(number))
+    head = {"globalRoomId": room.id, "state": None, "streams": []}
+    told = world.sync(a, heads=[head])["heads"]
+    tap.equal((told[0]["state"]["number"],
+               [(s["origin"], s["sequence"]) for s in told[0]["streams"]]),
+              (1, [(a.onion, 1)]), "a member is told of state and streams")
+    run(a.owner, "DELETE FROM federation.room_members WHERE room_id = %s AND "
+        "member LIKE 'eve@%%'", a.now.row)
+    run(a.owner, "UPDATE federation.federated_rooms SET origin_server_id = "
+        "%s WHERE id = %s", a.server(world.b.onion), a.now.row)
+    tap.equal(world.sync(a, heads=[head], ask=[
+        ask(room, a.onion, 1, 1), ask(room, world.third.address, 1, 1),
+        {"from": 1, "globalRoomId": room.id, "to": 64, "want": "items"}]),
+        {}, "who never was one is told nothing")
+    unknown = str(uuid.uuid4()) + "@" + a.onion
+    tap.equal(world.sync(a, heads=[dict(head, globalRoomId=unknown)]), {},
+              "nor anybody of a room that is not there")
+
+
+def test_form(world):
+    a = world.a
+    malformed = "rejected PAYLOAD_MALFORMED"
+    for name, payload in (
+            ("voids in a request", {"voids": []}),
+            ("65 asks", {"ask": [ask(world.a.now, a.onion, 1, 1)] * 65}),
+            ("257 numbers", {"ask": [ask(world.a.now, a.onion, 1, 257)]}),
+            ("no list", {"heads": {}})):
+        tap.equal(world.sync(a, **payload), malformed, name + ": refused")
+    tap.equal(world.sync(a, ask=[ask(world.a.now, a.onion, 1, 256)] * 64), {},
+              "64 asks for 256 numbers: answered")
+    envelope = world.third.identity.envelope(a.onion, "batch", {"items": [
+        {"id": str(uuid.uuid4()), "payload": {}, "type": "server_sync"}]})
+    tap.equal(world.clients[a].send(world.third.identity, envelope).result,
+              "rejected TYPE_UNKNOWN", "and never in a batch")
+    a.node.fedctl("server", "trust", world.third.address, "0")
+    tap.equal(world.sync(a), "rejected UNTRUSTED", "not of strangers")
+    a.node.fedctl("server", "trust", world.third.address, "2")
+
+
+def behind(world, level):
+    """A peer shows more of our present epoch than we have."""
+    room, a = world.room(), world.a
+    a.say("ann")
+    net.wait(lambda: a.stream(a.onion) == (1, 1, 0))
+    a.node.fedctl("server", "trust", world.third.address, str(level))
+    epoch = a.value("SELECT epoch FROM federation.self")
+    world.sync(a, heads=[{
+        "globalRoomId": room.id, "state": {
+            "disputed": 0, "hash": b64(bytes(32)), "number": 1},
+        "streams": [{"digest": b64(bytes(32)), "epoch": epoch, "forked": 0,
+                     "highest": 5, "lane": 2, "origin": a.onion,
+                     "sequence": 5, "tip": b64(bytes(32))}]}])
+    return a.value("SELECT epoch FROM federation.self") - epoch
+
+
+def test_restored(world):
+    a = world.a
+    tap.equal(behind(world, 1), 0, "at level 1 a claim changes nothing")
+    tap.ok(behind(world, 2) > 0, "at level 2 a new epoch begins")
+    tap.ok(a.value("SELECT restored_at IS NOT NULL FROM federation.self"),
+           "as after a restore")
+    tap.equal(behind(world, 2), 0, "once a day at most")
+
+
+def test():
+    with net.Net(servers=2, lines=LINES) as network, \
+            peer.Server() as third:
+        world = World(network, third)
+        test_cancelled(world)
+        test_lost(world)
+        test_other(world)
+        test_declared(world)
+        test_contradiction(world)
+        test_given(world)
+        test_form(world)
+        test_restored(world)
+
+
+tap.main(test)

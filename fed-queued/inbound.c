@@ -60,6 +60,7 @@ struct inbound {
 	char *ack;		    /* payload of the acknowledgement */
 	size_t ack_length;
 	struct envelope_header header; /* of the acknowledgement */
+	int64_t mark;		       /* of what the answer declares, or 0 */
 	int64_t received_ms;	       /* of a look-up, else 0 */
 	uint8_t signature[64];	       /* while a look-up's is held */
 };
@@ -243,7 +244,7 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	uuid_new(header->id);
 	memcpy(header->destination, inbound->origin, 32);
 	header->timestamp = clock_now();
-	signing_envelope(header, hash, 0, inbound_signed, inbound);
+	signing_envelope(header, hash, inbound->mark, inbound_signed, inbound);
 }
 
 static void
@@ -476,13 +477,14 @@ inbound_lookup(struct inbound *inbound, const struct peer *peer,
 }
 
 static void
-inbound_synced(const char *answer, size_t length, void *argument)
+inbound_synced(const char *answer, size_t length, int64_t mark, void *argument)
 {
 	struct inbound *inbound = argument;
 
 	if (answer != NULL) {
 		outage_ms = 0;
 		peer_alive(inbound->origin);
+		inbound->mark = mark;
 		inbound_acknowledge(inbound, answer, length);
 		return;
 	}

@@ -21,6 +21,7 @@
 #define EVERY_MS  (15 * 60 * 1000) /* 75 to 125 of a hundred */
 #define SPREAD_MS 5000		   /* over which all are asked */
 #define LATER_MS  60000
+#define FAILED_MS 5000	/* before one that failed is repeated */
 #define DUE_MS	  10000 /* between looks for gaps */
 #define DUE_MOST  1000	/* gaps */
 #define ROOMS_MAX 1024	/* that wait for one server; more: all are due */
@@ -167,7 +168,7 @@ room_sync_ended(struct peer *peer, bool failed)
 	waiting->ended_ms = clock_ms();
 	if (failed) {
 		waiting->all = true;
-		schedule_again(peer, LANE_SYNC, 0);
+		schedule_again(peer, LANE_SYNC, FAILED_MS);
 	} else if (waiting->count > 0 || waiting->all)
 		schedule_again(peer, LANE_SYNC, 0);
 	else

@@ -188,10 +188,12 @@ marked(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
 
-	if (result == NULL)
+	if (result == NULL || PQntuples(result) == 0) {
 		sync_give_fail(giving, sqlstate);
-	else
-		giving->done(giving, true);
+		return;
+	}
+	giving->mark = row_integer(result, 0, 0);
+	giving->done(giving, true);
 }
 
 static void
@@ -212,7 +214,7 @@ void
 sync_give_next(struct sync_giving *giving)
 {
 	const struct sync_ask *ask;
-	bool evidence;
+	bool evidence, own;
 
 	for (;;) {
 		if (giving->at == giving->ask_count) {
@@ -221,6 +223,7 @@ sync_give_next(struct sync_giving *giving)
 		}
 		ask = &giving->asks[giving->at];
 		evidence = ask->want == SYNC_EVIDENCE;
+		own = memcmp(ask->origin, env.identity.server, ONION_KEY) == 0;
 		switch (giving->step++) {
 		case 0:
 			if (!evidence)
@@ -228,7 +231,9 @@ sync_give_next(struct sync_giving *giving)
 			evidence_give(giving, ask);
 			return;
 		case 1:
-			if (!ask->stream && evidence)
+			/* What stands there may be proof by itself; what is
+			 * ours the other has, or is sent. */
+			if (evidence && (!ask->stream || own))
 				continue;
 			if (ask->stream)
 				sync_items_give(giving, ask);
@@ -237,9 +242,7 @@ sync_give_next(struct sync_giving *giving)
 			return;
 		case 2:
 			/* Ours are in the answer itself. */
-			if (!ask->stream ||
-			    memcmp(ask->origin, env.identity.server,
-				ONION_KEY) == 0)
+			if (!ask->stream || own)
 				continue;
 			declared_give(giving, ask);
 			return;

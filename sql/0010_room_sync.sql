@@ -4,6 +4,9 @@
 -- What is given and taken is decided in C, by libroom. Documents of
 -- room_evidence are those of room_event_document() and room_document().
 
+CREATE INDEX room_streams_gap ON federation.room_streams (gap_since)
+    WHERE gap_since IS NOT NULL;
+
 -- Small things -------------------------------------------------------------
 
 -- Refuses arguments that do not have their form: null counts as false.

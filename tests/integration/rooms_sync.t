@@ -5,8 +5,10 @@ a cancelled message is declared void, a lost one is sent again, one of a server
 that is away comes from another; what contradicts stops a stream everywhere;
 and what is given to whom."""
 
+import json
 import os
 import sys
+import time
 import uuid
 
 sys.dont_write_bytecode = True
@@ -286,6 +288,119 @@ def test_contradiction(world):
     world.third.join(world.network.directory)
 
 
+def event(world, room, number, previous, kind, payload):
+    """A state event of the third server's, as {text, payload, signature}."""
+    identity = world.third.identity
+    text = "\n".join([
+        peer.PROTOCOL + "/state", room.id, str(number), b64(previous), kind,
+        peer.time_text(int(time.time())), identity.certificate.key_id(),
+        b64(peer.sha256(peer.canonical(payload)))]).encode()
+    return {"text": text, "payload": payload, "kind": kind, "number": number,
+            "signature": identity.signing.sign(text),
+            "hash": peer.sha256(text)}
+
+
+def event_document(world, signed):
+    return {"certificate": b64(world.third.identity.certificate.encode()),
+            "payloads": [b64(peer.canonical(signed["payload"]))],
+            "signature": b64(signed["signature"]), "text": b64(signed["text"])}
+
+
+def event_store(site, signed):
+    run(site.owner, "INSERT INTO federation.room_state_events (room_id, "
+        "number, kind, key_id, signing_text, payload, signature) VALUES (%s, "
+        "%s, %s, %s, %s, %s, %s)", site.now.row, signed["number"],
+        signed["kind"], bytes.fromhex(
+            signed["text"].decode().split("\n")[6]), signed["text"],
+        peer.canonical(signed["payload"]), signed["signature"])
+    run(site.owner, "UPDATE federation.room_states SET number = %s, hash = %s,"
+        " version = version + 1 WHERE room_id = %s", signed["number"],
+        signed["hash"], site.now.row)
+
+
+def events(world, room, *names):
+    """A chain: the room made, and renamed so often."""
+    chain = [event(world, room, 1, bytes(32), "create", {
+        "allowedServers": None, "creator": "eve@" + world.third.address,
+        "federation": True, "requireInviteForJoin": False})]
+    for number, name in enumerate(names, 2):
+        chain.append(event(world, room, number, chain[-1]["hash"], "rename",
+                           {"metadata": b64(name)}))
+    return chain
+
+
+def ask_state(room, first, last, want="items"):
+    return {"from": first, "globalRoomId": room.id, "to": last, "want": want}
+
+
+def test_events(world):
+    """State events given, as they were signed, to whom they are for."""
+    room, a = world.room(), world.a
+    chain = events(world, room, b"two", b"three")
+    for signed in chain:
+        event_store(a, signed)
+    given = world.sync(a, ask=[ask_state(room, 1, 64)])
+    tap.equal(given, {"documents": [event_document(world, e) for e in chain]},
+              "its home is given all, byte for byte")
+    head = {"globalRoomId": room.id, "state": None, "streams": []}
+    tap.equal(world.sync(a, heads=[head])["heads"][0]["state"], {
+        "disputed": 0, "hash": b64(chain[2]["hash"]), "number": 3},
+        "and told the last one's hash")
+    run(a.owner, "UPDATE federation.federated_rooms SET origin_server_id = "
+        "%s WHERE id = %s", a.server(world.b.onion), a.now.row)
+    run(a.owner, "UPDATE federation.room_members SET state_left = 2 WHERE "
+        "room_id = %s AND member LIKE 'eve@%%'", a.now.row)
+    given = world.sync(a, ask=[ask_state(room, 1, 64)])
+    tap.equal([d["text"] for d in given["documents"]],
+              [b64(e["text"]) for e in chain[:2]],
+              "one that went those until he went")
+    tap.equal(world.sync(a, heads=[head])["heads"][0]["state"], {
+        "disputed": 0, "hash": b64(chain[1]["hash"]), "number": 2},
+        "and told no further")
+
+
+def test_frozen(world):
+    """A home that signs two events of one number."""
+    room, a, b = world.room(), world.a, world.b
+    first, two = events(world, room, b"this")
+    other = event(world, room, 2, first["hash"], "rename",
+                  {"metadata": b64(b"that")})
+    for site, second in ((a, two), (b, other)):
+        event_store(site, first)
+        event_store(site, second)
+    pair = [event_document(world, e) for e in (two, other)]
+    world.sync(a, evidence=[[pair[0], pair[0]], [
+        pair[0], dict(pair[1], signature=b64(bytes(64)))]])
+    tap.equal(a.value("SELECT disputed FROM federation.room_states WHERE "
+                      "room_id = %s", a.now.row), 0, "two that do not "
+              "contradict, or are not signed, change nothing")
+    world.sync(a, evidence=[pair])
+    tap.equal(a.value("SELECT disputed FROM federation.room_states WHERE "
+                      "room_id = %s", a.now.row), 2,
+              "two that it signed freeze the room")
+    told = [json.loads(bytes(p)) for p, in run(
+        a.owner, "SELECT payload FROM federation.inbox WHERE type = 'room'")]
+    tap.equal(told, [{"event": "frozen", "number": 2, "room": room.id}],
+              "which the application is told")
+    tap.equal(run(a.owner, "SELECT count(*) FROM federation.evidence WHERE "
+                  "kind = 'STATE_CONFLICT'"), [(1,)], "and the admin")
+    tap.equal(world.sync(a, ask=[ask_state(room, 2, 2, "evidence")]),
+              {"evidence": [pair]}, "who asks is shown both")
+    world.third.leave()
+    run(b.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", a.onion)
+    run(b.owner, "INSERT INTO federation.room_streams (room_id, origin, "
+        "epoch, lane, contiguous, highest, gap_since) VALUES (%s, %s, 1, 3, "
+        "0, 2, now() - interval '1 hour')", b.now.row, world.third.address)
+    tap.ok(net.wait(lambda: b.value(
+        "SELECT disputed FROM federation.room_states WHERE room_id = %s",
+        b.now.row) == 2, 90), "a member asks for it and freezes, too")
+    tap.equal(run(b.owner, "SELECT kind, number FROM federation.room_evidence "
+                  "WHERE room_id = %s", b.now.row), [("STATE_CONFLICT", 2)],
+              "with the same evidence")
+    world.third.join(world.network.directory)
+
+
 def test_given(world):
     """Nobody is told of a room or a message that is not his."""
     room, a = world.room(), world.a
@@ -363,6 +478,8 @@ def test():
         test_other(world)
         test_declared(world)
         test_contradiction(world)
+        test_events(world)
+        test_frozen(world)
         test_given(world)
         test_form(world)
         test_restored(world)

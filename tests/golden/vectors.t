@@ -37,7 +37,9 @@ def good(vectors, certificates):
                        ("lookupAck", "bob"), ("lookupNobody", "bob"),
                        ("roomInviteRequest", "bob"), ("roomInvite", "alice"),
                        ("roomJoin", "bob"), ("roomLeave", "bob"),
-                       ("roomState", "alice"), ("roomMessage", "bob")):
+                       ("roomState", "alice"), ("roomMessage", "bob"),
+                       ("sync", "bob"), ("syncAck", "alice"),
+                       ("syncVoids", "alice")):
         entry = vectors[kind]
         run = fedctl("envelope", "verify", "--certificate",
                      certificates[name], "--at", at,

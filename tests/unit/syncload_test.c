@@ -382,6 +382,54 @@ texts(void **state)
 	    signtext_parse(&parsed, text, length + 82), CODE_PAYLOAD_MALFORMED);
 }
 
+static void
+vector_read(const json_t *vectors, const char *name, bool answer)
+{
+	const char *text = json_string_value(json_object_get(
+	    json_object_get(vectors, name), "canonicalPayload"));
+
+	assert_non_null(text);
+	assert_int_equal(
+	    syncload_parse(&message, answer, text, strlen(text)), CODE_OK);
+}
+
+/* Those of the protocol's page, made by another implementation. */
+static void
+vectors(void **state)
+{
+	json_t *root = json_load_file("man/federation.vectors", 0, NULL);
+	static struct signtext parsed;
+	uint8_t hash[32], id[16], digest[32];
+
+	(void)state;
+	assert_non_null(root);
+	vector_read(root, "sync", false);
+	assert_int_equal(message.ask_count, 2);
+	assert_false(message.asks[0].stream);
+	assert_true(message.asks[1].stream);
+	assert_int_equal(message.document_count, 1);
+	assert_int_equal(message.rooms[0].stream_count, 1);
+	assert_int_equal(
+	    signtext_parse(&parsed, message.documents[0].text.bytes,
+		message.documents[0].text.length),
+	    CODE_OK);
+	sha256(hash, message.documents[0].payloads[0].bytes,
+	    message.documents[0].payloads[0].length);
+	assert_true(signtext_names(&parsed, "message", hash, id, digest));
+	assert_memory_equal(
+	    digest, message.rooms[0].streams[0].head.digest, 32);
+	syncload_free(&message);
+	vector_read(root, "syncAck", true);
+	assert_int_equal(message.document_count, 1);
+	assert_int_equal(message.rooms[0].state.number, 4);
+	syncload_free(&message);
+	vector_read(root, "syncVoids", true);
+	assert_int_equal(message.void_count, 1);
+	assert_int_equal(message.voids[0].range.last, 2);
+	syncload_free(&message);
+	json_decref(root);
+}
+
 int
 main(void)
 {
@@ -395,6 +443,7 @@ main(void)
 	    cmocka_unit_test(full),
 	    cmocka_unit_test(counted),
 	    cmocka_unit_test(texts),
+	    cmocka_unit_test(vectors),
 	};
 
 	if (ed_init() != 0)

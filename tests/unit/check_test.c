@@ -386,6 +386,32 @@ lookup_rate(void **state)
 	expect(VERDICT_ANSWER, CODE_RATE, &peer);
 }
 
+/* Heads of rooms are for peers, and pay like an item. */
+static void
+syncs(void **state)
+{
+	static const char good[] = "{\"heads\":[]}", spaced[] = "{ }";
+	int level;
+
+	(void)state;
+	limiter_set(&peer.items, 4, 60000, 4, context.now_ms);
+	request_make("server_sync");
+	request.envelope.payload = good;
+	request.envelope.payload_length = sizeof good - 1;
+	request_sign(&bob);
+	for (level = TRUST_KNOWN; level <= TRUST_TRUSTED; level++) {
+		peer.trust = level;
+		expect(VERDICT_SYNC, CODE_OK, &peer);
+	}
+	request.envelope.payload = spaced;
+	request.envelope.payload_length = sizeof spaced - 1;
+	request_sign(&bob);
+	expect(VERDICT_SYNC, CODE_PAYLOAD_MALFORMED, &peer);
+	expect(VERDICT_ANSWER, CODE_RATE, &peer);
+	peer.trust = TRUST_UNKNOWN;
+	expect(VERDICT_ANSWER, CODE_UNTRUSTED, &peer);
+}
+
 static void
 handshake_certificates(void **state)
 {
@@ -701,6 +727,7 @@ main(void)
 	    TEST(not_canonical),
 	    TEST(lookups),
 	    TEST(lookup_rate),
+	    TEST(syncs),
 	    TEST(handshake_certificates),
 	    TEST(batches),
 	    TEST(paths),

@@ -83,7 +83,7 @@ teardown(void **state)
 		peers[i].retry_ms = 0;
 		peers[i].retry_count = 0;
 		peers[i].trust = TRUST_VERIFIED;
-		for (lane = 1; lane <= LANE_LOOKUP; lane++)
+		for (lane = 1; lane <= LANES_ALL; lane++)
 			if (peers[i].lanes[lane].busy)
 				schedule_done(&peers[i], lane);
 	}
@@ -128,6 +128,36 @@ lookups(void **state)
 	assert_int_equal(lane, LANE_LOOKUP);
 	schedule_empty(&peers[0], LANE_LOOKUP);
 	schedule_done(&peers[0], LANE_LOOKUP);
+	assert_false(schedule_next(&peer, &lane));
+}
+
+/* Nor do heads of rooms wait, or keep anything back. */
+static void
+syncs(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_work(&peers[0], LANE_SYNC);
+	schedule_work(&peers[0], LANE_LOOKUP);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, LANE_LOOKUP);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, LANE_SYNC);
+	schedule_work(&peers[0], LANE_SYNC);
+	assert_false(schedule_next(&peer, &lane));
+	schedule_again(&peers[0], LANE_SYNC, 5000);
+	schedule_done(&peers[0], LANE_SYNC);
+	schedule_empty(&peers[0], LANE_LOOKUP);
+	schedule_done(&peers[0], LANE_LOOKUP);
+	assert_false(schedule_next(&peer, &lane));
+	now += 5000;
+	schedule_good(&peers[0]);
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, LANE_SYNC);
+	schedule_empty(&peers[0], LANE_SYNC);
+	schedule_done(&peers[0], LANE_SYNC);
 	assert_false(schedule_next(&peer, &lane));
 }
 
@@ -435,6 +465,7 @@ main(void)
 	    TEST(our_outage_pauses_all),
 	    TEST(flush_delay),
 	    TEST(lookups),
+	    TEST(syncs),
 	    TEST(administered),
 	};
 

@@ -20,11 +20,12 @@
 
 #define EVERY_MS  (15 * 60 * 1000) /* 75 to 125 of a hundred */
 #define SPREAD_MS 5000		   /* over which all are asked */
-#define LATER_MS  60000
-#define FAILED_MS 5000	/* before one that failed is repeated */
-#define DUE_MS	  10000 /* between looks for gaps */
-#define DUE_MOST  1000	/* gaps */
-#define ROOMS_MAX 1024	/* that wait for one server; more: all are due */
+#define LATER_MS  15000		   /* after one that just ended */
+#define LOOK_MS	  60000		   /* between looks for servers */
+#define FAILED_MS 5000		   /* before one that failed is repeated */
+#define DUE_MS	  10000		   /* between looks for gaps */
+#define DUE_MOST  1000		   /* gaps */
+#define ROOMS_MAX 1024 /* that wait for one server; more: all are due */
 
 /* What is to be exchanged with one server. */
 struct waiting {
@@ -138,6 +139,17 @@ room_sync_heard(struct peer *peer)
 {
 	sync_add(peer->key, NULL, 0);
 	outbound_due();
+}
+
+void
+room_sync_restored(void)
+{
+	struct waiting *waiting;
+
+	RB_FOREACH (waiting, waiting_servers, &servers)
+		waiting->next_ms = 0;
+	servers_ms = 0;
+	room_sync_doorbell();
 }
 
 uint32_t
@@ -263,7 +275,7 @@ servers_look(void)
 
 	if (running_servers || clock_ms() < servers_ms)
 		return;
-	servers_ms = clock_ms() + LATER_MS;
+	servers_ms = clock_ms() + LOOK_MS;
 	running_servers = true;
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, TRUST_KNOWN);

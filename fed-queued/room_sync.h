@@ -13,10 +13,12 @@ struct peer;
 /* We lack something of the room: its heads are exchanged with that server
  * soon. peer: NULL for the room's home. */
 void room_sync_soon(const struct room_id *, const uint8_t *peer);
-/* The same, a minute after the last exchange with it at the earliest. */
+/* The same, but not right behind an exchange with it. */
 void room_sync_later(const struct room_id *, const uint8_t peer[ONION_KEY]);
 /* A server that was offline is there again: heads of all rooms. */
 void room_sync_heard(struct peer *);
+/* Our database is older than it should be: all are asked. */
+void room_sync_restored(void);
 /* Heads are exchanged with those that it is time for. */
 void room_sync_doorbell(void);
 /* The peer's lane LANE_SYNC is due and marked busy; ends with

@@ -11,6 +11,7 @@
 #include "room_heads.h"
 #include "room_restore.h"
 #include "room_row.h"
+#include "room_sync.h"
 #include "room_sync_take.h"
 #include "statements.h"
 
@@ -78,9 +79,11 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 
 	if (result == NULL)
 		log_warning("new epoch failed sqlstate=%s", sqlstate);
-	else if (row_bool(result, 0, 0))
+	else if (row_bool(result, 0, 0)) {
 		log_error("restored: server=%s has of ours what we have not",
 		    log_address(address, taking->via));
+		room_sync_restored();
+	}
 	compare_end(taking);
 }
 
@@ -256,7 +259,7 @@ streams_load(struct sync_taking *taking)
 	db_parameters_free(&parameters);
 }
 
-/* Columns: version, seven of the state, ours, own, here. */
+/* Columns: version, seven of the state, ours, own, here, restored. */
 static void
 state_compare(struct sync_taking *taking, struct sync_head *head,
     PGresult *result, int row)
@@ -267,7 +270,9 @@ state_compare(struct sync_taking *taking, struct sync_head *head,
 	struct room_want want;
 	bool has_ours;
 
-	if (!head->has_state || PQgetisnull(result, row, 0)) {
+	/* A room that we do not know is wanted after a restore alone. */
+	if (!head->has_state ||
+	    (PQgetisnull(result, row, 0) && !row_bool(result, row, 11))) {
 		head->has_state = false;
 		return;
 	}

@@ -15,6 +15,7 @@ struct sync_giving {
 	uint32_t ask_count;
 	struct room_id rooms[SYNCLOAD_ROOMS]; /* heads of these */
 	uint32_t room_count;
+	bool request; /* it is told, too, of which we have nothing */
 	/* ok false: the database did not answer; the writer is freed */
 	void (*done)(struct sync_giving *, bool ok);
 	void *argument;

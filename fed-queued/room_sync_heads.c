@@ -18,6 +18,19 @@ struct heads {
 	struct sync_stream streams[SYNCLOAD_STREAMS];
 };
 
+/* A room that we lack, as the other named it: what does it know? */
+static void
+head_missing(struct heads *heads, const struct room_id *room)
+{
+	const struct sync_head head = {.room = *room};
+	uint32_t i;
+
+	for (i = 0; i < heads->count; i++)
+		if (room_id_equal(&heads->rooms[i].room, room))
+			return;
+	(void)syncload_head(&heads->giving->writer, &head);
+}
+
 static void
 heads_end(struct heads *heads)
 {
@@ -26,6 +39,8 @@ heads_end(struct heads *heads)
 
 	for (i = 0; i < heads->count; i++)
 		(void)syncload_head(&giving->writer, &heads->rooms[i]);
+	for (i = 0; giving->request && i < giving->room_count; i++)
+		head_missing(heads, &giving->rooms[i]);
 	free(heads);
 	giving->done(giving, true);
 }

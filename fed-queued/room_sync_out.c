@@ -235,6 +235,7 @@ exchange_next(struct exchange *exchange)
 	    exchange->show_count * sizeof *giving->asks);
 	giving->ask_count = exchange->show_count;
 	exchange->show_count = 0;
+	giving->request = true;
 	giving->done = request_given;
 	giving->argument = exchange;
 	syncload_begin(&giving->writer);

@@ -254,11 +254,12 @@ $$;
 
 -- What heads of others are compared with: a row for each, in their order;
 -- version is null for a room that is not known. ours: the hash of our event of
--- their number.
+-- their number. restored: our database was, lately, and may have lost rooms.
 CREATE FUNCTION federation.sync_compare(rooms text[], numbers bigint[])
 RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
     disputed bigint, require_invite boolean, federated boolean,
-    restricted boolean, ours bytea, own boolean, here boolean)
+    restricted boolean, ours bytea, own boolean, here boolean,
+    restored boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -270,9 +271,11 @@ BEGIN
 	RETURN QUERY SELECT s.version, s.number, s.hash, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted,
 	    federation.sync_hash(f.id, u.number), f.is_local_origin,
-	    federation.sync_here(s)
+	    federation.sync_here(s),
+	    coalesce(o.restored_at > now() - interval '1 day', false)
 	    FROM unnest(sync_compare.rooms, sync_compare.numbers)
 		WITH ORDINALITY AS u(name, number, place)
+	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN (federation.federated_rooms f
 		JOIN federation.room_states s ON s.room_id = f.id)
 		ON f.global_room_id = u.name

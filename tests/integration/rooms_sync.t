@@ -467,6 +467,21 @@ def test_restored(world):
     tap.ok(a.value("SELECT restored_at IS NOT NULL FROM federation.self"),
            "as after a restore")
     tap.equal(behind(world, 2), 0, "once a day at most")
+    tap.ok(net.wait(lambda: a.value(
+        "SELECT %s = ANY (answered) FROM federation.room_states WHERE "
+        "room_id = %s", a.server(world.b.onion), a.now.row), 90),
+        "the others are asked, and answer")
+    forgotten = str(uuid.uuid4()) + "@" + world.third.address
+    head = {"globalRoomId": forgotten, "state": {
+        "disputed": 0, "hash": b64(peer.sha256(b"last")), "number": 70},
+        "streams": []}
+    world.answer = {"heads": [head]}
+    world.asked.clear()
+    world.sync(a, heads=[head])
+    wanted = {"from": 1, "globalRoomId": forgotten, "to": 64, "want": "items"}
+    tap.ok(net.wait(lambda: any(wanted in payload.get("ask", ())
+                                for payload in world.asked), 90),
+           "a room that was forgotten is asked for from its beginning")
 
 
 def test():

@@ -132,6 +132,7 @@ heard_written(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	db_parameters_init(&parameters);
+	db_add_integer(&parameters, clock_now() + EPOCH_AHEAD_S);
 	db_call(env.db, SQL_SYNC_EPOCH, &parameters, epoch_loaded, taking);
 	db_parameters_free(&parameters);
 }

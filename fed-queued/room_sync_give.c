@@ -201,11 +201,14 @@ asks_given(struct sync_giving *giving)
 {
 	struct db_parameters parameters;
 
-	if (!syncload_declares(&giving->writer)) {
+	uint32_t declared = syncload_declares(&giving->writer);
+
+	if (declared == 0) {
 		sync_heads_give(giving);
 		return;
 	}
 	db_parameters_init(&parameters);
+	db_add_integer(&parameters, declared);
 	db_call(env.db, SQL_SYNC_MARK, &parameters, marked, giving);
 	db_parameters_free(&parameters);
 }

@@ -22,7 +22,7 @@ const char sql_sync_heard[] =
     "SELECT " S "sync_heard($1::uuid, $2::text[], $3::bigint)";
 const char sql_sync_behind[] =
     "SELECT " S "sync_behind($1::boolean, $2::bigint, $3::bigint)";
-const char sql_sync_epoch[] = "SELECT * FROM " S "sync_epoch()";
+const char sql_sync_epoch[] = "SELECT * FROM " S "sync_epoch($1::bigint)";
 const char sql_sync_events[] =
     "SELECT * FROM " S "sync_events($1::uuid, $2::text, $3::bigint,"
     " $4::bigint)";
@@ -37,7 +37,7 @@ const char sql_sync_declared[] =
 const char sql_sync_evidence[] =
     "SELECT * FROM " S "sync_evidence($1::uuid, $2::text, $3::text,"
     " $4::bigint, $5::integer, $6::bigint)";
-const char sql_sync_mark[] = "SELECT " S "sync_mark()";
+const char sql_sync_mark[] = "SELECT " S "sync_mark($1::integer)";
 const char sql_sync_void_facts[] =
     "SELECT * FROM " S "sync_void_facts($1::text, $2::text,"
     " $3::bigint, $4::integer, $5::bigint, $6::bigint)";

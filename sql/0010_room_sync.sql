@@ -11,7 +11,8 @@ CREATE INDEX room_streams_gap ON federation.room_streams (gap_since)
 
 -- Refuses arguments that do not have their form: null counts as false.
 CREATE FUNCTION federation.sync_check(valid boolean) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF sync_check.valid IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
@@ -23,7 +24,8 @@ $$;
 -- The last number that stands.
 CREATE FUNCTION federation.sync_last(state federation.room_states)
 RETURNS bigint
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
 	SELECT CASE WHEN state.disputed = 0 THEN state.number
 	    ELSE least(state.number, state.disputed - 1) END
 $$;
@@ -125,7 +127,9 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM federation.sync_check(sync_rooms.server IS NOT NULL);
+	PERFORM federation.sync_check(EXISTS (SELECT 1
+	    FROM federation.federation_servers s
+	    WHERE s.id = sync_rooms.server));
 	RETURN QUERY SELECT f.global_room_id FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    WHERE s.number > 0 AND (f.origin_server_id = sync_rooms.server OR
@@ -381,11 +385,17 @@ BEGIN
 END
 $$;
 
--- Present and seen epoch of ours.
-CREATE FUNCTION federation.sync_epoch()
+-- Present and seen epoch of ours; those that lie behind until are not meant.
+CREATE FUNCTION federation.sync_epoch(until bigint)
 RETURNS TABLE (epoch bigint, epoch_seen bigint)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT o.epoch, o.epoch_seen FROM federation.self o
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.sync_check(sync_epoch.until > 0);
+	RETURN QUERY SELECT o.epoch, CASE WHEN o.epoch_seen <= sync_epoch.until
+	    THEN o.epoch_seen ELSE 0 END FROM federation.self o;
+END
 $$;
 
 -- What is given -------------------------------------------------------------
@@ -566,11 +576,18 @@ BEGIN
 END
 $$;
 
--- Numbers are about to be declared void: the mark that the signature needs.
-CREATE FUNCTION federation.sync_mark()
-RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	UPDATE federation.self o SET mark = o.mark + 1 RETURNING o.mark
+-- So many declarations are about to be signed: the mark for that.
+CREATE FUNCTION federation.sync_mark(declarations integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	raised bigint;
+BEGIN
+	PERFORM federation.sync_check(sync_mark.declarations BETWEEN 1 AND 64);
+	UPDATE federation.self o SET mark = o.mark + 1
+	    RETURNING o.mark INTO raised;
+	RETURN raised;
+END
 $$;
 
 -- What is taken -------------------------------------------------------------
@@ -816,14 +833,14 @@ GRANT EXECUTE ON FUNCTION
 	bigint[], bigint[]),
     federation.sync_heard(uuid, text[], bigint),
     federation.sync_behind(boolean, bigint, bigint),
-    federation.sync_epoch(),
+    federation.sync_epoch(bigint),
     federation.sync_events(uuid, text, bigint, bigint),
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint),
     federation.sync_resend(uuid, bigint[]),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,
 	bigint),
     federation.sync_evidence(uuid, text, text, bigint, integer, bigint),
-    federation.sync_mark(),
+    federation.sync_mark(integer),
     federation.sync_void_facts(text, text, bigint, integer, bigint, bigint),
     federation.sync_void(text, bigint, text, bigint, integer, bigint, bigint,
 	bytea, bytea, bigint, bigint, bigint, bytea, bytea, bytea, bytea,

@@ -143,8 +143,8 @@ bool syncload_evidence(struct sync_writer *, const struct sync_document *,
     const struct sync_document *);
 bool syncload_head(struct sync_writer *, const struct sync_head *);
 bool syncload_void(struct sync_writer *, const struct sync_void *);
-/* Whether numbers are declared void. */
-bool syncload_declares(const struct sync_writer *);
+/* How many declarations that numbers are void. */
+uint32_t syncload_declares(const struct sync_writer *);
 /*
  * The canonical text, which the caller frees; *length bytes, not terminated.
  * One that declares numbers void holds nothing else, since it is kept and shown

@@ -265,16 +265,16 @@ syncload_void(struct sync_writer *writer, const struct sync_void *declared)
 	return true;
 }
 
-bool
+uint32_t
 syncload_declares(const struct sync_writer *writer)
 {
-	return writer->lists[VOIDS].count > 0;
+	return writer->lists[VOIDS].count;
 }
 
 char *
 syncload_end(struct sync_writer *writer, size_t *length)
 {
-	enum list list = syncload_declares(writer) ? VOIDS : ASK;
+	enum list list = syncload_declares(writer) > 0 ? VOIDS : ASK;
 	char *text = malloc(writer->length + LISTS * 32), *at = text;
 
 	if (text == NULL)

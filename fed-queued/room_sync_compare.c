@@ -87,6 +87,13 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 	compare_end(taking);
 }
 
+/* Those whom an admin verified are believed. */
+static bool
+claim_believed(const struct sync_taking *taking)
+{
+	return taking->ahead && taking->trust >= TRUST_VERIFIED;
+}
+
 /* Columns: epoch, epoch_seen. */
 static void
 epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
@@ -94,13 +101,17 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 	struct sync_taking *taking = argument;
 	struct db_parameters parameters;
 	int64_t present, next = 0;
+	bool proved;
 
 	if (result == NULL) {
 		compare_fail(taking, sqlstate);
 		return;
 	}
 	present = PQntuples(result) == 0 ? 0 : row_integer(result, 0, 0);
-	if (present != 0)
+	/* What is of an older epoch has had its new one. */
+	proved = present != 0 && taking->behind_epoch == present;
+	if (present != 0 &&
+	    (proved || taking->behind || claim_believed(taking)))
 		next = room_epoch_next(
 		    present, row_integer(result, 0, 1), clock_now());
 	if (next == 0) {
@@ -108,14 +119,13 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	db_parameters_init(&parameters);
-	db_add_text(&parameters, taking->behind ? "t" : "f");
+	db_add_text(&parameters, proved ? "t" : "f");
 	db_add_integer(&parameters, present);
 	db_add_integer(&parameters, next);
 	db_call(env.db, SQL_SYNC_BEHIND, &parameters, behind_written, taking);
 	db_parameters_free(&parameters);
 }
 
-/* What we signed ourselves is believed, and those whom an admin verified. */
 static void
 heard_written(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -126,8 +136,8 @@ heard_written(PGresult *result, const char *sqlstate, void *argument)
 		compare_fail(taking, sqlstate);
 		return;
 	}
-	if (!taking->behind &&
-	    (!taking->ahead || taking->trust < TRUST_VERIFIED)) {
+	if (!taking->behind && taking->behind_epoch == 0 &&
+	    !claim_believed(taking)) {
 		compare_end(taking);
 		return;
 	}

@@ -166,7 +166,7 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 			continue;
 		taking->progress = true;
 		if (is_self(taking->document.proof.origin))
-			taking->behind = true;
+			taking->behind_epoch = taking->document.first.epoch;
 	}
 	sync_take_next(taking);
 }

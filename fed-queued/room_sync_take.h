@@ -23,9 +23,10 @@ struct sync_taking {
 	void *argument;
 
 	/* what follows */
-	bool failed;   /* the database did not answer */
-	bool progress; /* something was new */
-	bool behind;   /* it is proved that our database is older */
+	bool failed;	      /* the database did not answer */
+	bool progress;	      /* something was new */
+	bool behind;	      /* we signed an event that we did not know, */
+	int64_t behind_epoch; /* or a message of that epoch; 0 none */
 	uint32_t ask_count;
 	struct sync_ask asks[SYNCLOAD_ASKS]; /* to via */
 	uint32_t show_count;

@@ -460,6 +460,38 @@ def behind(world, level):
     return a.value("SELECT epoch FROM federation.self") - epoch
 
 
+def test_forgotten(world):
+    """Messages that our database forgot, and others have under our name."""
+    world.room()
+    a, b = world.a, world.b
+    numbers = [a.say("ann", b"%d" % n) for n in range(3)]
+    net.wait(lambda: all(b.has(number) for number in numbers))
+    for site in (a, b):
+        site.node.fedctl("server", "trust", (b if site is a else a).onion, "1")
+    for table in ("room_items", "room_streams"):
+        run(a.owner, "DELETE FROM federation.%s WHERE room_id = %%s" % table,
+            a.now.row)
+    run(a.owner, "DELETE FROM federation.federated_message_queue WHERE "
+        "message_id = ANY (%s::uuid[])", numbers)
+    epoch = a.value("SELECT epoch FROM federation.self")
+    run(a.owner, "UPDATE federation.self SET restored_at = NULL")
+    run(a.owner, "INSERT INTO federation.room_streams (room_id, origin, "
+        "epoch, lane, contiguous, highest, gap_since) VALUES (%s, %s, 1, 3, "
+        "0, 2, now() - interval '1 hour')", a.now.row, b.onion)
+    tap.ok(net.wait(lambda: a.value("SELECT epoch FROM federation.self") >
+                    epoch, 90), "our own signature begins a new epoch")
+    tap.ok(net.wait(lambda: all(a.has(number) for number in numbers)),
+           "and what was forgotten is there again")
+    last = a.say("ann", b"new")
+    tap.ok(net.wait(lambda: b.has(last)), "what follows is taken")
+    tap.equal(run(b.owner, "SELECT count(DISTINCT epoch), max(forked) FROM "
+                  "federation.room_streams WHERE room_id = %s AND origin = "
+                  "%s", b.now.row, a.onion), [(2, 0)],
+              "in an epoch of its own, and contradicts nothing")
+    for site in (a, b):
+        site.node.fedctl("server", "trust", (b if site is a else a).onion, "2")
+
+
 def test_restored(world):
     a = world.a
     tap.equal(behind(world, 1), 0, "at level 1 a claim changes nothing")
@@ -497,6 +529,7 @@ def test():
         test_frozen(world)
         test_given(world)
         test_form(world)
+        test_forgotten(world)
         test_restored(world)
 
 

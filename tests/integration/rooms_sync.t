@@ -324,6 +324,7 @@ def test_forgotten(world):
 
 def test_restored(world):
     a = world.a
+    run(a.owner, "UPDATE federation.self SET restored_at = NULL")
     tap.equal(behind(world, 1), 0, "at level 1 a claim changes nothing")
     tap.ok(behind(world, 2) > 0, "at level 2 a new epoch begins")
     tap.ok(a.value("SELECT restored_at IS NOT NULL FROM federation.self"),

@@ -157,8 +157,8 @@ END
 $$;
 
 -- Gaps that are older than 30 s, and held messages whose state is not known: a
--- server to ask, the origin or the home first, another one while it is
--- offline.
+-- server to ask, mostly the origin or the home, another one while it is offline
+-- and now and then, since it may have forgotten.
 CREATE FUNCTION federation.sync_due(most integer)
 RETURNS TABLE (server uuid, room text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -179,8 +179,9 @@ BEGIN
 		WHERE s.trust_level >= 1 AND (s.onion_address = w.origin OR
 		s.id IN (SELECT m.server_id FROM federation.room_members m
 		    WHERE m.room_id = f.id AND m.state_left IS NULL))
-		ORDER BY s.is_online DESC, s.onion_address = w.origin DESC,
-		random() LIMIT 1) p
+		ORDER BY s.is_online DESC,
+		    (s.onion_address = w.origin AND random() < 0.75) DESC,
+		    random() LIMIT 1) p
 	    LIMIT sync_due.most;
 END
 $$;

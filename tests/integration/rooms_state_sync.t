@@ -47,7 +47,7 @@ def test_portions(world):
         a.owner, "SELECT signing_text FROM federation.room_state_events WHERE "
         "room_id = %s ORDER BY number", a.now.row)],
         [signed["text"] for signed in chain], "byte for byte")
-    world.third.join(world.network.directory)
+    world.back()
 
 
 def test_halving(world):
@@ -70,7 +70,7 @@ def test_halving(world):
                       "federation.room_evidence WHERE room_id = %s AND kind "
                       "= 'STATE_CONFLICT'", site.now.row), [(22,)],
                   "with the evidence")
-    world.third.join(world.network.directory)
+    world.back()
 
 
 def test():

@@ -91,7 +91,7 @@ def test_other(world):
     tap.equal(a.stream(world.third.address), (3, 3, 0), "the gap is closed")
     tap.equal(run(a.owner, "SELECT count(*) FROM federation.inbox WHERE "
                   "message_id = %s", two[0]), [(1,)], "the inbox has it")
-    world.third.join(world.network.directory)
+    world.back()
 
 
 def test_declared(world):
@@ -160,7 +160,7 @@ def test_contradiction(world):
         "(onion_address = %s)", a.onion)
     tap.ok(net.wait(lambda: b.stream(world.third.address)[2] == 1, 90),
            "who shares the room asks for it, and comes to the same")
-    world.third.join(world.network.directory)
+    world.back()
 
 
 def test_events(world):
@@ -228,7 +228,7 @@ def test_frozen(world):
     tap.equal(run(b.owner, "SELECT kind, number FROM federation.room_evidence "
                   "WHERE room_id = %s", b.now.row), [("STATE_CONFLICT", 2)],
               "with the same evidence")
-    world.third.join(world.network.directory)
+    world.back()
 
 
 def test_given(world):

@@ -107,6 +107,13 @@ class World:
         self.answer = {}
         return room
 
+    def back(self):
+        """The third server is there again, and everybody knows."""
+        self.third.join(self.network.directory)
+        for site in (self.a, self.b):
+            run(site.owner, "UPDATE federation.federation_servers SET "
+                "is_online = true")
+
     def sync(self, site, **payload):
         """What the third server is answered."""
         client = self.clients[site]

@@ -38,7 +38,7 @@ def test_cancelled(world):
     tap.ok(net.wait(lambda: b.has(third)), "one behind it arrives")
     tap.equal(b.stream(a.onion), (1, 3, 0), "behind a gap")
     b.hurry()
-    tap.ok(net.wait(lambda: b.stream(a.onion) == (3, 3, 0), 60),
+    tap.ok(net.wait(lambda: b.stream(a.onion) == (3, 3, 0), 150),
            "which is declared void")
     tap.equal(run(b.owner, "SELECT first, last FROM federation.room_voids "
                   "WHERE room_id = %s", b.now.row), [(2, 2)],
@@ -68,7 +68,7 @@ def test_lost(world):
     run(b.owner, "UPDATE federation.room_streams SET contiguous = 0, "
         "highest = 2, gap_since = now() - interval '1 hour', "
         "seen = set_byte(seen, 0, 2) WHERE room_id = %s", b.now.row)
-    tap.ok(net.wait(lambda: b.has(lost), 60), "it is sent once more")
+    tap.ok(net.wait(lambda: b.has(lost), 150), "it is sent once more")
     tap.equal(b.stream(a.onion), (2, 2, 0), "and the gap is closed")
 
 
@@ -86,7 +86,7 @@ def test_other(world):
     run(a.owner, "UPDATE federation.federation_servers SET is_online = "
         "(onion_address = %s)", b.onion)
     a.hurry()
-    tap.ok(net.wait(lambda: a.has(two[0]), 60),
+    tap.ok(net.wait(lambda: a.has(two[0]), 150),
            "which comes from a member that has it")
     tap.equal(a.stream(world.third.address), (3, 3, 0), "the gap is closed")
     tap.equal(run(a.owner, "SELECT count(*) FROM federation.inbox WHERE "
@@ -110,7 +110,7 @@ def test_declared(world):
     tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
     world.asked.clear()
     a.hurry()
-    tap.ok(net.wait(lambda: a.stream(world.third.address) == (3, 3, 0), 90),
+    tap.ok(net.wait(lambda: a.stream(world.third.address) == (3, 3, 0), 150),
            "is closed by a declaration")
     heads = [h for p in world.asked for h in p.get("heads", ())
              if h["globalRoomId"] == room.id]
@@ -158,7 +158,7 @@ def test_contradiction(world):
         "WHERE room_id = %s", b.now.row)
     run(b.owner, "UPDATE federation.federation_servers SET is_online = "
         "(onion_address = %s)", a.onion)
-    tap.ok(net.wait(lambda: b.stream(world.third.address)[2] == 1, 90),
+    tap.ok(net.wait(lambda: b.stream(world.third.address)[2] == 1, 150),
            "who shares the room asks for it, and comes to the same")
     world.back()
 
@@ -224,7 +224,7 @@ def test_frozen(world):
         "0, 2, now() - interval '1 hour')", b.now.row, world.third.address)
     tap.ok(net.wait(lambda: b.value(
         "SELECT disputed FROM federation.room_states WHERE room_id = %s",
-        b.now.row) == 2, 90), "a member asks for it and freezes, too")
+        b.now.row) == 2, 150), "a member asks for it and freezes, too")
     tap.equal(run(b.owner, "SELECT kind, number FROM federation.room_evidence "
                   "WHERE room_id = %s", b.now.row), [("STATE_CONFLICT", 2)],
               "with the same evidence")
@@ -309,7 +309,7 @@ def test_forgotten(world):
         "epoch, lane, contiguous, highest, gap_since) VALUES (%s, %s, 1, 3, "
         "0, 2, now() - interval '1 hour')", a.now.row, b.onion)
     tap.ok(net.wait(lambda: a.value("SELECT epoch FROM federation.self") >
-                    epoch, 90), "our own signature begins a new epoch")
+                    epoch, 150), "our own signature begins a new epoch")
     tap.ok(net.wait(lambda: all(a.has(number) for number in numbers)),
            "and what was forgotten is there again")
     last = a.say("ann", b"new")
@@ -332,7 +332,7 @@ def test_restored(world):
     tap.equal(behind(world, 2), 0, "once a day at most")
     tap.ok(net.wait(lambda: a.value(
         "SELECT %s = ANY (answered) FROM federation.room_states WHERE "
-        "room_id = %s", a.server(world.b.onion), a.now.row), 90),
+        "room_id = %s", a.server(world.b.onion), a.now.row), 150),
         "the others are asked, and answer")
     forgotten = str(uuid.uuid4()) + "@" + world.third.address
     head = {"globalRoomId": forgotten, "state": {
@@ -343,7 +343,7 @@ def test_restored(world):
     world.sync(a, heads=[head])
     wanted = {"from": 1, "globalRoomId": forgotten, "to": 64, "want": "items"}
     tap.ok(net.wait(lambda: any(wanted in payload.get("ask", ())
-                                for payload in world.asked), 90),
+                                for payload in world.asked), 150),
            "a room that was forgotten is asked for from its beginning")
 
 

@@ -94,6 +94,28 @@ def test_other(world):
     world.back()
 
 
+def test_large(world):
+    """More than one answer holds comes in portions."""
+    room, a, b = world.room(), world.a, world.b
+    eve = Voice(room, "eve")
+    said = [eve.say("x" * 45000) for _ in range(7)]
+    for one in said:
+        world.message(b, one)
+    world.message(a, said[6])
+    given = world.sync(b, ask=[ask(room, world.third.address, 1, 7)])
+    tap.equal([peer.unb64(p) for d in given["documents"]
+               for p in d["payloads"]],
+              [peer.canonical(payload) for _, payload in said[:2]],
+              "two of 60 KiB are given at a time")
+    world.third.leave()
+    run(a.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", b.onion)
+    a.hurry()
+    tap.ok(net.wait(lambda: a.stream(world.third.address) == (7, 7, 0), 150),
+           "and all come in the end")
+    world.back()
+
+
 def test_declared(world):
     """Numbers that another implementation declares void."""
     room, a = world.room(), world.a
@@ -354,6 +376,7 @@ def test():
         test_cancelled(world)
         test_lost(world)
         test_other(world)
+        test_large(world)
         test_declared(world)
         test_contradiction(world)
         test_events(world)

@@ -22,12 +22,12 @@ END
 $$;
 
 -- The last number that stands.
-CREATE FUNCTION federation.sync_last(state federation.room_states)
+CREATE FUNCTION federation.sync_last(number bigint, disputed bigint)
 RETURNS bigint
 LANGUAGE sql IMMUTABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN state.disputed = 0 THEN state.number
-	    ELSE least(state.number, state.disputed - 1) END
+	SELECT CASE WHEN sync_last.disputed = 0 THEN sync_last.number
+	    ELSE least(sync_last.number, sync_last.disputed - 1) END
 $$;
 
 -- Whether a server has a member at that number; null is ourselves.
@@ -42,16 +42,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- One of ours is a member and has not left, whatever the home says.
-CREATE FUNCTION federation.sync_here(state federation.room_states)
-RETURNS boolean
+CREATE FUNCTION federation.sync_here(room uuid) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.room_members m
-	    WHERE m.room_id = state.room_id AND m.server_id IS NULL
-	    AND m.state_joined <= federation.sync_last(state)
+	SELECT EXISTS (SELECT 1 FROM federation.room_states s
+	    JOIN federation.room_members m ON m.room_id = s.room_id
+	    WHERE s.room_id = sync_here.room AND m.server_id IS NULL
+	    AND m.state_joined <= federation.sync_last(s.number, s.disputed)
 	    AND (m.state_left IS NULL OR
-		m.state_left > federation.sync_last(state))
+		m.state_left > federation.sync_last(s.number, s.disputed))
 	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
-		WHERE w.room_id = state.room_id AND w.kind = 'leave'
+		WHERE w.room_id = s.room_id AND w.kind = 'leave'
 		AND w.member = m.member AND w.state IN ('new', 'asked')))
 $$;
 
@@ -202,7 +202,8 @@ BEGIN
 	    cardinality(sync_heads.rooms) BETWEEN 0 AND 64);
 	RETURN QUERY SELECT f.global_room_id, s.number, s.hash, s.closed,
 	    s.disputed, s.require_invite, s.federated, s.restricted,
-	    federation.sync_hash(f.id, federation.sync_last(s)),
+	    federation.sync_hash(f.id,
+		federation.sync_last(s.number, s.disputed)),
 	    f.origin_server_id IS NOT DISTINCT FROM sync_heads.server,
 	    m.state_joined, m.state_left,
 	    federation.sync_hash(f.id, m.state_left)
@@ -247,8 +248,9 @@ BEGIN
 		JOIN federation.room_streams t ON t.room_id = f.id
 		WHERE s.number > 0 AND (t.origin =
 		    (SELECT o.onion_address FROM federation.self o) OR
-		    (federation.sync_here(s) AND federation.sync_member(f.id,
-			sync_streams.server, federation.sync_last(s))))
+		    (federation.sync_here(s.room_id) AND
+			federation.sync_member(f.id, sync_streams.server,
+			federation.sync_last(s.number, s.disputed))))
 		AND EXISTS (SELECT 1 FROM federation.room_members m
 		    WHERE m.room_id = f.id
 		    AND m.server_id = sync_streams.server)
@@ -276,7 +278,7 @@ BEGIN
 	RETURN QUERY SELECT s.version, s.number, s.hash, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted,
 	    federation.sync_hash(f.id, u.number), f.is_local_origin,
-	    federation.sync_here(s),
+	    federation.sync_here(s.room_id),
 	    coalesce(o.restored_at > now() - interval '1 day', false)
 	    FROM unnest(sync_compare.rooms, sync_compare.numbers)
 		WITH ORDINALITY AS u(name, number, place)
@@ -307,7 +309,7 @@ BEGIN
 	    cardinality(sync_compare_streams.sequences) = most AND
 	    cardinality(sync_compare_streams.highest) = most);
 	RETURN QUERY SELECT coalesce(s.number > 0 AND
-	    federation.sync_here(s), false), t.contiguous, t.highest,
+	    federation.sync_here(s.room_id), false), t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
 	    federation.sync_digest(s.room_id, u.origin, u.epoch, u.lane,
 		u.sequence),
@@ -472,7 +474,7 @@ BEGIN
 	    t.forked, t.seen, s.number, s.hash, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted,
 	    federation.sync_member(f.id, sync_items.server,
-		federation.sync_last(s))
+		federation.sync_last(s.number, s.disputed))
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_streams t ON t.room_id = f.id
@@ -546,7 +548,7 @@ BEGIN
 		AND v.first <= sync_declared.last
 		AND v.last >= sync_declared.first
 		AND federation.sync_member(f.id, sync_declared.server,
-		    federation.sync_last(s)))
+		    federation.sync_last(s.number, s.disputed)))
 	    ORDER BY p.id LIMIT 16;
 END
 $$;

@@ -2,7 +2,7 @@
 /*
  * What we decide as a room's home: wishes of our own chat server, and requests
  * of others. Number and content are committed, then signed, then applied and
- * sent to all servers in the room.
+ * sent to all servers in the room (room_wishes.h).
  */
 #ifndef TORFED_ROOM_DECIDE_H
 #define TORFED_ROOM_DECIDE_H
@@ -23,11 +23,18 @@ struct room_wish {
 /*
  * The verdict of room_home_decide(). With ROOM_TAKEN the event is committed,
  * and so is the request's id, where origin (ONION_KEY bytes) is not NULL, with
- * digest. All is copied.
+ * digest; ROOM_REFUSED with ID_CONFLICT: it was another one's. A request waits
+ * a while for the event before it to be signed; a wish is BUSY then. All is
+ * copied.
  */
 void room_decide(const struct room_wish *, const uint8_t *origin,
     const uint8_t *digest, room_done, void *argument);
-/* The application has wishes, or there are events to be signed. */
-void room_wishes_doorbell(void);
+/*
+ * What was committed and not signed, and does not follow any more: another
+ * event came before it, or the certificate is another. ROOM_TAKEN: it has its
+ * new place. ROOM_REFUSED or ROOM_KNOWN: it is gone.
+ */
+void room_decide_again(const struct roomload_event *,
+    const uint8_t request[UUID_SIZE], room_done, void *argument);
 
 #endif

@@ -246,10 +246,23 @@ state_begin(struct work *work)
 /* Requests ----------------------------------------------------------------- */
 
 static void
+wish_decided(const struct room_verdict *verdict, bool ok, void *argument)
+{
+	struct work *work = argument;
+
+	/* Its id names something else: both are kept. */
+	if (ok && verdict->code == CODE_ID_CONFLICT)
+		room_item_keep(work->proof.origin, work->items[work->next],
+		    work_done, work);
+	else
+		work_done(verdict, ok, work);
+}
+
+static void
 wish_decide(struct work *work)
 {
 	room_decide(&work->wish, work->proof.origin,
-	    work->items[work->next]->digest, work_done, work);
+	    work->items[work->next]->digest, wish_decided, work);
 }
 
 static void

@@ -9,9 +9,10 @@
  */
 #include "statements.h"
 #include "statements_admin.h"
-#include "statements_sync.h"
+#include "statements_home.h"
 #include "statements_invites.h"
 #include "statements_messages.h"
+#include "statements_sync.h"
 
 #define S	  "federation."
 
@@ -503,4 +504,13 @@ const struct db_statement statements[SQL_COUNT] = {
 	1},
     [SQL_ROOM_SHOWN_FACTS] = {"room_shown_facts", sql_room_shown_facts, 1},
     [SQL_ROOM_SHOWN_WRITE] = {"room_shown_write", sql_room_shown_write, 1},
+    [SQL_ROOM_EVENT_FACTS] = {"room_event_facts", sql_room_event_facts, 1},
+    [SQL_ROOM_EVENT_WRITE] = {"room_event_write", sql_room_event_write, 1},
+    [SQL_ROOM_EVENT_CONFLICT] = {"room_event_conflict", sql_room_event_conflict,
+	1},
+    [SQL_ROOM_HOME_WORK] = {"room_home_work", sql_room_home_work, 1},
+    [SQL_ROOM_HOME_NEXT] = {"room_home_next", sql_room_home_next, 1},
+    [SQL_ROOM_EVENT_DECIDE] = {"room_event_decide", sql_room_event_decide, 1},
+    [SQL_ROOM_EVENT_DROP] = {"room_event_drop", sql_room_event_drop, 1},
+    [SQL_ROOM_WISH_END] = {"room_wish_end", sql_room_wish_end, 0},
 };

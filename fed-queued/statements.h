@@ -54,6 +54,14 @@ enum statement {
 	SQL_ROOM_ITEM_RECEIVED, /* the id of an item without a row */
 	SQL_ROOM_SHOWN_FACTS,	/* invitations of others: what is known */
 	SQL_ROOM_SHOWN_WRITE,	/* and one that is shown */
+	SQL_ROOM_EVENT_FACTS,	/* state events: what is known */
+	SQL_ROOM_EVENT_WRITE,	/* and one that follows */
+	SQL_ROOM_EVENT_CONFLICT,
+	SQL_ROOM_HOME_WORK,	/* rooms of ours where something waits */
+	SQL_ROOM_HOME_NEXT,	/* and what */
+	SQL_ROOM_EVENT_DECIDE,
+	SQL_ROOM_EVENT_DROP,
+	SQL_ROOM_WISH_END,
 	/* server_sync, functions of sql/0010 */
 	SQL_SYNC_ROOMS,
 	SQL_SYNC_SERVERS,

@@ -1,5 +1,705 @@
 -- SPDX-License-Identifier: ISC
 -- torfed schema, version 7: rooms, events taken, and decided as a room's home.
+--
+-- The daemon decides in C, by what room_event_facts() tells, and writes with
+-- the version that it was told; false says that another worker was faster, and
+-- it reads and decides again. What one decision changes is one transaction.
+
+-- Certificates that verify the events, our own of earlier times, too. Whole,
+-- for as long as the events: text LF signature LF.
+CREATE TABLE federation.room_certificates (
+	key_id		bytea PRIMARY KEY CHECK (octet_length(key_id) = 32),
+	certificate	bytea NOT NULL
+);
+
+-- Decided and not signed yet, at most one of a room.
+CREATE UNIQUE INDEX room_state_events_unsigned
+    ON federation.room_state_events (room_id) WHERE signature IS NULL;
+
+-- Reading ------------------------------------------------------------------
+
+-- Refuses what is no global room id.
+CREATE FUNCTION federation.room_check(room text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF (room_check.room ~ ('^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-' ||
+	    '[89ab][0-9a-f]{3}-[0-9a-f]{12}@[a-z2-7]{56}\.onion$'))
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'room is not UUID@address';
+	END IF;
+END
+$$;
+
+-- What an event is judged by, and a request or wish: always one row. number:
+-- the event's; member: whom it is about; nonce: of an invitation; origin and
+-- request: who asked, and the item's id. wanted: whether the room's events are
+-- taken at all. digest: what that origin named with that id before.
+CREATE FUNCTION federation.room_event_facts(room text, number bigint,
+    member text, inviter text, nonce bytea, origin text, request uuid)
+RETURNS TABLE (version bigint, state_number bigint, hash bytea, closed bigint,
+    disputed bigint, require_invite boolean, federated boolean,
+    restricted boolean, wanted boolean, known bytea, user_joined bigint,
+    user_left bigint, inviter_joined bigint, inviter_left bigint,
+    invitation_nonce bytea, invitation_number bigint,
+    invitation_expires bigint, invitation_used bigint,
+    invitation_inviter text, invitation_invitee text, invited bigint,
+    listed boolean, pending boolean, restored bigint, servers bigint,
+    asked bigint, digest bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.room_check(room_event_facts.room);
+	RETURN QUERY SELECT coalesce(r.version, 0), coalesce(r.number, 0),
+	    r.hash, r.closed, r.disputed, r.require_invite, r.federated,
+	    r.restricted, coalesce(r.number > 0 OR r.asked OR
+		r.is_local_origin, false) OR o.restored_at IS NOT NULL,
+	    (SELECT sha256(e.signing_text)
+		FROM federation.room_state_events e
+		WHERE e.room_id = r.id AND e.number = room_event_facts.number
+		AND e.signature IS NOT NULL),
+	    u.state_joined, u.state_left, i.state_joined, i.state_left,
+	    v.nonce, v.number, extract(epoch FROM v.expires_at)::bigint,
+	    v.used, v.inviter, v.invitee,
+	    (SELECT max(n.number) FROM federation.room_invites n
+		WHERE n.room_id = r.id
+		AND n.invitee = room_event_facts.member AND n.used = 0),
+	    r.allowed_servers ? split_part(room_event_facts.member, '@', 2),
+	    EXISTS (SELECT 1 FROM federation.room_state_events e
+		WHERE e.room_id = r.id AND e.signature IS NULL),
+	    extract(epoch FROM o.restored_at)::bigint,
+	    m.servers, m.answered,
+	    (SELECT d.digest FROM federation.received_ids d
+		JOIN federation.federation_servers s ON s.id = d.server_id
+		WHERE s.onion_address = room_event_facts.origin
+		AND d.message_id = room_event_facts.request)
+	    FROM (SELECT 1) one
+	    LEFT JOIN federation.self o ON true
+	    LEFT JOIN (federation.federated_rooms f
+		JOIN federation.room_states t ON t.room_id = f.id) r
+		ON r.global_room_id = room_event_facts.room
+	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
+		FROM federation.room_members a WHERE a.room_id = r.id
+		AND a.member = room_event_facts.member
+		ORDER BY a.state_joined DESC LIMIT 1) u ON true
+	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
+		FROM federation.room_members a WHERE a.room_id = r.id
+		AND a.member = room_event_facts.inviter
+		ORDER BY a.state_joined DESC LIMIT 1) i ON true
+	    LEFT JOIN federation.room_invites v ON v.room_id = r.id
+		AND v.nonce = room_event_facts.nonce
+	    CROSS JOIN LATERAL (SELECT count(DISTINCT a.server_id) AS servers,
+		count(DISTINCT a.server_id) FILTER (WHERE
+		a.server_id = ANY (r.answered)) AS answered
+		FROM federation.room_members a WHERE a.room_id = r.id
+		AND a.state_left IS NULL) m;
+END
+$$;
+
+-- Writing ------------------------------------------------------------------
+
+-- Locks the room and raises its version. Null when it is another already. A
+-- room that is not known is made: somebody let us know of it.
+CREATE FUNCTION federation.room_lock(room text, version bigint) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	home uuid;
+	target uuid;
+BEGIN
+	IF room_lock.version = 0 AND NOT EXISTS (SELECT 1
+	    FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_lock.room) THEN
+		home := federation.room_server(split_part(room_lock.room, '@',
+		    2));
+		INSERT INTO federation.federated_rooms (room_id,
+		    origin_server_id, is_local_origin, global_room_id)
+		    VALUES (left(room_lock.room, 36)::uuid, home, home IS NULL,
+		    room_lock.room) ON CONFLICT (global_room_id) DO NOTHING;
+	END IF;
+	SELECT f.id INTO target FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_lock.room;
+	IF room_lock.version = 0 THEN
+		INSERT INTO federation.room_states (room_id) VALUES (target)
+		    ON CONFLICT (room_id) DO NOTHING;
+	END IF;
+	UPDATE federation.room_states s SET version = s.version + 1
+	    WHERE s.room_id = target AND s.version = room_lock.version;
+	RETURN CASE WHEN FOUND THEN target END;
+END
+$$;
+
+CREATE FUNCTION federation.room_certificate(key_id bytea, certificate bytea)
+RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	INSERT INTO federation.room_certificates (key_id, certificate)
+	    VALUES (room_certificate.key_id, room_certificate.certificate)
+	    ON CONFLICT (key_id) DO NOTHING;
+$$;
+
+-- An event as it travels, canonical.
+CREATE FUNCTION federation.room_event_json(payload bytea, signature bytea,
+    signing_text bytea) RETURNS text
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT '{"payload":' || convert_from(payload, 'UTF8') ||
+	    ',"signature":"' || federation.base64(signature) ||
+	    '","text":"' || federation.base64(signing_text) || '"}';
+$$;
+
+-- A document of evidence, canonical: an event and who can have signed it.
+CREATE FUNCTION federation.room_event_document(certificate bytea,
+    payload bytea, signature bytea, signing_text bytea) RETURNS bytea
+LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	SELECT convert_to('{"certificate":"' ||
+	    federation.base64(certificate) || '","event":' ||
+	    federation.room_event_json(payload, signature, signing_text) ||
+	    '}', 'UTF8');
+$$;
+
+-- Payloads of room_state with the events of that range, in order: at most 64
+-- events, 4 certificates and some 60 KiB in each.
+CREATE FUNCTION federation.room_state_payloads(room uuid, first bigint,
+    last bigint) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+	certificates text[] := '{}';
+	events text[] := '{}';
+	bytes integer := 0;
+	event record;
+BEGIN
+	FOR event IN SELECT federation.room_event_json(e.payload, e.signature,
+	    e.signing_text) AS json,
+	    '"' || federation.base64(c.certificate) || '"' AS certificate
+	    FROM federation.room_state_events e
+	    JOIN federation.room_certificates c ON c.key_id = e.key_id
+	    WHERE e.room_id = room_state_payloads.room
+	    AND e.number BETWEEN first AND last AND e.signature IS NOT NULL
+	    ORDER BY e.number LOOP
+		IF bytes + octet_length(event.json) > 57344 OR
+		    cardinality(events) = 64 OR
+		    (cardinality(certificates) = 4 AND
+		    event.certificate <> ALL (certificates)) THEN
+			RETURN NEXT format('{"certificates":[%s],'
+			    '"events":[%s]}', array_to_string(certificates,
+			    ','), array_to_string(events, ','));
+			certificates := '{}';
+			events := '{}';
+			bytes := 0;
+		END IF;
+		IF event.certificate <> ALL (certificates) THEN
+			certificates := certificates || event.certificate;
+		END IF;
+		events := events || event.json;
+		bytes := bytes + octet_length(event.json) + 1;
+	END LOOP;
+	IF cardinality(events) > 0 THEN
+		RETURN NEXT format('{"certificates":[%s],"events":[%s]}',
+		    array_to_string(certificates, ','),
+		    array_to_string(events, ','));
+	END IF;
+END
+$$;
+
+-- Servers of others that have a member.
+CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(array_agg(DISTINCT m.server_id), '{}')
+	    FROM federation.room_members m
+	    WHERE m.room_id = room_servers.room AND m.state_left IS NULL
+	    AND m.server_id IS NOT NULL;
+$$;
+
+-- Whether we are in the room: as its home, or with a user of ours.
+CREATE FUNCTION federation.room_here(room uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT 1 FROM federation.federated_rooms f
+	    WHERE f.id = room_here.room AND f.is_local_origin) OR
+	    EXISTS (SELECT 1 FROM federation.room_members m
+	    WHERE m.room_id = room_here.room AND m.state_left IS NULL
+	    AND m.server_id IS NULL);
+$$;
+
+-- As the home, to all servers that have or just lost a member: the event. One
+-- that had none before gets all of the chain.
+CREATE FUNCTION federation.room_event_spread(room uuid, number bigint,
+    before uuid[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server uuid;
+BEGIN
+	FOR server IN SELECT unnest(room_event_spread.before)
+	    UNION SELECT unnest(federation.room_servers(room)) LOOP
+		PERFORM federation.room_enqueue(server, 'room_state', p,
+		    gen_random_uuid())
+		    FROM federation.room_state_payloads(room,
+		    CASE WHEN server = ANY (room_event_spread.before)
+		    THEN number ELSE 1 END, number) p;
+	END LOOP;
+END
+$$;
+
+-- The rows of members. members: room_state.h's enum room_change.
+CREATE FUNCTION federation.room_members_change(room uuid, home text,
+    number bigint, members text, subject text, list jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	UPDATE federation.room_members m
+	    SET state_left = room_members_change.number
+	    WHERE m.room_id = room_members_change.room
+	    AND m.state_left IS NULL AND CASE room_members_change.members
+		WHEN 'end' THEN m.member = subject
+		WHEN 'end_unlisted' THEN split_part(m.member, '@', 2) <> home
+		    AND NOT list ? split_part(m.member, '@', 2)
+		WHEN 'end_remote' THEN split_part(m.member, '@', 2) <> home
+		WHEN 'end_all' THEN true
+		ELSE false END;
+	IF room_members_change.members IN ('add', 'take_back') THEN
+		INSERT INTO federation.room_members (room_id, member,
+		    server_id, state_joined, state_left)
+		    VALUES (room_members_change.room, subject,
+		    federation.room_server(split_part(subject, '@', 2)),
+		    room_members_change.number,
+		    CASE room_members_change.members
+		    WHEN 'take_back' THEN room_members_change.number END);
+	END IF;
+END
+$$;
+
+-- The application is told of an event.
+CREATE FUNCTION federation.room_event_tell(room uuid, number bigint,
+    kind text, subject text, body jsonb) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT federation.room_tell(f.origin_server_id, f.global_room_id,
+	    CASE room_event_tell.kind WHEN 'create' THEN 'created'
+		WHEN 'invite' THEN 'invited' WHEN 'join' THEN 'joined'
+		WHEN 'leave' THEN 'left' WHEN 'remove' THEN 'removed'
+		WHEN 'rename' THEN 'renamed' WHEN 'close' THEN 'closed'
+		ELSE room_event_tell.kind END,
+	    jsonb_strip_nulls(jsonb_build_object(
+		'number', room_event_tell.number,
+		'member', room_event_tell.subject,
+		'inviter', CASE room_event_tell.kind WHEN 'invite'
+		    THEN room_event_tell.body->'inviter' END,
+		'enabled', CASE room_event_tell.kind WHEN 'federation'
+		    THEN room_event_tell.body->'enabled' END)))
+	    FROM federation.federated_rooms f
+	    WHERE f.id = room_event_tell.room;
+$$;
+
+-- A user of ours invited somebody, and the home has made it so: it is shown to
+-- the invitee, to his server, that is, with what the wish has kept for that.
+CREATE FUNCTION federation.room_invitation_show(room uuid,
+    event federation.room_state_events, body jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	global text := (SELECT f.global_room_id
+	    FROM federation.federated_rooms f WHERE f.id = room);
+	invitee text := body->>'invitee';
+	server uuid;
+	shown uuid;
+	wish federation.room_wishes;
+BEGIN
+	SELECT * INTO wish FROM federation.room_wishes w
+	    WHERE w.room_id = room_invitation_show.room AND w.kind = 'invite'
+	    AND w.nonce = decode(body->>'nonce', 'base64')
+	    AND w.inviter = body->>'inviter' AND w.room_key IS NOT NULL
+	    AND w.state IN ('new', 'asked') LIMIT 1;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	UPDATE federation.room_wishes w SET state = 'done', settled_at = now(),
+	    room_key = NULL, invite_metadata = NULL WHERE w.id = wish.id;
+	server := federation.room_server(split_part(invitee, '@', 2));
+	IF server IS NOT NULL THEN
+		PERFORM federation.room_enqueue(server, 'room_invite',
+		    format('{"certificate":"%s","encryptedRoomKey":%s,'
+		    '"event":%s,"metadata":%s}',
+		    federation.base64(c.certificate),
+		    to_jsonb(wish.room_key),
+		    federation.room_event_json(event.payload, event.signature,
+			event.signing_text),
+		    coalesce(wish.invite_metadata, '{}')), gen_random_uuid())
+		    FROM federation.room_certificates c
+		    WHERE c.key_id = event.key_id;
+		RETURN;
+	END IF;
+	INSERT INTO federation.room_shown (global_room_id, nonce, event_hash,
+	    invitee, inviter, room_key, metadata, state, expires_at)
+	    VALUES (global, wish.nonce, sha256(event.signing_text),
+	    split_part(invitee, '@', 1), wish.inviter, wish.room_key,
+	    coalesce(wish.invite_metadata, '{}'), 'pending',
+	    (body->>'expires')::timestamptz)
+	    ON CONFLICT (global_room_id, nonce) DO NOTHING
+	    RETURNING id INTO shown;
+	IF shown IS NOT NULL THEN
+		PERFORM federation.room_tell(NULL, global, 'invitation',
+		    jsonb_build_object('invitation', shown, 'inviter',
+		    wish.inviter, 'invitee', split_part(invitee, '@', 1),
+		    'encryptedRoomKey', wish.room_key,
+		    'expires', body->'expires', 'metadata',
+		    coalesce(wish.invite_metadata, '{}')::jsonb, 'showing',
+		    'pending'));
+	END IF;
+END
+$$;
+
+-- What was asked for is so. Of a room of others its home tells it by the event
+-- alone, which may answer a copy of the request that we gave up.
+CREATE FUNCTION federation.room_wishes_end(room uuid,
+    event federation.room_state_events, subject text, nonce bytea)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	UPDATE federation.room_wishes w SET state = 'done', settled_at = now(),
+	    room_key = NULL, invite_metadata = NULL
+	    WHERE w.room_id = room_wishes_end.room
+	    AND w.state IN ('new', 'asked') AND (w.id = event.request
+	    OR (w.state = 'asked' AND CASE w.kind
+		WHEN 'invite' THEN event.kind = 'invite' AND
+		    w.nonce = room_wishes_end.nonce AND w.member = subject
+		WHEN 'join' THEN event.kind = 'join' AND w.member = subject
+		WHEN 'leave' THEN EXISTS (SELECT 1
+		    FROM federation.room_members m WHERE m.room_id = w.room_id
+		    AND m.member = w.member AND m.state_left = event.number)
+		ELSE false END));
+	-- He is in, or shall not be: other invitations are worth nothing.
+	IF event.kind IN ('join', 'remove') THEN
+		UPDATE federation.room_shown s SET state = 'void'
+		    FROM federation.federated_rooms f, federation.self o
+		    WHERE f.id = room_wishes_end.room
+		    AND s.global_room_id = f.global_room_id
+		    AND s.invitee || '@' || o.onion_address = subject
+		    AND s.state IN ('quarantine', 'pending');
+	END IF;
+END
+$$;
+
+-- An event that follows, judged and signed, with the state that it leads to:
+-- all that comes of it. One that we had decided ourselves and not signed moves
+-- behind one of its number that came from elsewhere.
+CREATE FUNCTION federation.room_event_write(room text, version bigint,
+    number bigint, closed bigint, disputed bigint, require_invite boolean,
+    federated boolean, restricted boolean, kind text, signing_text bytea,
+    payload bytea, signature bytea, key_id bytea, certificate bytea,
+    members text, invitation_add boolean, invitation_used boolean,
+    servers_set boolean) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	target uuid;
+	body jsonb;
+	subject text;
+	bound bytea; -- an invitation's nonce
+	before uuid[];
+	here boolean;
+	event federation.room_state_events;
+BEGIN
+	PERFORM federation.room_check(room_event_write.room);
+	IF num_nulls(version, number, closed, disputed, require_invite,
+	    federated, restricted, kind, signing_text, payload, signature,
+	    key_id, certificate, members, invitation_add, invitation_used,
+	    servers_set) > 0 OR room_event_write.number < 1 THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'an event is written whole';
+	END IF;
+	target := federation.room_lock(room_event_write.room,
+	    room_event_write.version);
+	IF target IS NULL THEN
+		RETURN false;
+	END IF;
+	body := convert_from(room_event_write.payload, 'UTF8')::jsonb;
+	subject := CASE room_event_write.kind WHEN 'create' THEN
+	    body->>'creator' WHEN 'invite' THEN body->>'invitee'
+	    WHEN 'join' THEN body->>'member' WHEN 'leave' THEN body->>'member'
+	    WHEN 'remove' THEN body->>'member' END;
+	bound := CASE WHEN room_event_write.kind IN ('invite', 'join')
+	    THEN decode(body->>'nonce', 'base64') END;
+	before := federation.room_servers(target);
+	here := federation.room_here(target);
+
+	PERFORM federation.room_certificate(room_event_write.key_id,
+	    room_event_write.certificate);
+	UPDATE federation.room_state_events e
+	    SET signature = room_event_write.signature, received_at = now()
+	    WHERE e.room_id = target AND e.signature IS NULL
+	    AND e.signing_text = room_event_write.signing_text
+	    RETURNING * INTO event;
+	IF NOT FOUND THEN
+		UPDATE federation.room_state_events e
+		    SET number = room_event_write.number + 1
+		    WHERE e.room_id = target AND e.signature IS NULL;
+		INSERT INTO federation.room_state_events (room_id, number,
+		    kind, key_id, signing_text, payload, signature)
+		    VALUES (target, room_event_write.number,
+		    room_event_write.kind, room_event_write.key_id,
+		    room_event_write.signing_text, room_event_write.payload,
+		    room_event_write.signature) RETURNING * INTO event;
+	END IF;
+
+	PERFORM federation.room_members_change(target,
+	    split_part(room_event_write.room, '@', 2), event.number,
+	    room_event_write.members, subject, body->'allowedServers');
+	IF invitation_add THEN
+		INSERT INTO federation.room_invites (room_id, nonce, number,
+		    expires_at, inviter, invitee)
+		    VALUES (target, bound, event.number,
+		    (body->>'expires')::timestamptz, body->>'inviter',
+		    subject);
+	ELSIF invitation_used THEN
+		UPDATE federation.room_invites i SET used = event.number
+		    WHERE i.room_id = target AND i.nonce = bound;
+	END IF;
+	UPDATE federation.room_states s SET number = event.number,
+	    hash = sha256(event.signing_text),
+	    closed = room_event_write.closed,
+	    disputed = room_event_write.disputed,
+	    require_invite = room_event_write.require_invite,
+	    federated = room_event_write.federated,
+	    restricted = room_event_write.restricted,
+	    metadata = CASE event.kind WHEN 'rename'
+		THEN decode(body->>'metadata', 'base64')
+		ELSE s.metadata END, heard_at = now()
+	    WHERE s.room_id = target;
+	UPDATE federation.federated_rooms f
+	    SET federation_enabled = room_event_write.federated,
+	    allowed_servers = CASE WHEN NOT servers_set THEN f.allowed_servers
+		WHEN room_event_write.restricted
+		THEN body->'allowedServers' END,
+	    updated_at = now() WHERE f.id = target;
+
+	IF here OR federation.room_here(target) THEN
+		PERFORM federation.room_event_tell(target, event.number,
+		    event.kind, subject, body);
+	END IF;
+	IF (SELECT f.is_local_origin FROM federation.federated_rooms f
+	    WHERE f.id = target) THEN
+		PERFORM federation.room_event_spread(target, event.number, before);
+	END IF;
+	IF event.kind = 'invite' THEN
+		PERFORM federation.room_invitation_show(target, event, body);
+	END IF;
+	PERFORM federation.room_wishes_end(target, event, subject, bound);
+	RETURN true;
+END
+$$;
+
+-- What a home must not have signed. number: from which on the room is frozen;
+-- against: of our event that contradicts it, 0 none. false: see room_lock().
+CREATE FUNCTION federation.room_event_conflict(room text, version bigint,
+    kind text, number bigint, against bigint, signing_text bytea,
+    payload bytea, signature bytea, certificate bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	target uuid;
+	server uuid;
+	shown bytea;
+	known bytea;
+BEGIN
+	PERFORM federation.room_check(room_event_conflict.room);
+	IF num_nulls(version, number, against, signing_text, payload,
+	    signature, certificate) > 0 OR
+	    (room_event_conflict.number >= 1 AND room_event_conflict.kind IN
+	    ('STATE_CONFLICT', 'STATE_INVALID')) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'a contradiction is written whole';
+	END IF;
+	target := federation.room_lock(room_event_conflict.room,
+	    room_event_conflict.version);
+	IF target IS NULL THEN
+		RETURN false;
+	END IF;
+	UPDATE federation.room_states s
+	    SET disputed = room_event_conflict.number
+	    WHERE s.room_id = target AND (s.disputed = 0 OR
+	    s.disputed > room_event_conflict.number);
+	IF NOT FOUND THEN
+		RETURN true;
+	END IF;
+	shown := federation.room_event_document(
+	    room_event_conflict.certificate, room_event_conflict.payload,
+	    room_event_conflict.signature, room_event_conflict.signing_text);
+	SELECT federation.room_event_document(c.certificate, e.payload,
+	    e.signature, e.signing_text) INTO known
+	    FROM federation.room_state_events e
+	    JOIN federation.room_certificates c ON c.key_id = e.key_id
+	    WHERE e.room_id = target
+	    AND e.number = room_event_conflict.against
+	    AND e.signature IS NOT NULL;
+	INSERT INTO federation.room_evidence (room_id, origin, kind, number,
+	    first, second)
+	    VALUES (target, split_part(room_event_conflict.room, '@', 2),
+	    room_event_conflict.kind, room_event_conflict.number,
+	    coalesce(known, shown), shown);
+	server := federation.room_server(split_part(room_event_conflict.room,
+	    '@', 2));
+	IF server IS NOT NULL THEN
+		INSERT INTO federation.evidence (server_id, kind, first,
+		    second)
+		    SELECT server, room_event_conflict.kind,
+			coalesce(known, shown), shown
+		    WHERE (SELECT count(*) FROM federation.evidence e
+			WHERE e.server_id = server
+			AND e.kind = room_event_conflict.kind) < 100;
+	END IF;
+	PERFORM federation.room_tell(server, room_event_conflict.room,
+	    'frozen', jsonb_build_object('number',
+	    room_event_conflict.number));
+	RETURN true;
+END
+$$;
+
+-- Deciding -----------------------------------------------------------------
+
+-- Rooms of ours in which something waits to be decided or signed.
+CREATE FUNCTION federation.room_home_work() RETURNS TABLE (room text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT f.global_room_id::text FROM federation.federated_rooms f
+	    WHERE f.id IN (SELECT e.room_id FROM federation.room_state_events e
+		WHERE e.signature IS NULL
+		UNION SELECT x.room_id FROM (SELECT w.room_id
+		    FROM federation.room_wishes w WHERE w.state = 'new'
+		    ORDER BY w.number LIMIT 1000) x)
+	    AND f.is_local_origin;
+$$;
+
+-- What is next in a room of ours: an event that is not signed, and the first
+-- wish. wish_servers: with commas between; null all. At most one row.
+CREATE FUNCTION federation.room_home_next(room text)
+RETURNS TABLE (signing_text bytea, payload bytea, mark bigint, request uuid,
+    wish uuid, wish_kind text, wish_member text, wish_inviter text,
+    wish_nonce bytea, wish_expires bigint, wish_require_invite boolean,
+    wish_enabled boolean, wish_servers text, wish_metadata bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.room_check(room_home_next.room);
+	RETURN QUERY SELECT e.signing_text, e.payload, e.mark, e.request,
+	    w.id, w.kind, w.member, w.inviter, w.nonce,
+	    extract(epoch FROM w.expires_at)::bigint, w.require_invite,
+	    w.enabled, array_to_string(w.servers, ','), w.metadata
+	    FROM federation.federated_rooms f
+	    LEFT JOIN federation.room_state_events e ON e.room_id = f.id
+		AND e.signature IS NULL
+	    LEFT JOIN LATERAL (SELECT a.* FROM federation.room_wishes a
+		WHERE a.room_id = f.id AND a.state = 'new'
+		ORDER BY a.number LIMIT 1) w ON true
+	    WHERE f.global_room_id = room_home_next.room
+	    AND f.is_local_origin;
+END
+$$;
+
+-- An event that we decided, to be signed, in the place of one that was not;
+-- with it the id of the item that asked for it, where origin is not null.
+-- false: see room_lock(), or the id was kept meanwhile.
+CREATE FUNCTION federation.room_event_decide(room text, version bigint,
+    number bigint, kind text, key_id bytea, signing_text bytea,
+    payload bytea, origin text, request uuid, digest bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	target uuid;
+	raised bigint;
+	server uuid;
+BEGIN
+	PERFORM federation.room_check(room_event_decide.room);
+	IF num_nulls(version, number, kind, key_id, signing_text,
+	    payload) > 0 OR (origin IS NOT NULL AND
+	    num_nulls(request, digest) > 0) THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'an event is written whole';
+	END IF;
+	target := federation.room_lock(room_event_decide.room,
+	    room_event_decide.version);
+	IF target IS NULL THEN
+		RETURN false;
+	END IF;
+	IF room_event_decide.origin IS NOT NULL THEN
+		-- Locked, so that nobody deletes it before a row refers to it.
+		SELECT s.id INTO server FROM federation.federation_servers s
+		    WHERE s.onion_address = room_event_decide.origin
+		    FOR KEY SHARE;
+		INSERT INTO federation.received_ids (server_id, message_id,
+		    digest)
+		    SELECT server, room_event_decide.request,
+			room_event_decide.digest
+		    WHERE server IS NOT NULL ON CONFLICT DO NOTHING;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION USING ERRCODE = '40001',
+			    MESSAGE = 'the id was received meanwhile';
+		END IF;
+	END IF;
+	UPDATE federation.self o SET mark = o.mark + 1
+	    RETURNING o.mark INTO raised;
+	DELETE FROM federation.room_state_events e
+	    WHERE e.room_id = target AND e.signature IS NULL;
+	INSERT INTO federation.room_state_events (room_id, number, kind,
+	    key_id, signing_text, payload, mark, request)
+	    VALUES (target, room_event_decide.number, room_event_decide.kind,
+	    room_event_decide.key_id, room_event_decide.signing_text,
+	    room_event_decide.payload, raised, room_event_decide.request);
+	RETURN true;
+END
+$$;
+
+-- An event that was decided and may not be made any more.
+CREATE FUNCTION federation.room_event_drop(room text, version bigint)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	target uuid;
+BEGIN
+	PERFORM federation.room_check(room_event_drop.room);
+	IF room_event_drop.version IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'version is null';
+	END IF;
+	target := federation.room_lock(room_event_drop.room,
+	    room_event_drop.version);
+	DELETE FROM federation.room_state_events e
+	    WHERE e.room_id = target AND e.signature IS NULL;
+	RETURN target IS NOT NULL;
+END
+$$;
+
+-- A wish about a room of ours is refused with a code; or, without, it is so
+-- already.
+CREATE FUNCTION federation.room_wish_end(wish uuid, code text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	ended federation.room_wishes;
+BEGIN
+	IF room_wish_end.wish IS NULL OR
+	    length(room_wish_end.code) > 32 THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'wish is null, or code too long';
+	END IF;
+	UPDATE federation.room_wishes w SET settled_at = now(),
+	    state = CASE WHEN room_wish_end.code IS NULL THEN 'done'
+		ELSE 'refused' END,
+	    code = room_wish_end.code, room_key = NULL,
+	    invite_metadata = NULL
+	    WHERE w.id = room_wish_end.wish AND w.state = 'new'
+	    RETURNING w.* INTO ended;
+	IF FOUND AND room_wish_end.code IS NOT NULL THEN
+		PERFORM federation.room_tell(NULL, f.global_room_id,
+		    'refused', jsonb_build_object('request', ended.id,
+		    'kind', ended.kind, 'code', ended.code))
+		    FROM federation.federated_rooms f
+		    WHERE f.id = ended.room_id;
+	END IF;
+END
+$$;
 
 -- Owners and rights --------------------------------------------------------
 
@@ -27,6 +727,22 @@ BEGIN
 END
 $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+REVOKE ALL ON federation.room_certificates FROM PUBLIC;
+GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
+
+GRANT EXECUTE ON FUNCTION
+    federation.room_event_facts(text, bigint, text, text, bytea, text, uuid),
+    federation.room_event_write(text, bigint, bigint, bigint, bigint, boolean,
+	boolean, boolean, text, bytea, bytea, bytea, bytea, bytea, text,
+	boolean, boolean, boolean),
+    federation.room_event_conflict(text, bigint, text, bigint, bigint, bytea,
+	bytea, bytea, bytea),
+    federation.room_home_work(),
+    federation.room_home_next(text),
+    federation.room_event_decide(text, bigint, bigint, text, bytea, bytea,
+	bytea, text, uuid, bytea),
+    federation.room_event_drop(text, bigint),
+    federation.room_wish_end(uuid, text) TO _fedqueued;
 
 DO $$
 BEGIN

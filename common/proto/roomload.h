@@ -46,6 +46,20 @@ struct roomload_request {
 enum code roomload_content(struct room_content *content,
     struct roomload_servers *servers, enum room_kind, const char *payload,
     size_t length);
+/* What a state event's payload is made of. */
+struct roomload_content {
+	enum room_kind kind; /* a valid one */
+	struct room_content content;
+	struct roomload_servers servers; /* where content is restricted */
+	const uint8_t *metadata;	 /* rename, encrypted */
+	size_t metadata_length;		 /* bytes */
+};
+/*
+ * The opposite: the canonical payload, newly allocated (free()), *length bytes
+ * and no terminator. Limits are not looked at: whoever writes reads it back.
+ * NULL: out of memory.
+ */
+char *roomload_content_format(const struct roomload_content *, size_t *length);
 /*
  * A message of origin's: the sender is put together from senderId and origin.
  * CODE_OK or PAYLOAD_MALFORMED.

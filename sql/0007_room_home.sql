@@ -526,10 +526,10 @@ BEGIN
 	shown := federation.room_event_document(
 	    room_event_conflict.certificate, room_event_conflict.payload,
 	    room_event_conflict.signature, room_event_conflict.signing_text);
-	SELECT federation.room_event_document(c.certificate, e.payload,
-	    e.signature, e.signing_text) INTO known
+	SELECT federation.room_event_document(
+	    federation.sync_certificate(e.key_id), e.payload, e.signature,
+	    e.signing_text) INTO known
 	    FROM federation.room_state_events e
-	    JOIN federation.room_certificates c ON c.key_id = e.key_id
 	    WHERE e.room_id = target
 	    AND e.number = room_event_conflict.against
 	    AND e.signature IS NOT NULL;

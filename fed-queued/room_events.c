@@ -91,6 +91,10 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 	taking_log(taking);
 	inbox_stored();
 	room_messages_judge(&taking->event.event.room);
+	/* Messages of one who is a member now have waited for it. */
+	if (taking->event.event.kind == ROOM_CREATE ||
+	    taking->event.event.kind == ROOM_JOIN)
+		room_messages_doorbell();
 	/* He is shown what stands against it. */
 	if (taking->verdict.outcome == ROOM_CONFLICT &&
 	    memcmp(taking->via, env.identity.server, ONION_KEY) != 0)

@@ -12,6 +12,7 @@
 #include "room_number.h"
 #include "room_row.h"
 #include "room_turn.h"
+#include "room_wishes.h"
 #include "roomload.h"
 #include "statements.h"
 #include "tree.h"
@@ -81,6 +82,9 @@ numbering_end(struct numbering *numbering, bool ok)
 		free(numbering);
 	}
 	room_turn_end(&room);
+	/* Who wrote and then left waited for this. */
+	if (ok && memcmp(room.home, env.identity.server, ONION_KEY) == 0)
+		room_wishes_soon(&room);
 }
 
 static void

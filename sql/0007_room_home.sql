@@ -591,6 +591,11 @@ BEGIN
 		AND e.signature IS NULL
 	    LEFT JOIN LATERAL (SELECT a.* FROM federation.room_wishes a
 		WHERE a.room_id = f.id AND a.state = 'new'
+		-- What he wrote before he left has its place first.
+		AND NOT (a.kind = 'leave' AND EXISTS (SELECT 1
+		    FROM federation.room_items i WHERE i.room_id = f.id
+		    AND i.status = 'new' AND i.since <= a.created_at
+		    AND i.sender = split_part(a.member, '@', 1)))
 		ORDER BY a.number LIMIT 1) w ON true
 	    WHERE f.global_room_id = room_home_next.room
 	    AND f.is_local_origin;

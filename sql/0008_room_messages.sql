@@ -607,6 +607,11 @@ BEGIN
 	    WHERE f.global_room_id = room_messages_new.room),
 	i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = (SELECT r.room_id FROM r) AND i.status = 'new'
+	    -- Who is about to be a member waits for that.
+	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
+		WHERE w.room_id = i.room_id AND w.state = 'new'
+		AND w.kind IN ('create', 'join')
+		AND w.member = i.sender || '@' || self.onion_address)
 	    ORDER BY i.id LIMIT most)
 	SELECT r.version, r.number, r.hash, r.closed, r.disputed,
 	    r.require_invite, r.federated, r.restricted,
@@ -616,7 +621,7 @@ BEGIN
 	    EXISTS (SELECT 1 FROM federation.room_wishes w
 		WHERE w.room_id = r.room_id AND w.kind = 'leave'
 		AND w.member = i.sender || '@' || self.onion_address
-		AND w.state IN ('new', 'asked')),
+		AND w.state IN ('new', 'asked') AND w.created_at < i.since),
 	    i.lane, t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
 	    (SELECT p.digest FROM federation.room_items p

@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Rooms on real suites through the contract alone: made, invited to, joined,
+talked in, left, closed; what the application is told, and that all servers end
+with the same chain and members."""
+
+import json
+import os
+import sys
+import uuid
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "..", "lib"))
+import net  # noqa: E402
+import psycopg2  # noqa: E402
+import tap  # noqa: E402
+
+SECONDS = 20
+
+
+class App:
+    """A chat server's side: what it calls, and what it was told."""
+
+    def __init__(self, node):
+        self.node = node
+        self.told = []      # events of rooms
+        self.messages = []  # (room, sender, content)
+
+    def call(self, function, *arguments, user="app"):
+        marks = ", ".join(["%s"] * len(arguments))
+        return self.node.sql("SELECT federation.%s(%s)" % (function, marks),
+                             *arguments, user=user)[0][0]
+
+    def refused(self, function, *arguments):
+        """The SQLSTATE that it fails with."""
+        try:
+            self.call(function, *arguments)
+        except psycopg2.Error as error:
+            return error.pgcode
+        return None
+
+    def receive(self):
+        rows = self.node.sql(
+            "WITH c AS (SELECT * FROM federation.inbox_claim(1024)) "
+            "SELECT inbox_id, origin, type, payload FROM c", user="app")
+        if rows:
+            self.call("inbox_acknowledge", [row[0] for row in rows])
+        for _, origin, kind, payload in rows:
+            said = json.loads(bytes(payload))
+            if kind == "room":
+                self.told.append(said)
+            elif kind == "message" and "globalRoomId" in said:
+                self.messages.append((
+                    said["globalRoomId"], said["senderId"] + "@" + origin,
+                    said["encryptedContent"]))
+
+    def wait(self, event, room=None, seconds=SECONDS, **more):
+        """The first event of that kind that was not waited for yet."""
+        def look():
+            self.receive()
+            for said in self.told:
+                if said["event"] == event and room in (None, said["room"]) \
+                        and all(said.get(name) == value
+                                for name, value in more.items()):
+                    self.told.remove(said)
+                    return said
+            return None
+        found = net.wait(look, seconds)
+        if not found:
+            raise RuntimeError("not told of %s %s but of %s" % (
+                event, more, self.told))
+        return found
+
+    def members(self, room):
+        return [row[0] for row in self.node.sql(
+            "SELECT member FROM federation.room_membership WHERE room = %s "
+            "AND joined ORDER BY 1", room, user="app")]
+
+    def chain(self, room):
+        return self.node.sql(
+            "SELECT encode(sha256(signing_text), 'hex') FROM "
+            "federation.room_state_events e JOIN federation.federated_rooms r "
+            "ON r.id = e.room_id WHERE r.global_room_id = %s AND signature IS "
+            "NOT NULL ORDER BY number", room)
+
+    def address(self, handle):
+        return handle + "@" + self.node.onion
+
+
+def agree(room, *apps):
+    """All have the same chain and members."""
+    return net.wait(lambda: len({str(a.chain(room)) for a in apps}) == 1 and
+                    len({str(a.members(room)) for a in apps}) == 1, SECONDS)
+
+
+def invite(home, inviter, handle, app, room):
+    """Asked, shown, accepted, joined."""
+    home.call("room_invite", room, inviter, app.address(handle), b"key")
+    shown = app.wait("invitation", room, invitee=handle)
+    app.call("room_accept", shown["invitation"])
+    app.wait("joined", room, member=app.address(handle))
+    home.wait("joined", room, member=app.address(handle))
+    return shown
+
+
+def test_life(a, b, c):
+    room = a.call("room_create", "ann")
+    created = a.wait("created", room)
+    tap.equal((created["member"], created["number"]), (a.address("ann"), 1),
+              "a room is made, and the application is told")
+    shown = invite(a, "ann", "bob", b, room)
+    tap.equal((shown["inviter"], shown["encryptedRoomKey"], shown["showing"],
+               shown["metadata"]), (a.address("ann"), "a2V5", "pending", {}),
+              "an invitation is shown with its key")
+    tap.ok(agree(room, a, b), "home and member have one chain")
+    tap.equal(b.members(room), sorted([a.address("ann"), b.address("bob")]),
+              "with both members")
+    invite(b, "bob", "cid", c, room)
+    tap.ok(agree(room, a, b, c),
+           "a member of another server invites somebody of a third")
+    for app, handle in ((a, "ann"), (b, "bob"), (c, "cid")):
+        app.call("room_send", room, handle, handle.encode())
+    said = {"ann": "YW5u", "bob": "Ym9i", "cid": "Y2lk"}
+    for app, own in ((a, "ann"), (b, "bob"), (c, "cid")):
+        want = {(room, {"ann": a, "bob": b, "cid": c}[h].address(h), said[h])
+                for h in said if h != own}
+        tap.ok(net.wait(lambda: app.receive() or set(app.messages) == want,
+                        SECONDS) and len(app.messages) == len(want),
+               own + " gets what the others said, once")
+        app.messages.clear()
+    tap.ok(net.wait(lambda: a.node.sql(
+        "SELECT state FROM federation.room_delivery WHERE room = %s", room,
+        user="app") == [("delivered",)] * 2, SECONDS),
+        "and sees that it was delivered to two servers")
+    a.call("room_remove", room, b.address("bob"))
+    for app in (a, b, c):
+        app.wait("removed", room, member=b.address("bob"))
+    tap.ok(agree(room, a, b, c), "bob is removed, and knows it")
+    tap.equal(b.refused("room_send", room, "bob", b"x"), "FD034",
+              "he sends nothing any more")
+    invite(a, "ann", "bob", b, room)
+    tap.ok(agree(room, a, b, c), "and is invited again")
+    c.call("room_leave", room, "cid")
+    for app in (a, b, c):
+        app.wait("left", room, member=c.address("cid"))
+    a.call("room_rename", room, b"encrypted")
+    b.wait("renamed", room)
+    tap.equal(bytes(b.node.value("SELECT metadata FROM federation.rooms WHERE "
+                                 "room = %s", room, user="app")),
+              b"encrypted", "renamed")
+    a.call("room_allow_servers", room, [c.node.onion])
+    b.wait("allowed_servers", room)
+    tap.equal(a.members(room), [a.address("ann")],
+              "who is not on the list is out")
+    a.call("room_close", room)
+    a.wait("closed", room)
+    tap.equal(a.refused("room_send", room, "ann", b"x"), "FD035",
+              "nothing is said in a room that is closed")
+
+
+def test_at_once(a, b):
+    """All of it in one transaction, before anything is decided."""
+    a.node.sql("DO $$ DECLARE r text := federation.room_create('ann'); BEGIN "
+               "PERFORM federation.room_invite(r, 'ann', 'bob@%s', 'key'); "
+               "PERFORM federation.room_send(r, 'ann', 'hello'); "
+               "PERFORM federation.room_leave(r, 'ann'); END $$"
+               % b.node.onion, user="app")
+    room = a.wait("created")["room"]
+    a.wait("left", room, member=a.address("ann"))
+    b.wait("invitation", room)
+    tap.equal(a.node.sql(
+        "SELECT state FROM federation.room_delivery WHERE room = %s", room,
+        user="app"), [("delivered",)],
+        "made, invited, said and left in one transaction")
+
+
+def test_refused(a, b):
+    room = a.call("room_create", "ann")
+    a.wait("created", room)
+    request = b.call("room_join", room, "bob")
+    said = b.wait("refused", room)
+    tap.equal((said["request"], said["kind"], said["code"]),
+              (str(request), "join", "INVITE_REQUIRED"),
+              "who was not invited is refused by the home")
+    request = a.call("room_remove", room, b.address("bob"))
+    said = a.wait("refused", room)
+    tap.equal((said["request"], said["code"]), (str(request), "NOT_MEMBER"),
+              "and so is our own wish")
+    nowhere = "%s@%s" % (uuid.uuid4(), a.node.onion)
+    b.call("room_join", nowhere, "bob")
+    tap.equal(b.wait("refused", nowhere)["code"], "ROOM_UNKNOWN",
+              "a room that is not there")
+    open_room = a.call("room_create", "ann", str(uuid.uuid4()), False)
+    b.call("room_join", open_room, "bob")
+    b.wait("joined", open_room)
+    tap.ok(agree(open_room, a, b), "a room without invitations is joined")
+    tap.equal(b.refused("room_close", open_room), "FD037",
+              "and closed by its home alone")
+    a.call("room_federate", open_room, False)
+    b.wait("federation", open_room)
+    tap.equal(b.members(open_room), [a.address("ann")],
+              "federation off ends the others' membership")
+
+
+def test_many(a, b):
+    """Many join at once: requests wait for each other's events."""
+    room = a.call("room_create", "ann", str(uuid.uuid4()), False)
+    for number in range(60):
+        b.call("room_join", room, "u%d" % number)
+    tap.ok(net.wait(lambda: len(a.members(room)) == 61 and
+                    len(b.members(room)) == 61, 60), "60 join at once")
+    tap.ok(agree(room, a, b), "in one order")
+
+
+def test():
+    lines = ["retry minimum 50ms", "retry maximum 200ms", "queue sweep 1s"]
+    with net.Net(servers=3, lines=lines) as network:
+        a, b, c = (App(node) for node in network.servers)
+        for app, handles in ((a, ["ann"]), (b, ["bob"]), (c, ["cid"])):
+            for handle in handles:
+                app.call("user_publish", handle, b"key")
+        before = [network.processes(n) for n in (1, 2, 3)]
+        test_life(a, b, c)
+        test_at_once(a, b)
+        test_refused(a, b)
+        test_many(a, b)
+        tap.equal([network.processes(n) for n in (1, 2, 3)], before,
+                  "the same processes as at the beginning")
+
+
+tap.main(test)

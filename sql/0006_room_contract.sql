@@ -744,15 +744,11 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	FROM federation.room_members a
 	WHERE a.room_id = r.id AND a.state_left IS NULL) m;
 
--- Users who are or were in rooms, each by his last membership.
+-- Members of rooms; joined: the number of the event that made one.
 CREATE VIEW federation.room_membership WITH (security_barrier) AS
-    SELECT DISTINCT ON (r.global_room_id, m.member)
-	r.global_room_id AS room, m.member,
+    SELECT r.global_room_id AS room, m.member,
 	split_part(m.member, '@', 1) AS handle,
-	split_part(m.member, '@', 2) AS server,
-	m.state_left IS NULL AND m.state_joined <= CASE t.disputed
-	    WHEN 0 THEN t.number ELSE least(t.number, t.disputed - 1) END
-	    AS joined,
+	split_part(m.member, '@', 2) AS server, m.state_joined AS joined,
 	m.server_id IS NOT NULL AS external_server, s.trust_level,
 	coalesce(s.is_online, true) AS is_online, s.last_seen,
 	(SELECT e.received_at FROM federation.room_state_events e
@@ -761,7 +757,10 @@ CREATE VIEW federation.room_membership WITH (security_barrier) AS
     JOIN federation.federated_rooms r ON r.id = m.room_id
     JOIN federation.room_states t ON t.room_id = r.id
     LEFT JOIN federation.federation_servers s ON s.id = m.server_id
-    ORDER BY r.global_room_id, m.member, m.state_joined DESC;
+    WHERE CASE t.disputed WHEN 0 THEN m.state_left IS NULL
+	ELSE m.state_joined < t.disputed AND
+	(m.state_left IS NULL OR m.state_left >= t.disputed) AND
+	m.state_left IS DISTINCT FROM m.state_joined END;
 
 -- Invitations shown to users of ours; their keys came in the inbox.
 CREATE VIEW federation.room_invitations WITH (security_barrier) AS

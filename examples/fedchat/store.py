@@ -219,7 +219,7 @@ class Store:
                 FROM chat.messages m JOIN chat.rooms r ON r.id = m.room_id
                 LEFT JOIN federation.room_delivery d ON d.message_id = m.id
                 WHERE m.state = 'sent' AND m.sender = %s
-                GROUP BY m.id, room
+                GROUP BY m.id, r.global_room_id
                 HAVING bool_and(d.state IN ('delivered', 'failed'))
                     OR NOT EXISTS (SELECT 1 FROM federation.room_membership e
                     WHERE e.room = r.global_room_id AND e.external_server))

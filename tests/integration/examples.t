@@ -43,6 +43,7 @@ def start(command):
 
 def room_of_both(a, b):
     """Alice of A makes a room and invites bob of B, who joins."""
+    b.value("SELECT federation.user_publish('bob', 'key')", user="app")
     room = a.value("SELECT federation.room_create('alice')", user="app")
     a.value("SELECT federation.room_invite(%s, 'alice', %s, %s)", room,
             "bob@" + b.onion, b"key", user="app")

@@ -75,7 +75,7 @@ class App:
     def members(self, room):
         return [row[0] for row in self.node.sql(
             "SELECT member FROM federation.room_membership WHERE room = %s "
-            "AND joined ORDER BY 1", room, user="app")]
+            "ORDER BY 1", room, user="app")]
 
     def chain(self, room):
         return self.node.sql(

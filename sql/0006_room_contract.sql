@@ -71,13 +71,16 @@ BEGIN
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD020',
 		    MESSAGE = 'member does not have its form';
+	ELSIF NOT EXISTS (SELECT 1 FROM federation.federation_servers s
+	    WHERE s.onion_address = split_part(room_user.member, '@', 2)) THEN
+		PERFORM federation.onion_key(split_part(member, '@', 2));
 	END IF;
-	PERFORM federation.onion_key(split_part(member, '@', 2));
 	RETURN member;
 END
 $$;
 
--- Refuses what is no global room id.
+-- Refuses what is no global room id. Whether its home's address is a good one
+-- shows where a server is made known by it.
 CREATE FUNCTION federation.room_name_check(room text) RETURNS void
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -87,7 +90,6 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD031',
 		    MESSAGE = 'room is not UUID@address';
 	END IF;
-	PERFORM federation.onion_key(split_part(room, '@', 2));
 END
 $$;
 
@@ -169,7 +171,7 @@ $$;
 
 -- Addresses in their order, each once; null for null.
 CREATE FUNCTION federation.room_servers_check(servers text[]) RETURNS text[]
-LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	sorted text[];
@@ -186,7 +188,11 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD052',
 		    MESSAGE = 'servers does not have its form';
 	END IF;
-	PERFORM federation.onion_key(s) FROM unnest(sorted) s;
+	PERFORM federation.onion_key(u.address)
+	    FROM unnest(sorted) AS u(address)
+	    WHERE u.address <> federation.own_address() AND NOT EXISTS
+	    (SELECT 1 FROM federation.federation_servers k
+	    WHERE k.onion_address = u.address);
 	RETURN coalesce(sorted, '{}');
 END
 $$;

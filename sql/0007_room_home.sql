@@ -18,19 +18,6 @@ CREATE UNIQUE INDEX room_state_events_unsigned
 
 -- Reading ------------------------------------------------------------------
 
--- Refuses what is no global room id.
-CREATE FUNCTION federation.room_check(room text) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF (room_check.room ~ ('^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-' ||
-	    '[89ab][0-9a-f]{3}-[0-9a-f]{12}@[a-z2-7]{56}\.onion$'))
-	    IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'room is not UUID@address';
-	END IF;
-END
-$$;
-
 -- What an event is judged by, and a request or wish: always one row. number:
 -- the event's; member: whom it is about; nonce: of an invitation; origin and
 -- request: who asked, and the item's id. wanted: whether the room's events are
@@ -50,7 +37,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM federation.room_check(room_event_facts.room);
+	PERFORM federation.room_name_check(room_event_facts.room);
 	RETURN QUERY SELECT coalesce(r.version, 0), coalesce(r.number, 0),
 	    r.hash, r.closed, r.disputed, r.require_invite, r.federated,
 	    r.restricted, coalesce(r.number > 0 OR r.asked OR
@@ -141,7 +128,8 @@ $$;
 -- An event as it travels, canonical.
 CREATE FUNCTION federation.room_event_json(payload bytea, signature bytea,
     signing_text bytea) RETURNS text
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
 	SELECT '{"payload":' || convert_from(payload, 'UTF8') ||
 	    ',"signature":"' || federation.base64(signature) ||
 	    '","text":"' || federation.base64(signing_text) || '"}';
@@ -150,7 +138,8 @@ $$;
 -- A document of evidence, canonical: an event and who can have signed it.
 CREATE FUNCTION federation.room_event_document(certificate bytea,
     payload bytea, signature bytea, signing_text bytea) RETURNS bytea
-LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
 	SELECT convert_to('{"certificate":"' ||
 	    federation.base64(certificate) || '","event":' ||
 	    federation.room_event_json(payload, signature, signing_text) ||
@@ -401,7 +390,7 @@ DECLARE
 	here boolean;
 	event federation.room_state_events;
 BEGIN
-	PERFORM federation.room_check(room_event_write.room);
+	PERFORM federation.room_name_check(room_event_write.room);
 	IF num_nulls(version, number, closed, disputed, require_invite,
 	    federated, restricted, kind, signing_text, payload, signature,
 	    key_id, certificate, members, invitation_add, invitation_used,
@@ -503,7 +492,7 @@ DECLARE
 	shown bytea;
 	known bytea;
 BEGIN
-	PERFORM federation.room_check(room_event_conflict.room);
+	PERFORM federation.room_name_check(room_event_conflict.room);
 	IF num_nulls(version, number, against, signing_text, payload,
 	    signature, certificate) > 0 OR
 	    (room_event_conflict.number >= 1 AND room_event_conflict.kind IN
@@ -581,7 +570,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM federation.room_check(room_home_next.room);
+	PERFORM federation.room_name_check(room_home_next.room);
 	RETURN QUERY SELECT e.signing_text, e.payload, e.mark, e.request,
 	    w.id, w.kind, w.member, w.inviter, w.nonce,
 	    extract(epoch FROM w.expires_at)::bigint, w.require_invite,
@@ -615,7 +604,7 @@ DECLARE
 	raised bigint;
 	server uuid;
 BEGIN
-	PERFORM federation.room_check(room_event_decide.room);
+	PERFORM federation.room_name_check(room_event_decide.room);
 	IF num_nulls(version, number, kind, key_id, signing_text,
 	    payload) > 0 OR (origin IS NOT NULL AND
 	    num_nulls(request, digest) > 0) THEN
@@ -663,7 +652,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	target uuid;
 BEGIN
-	PERFORM federation.room_check(room_event_drop.room);
+	PERFORM federation.room_name_check(room_event_drop.room);
 	IF room_event_drop.version IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'version is null';
@@ -685,9 +674,9 @@ DECLARE
 	ended federation.room_wishes;
 BEGIN
 	IF room_wish_end.wish IS NULL OR
-	    length(room_wish_end.code) > 32 THEN
+	    room_wish_end.code !~ '^[A-Z0-9_]{1,32}$' THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'wish is null, or code too long';
+		    MESSAGE = 'wish is null, or code is none';
 	END IF;
 	UPDATE federation.room_wishes w SET settled_at = now(),
 	    state = CASE WHEN room_wish_end.code IS NULL THEN 'done'

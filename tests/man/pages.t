@@ -394,7 +394,7 @@ def sql_examples(one, two):
     states = []
     for block in mdoc_blocks("torfed-sql.7"):
         text = "\n".join(block)
-        if "user" in text:
+        if "user" in text or "room" in text:
             continue
         receiving = "inbox_claim" in text
         if receiving:
@@ -437,7 +437,7 @@ def user_examples(one, two):
     results = []
     for block in mdoc_blocks("torfed-sql.7"):
         text = "\n".join(block)
-        if "user" not in text:
+        if "user" not in text or "room" in text:
             continue
         there = "user_publish" in text or "user_withdraw" in text
         if "inbox_claim" in text:
@@ -454,6 +454,45 @@ def user_examples(one, two):
               [[], [("found",)], [("Alice", b"\1\2", True, None)],
                [(True,)]], "torfed-sql(7): a user is published, looked up, "
               "shown and withdrawn")
+
+
+def room_examples(one, two):
+    """The blocks about rooms: bob's here, alice's there."""
+    values = {"alice": "alice@" + two.onion, "sealed": "\\x01",
+              "ciphertext": "\\x0203"}
+    two.sql("SELECT federation.user_publish('alice', 'key')", user="app")
+    results = []
+    for block in mdoc_blocks("torfed-sql.7"):
+        text = "\n".join(block).replace(" \\gset", ";")
+        if "room" not in text:
+            continue
+        node = two if "invitation" in text else one
+        for statement in text.rstrip().rstrip(";").split(";\n"):
+            statement = re.sub(r":'(\w+)'",
+                               lambda m: quoted(values[m.group(1)]),
+                               statement).replace("%", "%%")
+
+            def run(statement=statement, node=node):
+                return node.sql(statement, user="app")
+            rows = net.wait(run)
+            if "room_create" in statement:
+                values["room"] = rows[0][0]
+            elif "room_invitations" in statement:
+                values["invitation"] = rows[0][0]
+            elif "room_accept" in statement:
+                net.wait(lambda: one.value(
+                    "SELECT members FROM federation.rooms WHERE room = %s",
+                    values["room"], user="app") == 2)
+            elif "room_delivery" in statement:
+                net.wait(lambda run=run: run()[0][1] == "delivered")
+                rows = run()
+            results.append(rows)
+    tap.equal((results[2][0][1], results[5]),
+              ("bob@" + one.onion, [(two.onion, "delivered", None)]),
+              "torfed-sql(7): a room is made, joined and talked in")
+    tap.ok(net.wait(lambda: two.value(
+        "SELECT members FROM federation.rooms WHERE room = %s",
+        values["room"], user="app") == 1), "torfed-sql(7): and she goes")
 
 
 # README
@@ -510,6 +549,7 @@ def main():
             two.fedctl("server", "trust", one.onion, "2")
             sql_examples(one, two)
             user_examples(one, two)
+            room_examples(one, two)
         tour(scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

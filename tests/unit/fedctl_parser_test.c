@@ -108,8 +108,8 @@ test_table(void **state)
 {
 	const struct command *commands;
 	const struct token *token;
-	unsigned int seen, arguments;
-	uint64_t actions = 0;
+	unsigned int arguments;
+	uint64_t actions = 0, seen;
 	size_t count, i;
 
 	(void)state;
@@ -125,10 +125,13 @@ test_table(void **state)
 		for (token = commands[i].tokens; token->kind != TOKEN_END;
 		     token++) {
 			if (token->kind == TOKEN_OPTION) {
-				assert_false(seen & (1U << token->option));
-				seen |= 1U << token->option;
+				assert_false(
+				    seen & (UINT64_C(1) << token->option));
+				seen |= UINT64_C(1) << token->option;
 				assert_memory_equal(token->word, "--", 2);
 				assert_non_null(token->value);
+			} else if (token->kind == TOKEN_FLAG) {
+				assert_memory_equal(token->word, "--", 2);
 			} else if (token->kind == TOKEN_KEYWORD) {
 				assert_int_equal(arguments, 0);
 				assert_int_equal(seen, 0);

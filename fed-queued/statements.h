@@ -57,8 +57,8 @@ enum statement {
 	SQL_ROOM_EVENT_FACTS,	/* state events: what is known */
 	SQL_ROOM_EVENT_WRITE,	/* and one that follows */
 	SQL_ROOM_EVENT_CONFLICT,
-	SQL_ROOM_HOME_WORK,	/* rooms of ours where something waits */
-	SQL_ROOM_HOME_NEXT,	/* and what */
+	SQL_ROOM_HOME_WORK, /* rooms of ours where something waits */
+	SQL_ROOM_HOME_NEXT, /* and what */
 	SQL_ROOM_EVENT_DECIDE,
 	SQL_ROOM_EVENT_DROP,
 	SQL_ROOM_WISH_END,

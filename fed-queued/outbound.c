@@ -472,6 +472,7 @@ claim_send(struct session *session)
 		claim_settle(session, NULL);
 		return;
 	}
+	memset(&request, 0, sizeof request);
 	memcpy(request.destination, peer->key, 32);
 	request.peer = peer;
 	request.generation = peer->generation;

@@ -52,6 +52,10 @@ struct found {
 	char type[NAME_SIZE]; /* as a declaration has it */
 };
 
+/* A column's name in any statement: quote_ident() leaves words alone that
+ * PL/pgSQL has reserved for itself. */
+#define QUOTED "'\"' || replace(a.attname::text, '\"', '\"\"') || '\"'"
+
 struct attachment {
 	char rooms[NAME_SIZE]; /* quoted, with the schema */
 	char messages[NAME_SIZE];
@@ -107,7 +111,7 @@ column_find(PGconn *connection, const struct parsed *parsed,
 	    columns[which].message ? attachment->messages : attachment->rooms;
 	values[1] = name;
 	result = database_ask(connection,
-	    "SELECT quote_ident(a.attname), t.typname, "
+	    "SELECT " QUOTED ", t.typname, "
 	    "format_type(a.atttypid, a.atttypmod) "
 	    "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
 	    "WHERE a.attrelid = to_regclass($1) AND a.attname = $2 "
@@ -151,16 +155,18 @@ list_add(char *names, char *values, size_t size, const struct found *found,
 		    EXIT_DATA, code_name(CODE_DATABASE), "a name is too long");
 }
 
-/* An id that we give where the chat's column can take it; else its default. */
+/*
+ * A key of our own where the chat's column can take it, else its default. Never
+ * one that another server chose: it may have chosen somebody else's.
+ */
 static void
-id_add(char *names, char *values, size_t size, const struct found *found,
-    const char *uuid, const char *text)
+id_add(char *names, char *values, size_t size, const struct found *found)
 {
 	if (strcmp(found->kind, "uuid") == 0)
-		list_add(names, values, size, found, uuid);
+		list_add(names, values, size, found, "gen_random_uuid()");
 	else if (strcmp(found->kind, "text") == 0 ||
 		 strcmp(found->kind, "varchar") == 0)
-		list_add(names, values, size, found, text);
+		list_add(names, values, size, found, "gen_random_uuid()::text");
 }
 
 static void
@@ -170,13 +176,11 @@ lists_make(struct attachment *a)
 	bool bytes = strcmp(f[MESSAGE_BODY].kind, "bytea") == 0;
 
 	id_add(a->room_columns, a->room_values, sizeof(a->room_columns),
-	    &f[ROOM_ID], "split_part(room_row.room, '@', 1)::uuid",
-	    "room_row.room");
+	    &f[ROOM_ID]);
 	list_add(a->room_columns, a->room_values, sizeof(a->room_columns),
 	    &f[ROOM_TITLE], "room_row.room");
 	id_add(a->message_columns, a->message_values,
-	    sizeof(a->message_columns), &f[MESSAGE_ID], "item.message_id",
-	    "item.message_id::text");
+	    sizeof(a->message_columns), &f[MESSAGE_ID]);
 	list_add(a->message_columns, a->message_values,
 	    sizeof(a->message_columns), &f[MESSAGE_ROOM], "room");
 	list_add(a->message_columns, a->message_values,
@@ -213,7 +217,7 @@ needed_check(
 	    "FROM pg_attribute a WHERE a.attrelid = to_regclass($1) "
 	    "AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull "
 	    "AND NOT a.atthasdef AND a.attidentity = '' "
-	    "AND quote_ident(a.attname) <> ALL (string_to_array($2, ', '))",
+	    "AND " QUOTED " <> ALL (string_to_array($2, ', '))",
 	    2, values);
 
 	if (!PQgetisnull(result, 0, 0))
@@ -276,10 +280,11 @@ name_text(struct attachment *a, const char *name, size_t length)
 	if (length != 16 || strncmp(name, "message_body_out", length) != 0)
 		return NULL;
 	snprintf(text, sizeof(text),
-	    strcmp(body->kind, "bytea") == 0 ? "NEW.%s%s%s"
-					     : "convert_to(NEW.%s, 'UTF8')%s%s",
-	    body->name, type->mapped ? ", NEW." : "",
-	    type->mapped ? type->name : "");
+	    strcmp(body->kind, "bytea") == 0
+		? "NEW.%s%s%s%s"
+		: "convert_to(NEW.%s, 'UTF8')%s%s%s",
+	    body->name, type->mapped ? ", coalesce(NEW." : "",
+	    type->mapped ? type->name : "", type->mapped ? ", 'text')" : "");
 	return text;
 }
 

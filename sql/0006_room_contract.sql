@@ -60,6 +60,22 @@ BEGIN
 END
 $$;
 
+-- Refuses an address that is none. One that is known is not looked at: it
+-- takes some milliseconds.
+CREATE FUNCTION federation.room_address_check(address text) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF address <> federation.own_address() AND NOT EXISTS (SELECT 1
+	    FROM federation.federation_servers s
+	    WHERE s.onion_address = room_address_check.address) AND
+	    federation.onion_key(room_address_check.address) IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD009', MESSAGE =
+		    'address is not a version 3 onion address in lower case';
+	END IF;
+END
+$$;
+
 -- A user of ours by his handle, or anybody by name@address.
 CREATE FUNCTION federation.room_user(member text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -71,10 +87,8 @@ BEGIN
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD020',
 		    MESSAGE = 'member does not have its form';
-	ELSIF NOT EXISTS (SELECT 1 FROM federation.federation_servers s
-	    WHERE s.onion_address = split_part(room_user.member, '@', 2)) THEN
-		PERFORM federation.onion_key(split_part(member, '@', 2));
 	END IF;
+	PERFORM federation.room_address_check(split_part(member, '@', 2));
 	RETURN member;
 END
 $$;
@@ -188,11 +202,8 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD052',
 		    MESSAGE = 'servers does not have its form';
 	END IF;
-	PERFORM federation.onion_key(u.address)
-	    FROM unnest(sorted) AS u(address)
-	    WHERE u.address <> federation.own_address() AND NOT EXISTS
-	    (SELECT 1 FROM federation.federation_servers k
-	    WHERE k.onion_address = u.address);
+	PERFORM federation.room_address_check(u.address)
+	    FROM unnest(sorted) AS u(address);
 	RETURN coalesce(sorted, '{}');
 END
 $$;

@@ -24,8 +24,8 @@ CREATE TABLE "my chat".channels (channel serial PRIMARY KEY, topic text,
     "by" text, private boolean NOT NULL DEFAULT false);
 CREATE TABLE "my chat".posts (post bigserial PRIMARY KEY,
     channel integer NOT NULL REFERENCES "my chat".channels ON DELETE CASCADE,
-    author varchar(200) NOT NULL, said text NOT NULL CHECK (said <> 'forbidden'),
-    kind text, at timestamptz);
+    author varchar(200) NOT NULL,
+    said text NOT NULL CHECK (said <> 'forbidden'), kind text, at timestamptz);
 GRANT USAGE ON SCHEMA "my chat" TO fed_app;
 GRANT ALL ON ALL TABLES IN SCHEMA "my chat" TO fed_app;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA "my chat" TO fed_app;

@@ -327,7 +327,8 @@ def test_send(world):
     number = world.call("room_send", room, "ann", b"x")
     tap.equal(world.rows(
         "SELECT origin, sender, status, lane, convert_from(content, 'UTF8'), "
-        "message_type, metadata FROM federation.room_items WHERE message_id = %s", number),
+        "message_type, metadata FROM federation.room_items "
+        "WHERE message_id = %s", number),
         [(SELF, "ann", "new", 2, "x", "text", None)],
         "a message waits for its place")
     tap.equal(world.rows("SELECT destination, state FROM "

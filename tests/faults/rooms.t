@@ -1,0 +1,207 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Rooms on three suites under faults: processes killed while all three talk and
+members come and go, the home away, databases put back to a backup. In the end
+all have one chain and the same members, and each message was shown once to
+everybody who was in the room."""
+
+import base64
+import collections
+import os
+import random
+import shutil
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "..", "lib"))
+import net  # noqa: E402
+import tap  # noqa: E402
+from roomapp import App, agree, invite  # noqa: E402
+
+SEED = int(os.environ.get("SEED", "1"))
+ROUNDS = 40
+SECONDS = 90
+LINES = ["retry minimum 50ms", "retry maximum 500ms", "queue sweep 1s",
+         "flush normal 100ms", "sender idle-time 500ms"]
+PROCESSES = ("fed-listener", "fed-signer", "fed-sender", "fed-queued", "fedd")
+NAMES = ("ann", "bob", "cid")
+
+
+class World:
+    def __init__(self, network):
+        self.network = network
+        self.apps = [App(node) for node in network.servers]
+        self.random = random.Random(SEED)
+        self.said = collections.defaultdict(list)  # name: texts
+        for app, name in zip(self.apps, NAMES):
+            app.call("user_publish", name, b"key")
+            app.call("user_publish", "guest", b"key")
+        a, b, c = self.apps
+        self.room = a.call("room_create", "ann")
+        a.wait("created", self.room)
+        invite(a, "ann", "bob", b, self.room)
+        invite(a, "ann", "cid", c, self.room)
+
+    def say(self, index):
+        name = NAMES[index]
+        text = "%s %d" % (name, len(self.said[name]))
+        self.apps[index].call("room_send", self.room, name, text.encode())
+        self.said[name].append(text)
+
+    def shown(self, index):
+        """What a server's application was shown, by who said it, in order."""
+        self.apps[index].receive()
+        found = collections.defaultdict(list)
+        for room, sender, content in self.apps[index].messages:
+            if room == self.room:
+                found[sender.partition("@")[0]].append(
+                    base64.b64decode(content).decode())
+        return found
+
+    def all_shown(self, indexes=(0, 1, 2), seconds=SECONDS):
+        """Everybody is shown all that the others said; then once each."""
+        def complete():
+            return all(set(self.said[name]) <= set(self.shown(i)[name])
+                       for i in indexes for name in NAMES
+                       if NAMES[i] != name)
+        return net.wait(complete, seconds, 0.2)
+
+    def twice(self):
+        return [text for i in range(3)
+                for texts in self.shown(i).values()
+                for text, count in collections.Counter(texts).items()
+                if count > 1]
+
+    def kill(self):
+        number = self.random.randint(1, 3)
+        process = self.random.choice(PROCESSES)
+        try:
+            self.network.kill(number, process)
+        except Exception:  # it was dead already
+            return
+        if process == "fedd":
+            self.network.start(number)
+
+    def guest(self, step):
+        """Somebody else comes and goes, as the home decides."""
+        a, c = self.apps[0], self.apps[2]
+        if step % 2 == 0:
+            a.call("room_invite", self.room, "ann", c.address("guest"), b"k")
+        else:
+            a.call("room_remove", self.room, c.address("guest"))
+
+
+def test_kills(world):
+    for step in range(ROUNDS):
+        for index in range(3):
+            world.say(index)
+        if step % 3 == 0:
+            world.kill()
+        if step % 8 == 4:
+            world.guest(step // 8)
+        time.sleep(0.1)
+    tap.ok(world.all_shown(), "%d messages are shown to the others, through "
+           "%d kills" % (3 * ROUNDS, (ROUNDS + 2) // 3)) or tap.diag(
+               str({i: {n: len(set(world.said[n]) - set(world.shown(i)[n]))
+                        for n in NAMES if n != NAMES[i]} for i in range(3)}))
+    tap.equal(world.twice(), [], "each once")
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS),
+           "and all have one chain and the same members")
+
+
+def test_away(world):
+    """The home is away: the others go on, and it catches up."""
+    world.network.stop(1)
+    for _ in range(5):
+        world.say(1)
+        world.say(2)
+    tap.ok(world.all_shown((1, 2)), "a room goes on without its home")
+    world.apps[2].call("room_leave", world.room, "cid")
+    world.network.start(1)
+    tap.ok(world.all_shown((0,)), "which is shown what it missed")
+    world.apps[0].wait("left", world.room, SECONDS,
+                       member=world.apps[2].address("cid"))
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS),
+           "and sequences what was asked for meanwhile")
+    invite(world.apps[0], "ann", "cid", world.apps[2], world.room)
+
+
+def copy(world, number, to, back=False):
+    """The data of a server that is stopped."""
+    host = dict(part.split("=", 1) for part in
+                world.apps[number - 1].node.database.split())["host"]
+    data = os.path.join(os.path.dirname(host), "data")
+    if back:
+        shutil.rmtree(data)
+        data, to = to, data
+    shutil.copytree(data, to, symlinks=True)
+    for path, _, files in os.walk(to):
+        for name in ["."] + files:
+            whole = os.path.join(path, name)
+            there = os.path.join(data, os.path.relpath(whole, to))
+            status = os.lstat(there)
+            os.lchown(whole, status.st_uid, status.st_gid)
+
+
+def test_restored(world, number, scratch):
+    """A database put back to a backup: what it had signed since is not signed
+    again otherwise, and all that it forgot it learns."""
+    app, index = world.apps[number - 1], number - 1
+    world.network.stop(number)
+    backup = os.path.join(scratch, str(number))
+    copy(world, number, backup)
+    world.network.start(number)
+    other = NAMES[(index + 1) % 3]
+    since = len(world.said[other])
+    for step in range(3):
+        world.say(index)
+        world.say((index + 1) % 3)
+        if number == 1:
+            world.apps[0].call("room_rename", world.room, b"%d" % step)
+    others = tuple(i for i in range(3) if i != index)
+    tap.ok(world.all_shown(others), "messages and events after the backup")
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS), "known to all")
+    chain = world.apps[others[0]].chain(world.room)
+    world.network.stop(number)
+    copy(world, number, backup, True)
+    app.told.clear()
+    known = app.messages
+    app.messages = []
+    world.network.start(number)
+    tap.ok(net.wait(lambda: app.chain(world.room) == chain, SECONDS),
+           "restored, server %d learns the chain it forgot" % number)
+    tap.ok(net.wait(lambda: app.node.value(
+        "SELECT epoch > 1 FROM federation.self"), SECONDS),
+        "and begins a new epoch")
+    tap.ok(net.wait(lambda: set(world.said[other][since:]) <=
+                    set(world.shown(index)[other]), SECONDS, 0.2),
+           "it is shown again what others had said since")
+    app.messages += known
+    world.say(index)
+    tap.ok(world.all_shown(others), "what it says then is shown")
+    if number == 1:
+        world.apps[0].call("room_rename", world.room, b"after")
+        tap.ok(net.wait(lambda: len(world.apps[1].chain(world.room)) ==
+                        len(chain) + 1, SECONDS),
+               "and what it decides follows what it had signed before")
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS),
+           "all have one chain and the same members")
+    tap.equal([a.node.value("SELECT count(*) FROM federation.room_evidence")
+               for a in world.apps], [0, 0, 0], "nobody contradicted himself")
+
+
+def test():
+    scratch = None
+    with net.Net(servers=3, lines=LINES) as network:
+        scratch = os.path.join(network.directory, "backups")
+        os.mkdir(scratch)
+        world = World(network)
+        test_kills(world)
+        test_away(world)
+        test_restored(world, 2, scratch)
+        test_restored(world, 1, scratch)
+
+
+tap.main(test)

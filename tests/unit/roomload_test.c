@@ -100,6 +100,79 @@ contents(void **state)
 	assert_int_equal(take(ROOM_CLOSE, "{}"), CODE_OK);
 }
 
+/* What is read, written again: byte for byte the same. */
+static void
+written(enum room_kind kind, const char *payload)
+{
+	static const uint8_t name[] = {0, 1, 2, 255};
+	struct roomload_content from;
+	size_t length;
+	char *text;
+
+	assert_int_equal(take(kind, payload), CODE_OK);
+	memset(&from, 0, sizeof(from));
+	from.kind = kind;
+	from.content = content;
+	from.servers = servers;
+	from.metadata = name;
+	from.metadata_length = kind == ROOM_RENAME ? sizeof(name) : 0;
+	text = roomload_content_format(&from, &length);
+	assert_non_null(text);
+	assert_int_equal(length, strlen(payload));
+	assert_memory_equal(text, payload, length);
+	assert_true(canon_check(text, length));
+	free(text);
+}
+
+static void
+contents_written(void **state)
+{
+	(void)state;
+	written(ROOM_CREATE,
+	    "{\"allowedServers\":null,\"creator\":" ANN
+	    ",\"federation\":true,\"requireInviteForJoin\":false}");
+	written(ROOM_CREATE,
+	    "{\"allowedServers\":[\"" HOME "\",\"" OTHER "\"],\"creator\":" ANN
+	    ",\"federation\":false,\"requireInviteForJoin\":true}");
+	written(ROOM_INVITE, INVITE(WHEN, BOB, ANN, "\"" NONCE "\""));
+	written(ROOM_JOIN, "{" MEMBER ",\"nonce\":\"" NONCE "\"}");
+	written(ROOM_JOIN, "{" MEMBER ",\"nonce\":null}");
+	written(ROOM_LEAVE, "{" MEMBER "}");
+	written(ROOM_REMOVE, "{" MEMBER "}");
+	written(ROOM_SERVERS, "{\"allowedServers\":[]}");
+	written(ROOM_SERVERS, "{\"allowedServers\":null}");
+	written(ROOM_RENAME, "{\"metadata\":\"AAEC/w==\"}");
+	written(ROOM_FEDERATION, "{\"enabled\":true}");
+	written(ROOM_FEDERATION, "{\"enabled\":false}");
+	written(ROOM_CLOSE, "{}");
+}
+
+/* As long as it can be: its memory is enough. */
+static void
+contents_longest(void **state)
+{
+	static uint8_t name[ROOMLOAD_METADATA_MAX];
+	static struct roomload_content from;
+	size_t length;
+	char *text;
+	int i;
+
+	(void)state;
+	memset(from.content.user.name, 'a', ROOM_NAME_MAX);
+	from.content.restricted = true;
+	from.servers.count = ROOM_SERVERS_MAX;
+	for (i = 0; i < ROOM_KINDS; i++) {
+		from.kind = (enum room_kind)i;
+		from.metadata = name;
+		from.metadata_length = i == ROOM_RENAME ? sizeof(name) : 0;
+		text = roomload_content_format(&from, &length);
+		assert_non_null(text);
+		assert_true(canon_check(text, length));
+		assert_int_equal(text[length - 1], '}');
+		free(text);
+	}
+}
+
 static void
 contents_refused(void **state)
 {
@@ -330,6 +403,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(contents),
+	    cmocka_unit_test(contents_written),
+	    cmocka_unit_test(contents_longest),
 	    cmocka_unit_test(contents_refused),
 	    cmocka_unit_test(messages),
 	    cmocka_unit_test(messages_refused),

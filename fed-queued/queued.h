@@ -29,7 +29,8 @@
  *	room_shown.c	invitations that others show to our users
  *	room_events.c	state events taken, by what room_facts.c reads;
  *			room_decide.c what we decide as a home,
- *			room_wishes.c in its order: decide, sign, apply
+ *			room_wishes.c in its order: decide, sign, apply;
+ *			room_heard.c not before somebody was heard
  *	evidence.c	contradictions, kept for the admin
  *	room_row.c	rooms in results and parameters
  *	room_turn.c	one thing at a time in each room

@@ -12,6 +12,7 @@
 #include "outbound.h"
 #include "peers.h"
 #include "queued.h"
+#include "room_heard.h"
 #include "room_row.h"
 #include "room_sync.h"
 #include "schedule.h"
@@ -311,6 +312,7 @@ room_sync_doorbell(void)
 	if (!env.registered || !env.has_identity || !peers_loaded() ||
 	    db_state(env.db) != DB_UP)
 		return;
+	room_heard_begin();
 	due_look();
 	servers_look();
 }

@@ -9,6 +9,7 @@
 #include "peers.h"
 #include "queued.h"
 #include "room_heads.h"
+#include "room_heard.h"
 #include "room_restore.h"
 #include "room_row.h"
 #include "room_sync.h"
@@ -80,8 +81,8 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 	if (result == NULL)
 		log_warning("new epoch failed sqlstate=%s", sqlstate);
 	else if (row_bool(result, 0, 0)) {
-		log_error("restored: server=%s has of ours what we have not",
-		    log_address(address, taking->via));
+		log_error(
+		    "restored server=%s", log_address(address, taking->via));
 		room_sync_restored();
 	}
 	compare_end(taking);
@@ -161,6 +162,7 @@ heard_write(struct sync_taking *taking)
 		head = &taking->message.rooms[i];
 		if (!head->has_state)
 			continue;
+		room_heard(&head->room);
 		room_id_format(text, &head->room);
 		db_array_bytes(rooms, text, ROOM_ID_LENGTH);
 	}

@@ -11,6 +11,7 @@
 #include "queued.h"
 #include "room_decide.h"
 #include "room_facts.h"
+#include "room_heard.h"
 #include "room_row.h"
 #include "room_wishes.h"
 #include "signing.h"
@@ -200,6 +201,8 @@ chain_sign(PGresult *result, const char *sqlstate, void *argument)
 	event_facts_row(&facts, &chain->room, result);
 	if (!room_recovery_over(&facts.recovery, clock_now()))
 		chain_end(chain);
+	else if (room_heard_wait(&chain->room, facts.recovery.servers))
+		chain_later(chain);
 	else if (facts.state.disputed != 0 ||
 		 event->number != facts.state.number + 1 ||
 		 memcmp(event->previous, facts.state.hash, ROOM_HASH) != 0 ||

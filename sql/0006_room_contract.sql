@@ -750,8 +750,10 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	    AS allowed_servers,
 	s.metadata, split_part(r.global_room_id, '@', 2) AS home,
 	h.trust_level, NOT r.is_local_origin AS external_server,
-	coalesce(h.is_online, true) AS home_online, m.members, m.servers,
-	r.created_at
+	coalesce(h.is_online, true) AS home_online,
+	-- its chat server should open another room
+	NOT r.is_local_origin AND s.heard_at < now() - interval '14 days'
+	    AS home_silent, m.members, m.servers, r.created_at
     FROM federation.federated_rooms r
     JOIN federation.room_states s ON s.room_id = r.id
     LEFT JOIN federation.federation_servers h ON h.id = r.origin_server_id

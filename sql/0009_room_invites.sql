@@ -153,9 +153,12 @@ BEGIN
 	    room_join_ask.room) ON CONFLICT (global_room_id) DO NOTHING;
 	SELECT r.id INTO target FROM federation.federated_rooms r
 	    WHERE r.global_room_id = room_join_ask.room;
-	INSERT INTO federation.room_states AS s (room_id, asked)
-	    VALUES (target, true) ON CONFLICT (room_id) DO UPDATE
-	    SET asked = true, version = s.version + 1;
+	INSERT INTO federation.room_states (room_id, asked)
+	    VALUES (target, home IS NOT NULL) ON CONFLICT DO NOTHING;
+	-- Locked only where it changes: the daemon waits for the application.
+	UPDATE federation.room_states s SET asked = true,
+	    version = s.version + 1
+	    WHERE s.room_id = target AND NOT s.asked AND home IS NOT NULL;
 	SELECT w.id INTO wish FROM federation.room_wishes w
 	    WHERE w.room_id = target AND w.kind = 'join'
 	    AND w.member = room_join_ask.member

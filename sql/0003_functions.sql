@@ -118,6 +118,7 @@ DECLARE
 	quota integer;
 	depth federation.queue_depths;
 	since integer;
+	room integer;
 BEGIN
 	SELECT l.quota, d.waiting, d.last_id, d.counted_at
 	    INTO quota, depth.waiting, depth.last_id, depth.counted_at
@@ -126,17 +127,21 @@ BEGIN
 	IF depth.waiting + queue_full.id - depth.last_id <= quota THEN
 		RETURN false;
 	END IF;
+	-- Ordered, so that the rows are found by an index that begins with
+	-- server, lane and id, whatever PostgreSQL believes of their number.
+	room := greatest(quota - depth.waiting, 0) + 1;
 	SELECT count(*) INTO since FROM generate_series(1, 3) lane,
 	    LATERAL ((SELECT 1 FROM federation.federated_message_queue q
 		WHERE q.destination_server_id = queue_full.server
 		AND q.priority = lane AND q.id > depth.last_id
 		AND q.status IN ('pending', 'sending') AND q.held_at IS NULL
-		UNION ALL SELECT 1 FROM federation.federated_message_queue q
+		ORDER BY q.id LIMIT room)
+		UNION ALL (SELECT 1 FROM federation.federated_message_queue q
 		WHERE q.destination_server_id = queue_full.server
 		AND q.priority = lane AND q.id > depth.last_id
 		AND q.status IN ('pending', 'sending')
-		AND q.held_at IS NOT NULL)
-		LIMIT greatest(quota - depth.waiting, 0) + 1) waiting;
+		AND q.held_at IS NOT NULL ORDER BY q.id LIMIT room)
+		LIMIT room) waiting;
 	IF depth.waiting + since > quota AND
 	    depth.counted_at > clock_timestamp() - interval '2 minutes' THEN
 		RETURN true;

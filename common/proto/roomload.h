@@ -53,6 +53,12 @@ enum code roomload_content(struct room_content *content,
 enum code roomload_message(struct roomload_message *,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length);
 /*
+ * The opposite: the canonical payload, newly allocated (free()), *length bytes
+ * and no terminator. content and metadata must have their form. NULL: out of
+ * memory.
+ */
+char *roomload_message_format(const struct roomload_message *, size_t *length);
+/*
  * room_join (join true: with nonce, a string or null) or room_leave of
  * origin's: {"globalRoomId","nonce","userId"}. CODE_OK or PAYLOAD_MALFORMED.
  */

@@ -18,11 +18,15 @@
 #include "envelope.h"
 #include "roomload.h"
 
-#define HOME   "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
-#define OTHER  "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"
-#define ROOM   "f81d4fae-7dec-41d0-a765-00a0c91e6bf6@" HOME
-#define NONCE  "AAECAwQFBgcICQoLDA0ODw=="
-#define ZERO   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define HOME	  "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
+#define OTHER	  "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"
+#define ROOM	  "f81d4fae-7dec-41d0-a765-00a0c91e6bf6@" HOME
+#define NONCE	  "AAECAwQFBgcICQoLDA0ODw=="
+#define ZERO	  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define ONES	  "//////////////////////////////////////////8="
+#define TYPE_LONG "abcdefghijklmnopqrstuvwxyz_abcde"
+#define NAME_LONG \
+	"abcdefghijklmnopqrstuvwxyz.abcdefghijklmnopqrstuvwxyz-0123456789"
 #define MEMBER "\"member\":\"bob@" OTHER "\""
 #define INVITE(expires, invitee, inviter, nonce)        \
 	"{\"expires\":" expires ",\"invitee\":" invitee \
@@ -244,6 +248,36 @@ messages_refused(void **state)
 	free(large);
 }
 
+/* What is written from what was read is the same bytes, at every size. */
+static void
+messages_written(void **state)
+{
+	static const char *const good[] = {
+	    GOOD,
+	    BAD("\"AA==\"", "9007199254740991", R, "3",
+		"\"" TYPE_LONG "\",\"metadata\":{\"a\":{\"b\":\"\\n\"}}",
+		"\"" ONES "\"", "\"" NAME_LONG "\"", "9007199254740991",
+		"9007199254740991"),
+	    BAD(A, "1", R, "1", "\"a\",\"metadata\":{}", Z, "\"b\"", "1", "1"),
+	};
+	struct roomload_message message;
+	size_t i, length;
+	char *text;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(roomload_message(&message, origin, good[i],
+				     strlen(good[i])),
+		    CODE_OK);
+		text = roomload_message_format(&message, &length);
+		assert_non_null(text);
+		assert_int_equal(length, strlen(good[i]));
+		assert_memory_equal(text, good[i], length);
+		assert_true(canon_check(text, length));
+		free(text);
+	}
+}
+
 static enum code
 request_take(bool join, const char *payload, struct roomload_request *request)
 {
@@ -300,6 +334,7 @@ main(void)
 	    cmocka_unit_test(contents_refused),
 	    cmocka_unit_test(messages),
 	    cmocka_unit_test(messages_refused),
+	    cmocka_unit_test(messages_written),
 	    cmocka_unit_test(requests),
 	};
 

@@ -21,7 +21,7 @@ struct event_base;
 struct db;
 
 #define DB_SCHEMA_VERSION 10 /* the newest sql/NNNN_*.sql */
-#define DB_PARAMETERS	  24
+#define DB_PARAMETERS	  32
 
 enum db_state {
 	DB_CONNECTING, /* also: waiting to try again */

@@ -4,7 +4,7 @@
  *
  *	main.c		start, channels, the loop
  *	statements.c	every SQL statement, in one table; statements_admin.c
- *			those that fedctl asks for
+ *			those that fedctl asks for, statements_messages.c
  *	peers.c		the cache of servers; peer.c their certificates
  *	strangers.c	handshakes stored, and how many strangers may be
  *	limiter.c	token buckets; limits.c their names and counters
@@ -26,6 +26,9 @@
  *	lookup_out.c	we look up theirs
  *	room_row.c	rooms in results and parameters
  *	room_turn.c	one thing at a time in each room
+ *	room_messages.c	rooms in which messages wait: room_take.c those of
+ *			others, judged by room_intake.c (pure), again by
+ *			room_judge.c; room_number.c places for ours
  *	liveness.c	when a silent peer is asked, what silence means, pure
  *	health.c	pings to peers, who is there
  *	self_probe.c	whether we can be reached ourselves

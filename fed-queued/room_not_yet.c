@@ -4,7 +4,6 @@
 
 #include "room_decide.h"
 #include "room_events.h"
-#include "room_messages.h"
 #include "room_sync.h"
 
 void
@@ -29,30 +28,6 @@ room_decide(const struct room_wish *wish, const uint8_t *origin,
 
 void
 room_wishes_doorbell(void)
-{
-}
-
-void
-room_messages_take(const struct room_id *room, const struct room_said *said,
-    uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], room_messages_done done, void *argument)
-{
-	(void)room;
-	(void)said;
-	(void)count;
-	(void)proof;
-	(void)via;
-	done(NULL, false, argument);
-}
-
-void
-room_messages_judge(const struct room_id *room)
-{
-	(void)room;
-}
-
-void
-room_messages_doorbell(void)
 {
 }
 

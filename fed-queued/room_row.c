@@ -169,3 +169,36 @@ room_seen_format(uint8_t bytes[128], const struct room_stream *stream)
 		memcpy(bytes + i * sizeof word, &word, sizeof word);
 	}
 }
+
+void
+room_streams_add(struct db_parameters *parameters,
+    const struct room_stream *streams, uint32_t count)
+{
+	struct db_array *lane = db_array_new(DB_OID_INT4);
+	struct db_array *epoch = db_array_new(DB_OID_INT8);
+	struct db_array *contiguous = db_array_new(DB_OID_INT8);
+	struct db_array *highest = db_array_new(DB_OID_INT8);
+	struct db_array *gap = db_array_new(DB_OID_INT8);
+	struct db_array *forked = db_array_new(DB_OID_INT8);
+	struct db_array *seen = db_array_new(DB_OID_BYTEA);
+	uint8_t bytes[SEEN_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		db_array_int4(lane, streams[i].lane);
+		db_array_int8(epoch, streams[i].epoch);
+		db_array_int8(contiguous, streams[i].contiguous);
+		db_array_int8(highest, streams[i].highest);
+		db_array_int8(gap, streams[i].gap_since);
+		db_array_int8(forked, streams[i].forked);
+		room_seen_format(bytes, &streams[i]);
+		db_array_bytes(seen, bytes, sizeof bytes);
+	}
+	db_add_array(parameters, lane);
+	db_add_array(parameters, epoch);
+	db_add_array(parameters, contiguous);
+	db_add_array(parameters, highest);
+	db_add_array(parameters, gap);
+	db_add_array(parameters, forked);
+	db_add_array(parameters, seen);
+}

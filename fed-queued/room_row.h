@@ -48,5 +48,8 @@ bool row_stream(struct room_stream *, int64_t epoch, int lane, PGresult *,
     int row, int column);
 /* room_streams.seen as bytes: 128, each word little-endian. */
 void room_seen_format(uint8_t bytes[128], const struct room_stream *);
+/* Adds streams as federation.room_streams_write() has them: seven arrays. */
+void room_streams_add(
+    struct db_parameters *, const struct room_stream *, uint32_t count);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "statements.h"
 #include "statements_admin.h"
+#include "statements_messages.h"
 
 #define S	  "federation."
 
@@ -462,4 +463,17 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_LOOKUP_CLAIM] = {"lookup_claim", sql_lookup_claim, 1},
     [SQL_LOOKUP_LATER] = {"lookup_later", sql_lookup_later, 0},
     [SQL_LOOKUP_SETTLE] = {"lookup_settle", sql_lookup_settle, 0},
+    [SQL_ROOM_MESSAGES_FACTS] = {"room_messages_facts", sql_room_messages_facts,
+	1},
+    [SQL_ROOM_MESSAGES_TAKE] = {"room_messages_take", sql_room_messages_take,
+	1},
+    [SQL_ROOM_MESSAGES_OPEN] = {"room_messages_open", sql_room_messages_open,
+	1},
+    [SQL_ROOM_MESSAGES_JUDGE] = {"room_messages_judge", sql_room_messages_judge,
+	1},
+    [SQL_ROOM_MESSAGES_NEW] = {"room_messages_new", sql_room_messages_new, 1},
+    [SQL_ROOM_MESSAGES_NUMBER] = {"room_messages_number",
+	sql_room_messages_number, 1},
+    [SQL_ROOM_MESSAGES_WORK] = {"room_messages_work", sql_room_messages_work,
+	1},
 };

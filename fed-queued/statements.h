@@ -36,13 +36,20 @@ enum statement {
 	SQL_QUEUE_CHANGE,      /* hold, release, retry, cancel, requeue one */
 	SQL_QUEUE_CHANGE_MANY, /* a portion of those to one server */
 	SQL_COUNTS,
-	SQL_RECEIPT,	   /* of one message, with its certificate */
-	SQL_SELF,	   /* who we are */
-	SQL_LOOKUP_ANSWER, /* a user of ours that a peer asks for */
-	SQL_LOOKUP_WORK,   /* servers that we have look-ups for */
-	SQL_LOOKUP_CLAIM,  /* one of them, with a lease */
-	SQL_LOOKUP_LATER,  /* it is to be asked again */
-	SQL_LOOKUP_SETTLE, /* its outcome */
+	SQL_RECEIPT,		 /* of one message, with its certificate */
+	SQL_SELF,		 /* who we are */
+	SQL_LOOKUP_ANSWER,	 /* a user of ours that a peer asks for */
+	SQL_LOOKUP_WORK,	 /* servers that we have look-ups for */
+	SQL_LOOKUP_CLAIM,	 /* one of them, with a lease */
+	SQL_LOOKUP_LATER,	 /* it is to be asked again */
+	SQL_LOOKUP_SETTLE,	 /* its outcome */
+	SQL_ROOM_MESSAGES_FACTS, /* messages of others: what is known */
+	SQL_ROOM_MESSAGES_TAKE,	 /* and what was decided */
+	SQL_ROOM_MESSAGES_OPEN,	 /* those that are judged again */
+	SQL_ROOM_MESSAGES_JUDGE,
+	SQL_ROOM_MESSAGES_NEW, /* ours without a place */
+	SQL_ROOM_MESSAGES_NUMBER,
+	SQL_ROOM_MESSAGES_WORK, /* rooms with either */
 	SQL_COUNT
 };
 

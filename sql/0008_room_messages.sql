@@ -572,10 +572,8 @@ BEGIN
 	END IF;
 	SELECT s.* INTO self FROM federation.self s;
 	RETURN QUERY
-	WITH r AS MATERIALIZED (SELECT f.id AS room_id, s.version,
-		s.number, s.hash, s.closed, s.disputed, s.require_invite,
-		s.federated, s.restricted FROM federation.federated_rooms f
-	    LEFT JOIN federation.room_states s ON s.room_id = f.id
+	WITH r AS MATERIALIZED (SELECT s.* FROM federation.federated_rooms f
+	    JOIN federation.room_states s ON s.room_id = f.id
 	    WHERE f.global_room_id = room_messages_new.room),
 	i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = (SELECT r.room_id FROM r) AND i.status = 'new'
@@ -655,8 +653,10 @@ BEGIN
 	    epoch = CASE u.code WHEN '' THEN room_messages_number.epoch END,
 	    state_number = CASE u.code WHEN ''
 		THEN room_messages_number.state_number END,
-	    sequence = nullif(u.sequence, 0), digest = u.digest,
-	    previous = u.previous, payload = u.payload
+	    sequence = CASE u.code WHEN '' THEN u.sequence END,
+	    digest = CASE u.code WHEN '' THEN u.digest END,
+	    previous = CASE u.code WHEN '' THEN u.previous END,
+	    payload = CASE u.code WHEN '' THEN u.payload END
 	    FROM unnest(room_messages_number.ids, room_messages_number.codes,
 		room_messages_number.sequences, room_messages_number.digests,
 		room_messages_number.previous, room_messages_number.payloads)

@@ -244,16 +244,21 @@ BEGIN
 END
 $$;
 
--- What contradicts a message at a place: the item beside it, the declaration
--- beside it, or, where nothing does, null (number 1 names no predecessor).
+-- What contradicts a message at a place about number: the item beside it, the
+-- declaration beside it, or, where nothing does, null (number 1 names no
+-- predecessor).
 CREATE FUNCTION federation.room_messages_against(room uuid, origin text,
-    epoch bigint, lane integer, sequence bigint, digest bytea, previous bytea)
-RETURNS bytea
+    epoch bigint, lane integer, sequence bigint, digest bytea, previous bytea,
+    number bigint) RETURNS bytea
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	at CONSTANT bigint := room_messages_against.sequence;
+	-- what the message says that number has
+	said CONSTANT bytea := CASE room_messages_against.number
+	    WHEN room_messages_against.sequence
+	    THEN room_messages_against.digest
+	    ELSE room_messages_against.previous END;
 	found bytea;
 BEGIN
 	SELECT federation.room_document(p.signing_text, p.signature,
@@ -264,11 +269,9 @@ BEGIN
 	    AND i.origin = room_messages_against.origin
 	    AND i.epoch = room_messages_against.epoch
 	    AND i.lane = room_messages_against.lane
-	    AND i.sequence BETWEEN at - 1 AND at + 1
-	    AND CASE i.sequence
-		WHEN at THEN i.digest <> room_messages_against.digest
-		WHEN at - 1 THEN i.digest <> room_messages_against.previous
-		ELSE i.previous <> room_messages_against.digest END
+	    AND (i.sequence = room_messages_against.number AND i.digest <> said
+		OR i.sequence = room_messages_against.number + 1 AND
+		i.previous <> said)
 	    ORDER BY i.sequence LIMIT 1;
 	IF found IS NOT NULL THEN
 		RETURN found;
@@ -281,13 +284,9 @@ BEGIN
 	    AND v.origin = room_messages_against.origin
 	    AND v.epoch = room_messages_against.epoch
 	    AND v.lane = room_messages_against.lane
-	    AND (v.last = at AND v.digest <> room_messages_against.digest OR
-		v.last = at - 1 AND
-		v.digest <> room_messages_against.previous OR
-		v.first = at AND
-		v.previous <> room_messages_against.previous OR
-		v.first = at + 1 AND
-		v.previous <> room_messages_against.digest)
+	    AND (v.last = room_messages_against.number AND v.digest <> said OR
+		v.first = room_messages_against.number + 1 AND
+		v.previous <> said)
 	    ORDER BY v.first LIMIT 1;
 	RETURN found;
 END
@@ -423,7 +422,7 @@ BEGIN
 		    WHERE k.server_id = peer.id AND k.message_id = u.message))
 		ELSE federation.room_messages_against(target,
 		    room_messages_take.origin, u.epoch, u.lane, u.sequence,
-		    u.digest, u.previous) END, u.document), u.document)
+		    u.digest, u.previous, u.number) END, u.document), u.document)
 	    FROM (SELECT n.*, federation.room_document(
 		    room_messages_take.signing_text,
 		    room_messages_take.signature, n.message, n.payload)

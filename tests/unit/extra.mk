@@ -23,3 +23,4 @@ TOOL_EXTRA_statement = fed-queued/statements.c fed-queued/statements_admin.c fed
 UNIT_EXTRA_schedule = fed-queued/schedule.c
 UNIT_EXTRA_suspect = fed-queued/suspect.c
 UNIT_EXTRA_hold = fed-queued/hold.c
+TOOL_EXTRA_room_talk = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements statements_admin statements_messages room_messages room_take room_take_row room_intake room_judge room_number room_row room_turn)

@@ -168,9 +168,9 @@ CREATE TABLE federation.room_items (
 	UNIQUE (origin, message_id),
 	UNIQUE (room_id, origin, epoch, lane, sequence)
 );
-CREATE INDEX room_items_new ON federation.room_items (id)
+CREATE INDEX room_items_new ON federation.room_items (room_id, id)
     WHERE status = 'new';
-CREATE INDEX room_items_open ON federation.room_items (room_id)
+CREATE INDEX room_items_open ON federation.room_items (room_id, id)
     WHERE status = 'held' OR flags & 4 <> 0; -- ROOM_UNVERIFIED
 CREATE INDEX room_items_proof ON federation.room_items (proof_id);
 CREATE INDEX room_items_age ON federation.room_items (since);

@@ -9,12 +9,13 @@
 -- Errors: FD007, an argument is out of its bounds.
 --
 -- What reads rows one by one does so by their indexes, whatever statistics of
--- tables that have just begun to grow say: enable_seqscan and the like.
+-- tables that have just begun to grow say: enable_seqscan and the like. Nor is
+-- a plan kept that was made while they were empty.
 
 CREATE INDEX room_items_due ON federation.room_items (since)
     WHERE status = 'held';
-CREATE INDEX room_items_new_room ON federation.room_items (room_id, id)
-    WHERE status = 'new';
+CREATE INDEX room_items_held ON federation.room_items (room_id, origin)
+    WHERE status = 'held';
 
 -- The room's id in the tables, locked, if its version is still that one; null:
 -- it is not. Whoever has called it may change the room.
@@ -31,6 +32,15 @@ BEGIN
 	    AND s.version = room_messages_lock.version RETURNING s.room_id INTO locked;
 	RETURN locked;
 END
+$$;
+
+-- Whether a user of ours leaves, whatever the home has sequenced.
+CREATE FUNCTION federation.room_leaves(room uuid, member text)
+RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    WHERE w.room_id = $1 AND w.kind = 'leave' AND w.member = $2
+	    AND w.state IN ('new', 'asked'))
 $$;
 
 -- Something that was signed whole, as others are shown it: canonical JSON with
@@ -64,8 +74,8 @@ RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
     seen bytea, before bytea, at bytea, at_void boolean, after bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 64
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
 	most CONSTANT integer := cardinality(room_messages_facts.messages);
@@ -109,18 +119,26 @@ BEGIN
 	    WHERE f.global_room_id = room_messages_facts.room),
 	-- of the room and the origin, once
 	o AS MATERIALIZED (SELECT
-	    EXISTS (SELECT 1 FROM federation.room_members m
-		WHERE m.room_id = r.room_id AND (m.server_id = server OR
-		own AND m.server_id IS NULL) AND
-		m.state_left IS DISTINCT FROM m.state_joined) AS server_seen,
+	    CASE WHEN own THEN
+		EXISTS (SELECT 1 FROM federation.room_members m
+		    WHERE m.room_id = r.room_id AND m.server_id IS NULL AND
+		    m.state_left IS DISTINCT FROM m.state_joined)
+	    ELSE
+		EXISTS (SELECT 1 FROM federation.room_members m
+		    WHERE m.room_id = r.room_id AND m.server_id = server AND
+		    m.state_left IS NULL) OR
+		EXISTS (SELECT 1 FROM federation.room_members m
+		    WHERE m.room_id = r.room_id AND m.server_id = server AND
+		    m.state_left > m.state_joined) END AS server_seen,
 	    EXISTS (SELECT 1 FROM federation.room_members m
 		WHERE m.room_id = r.room_id AND m.server_id IS NULL AND
-		m.state_joined <= r.last AND
-		(m.state_left IS NULL OR m.state_left > r.last) AND
-		NOT EXISTS (SELECT 1 FROM federation.room_wishes w
-		    WHERE w.room_id = r.room_id AND w.kind = 'leave' AND
-		    w.member = m.member AND w.state IN ('new', 'asked')))
-		AS here,
+		m.state_left IS NULL AND m.state_joined <= r.last AND
+		NOT federation.room_leaves(r.room_id, m.member)) OR
+	    r.disputed <> 0 AND EXISTS (SELECT 1
+		FROM federation.room_members m
+		WHERE m.room_id = r.room_id AND m.server_id IS NULL AND
+		m.state_left > r.last AND m.state_joined <= r.last AND
+		NOT federation.room_leaves(r.room_id, m.member)) AS here,
 	    EXISTS (SELECT 1 FROM federation.room_wishes w
 		WHERE w.room_id = r.room_id AND w.kind = 'join' AND
 		w.state IN ('new', 'asked')) OR
@@ -187,18 +205,25 @@ BEGIN
 	    AND m.member = a.sender || '@' || room_messages_facts.origin
 	    AND m.state_joined <= a.state
 	    ORDER BY m.state_joined DESC LIMIT 1) m ON true
-	LEFT JOIN federation.room_streams t ON t.room_id = r.room_id
+	LEFT JOIN LATERAL (SELECT t.* FROM federation.room_streams t
+	    WHERE t.room_id = r.room_id
 	    AND t.origin = room_messages_facts.origin AND t.epoch = a.epoch
-	    AND t.lane = a.lane
-	LEFT JOIN federation.room_items i ON i.room_id = r.room_id
+	    AND t.lane = a.lane LIMIT 1) t ON true
+	-- the item itself, the one before and the one behind
+	LEFT JOIN LATERAL (SELECT i.digest, i.previous, i.status
+	    FROM federation.room_items i WHERE i.room_id = r.room_id
 	    AND i.origin = room_messages_facts.origin AND i.epoch = a.epoch
-	    AND i.lane = a.lane AND i.sequence = a.sequence
-	LEFT JOIN federation.room_items b ON b.room_id = r.room_id
-	    AND b.origin = room_messages_facts.origin AND b.epoch = a.epoch
-	    AND b.lane = a.lane AND b.sequence = a.sequence - 1
-	LEFT JOIN federation.room_items c ON c.room_id = r.room_id
-	    AND c.origin = room_messages_facts.origin AND c.epoch = a.epoch
-	    AND c.lane = a.lane AND c.sequence = a.sequence + 1
+	    AND i.lane = a.lane AND i.sequence = a.sequence LIMIT 1) i ON true
+	LEFT JOIN LATERAL (SELECT i.digest, i.previous, i.status
+	    FROM federation.room_items i WHERE i.room_id = r.room_id
+	    AND i.origin = room_messages_facts.origin AND i.epoch = a.epoch
+	    AND i.lane = a.lane AND i.sequence = a.sequence - 1
+	    LIMIT 1) b ON true
+	LEFT JOIN LATERAL (SELECT i.digest, i.previous, i.status
+	    FROM federation.room_items i WHERE i.room_id = r.room_id
+	    AND i.origin = room_messages_facts.origin AND i.epoch = a.epoch
+	    AND i.lane = a.lane AND i.sequence = a.sequence + 1
+	    LIMIT 1) c ON true
 	ORDER BY a.place;
 END
 $$;
@@ -458,8 +483,8 @@ RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
     state_joined bigint, state_left bigint, left_learned bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 64
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
 	IF (room_messages_open.room <> '' AND room_messages_open.behind >= 0
@@ -506,7 +531,9 @@ $$;
 CREATE FUNCTION federation.room_messages_judge(room text, version bigint,
     ids bigint[], statuses text[], codes text[], flags integer[])
 RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 #variable_conflict use_column
 DECLARE
 	target uuid;
@@ -528,7 +555,6 @@ BEGIN
 	    FROM unnest(room_messages_judge.ids, room_messages_judge.statuses,
 		room_messages_judge.flags) AS u(id, status, flags)
 	    JOIN federation.room_items i ON i.id = u.id
-		AND i.room_id = target
 	    JOIN federation.federation_servers s
 		ON s.onion_address = i.origin
 	    WHERE u.status = 'taken' AND u.flags & 9 = 0
@@ -538,7 +564,7 @@ BEGIN
 	    FROM unnest(room_messages_judge.ids, room_messages_judge.statuses,
 		room_messages_judge.codes, room_messages_judge.flags)
 		AS u(id, status, code, flags)
-	    WHERE i.id = u.id AND i.room_id = target;
+	    WHERE i.id = u.id;
 	RETURN true;
 END
 $$;
@@ -558,8 +584,8 @@ RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
     seen bytea, tip bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 64
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
 	self federation.self;
@@ -597,9 +623,9 @@ BEGIN
 	    FROM federation.room_members m WHERE m.room_id = r.room_id
 	    AND m.member = i.sender || '@' || self.onion_address
 	    ORDER BY m.state_joined DESC LIMIT 1) m ON true
-	LEFT JOIN federation.room_streams t ON t.room_id = r.room_id
-	    AND t.origin = self.onion_address AND t.epoch = self.epoch
-	    AND t.lane = i.lane
+	LEFT JOIN LATERAL (SELECT t.* FROM federation.room_streams t
+	    WHERE t.room_id = r.room_id AND t.origin = self.onion_address
+	    AND t.epoch = self.epoch AND t.lane = i.lane LIMIT 1) t ON true
 	ORDER BY i.id;
 END
 $$;
@@ -614,7 +640,9 @@ CREATE FUNCTION federation.room_messages_number(room text, version bigint,
     stream_lanes integer[], stream_epochs bigint[], contiguous bigint[],
     highest bigint[], gaps bigint[], forks bigint[], seen bytea[])
 RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 #variable_conflict use_column
 DECLARE
 	target uuid;
@@ -639,14 +667,8 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = '40001',
 		    MESSAGE = 'another epoch has begun';
 	END IF;
-	PERFORM federation.room_tell(NULL, room_messages_number.room,
-	    'refused', jsonb_build_object('code', u.code, 'kind', 'message',
-	    'request', i.message_id))
-	    FROM unnest(room_messages_number.ids, room_messages_number.codes)
-		AS u(id, code)
-	    JOIN federation.room_items i ON i.id = u.id
-	    WHERE u.code <> '' ORDER BY i.id;
-	UPDATE federation.room_items i SET
+	-- An id that was sent to a server before is not sent there again.
+	WITH i AS (UPDATE federation.room_items i SET
 	    status = CASE u.code WHEN '' THEN 'taken' ELSE 'refused' END,
 	    code = nullif(u.code, ''),
 	    epoch = CASE u.code WHEN '' THEN room_messages_number.epoch END,
@@ -660,19 +682,23 @@ BEGIN
 		room_messages_number.sequences, room_messages_number.digests,
 		room_messages_number.previous, room_messages_number.payloads)
 		AS u(id, code, sequence, digest, previous, payload)
-	    WHERE i.id = u.id AND i.room_id = target AND i.status = 'new';
-	-- An id that was sent to a server before is not sent there again.
+	    WHERE i.id = u.id RETURNING i.id, i.message_id, i.status, i.payload,
+		i.lane),
+	d AS (SELECT DISTINCT m.server_id FROM federation.room_members m
+	    WHERE m.room_id = target AND m.state_left IS NULL
+	    AND m.server_id IS NOT NULL)
 	INSERT INTO federation.federated_message_queue (message_id,
 	    destination_server_id, encrypted_payload, priority)
 	    SELECT i.message_id, d.server_id, i.payload, i.lane
-	    FROM (SELECT i.id, i.message_id, i.payload, i.lane
-		FROM federation.room_items i
-		WHERE i.id = ANY (room_messages_number.ids)
-		AND i.room_id = target AND i.status = 'taken') i
-	    CROSS JOIN (SELECT DISTINCT m.server_id
-		FROM federation.room_members m WHERE m.room_id = target
-		AND m.state_left IS NULL AND m.server_id IS NOT NULL) d
+	    FROM i CROSS JOIN d WHERE i.status = 'taken'
 	    ORDER BY i.id ON CONFLICT DO NOTHING;
+	PERFORM federation.room_tell(NULL, room_messages_number.room,
+	    'refused', jsonb_build_object('code', u.code, 'kind', 'message',
+	    'request', i.message_id))
+	    FROM unnest(room_messages_number.ids, room_messages_number.codes)
+		AS u(id, code)
+	    JOIN federation.room_items i ON i.id = u.id
+	    WHERE u.code <> '' ORDER BY i.id;
 	PERFORM federation.room_streams_write(target, self.onion_address,
 	    room_messages_number.stream_lanes,
 	    room_messages_number.stream_epochs,
@@ -690,18 +716,25 @@ CREATE FUNCTION federation.room_messages_work(hold interval)
 RETURNS TABLE (room text, fresh boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-AS $$
+SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
 	IF (room_messages_work.hold > interval '0') IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'hold is not above 0';
 	END IF;
-	RETURN QUERY SELECT f.global_room_id, w.fresh FROM (
-	    SELECT DISTINCT n.room_id, true FROM (SELECT i.room_id
-		FROM federation.room_items i WHERE i.status = 'new'
-		ORDER BY i.id LIMIT 10000) n
+	RETURN QUERY
+	WITH RECURSIVE n(room_id) AS ( -- from room to room by the index
+	    SELECT (SELECT i.room_id FROM federation.room_items i
+		WHERE i.status = 'new' ORDER BY i.room_id LIMIT 1)
+	    UNION ALL
+	    SELECT (SELECT i.room_id FROM federation.room_items i
+		WHERE i.status = 'new' AND i.room_id > n.room_id
+		ORDER BY i.room_id LIMIT 1)
+	    FROM n WHERE n.room_id IS NOT NULL)
+	SELECT f.global_room_id, w.fresh FROM (
+	    SELECT n.room_id, true FROM n
 	    UNION ALL
 	    SELECT DISTINCT h.room_id, false FROM (SELECT i.room_id
 		FROM federation.room_items i WHERE i.status = 'held'

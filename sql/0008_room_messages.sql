@@ -37,7 +37,8 @@ $$;
 -- Whether a user of ours leaves, whatever the home has sequenced.
 CREATE FUNCTION federation.room_leaves(room uuid, member text)
 RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$
 	SELECT EXISTS (SELECT 1 FROM federation.room_wishes w
 	    WHERE w.room_id = $1 AND w.kind = 'leave' AND w.member = $2
 	    AND w.state IN ('new', 'asked'))
@@ -47,7 +48,8 @@ $$;
 -- the signing text, its signature, the payload, and of an item its id.
 CREATE FUNCTION federation.room_document(signing_text bytea, signature bytea,
     message uuid, payload bytea) RETURNS bytea
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
 	SELECT convert_to('{' || coalesce('"id":"' || message || '",', '') ||
 	    '"payload":', 'UTF8') || payload || convert_to(',"signature":"' ||
 	    federation.base64(signature) || '","text":"' ||
@@ -321,7 +323,7 @@ $$;
 CREATE FUNCTION federation.room_streams_write(room uuid, origin text,
     lanes integer[], epochs bigint[], contiguous bigint[], highest bigint[],
     gaps bigint[], forks bigint[], seen bytea[]) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	INSERT INTO federation.room_streams AS t (room_id, origin, epoch, lane,
 	    contiguous, highest, gap_since, forked, seen)
 	    SELECT $1, $2, u.epoch, u.lane, u.contiguous, u.highest,

@@ -18,19 +18,18 @@
 #include "envelope.h"
 #include "roomload.h"
 
-#define HOME	  "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
-#define OTHER	  "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"
-#define ROOM	  "f81d4fae-7dec-41d0-a765-00a0c91e6bf6@" HOME
-#define NONCE	  "AAECAwQFBgcICQoLDA0ODw=="
-#define ZERO	  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-#define ONES	  "//////////////////////////////////////////8="
-#define TYPE_LONG "abcdefghijklmnopqrstuvwxyz_abcde"
-#define NAME_LONG \
-	"abcdefghijklmnopqrstuvwxyz.abcdefghijklmnopqrstuvwxyz-0123456789"
+#define HOME   "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
+#define OTHER  "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"
+#define ROOM   "f81d4fae-7dec-41d0-a765-00a0c91e6bf6@" HOME
+#define NONCE  "AAECAwQFBgcICQoLDA0ODw=="
+#define ZERO   "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define MEMBER "\"member\":\"bob@" OTHER "\""
 #define INVITE(expires, invitee, inviter, nonce)        \
 	"{\"expires\":" expires ",\"invitee\":" invitee \
 	",\"inviter\":" inviter ",\"nonce\":" nonce "}"
+#define ONES "//////////////////////////////////////////8="
+#define LONG "abcdefghijklmnopqrstuvwxyz_abcde"
+#define NAME "abcdefghijklmnopqrstuvwxyz.abcdefghijklmnopqrstuvwxyz-0123456789"
 #define WHEN "\"2026-01-01T00:00:00Z\""
 #define BOB  "\"bob@" OTHER "\""
 #define ANN  "\"ann@" HOME "\""
@@ -255,8 +254,8 @@ messages_written(void **state)
 	static const char *const good[] = {
 	    GOOD,
 	    BAD("\"AA==\"", "9007199254740991", R, "3",
-		"\"" TYPE_LONG "\",\"metadata\":{\"a\":{\"b\":\"\\n\"}}",
-		"\"" ONES "\"", "\"" NAME_LONG "\"", "9007199254740991",
+		"\"" LONG "\",\"metadata\":{\"a\":{\"b\":\"\\n\"}}",
+		"\"" ONES "\"", "\"" NAME "\"", "9007199254740991",
 		"9007199254740991"),
 	    BAD(A, "1", R, "1", "\"a\",\"metadata\":{}", Z, "\"b\"", "1", "1"),
 	};

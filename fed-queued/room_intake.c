@@ -16,8 +16,9 @@ verdict_make(enum room_outcome outcome, enum code code)
 	return verdict;
 }
 
-bool
-room_intake_kept(const struct intake_item *item)
+/* Its number is settled by it. */
+static bool
+item_settles(const struct intake_item *item)
 {
 	return item->verdict.outcome == ROOM_TAKEN ||
 	       item->verdict.outcome == ROOM_HELD ||
@@ -54,6 +55,25 @@ stream_get(struct intake *intake, const struct intake_item *item)
 	return entry;
 }
 
+/* One before it that is kept under the same id; NULL: none. */
+static const struct intake_item *
+id_before(const struct intake *intake, const struct intake_item *item)
+{
+	const struct intake_item *other;
+
+	for (other = intake->items; other < item; other++)
+		if (other->stored &&
+		    memcmp(other->id, item->id, sizeof other->id) == 0)
+			return other;
+	return NULL;
+}
+
+bool
+room_intake_first(const struct intake *intake, const struct intake_item *item)
+{
+	return id_before(intake, item) == NULL;
+}
+
 /* What stands beside it, in the database or among those before. */
 static void
 beside_make(const struct intake *intake, const struct intake_item *item,
@@ -69,7 +89,7 @@ beside_make(const struct intake *intake, const struct intake_item *item,
 	beside->at_void = item->at_void;
 	for (other = intake->items; other < item; other++) {
 		place = &other->message.place;
-		if (!room_intake_kept(other) ||
+		if (!other->stored ||
 		    !stream_same(&other->message, &item->message))
 			continue;
 		if (place->sequence == number - 1) {
@@ -146,50 +166,43 @@ id_conflict(const struct intake *intake, struct intake_item *item,
 	}
 }
 
-/* One before it that is kept under the same id; NULL: none. */
-static const struct intake_item *
-id_before(const struct intake *intake, const struct intake_item *item)
+const struct room_verdict *
+room_intake_last(const struct intake *intake, const struct intake_item *item)
 {
-	const struct intake_item *other;
+	const struct intake_item *end = intake->items + intake->count, *other;
+	const struct room_verdict *last = &item->verdict;
 
-	for (other = intake->items; other < item; other++)
+	for (other = item + 1; other < end; other++)
 		if (memcmp(other->id, item->id, sizeof other->id) == 0 &&
-		    room_intake_kept(other))
-			return other;
-	return NULL;
-}
-
-bool
-room_intake_first(const struct intake *intake, const struct intake_item *item)
-{
-	return !item->has_item && id_before(intake, item) == NULL;
+		    other->stored && !other->id_conflict)
+			last = &other->verdict;
+	return last;
 }
 
 enum known { KNOWN_NOT, KNOWN_SAME, KNOWN_OTHER };
 
-/* What its id has named before; same: it has its verdict. */
+/* What its id has named before. One that was refused is judged anew. */
 static enum known
-id_known(const struct intake *intake, struct intake_item *item)
+id_known(const struct intake *intake, const struct intake_item *item)
 {
-	const uint8_t *digest = item->message.place.digest;
 	const struct intake_item *other = id_before(intake, item);
+	const uint8_t *digest = item->message.place.digest, *before = NULL;
+	bool again = false;
 
-	item->verdict = verdict_make(ROOM_KNOWN, CODE_OK);
-	if (other != NULL) {
-		if (memcmp(other->message.place.digest, digest, ROOM_HASH) != 0)
-			return KNOWN_OTHER;
-		if (other->verdict.outcome == ROOM_REFUSED)
-			item->verdict =
-			    verdict_make(ROOM_REFUSED, other->verdict.code);
-		return KNOWN_SAME;
+	if (item->has_known) {
+		before = item->known;
+	} else if (other != NULL) {
+		before = other->message.place.digest;
+		again = other->verdict.outcome == ROOM_REFUSED;
+	} else if (item->has_item) {
+		before = item->item;
+		again = true;
 	}
-	if (item->has_known)
-		return memcmp(item->known, digest, ROOM_HASH) == 0
-			   ? KNOWN_SAME
-			   : KNOWN_OTHER;
-	if (item->has_item && memcmp(item->item, digest, ROOM_HASH) != 0)
+	if (before == NULL)
+		return KNOWN_NOT;
+	if (memcmp(before, digest, ROOM_HASH) != 0)
 		return KNOWN_OTHER;
-	return KNOWN_NOT;
+	return again ? KNOWN_NOT : KNOWN_SAME;
 }
 
 static void
@@ -199,8 +212,10 @@ item_judge(struct intake *intake, struct intake_item *item)
 	enum known known = id_known(intake, item);
 	struct intake_stream *entry;
 
-	if (known == KNOWN_SAME)
+	if (known == KNOWN_SAME) {
+		item->verdict = verdict_make(ROOM_KNOWN, CODE_OK);
 		return;
+	}
 	entry = stream_get(intake, item);
 	facts.member = item->member;
 	facts.left_learned = item->left_learned;
@@ -219,8 +234,12 @@ item_judge(struct intake *intake, struct intake_item *item)
 	}
 	if (item->verdict.outcome == ROOM_CONFLICT)
 		room_stream_fork(&entry->stream, item->verdict.from);
-	if (item->verdict.outcome == ROOM_CONFLICT || room_intake_kept(item))
+	if (item->verdict.outcome == ROOM_CONFLICT || item_settles(item))
 		entry->changed = true;
+	item->stored =
+	    item_settles(item) &&
+	    (!item->id_conflict ||
+		(!item->has_item && id_before(intake, item) == NULL));
 }
 
 void
@@ -233,7 +252,7 @@ room_intake(struct intake *intake)
 	intake->stream_count = 0;
 	for (i = 0; i < intake->count; i++) {
 		item = &intake->items[i];
-		item->id_conflict = false;
+		item->id_conflict = item->stored = false;
 		code = room_speaker_check(ROOM_ACT_MESSAGE, &item->message.room,
 		    intake->origin, intake->self, &item->message.sender);
 		if (code != CODE_OK) {

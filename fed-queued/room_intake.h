@@ -33,6 +33,12 @@ struct intake_item {
 
 	struct room_verdict verdict;
 	bool id_conflict; /* its id names something else: evidence */
+	/*
+	 * To be kept: taken, held, or refused with its number settled. Not one
+	 * whose id names another item, since an id has one: there is the
+	 * evidence.
+	 */
+	bool stored;
 };
 
 struct intake_stream {
@@ -56,9 +62,10 @@ struct intake {
 
 /* Decides on all of them, in their order. streams begin empty. */
 void room_intake(struct intake *);
-/* It is to be kept: taken, held, or refused with its number settled. */
-bool room_intake_kept(const struct intake_item *);
-/* Nothing is kept under its id, in the database or of those before. */
+/* Of those before nothing is kept under its id. */
 bool room_intake_first(const struct intake *, const struct intake_item *);
+/* Of one that is kept the verdict in the end: it may come more than once. */
+const struct room_verdict *room_intake_last(
+    const struct intake *, const struct intake_item *);
 
 #endif

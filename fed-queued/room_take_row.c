@@ -169,19 +169,21 @@ text_add(struct db_array *array, const char *text)
 /* number: in dispute, or 0; it is evidence then. */
 static void
 columns_row(struct columns *columns, const struct take *take, uint32_t i,
-    const char *status, enum code code, int64_t number)
+    const char *status, const struct room_verdict *verdict, int64_t number)
 {
 	const struct intake_item *item = &take->intake.items[i];
 	const struct room_message *message = &item->message;
+	const char *code =
+	    verdict->code == CODE_OK ? "" : code_name(verdict->code);
 
 	db_array_bytes(columns->id, item->id, sizeof item->id);
 	db_array_bytes(columns->digest, message->place.digest, ROOM_HASH);
 	text_add(columns->sender, message->sender.name);
 	text_add(columns->type, take->type[i]);
 	text_add(columns->status, status);
-	text_add(columns->code, code == CODE_OK ? "" : code_name(code));
+	text_add(columns->code, code);
 	db_array_int4(
-	    columns->flags, (int32_t)(item->verdict.flags & ~ROOM_SETTLED));
+	    columns->flags, (int32_t)(verdict->flags & ~ROOM_SETTLED));
 	db_array_int4(columns->lane, message->lane);
 	db_array_int8(columns->epoch, message->epoch);
 	db_array_int8(columns->sequence, message->place.sequence);
@@ -210,19 +212,23 @@ status_name(const struct room_verdict *verdict)
 static void
 columns_item(struct columns *columns, const struct take *take, uint32_t i)
 {
+	static const struct room_verdict id_conflict = {
+	    ROOM_REFUSED, CODE_ID_CONFLICT, 0, 0, 0, 0};
 	const struct intake_item *item = &take->intake.items[i];
-	bool keep =
-	    room_intake_kept(item) && room_intake_first(&take->intake, item);
+	const struct room_verdict *last;
 
 	if (item->id_conflict)
-		columns_row(columns, take, i, keep ? "refused" : "conflict",
-		    CODE_ID_CONFLICT, item->message.place.sequence);
+		columns_row(columns, take, i,
+		    item->stored ? "refused" : "conflict", &id_conflict,
+		    item->message.place.sequence);
 	if (item->verdict.outcome == ROOM_CONFLICT)
-		columns_row(columns, take, i, "conflict", item->verdict.code,
+		columns_row(columns, take, i, "conflict", &item->verdict,
 		    item->verdict.from);
-	else if (room_intake_kept(item) && !item->id_conflict)
-		columns_row(columns, take, i, status_name(&item->verdict),
-		    item->verdict.code, 0);
+	else if (item->stored && !item->id_conflict &&
+		 room_intake_first(&take->intake, item)) {
+		last = room_intake_last(&take->intake, item);
+		columns_row(columns, take, i, status_name(last), last, 0);
+	}
 }
 
 bool

@@ -5,6 +5,7 @@ every verdict with all that is written for it, both sides of each limit, what
 contradicts, other workers, and messages that are judged again."""
 
 import os
+import random
 import sys
 import uuid
 
@@ -27,6 +28,7 @@ ITEMS = ("SELECT message_id::text, status, code, flags FROM "
 STREAMS = ("SELECT epoch, lane, contiguous, highest, forked, gap_since IS "
            "NOT NULL FROM federation.room_streams WHERE room_id = %s "
            "ORDER BY epoch, lane")
+SEEDS = 60
 WAITING = ("SELECT count(*) FROM pg_stat_activity WHERE usename = "
            "'_fedqueued' AND wait_event_type = 'Lock'")
 
@@ -481,6 +483,70 @@ def test_own(world):
               "once")
 
 
+def plan_make(source):
+    """Symbols of messages: (id, number, text, whose digest is previous)."""
+    plan = []
+    for at in range(source.randint(2, 24)):
+        if plan and source.random() < 0.15:
+            plan.append(source.choice(plan))  # once more
+            continue
+        if plan and source.random() < 0.1:
+            at = source.choice(plan)[0]  # its id
+        number = source.randint(1, 7)
+        before = [n for n, p in enumerate(plan) if p[1] == number - 1]
+        plan.append((at, number, source.choice("ab"), source.choice(before)
+                     if before and source.random() < 0.9 else None,
+                     source.choice(["bob", "bob", "bob", "ann", "eve"]),
+                     source.choice([1, 2, 3, 3, 3, 9]),
+                     source.choice([1, 1, 1, 2])))
+    return plan
+
+
+def plan_said(room, plan):
+    ids, digests, said = {}, [], []
+    for symbol, number, text, before, sender, state, epoch in plan:
+        voice = Voice(room, sender, epoch, state=state).skip(
+            number - 1, bytes(32) if before is None else digests[before])
+        said.append(voice.say(text, ids.setdefault(symbol,
+                                                   str(uuid.uuid4()))))
+        digests.append(voice.tip)
+    return said
+
+
+def test_together(world):
+    """In one request or two as one by one: the same becomes of them."""
+    seen = set()
+    for seed in range(SEEDS):
+        plan = plan_make(random.Random(seed))
+        one, other = world.room(), world.room()
+        said = plan_said(one, plan)
+        cut = seed % len(said)
+        together = world.take(one, *said[:cut]) if cut else []
+        together += world.take(one, *said[cut:])
+        alone = [world.take(other, said)[0]
+                 for said in plan_said(other, plan)]
+        ends = [(room.sql("SELECT epoch, sequence, status, code, flags FROM "
+                          "federation.room_items WHERE room_id = %s "
+                          "ORDER BY id"), room.sql(STREAMS),
+                 world.evidence(room)) for room in (one, other)]
+        seen |= {verdict[:2] for verdict in together}
+        if together != alone or ends[0] != ends[1]:
+            tap.ok(False, "seed %d" % seed)
+            for n, pair in enumerate(zip(plan, together, alone)):
+                if pair[1] != pair[2]:
+                    tap.diag("%d %r" % (n, pair))
+            for pair in zip(*ends):
+                if pair[0] != pair[1]:
+                    tap.diag("%r\n%r" % pair)
+    tap.equal(sorted(seen), sorted({
+        ("taken", "OK"), ("known", "OK"), ("held", "OK"),
+        ("refused", "NOT_MEMBER"), ("refused", "ID_CONFLICT"),
+        ("refused", "SEQUENCE_CONFLICT"),
+        ("conflict", "SEQUENCE_CONFLICT")}),
+        "one request, and one by one: the same, with every verdict")
+    world.inbox()
+
+
 def blocked(world, statement, *values):
     """Another worker is at the room when ours comes to write."""
     other = world.cluster.connect(autocommit=False)
@@ -613,8 +679,8 @@ def main():
         for test in (test_taken, test_form, test_state, test_late, test_here,
                      test_trust, test_window, test_epochs, test_held,
                      test_conflict, test_conflict_beside, test_void, test_id,
-                     test_own, test_race, test_judge, test_unverified,
-                     test_judge_many):
+                     test_own, test_together, test_race, test_judge,
+                     test_unverified, test_judge_many):
             test(world)
         world.talk.close()
 

@@ -101,6 +101,7 @@ struct open {
 	struct room_message message;
 	struct room_message_facts facts;
 	int64_t since;
+	bool own; /* the application wrote it: it is not shown it */
 	bool held;
 	unsigned int flags;
 };
@@ -115,6 +116,8 @@ open_row(struct open *open, PGresult *result, int row)
 	    !room_user_parse(&open->message.sender, text, strlen(text)) ||
 	    !row_text(status, sizeof status, result, row, OPEN_STATUS))
 		fatal("database sent a malformed message");
+	open->own = memcmp(open->message.sender.server, env.identity.server,
+			ONION_KEY) == 0;
 	open->message.state_number =
 	    row_integer(result, row, OPEN_STATE_NUMBER);
 	open->held = strcmp(status, "held") == 0;
@@ -182,7 +185,8 @@ row_judge(struct judging *judging, struct change *change,
 		return;
 	if (verdict.outcome == ROOM_REFUSED)
 		dropped_log(&open, verdict.code);
-	else if (shown(verdict.flags) && (open.held || !shown(open.flags)))
+	else if (!open.own && shown(verdict.flags) &&
+		 (open.held || !shown(open.flags)))
 		judging->showing++;
 	change_add(change, judging->next, &verdict);
 }

@@ -93,6 +93,15 @@ take_sync(struct take *take)
 		room_sync_soon(&take->room, take->intake.origin);
 }
 
+/* The application is shown it: not what it wrote itself. */
+static bool
+take_shows(const struct take *take, const struct room_verdict *verdict)
+{
+	return verdict->outcome == ROOM_TAKEN &&
+	       (verdict->flags & (ROOM_LATE | ROOM_HIDDEN)) == 0 &&
+	       memcmp(take->intake.origin, take->intake.self, ONION_KEY) != 0;
+}
+
 /* All is written, or there was nothing to write. */
 static void
 take_settled(struct take *take, bool written)
@@ -105,8 +114,7 @@ take_settled(struct take *take, bool written)
 		take->verdicts[take->index[i]] = item->verdict;
 		if (item->id_conflict || item->verdict.outcome == ROOM_CONFLICT)
 			conflict_log(take, item);
-		if (written && item->verdict.outcome == ROOM_TAKEN &&
-		    (item->verdict.flags & (ROOM_LATE | ROOM_HIDDEN)) == 0)
+		if (written && take_shows(take, &item->verdict))
 			inbox_stored();
 	}
 	take_sync(take);

@@ -598,6 +598,9 @@ BEGIN
 		    MESSAGE = 'room or most is out of its bounds';
 	END IF;
 	SELECT s.* INTO self FROM federation.self s;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
 	RETURN QUERY
 	WITH r AS MATERIALIZED (SELECT s.* FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id

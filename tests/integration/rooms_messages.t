@@ -476,8 +476,8 @@ def test_own(world):
     said = me.many(2)
     tap.equal(world.take(room, *said, origin=SELF, via=PEER), [TAKEN] * 2,
               "our own, from another's hand")
-    tap.equal((world.inbox(), room.sql(ITEMS)),
-              ([], [(n, "taken", None, 0) for n, _ in said]),
+    tap.equal((world.inbox(), world.talk.stored, room.sql(ITEMS)),
+              ([], 0, [(n, "taken", None, 0) for n, _ in said]),
               "kept, not shown")
     tap.equal(world.take(room, said[0], origin=SELF, via=PEER), [KNOWN],
               "once")

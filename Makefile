@@ -62,7 +62,8 @@ override LDFLAGS += $(LINKING) $(SANITIZE)
 # decisions about rooms, pure, and stands on proto alone.
 BASE_SRC =	$(wildcard common/base/*.c)
 JSON_SRC =	$(patsubst %,common/proto/%.c,batch canon canon_lex canon_member \
-		canon_tree envelope handshake lookup roomload roomload_format wire)
+		canon_tree envelope handshake lookup roomfield roomitem roomitem_write \
+		roomload roomload_format wire)
 PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
 ROOM_SRC =	$(wildcard common/room/*.c)
 CONF_SRC =	$(wildcard common/conf/*.c)

@@ -3,23 +3,10 @@
 #include <string.h>
 
 #include "canon.h"
-#include "envelope.h"
+#include "roomfield.h"
 #include "roomload.h"
 
 /* Each of these takes a member that must be there: 0 or -1. */
-
-static int
-text_get(
-    const char **text, size_t *length, const json_t *object, const char *name)
-{
-	const json_t *value = json_object_get(object, name);
-
-	if (!json_is_string(value))
-		return -1;
-	*text = json_string_value(value);
-	*length = json_string_length(value);
-	return 0;
-}
 
 static int
 bool_get(bool *to, const json_t *object, const char *name)
@@ -44,69 +31,6 @@ number_get(int64_t *to, const json_t *object, const char *name, int64_t most)
 	return 0;
 }
 
-static int
-bytes_get(uint8_t *to, size_t size, const json_t *object, const char *name)
-{
-	const char *text;
-	size_t length;
-
-	if (text_get(&text, &length, object, name) == -1)
-		return -1;
-	return base64_decode_exact(to, size, text, length);
-}
-
-static int
-room_get(struct room_id *to, const json_t *object)
-{
-	const char *text;
-	size_t length;
-
-	if (text_get(&text, &length, object, "globalRoomId") == -1)
-		return -1;
-	return room_id_parse(to, text, length) == CODE_OK ? 0 : -1;
-}
-
-/* name@address. */
-static int
-user_get(struct room_user *to, const json_t *object, const char *name)
-{
-	const char *text, *at;
-	uint8_t server[ONION_KEY];
-	size_t length;
-
-	if (text_get(&text, &length, object, name) == -1 ||
-	    (at = memchr(text, '@', length)) == NULL ||
-	    onion_parse(server, at + 1, length - (size_t)(at + 1 - text)) !=
-		CODE_OK)
-		return -1;
-	return room_user_make(to, server, text, (size_t)(at - text)) == CODE_OK
-		   ? 0
-		   : -1;
-}
-
-static int
-own_user_get(struct room_user *to, const json_t *object, const char *name,
-    const uint8_t origin[ONION_KEY])
-{
-	const char *text;
-	size_t length;
-
-	if (text_get(&text, &length, object, name) == -1)
-		return -1;
-	return room_user_make(to, origin, text, length) == CODE_OK ? 0 : -1;
-}
-
-static int
-time_get(int64_t *to, const json_t *object, const char *name)
-{
-	const char *text;
-	size_t length;
-
-	if (text_get(&text, &length, object, name) == -1)
-		return -1;
-	return time_parse(to, text, length);
-}
-
 /* A nonce, or null for none. */
 static int
 nonce_get(uint8_t nonce[ROOM_NONCE], bool *has, const json_t *object)
@@ -114,7 +38,7 @@ nonce_get(uint8_t nonce[ROOM_NONCE], bool *has, const json_t *object)
 	*has = !json_is_null(json_object_get(object, "nonce"));
 	if (!*has)
 		return 0;
-	return bytes_get(nonce, ROOM_NONCE, object, "nonce");
+	return roomfield_bytes(nonce, ROOM_NONCE, object, "nonce");
 }
 
 static bool
@@ -162,7 +86,7 @@ metadata_get(const json_t *object)
 	const char *text;
 	size_t length, decoded;
 
-	if (text_get(&text, &length, object, "metadata") == -1)
+	if (roomfield_text(&text, &length, object, "metadata") == -1)
 		return -1;
 	return base64_decode(bytes, sizeof(bytes), &decoded, text, length);
 }
@@ -171,7 +95,7 @@ static int
 create_get(struct room_content *content, struct roomload_servers *servers,
     const json_t *object)
 {
-	if (user_get(&content->user, object, "creator") == -1 ||
+	if (roomfield_user(&content->user, object, "creator") == -1 ||
 	    bool_get(&content->federated, object, "federation") == -1 ||
 	    bool_get(
 		&content->require_invite, object, "requireInviteForJoin") == -1)
@@ -182,17 +106,17 @@ create_get(struct room_content *content, struct roomload_servers *servers,
 static int
 invite_get(struct room_content *content, const json_t *object)
 {
-	if (user_get(&content->user, object, "invitee") == -1 ||
-	    user_get(&content->inviter, object, "inviter") == -1 ||
-	    time_get(&content->expires, object, "expires") == -1)
+	if (roomfield_user(&content->user, object, "invitee") == -1 ||
+	    roomfield_user(&content->inviter, object, "inviter") == -1 ||
+	    roomfield_time(&content->expires, object, "expires") == -1)
 		return -1;
-	return bytes_get(content->nonce, ROOM_NONCE, object, "nonce");
+	return roomfield_bytes(content->nonce, ROOM_NONCE, object, "nonce");
 }
 
 static int
 join_get(struct room_content *content, const json_t *object)
 {
-	if (user_get(&content->user, object, "member") == -1)
+	if (roomfield_user(&content->user, object, "member") == -1)
 		return -1;
 	return nonce_get(content->nonce, &content->has_nonce, object);
 }
@@ -210,7 +134,7 @@ content_get(struct room_content *content, struct roomload_servers *servers,
 		return join_get(content, object);
 	case ROOM_LEAVE:
 	case ROOM_REMOVE:
-		return user_get(&content->user, object, "member");
+		return roomfield_user(&content->user, object, "member");
 	case ROOM_SERVERS:
 		return servers_get(servers, &content->restricted, object);
 	case ROOM_RENAME:
@@ -225,26 +149,11 @@ content_get(struct room_content *content, struct roomload_servers *servers,
 	}
 }
 
-/* The object that a payload is; NULL: it is none. */
-static json_t *
-object_parse(const char *payload, size_t length)
-{
-	json_t *root;
-
-	if (length > ITEM_MAX ||
-	    canon_parse(&root, payload, length, true) != CODE_OK)
-		return NULL;
-	if (json_is_object(root))
-		return root;
-	json_decref(root);
-	return NULL;
-}
-
 enum code
 roomload_content(struct room_content *content, struct roomload_servers *servers,
     enum room_kind kind, const char *payload, size_t length)
 {
-	json_t *object = object_parse(payload, length);
+	json_t *object = roomfield_object(payload, length);
 	int got;
 
 	memset(content, 0, sizeof(*content));
@@ -282,8 +191,9 @@ message_fields(struct room_message *message, const json_t *object,
 	struct room_place *place = &message->place;
 	int64_t lane;
 
-	if (room_get(&message->room, object) == -1 ||
-	    own_user_get(&message->sender, object, "senderId", origin) == -1 ||
+	if (roomfield_room(&message->room, object) == -1 ||
+	    roomfield_own_user(&message->sender, object, "senderId", origin) ==
+		-1 ||
 	    number_get(&message->state_number, object, "stateNumber",
 		ROOM_NUMBER_MAX) == -1 ||
 	    number_get(&message->epoch, object, "epoch", ROOM_NUMBER_MAX) ==
@@ -293,7 +203,7 @@ message_fields(struct room_message *message, const json_t *object,
 		-1)
 		return -1;
 	message->lane = (int)lane;
-	return bytes_get(place->previous, ROOM_HASH, object, "previous");
+	return roomfield_bytes(place->previous, ROOM_HASH, object, "previous");
 }
 
 static int
@@ -311,7 +221,7 @@ message_opaque(struct roomload_message *message, const json_t *object,
 	message->content++; /* without quotes */
 	message->content_length -= 2;
 	if (!base64_valid(message->content, message->content_length) ||
-	    text_get(&type, &type_length, object, "messageType") == -1 ||
+	    roomfield_text(&type, &type_length, object, "messageType") == -1 ||
 	    !signtext_type_valid(type, type_length))
 		return -1;
 	memcpy(message->type, type, type_length);
@@ -327,7 +237,7 @@ enum code
 roomload_message(struct roomload_message *message,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length)
 {
-	json_t *object = object_parse(payload, length);
+	json_t *object = roomfield_object(payload, length);
 	int got;
 
 	memset(message, 0, sizeof(*message));
@@ -344,14 +254,15 @@ enum code
 roomload_request(struct roomload_request *request, bool join,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length)
 {
-	json_t *object = object_parse(payload, length);
+	json_t *object = roomfield_object(payload, length);
 	int got = -1;
 
 	memset(request, 0, sizeof(*request));
 	if (object == NULL)
 		return CODE_PAYLOAD_MALFORMED;
-	if (room_get(&request->room, object) == 0)
-		got = own_user_get(&request->user, object, "userId", origin);
+	if (roomfield_room(&request->room, object) == 0)
+		got = roomfield_own_user(
+		    &request->user, object, "userId", origin);
 	if (got == 0 && join)
 		got = nonce_get(request->nonce, &request->has_nonce, object);
 	json_decref(object);

@@ -34,7 +34,10 @@ def good(vectors, certificates):
     for kind, name in (("handshake", "alice"), ("message", "alice"),
                        ("ack", "bob"), ("batch", "alice"),
                        ("batchAck", "bob"), ("lookup", "alice"),
-                       ("lookupAck", "bob"), ("lookupNobody", "bob")):
+                       ("lookupAck", "bob"), ("lookupNobody", "bob"),
+                       ("roomInviteRequest", "bob"), ("roomInvite", "alice"),
+                       ("roomJoin", "bob"), ("roomLeave", "bob"),
+                       ("roomState", "alice"), ("roomMessage", "bob")):
         entry = vectors[kind]
         run = fedctl("envelope", "verify", "--certificate",
                      certificates[name], "--at", at,

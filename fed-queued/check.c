@@ -12,7 +12,8 @@
 #define CROWD_S	     1	 /* when its own requests are in its way */
 #define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
 
-static const char *const types_known[] = {"message"};
+static const char *const types_known[] = {
+    "message", "room_invite", "room_join", "room_leave", "room_state"};
 
 #define TEXT_MAX SIGNTEXT_BATCH_MAX
 
@@ -62,13 +63,32 @@ check_known_key(const struct peer *peer, const uint8_t key_id[32], int64_t now,
 	return cert_verify_time(*cert, now);
 }
 
+size_t
+check_signing_text(
+    char *text, const struct check *check, const struct wire_envelope *envelope)
+{
+	struct batch_item lines[BATCH_ITEMS];
+	uint8_t hash[32];
+	uint32_t i;
+
+	if (envelope->item_count == 0) {
+		sha256(hash, envelope->payload, envelope->payload_length);
+		return signtext_envelope(text, &envelope->header, hash);
+	}
+	for (i = 0; i < envelope->item_count; i++) {
+		memcpy(lines[i].id, envelope->items[i].id, sizeof lines[i].id);
+		memcpy(lines[i].digest, check->items[i].digest, 32);
+	}
+	return signtext_batch(
+	    text, &envelope->header, lines, envelope->item_count);
+}
+
 /* The request's signing text, and the digest of each item. */
 static size_t
 check_text(struct check *check, char text[TEXT_MAX],
     const struct wire_envelope *envelope)
 {
 	const struct envelope_header *header = &envelope->header;
-	struct batch_item lines[BATCH_ITEMS];
 	const struct wire_item *item;
 	uint8_t hash[32];
 	uint32_t i;
@@ -86,10 +106,8 @@ check_text(struct check *check, char text[TEXT_MAX],
 		sha256(hash, item->payload, item->payload_length);
 		signtext_item_digest(
 		    check->items[i].digest, item->type, item->id, hash);
-		memcpy(lines[i].id, item->id, sizeof(lines[i].id));
-		memcpy(lines[i].digest, check->items[i].digest, 32);
 	}
-	return signtext_batch(text, header, lines, envelope->item_count);
+	return check_signing_text(text, check, envelope);
 }
 
 /* Destination, origin and key, none of which costs anything. */

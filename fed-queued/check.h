@@ -60,6 +60,12 @@ struct check_context {
 void check_request(struct check *, const struct check_context *,
     struct peer *peer, const struct wire_request *);
 /*
+ * The signing text of a request that was checked, SIGNTEXT_BATCH_MAX bytes.
+ * Returns the length; not terminated.
+ */
+size_t check_signing_text(
+    char *text, const struct check *, const struct wire_envelope *);
+/*
  * An answer to a request of ours: is it an ack, from that server, to us, under
  * a valid certificate and signature? peer's certificates, or the one that the
  * answer to a handshake brings, which *cert is set to when it is good.

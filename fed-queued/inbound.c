@@ -14,6 +14,7 @@
 #include "ed.h"
 #include "encode.h"
 #include "envelope.h"
+#include "evidence.h"
 #include "health.h"
 #include "hold.h"
 #include "inbound.h"
@@ -25,6 +26,8 @@
 #include "onion.h"
 #include "outbound.h"
 #include "queued.h"
+#include "room_inbound.h"
+#include "room_item.h"
 #include "share.h"
 #include "signing.h"
 #include "statements.h"
@@ -40,6 +43,7 @@ struct inbound_item {
 	struct commit_item item; /* first: commit's callback gets it back */
 	struct inbound *inbound;
 	uint32_t index;
+	bool room; /* a room's: not for commit.c */
 	char type[TYPE_SIZE];
 };
 
@@ -245,34 +249,6 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	signing_envelope(header, hash, inbound_signed, inbound);
 }
 
-static void
-ignore_result(PGresult *result, const char *sqlstate, void *argument)
-{
-	(void)argument;
-	if (result == NULL)
-		log_warning("statement failed sqlstate=%s", sqlstate);
-}
-
-static void
-evidence_add(const uint8_t server_id[16], const char *kind,
-    const uint8_t *message_id, const void *first, size_t first_length,
-    const void *second, size_t second_length)
-{
-	struct db_parameters parameters;
-
-	db_parameters_init(&parameters);
-	db_add_uuid(&parameters, server_id);
-	db_add_text(&parameters, kind);
-	if (message_id != NULL)
-		db_add_uuid(&parameters, message_id);
-	else
-		db_add_null(&parameters);
-	db_add_bytes(&parameters, first, first_length);
-	db_add_bytes(&parameters, second, second_length);
-	db_call(env.db, SQL_EVIDENCE, &parameters, ignore_result, NULL);
-	db_parameters_free(&parameters);
-}
-
 /*
  * A new valid request from a peer of level 1 or above: it is alive, which ends
  * its back-off at most once a minute.
@@ -334,8 +310,9 @@ inbound_committed(
 		if (result->status == ACK_ACCEPTED) {
 			inbound->accepted = true;
 			limits_counter(LIMIT_INBOX)->taken++;
-			inbox_stored();
-		} else if (result->status == ACK_REJECTED)
+			if (!entry->room)
+				inbox_stored();
+		} else if (result->status == ACK_REJECTED && !entry->room)
 			id_conflict(inbound, item);
 	}
 	if (--inbound->outstanding == 0)
@@ -383,6 +360,8 @@ inbound_copy(struct inbound *inbound, const struct peer *peer,
 		entry = &inbound->items[i];
 		entry->inbound = inbound;
 		entry->index = i;
+		entry->room =
+		    room_item_is(view.type, view.payload, view.payload_length);
 		memcpy(entry->type, view.type, sizeof entry->type);
 		memcpy(entry->item.server_id, peer->id, 16);
 		memcpy(entry->item.message_id, view.id, 16);
@@ -397,24 +376,60 @@ inbound_copy(struct inbound *inbound, const struct peer *peer,
 	}
 }
 
+/* Those that are for commit.c; returns how many are rooms'. */
+static uint32_t
+inbound_direct(struct inbound *inbound, struct commit_item *rooms[BATCH_ITEMS])
+{
+	struct inbound_item *entry;
+	uint32_t i, together, count = 0;
+
+	for (i = 0; i < inbound->count; i++)
+		if (inbound->items[i].room)
+			rooms[count++] = &inbound->items[i].item;
+	together = inbound->outstanding - count;
+	/* The last answer frees it, and may come before this returns. */
+	inbound->outstanding++;
+	for (i = 0; i < inbound->count; i++) {
+		entry = &inbound->items[i];
+		if (entry->inbound == NULL || entry->room)
+			continue;
+		entry->item.together = together;
+		together = 0;
+		commit_add(&inbound->peer->commits, &entry->item);
+	}
+	commit_flush();
+	return count;
+}
+
+/* What the peer signed goes along: it is shown to others. */
+static void
+inbound_rooms(struct commit_item *const *rooms, uint32_t count,
+    const struct peer *peer, const struct wire_envelope *envelope,
+    const struct check *check)
+{
+	char text[SIGNTEXT_BATCH_MAX];
+	struct room_proof proof;
+
+	memset(&proof, 0, sizeof proof);
+	memcpy(proof.origin, envelope->header.origin, sizeof proof.origin);
+	memcpy(proof.signature, envelope->signature, sizeof proof.signature);
+	memcpy(proof.key_id, envelope->header.key_id, sizeof proof.key_id);
+	proof.text = text;
+	proof.text_length = check_signing_text(text, check, envelope);
+	room_inbound(rooms, count, &proof, peer->trust);
+}
+
 static void
 inbound_commit(struct inbound *inbound, const struct peer *peer,
     const struct wire_envelope *envelope, const struct check *check)
 {
-	uint32_t i, together;
+	struct commit_item *rooms[BATCH_ITEMS];
+	uint32_t count;
 
 	inbound_copy(inbound, peer, envelope, check);
-	together = inbound->outstanding;
-	/* The last answer frees it, and may come before this returns. */
-	inbound->outstanding++;
-	for (i = 0; i < check->item_count; i++) {
-		if (!check->items[i].commit)
-			continue;
-		inbound->items[i].item.together = together;
-		together = 0;
-		commit_add(&inbound->peer->commits, &inbound->items[i].item);
-	}
-	commit_flush();
+	count = inbound_direct(inbound, rooms);
+	if (count > 0)
+		inbound_rooms(rooms, count, peer, envelope, check);
 	if (--inbound->outstanding == 0)
 		inbound_settled(inbound);
 }
@@ -489,27 +504,6 @@ refused_log(const struct wire_request *request, const struct check *check)
 	    (unsigned long long)request->circuit);
 }
 
-/*
- * A known serial with other content: both kept, and the admin is told. Not of
- * strangers that nobody has looked at: anybody can make as many as he likes,
- * and what is kept of one keeps its row from being evicted.
- */
-static void
-certificate_conflict(
-    const struct peer *peer, const struct check *check, const struct cert *cert)
-{
-	char first[CERT_MAX], second[CERT_MAX], address[LOG_ADDRESS_SIZE];
-	size_t first_length = cert_format(first, check->known);
-	size_t second_length = cert_format(second, cert);
-
-	if (!limiter_take(limits_bucket(LIMIT_CONFLICTS), 1, clock_ms()))
-		return;
-	log_error("certificate-conflict server=%s serial=%llu",
-	    log_address(address, peer->key), (unsigned long long)cert->serial);
-	evidence_add(peer->id, "CERTIFICATE_CONFLICT", NULL, first,
-	    first_length, second, second_length);
-}
-
 /* The verdict that needs no database. */
 static void
 inbound_verdict(struct inbound *inbound, const struct check *check)
@@ -582,9 +576,9 @@ inbound_check(
 	inbound->count = check.item_count;
 	if (check.code != CODE_OK)
 		refused_log(request, &check);
-	if (check.known != NULL && peer != NULL &&
-	    (peer->kept || peer->trust != TRUST_UNKNOWN))
-		certificate_conflict(peer, &check, &envelope->handshake.cert);
+	if (check.known != NULL && peer != NULL)
+		evidence_certificates(
+		    peer, check.known, &envelope->handshake.cert);
 	if (check.verdict == VERDICT_COMMIT)
 		inbound_commit(inbound, peer, envelope, &check);
 	else if (check.verdict == VERDICT_HANDSHAKE)

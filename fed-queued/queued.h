@@ -24,6 +24,10 @@
  *	handshake_out.c	our handshakes with others
  *	lookup_in.c	others look up our users; hold.c answers held back
  *	lookup_out.c	we look up theirs
+ *	room_inbound.c	items of rooms in requests; room_item.c which they are,
+ *			and room_certificate.c who signed an event, pure
+ *	room_shown.c	invitations that others show to our users
+ *	evidence.c	contradictions, kept for the admin
  *	room_row.c	rooms in results and parameters
  *	room_turn.c	one thing at a time in each room
  *	room_messages.c	rooms in which messages wait: room_take.c those of

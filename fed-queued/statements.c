@@ -9,6 +9,7 @@
  */
 #include "statements.h"
 #include "statements_admin.h"
+#include "statements_invites.h"
 #include "statements_messages.h"
 
 #define S	  "federation."
@@ -476,4 +477,9 @@ const struct db_statement statements[SQL_COUNT] = {
 	sql_room_messages_number, 1},
     [SQL_ROOM_MESSAGES_WORK] = {"room_messages_work", sql_room_messages_work,
 	1},
+    [SQL_ROOM_PRESENT] = {"room_present", sql_room_present, 1},
+    [SQL_ROOM_ITEM_RECEIVED] = {"room_item_received", sql_room_item_received,
+	1},
+    [SQL_ROOM_SHOWN_FACTS] = {"room_shown_facts", sql_room_shown_facts, 1},
+    [SQL_ROOM_SHOWN_WRITE] = {"room_shown_write", sql_room_shown_write, 1},
 };

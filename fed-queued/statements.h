@@ -50,6 +50,10 @@ enum statement {
 	SQL_ROOM_MESSAGES_NEW, /* ours without a place */
 	SQL_ROOM_MESSAGES_NUMBER,
 	SQL_ROOM_MESSAGES_WORK, /* rooms with either */
+	SQL_ROOM_PRESENT,	/* has a server a member in a room */
+	SQL_ROOM_ITEM_RECEIVED, /* the id of an item without a row */
+	SQL_ROOM_SHOWN_FACTS,	/* invitations of others: what is known */
+	SQL_ROOM_SHOWN_WRITE,	/* and one that is shown */
 	SQL_COUNT
 };
 

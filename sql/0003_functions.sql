@@ -455,6 +455,7 @@ BEGIN
 	    greatest(prune.receipts, prune.payloads), prune.most);
 	more := federation.prune_receipts(prune.receipts, prune.most) OR more;
 	more := federation.prune_received(prune.payloads, prune.most) OR more;
+	more := federation.prune_rooms(prune.most) OR more;
 	IF prune.payloads < prune.receipts THEN
 		more := federation.prune_payloads(prune.payloads, prune.most)
 		    OR more;

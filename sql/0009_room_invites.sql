@@ -1,5 +1,346 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 9: rooms, invitations shown, and requests that failed.
+-- torfed schema, version 9: rooms, invitations shown to our users, requests of
+-- ours that came to nothing, and what becomes of both in the end.
+--
+-- Errors: FD007, an argument does not have its form.
+
+CREATE INDEX room_shown_expires ON federation.room_shown (expires_at);
+CREATE INDEX room_wishes_settled ON federation.room_wishes (settled_at)
+    WHERE state IN ('done', 'refused');
+CREATE INDEX room_wishes_nonce ON federation.room_wishes (nonce)
+    WHERE kind = 'invite';
+
+-- Whether a server has a member in a room, as far as is known here.
+CREATE FUNCTION federation.room_present(room text, origin text)
+RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (room_present.room <> '' AND room_present.origin <> '')
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'room or origin is empty';
+	END IF;
+	RETURN EXISTS (SELECT 1 FROM federation.federated_rooms r
+	    JOIN federation.room_members m ON m.room_id = r.id
+	    JOIN federation.federation_servers s ON s.id = m.server_id
+	    WHERE r.global_room_id = room_present.room
+	    AND s.onion_address = room_present.origin
+	    AND m.state_left IS NULL);
+END
+$$;
+
+-- The id of an item that was accepted and needs no row of its own: kept, so
+-- that it names nothing else. false: it does already, and both are kept as
+-- evidence, a hundred of a server.
+CREATE FUNCTION federation.room_item_received(origin text, message uuid,
+    digest bytea, payload bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server uuid;
+	known bytea;
+BEGIN
+	IF (octet_length(room_item_received.digest) = 32 AND
+	    room_item_received.message IS NOT NULL AND
+	    room_item_received.payload <> '') IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'digest is not 32 bytes, or there is no payload';
+	END IF;
+	-- Locked, so that nobody deletes it before a row refers to it.
+	SELECT s.id INTO server FROM federation.federation_servers s
+	    WHERE s.onion_address = room_item_received.origin FOR KEY SHARE;
+	IF NOT FOUND THEN
+		RETURN true; -- gone, and its ids with it
+	END IF;
+	INSERT INTO federation.received_ids (server_id, message_id, digest)
+	    VALUES (server, room_item_received.message,
+	    room_item_received.digest) ON CONFLICT DO NOTHING;
+	SELECT r.digest INTO known FROM federation.received_ids r
+	    WHERE r.server_id = server
+	    AND r.message_id = room_item_received.message;
+	IF known IS NOT DISTINCT FROM room_item_received.digest THEN
+		RETURN true;
+	END IF;
+	INSERT INTO federation.evidence (server_id, kind, message_id, first,
+	    second)
+	    SELECT server, 'ID_CONFLICT', room_item_received.message, known,
+		room_item_received.payload
+	    WHERE (SELECT count(*) FROM federation.evidence e
+		WHERE e.server_id = server AND e.kind = 'ID_CONFLICT') < 100;
+	RETURN false;
+END
+$$;
+
+-- Invitations of others ----------------------------------------------------
+
+-- What an invitation is judged by, always one row. event_hash and number are
+-- the event's. Levels: 3 of ourselves, null or 0 not known. other: another
+-- event with its nonce was shown. own: the hash of the event that we have
+-- under its number. digest: what the origin named with that id before.
+CREATE FUNCTION federation.room_shown_facts(room text, origin text,
+    nonce bytea, event_hash bytea, number bigint, invitee text, message uuid)
+RETURNS TABLE (origin_level integer, home_level integer, user_exists boolean,
+    known boolean, used boolean, other boolean, pending_server bigint,
+    pending_invitee bigint, own bytea, digest bytea)
+LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server federation.federation_servers;
+	home text := split_part(room_shown_facts.room, '@', 2);
+BEGIN
+	IF (octet_length(room_shown_facts.nonce) = 16 AND
+	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '')
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'room, nonce or hash does not have its form';
+	END IF;
+	SELECT s.* INTO server FROM federation.federation_servers s
+	    WHERE s.onion_address = room_shown_facts.origin;
+	RETURN QUERY SELECT server.trust_level,
+	    CASE WHEN o.onion_address = home THEN 3
+	    ELSE (SELECT s.trust_level FROM federation.federation_servers s
+		WHERE s.onion_address = home) END,
+	    -- One who is hidden is not there for others, as in look-ups.
+	    EXISTS (SELECT 1 FROM federation.local_users u
+		WHERE u.handle = room_shown_facts.invitee
+		AND u.public_key IS NOT NULL AND NOT u.hidden),
+	    coalesce(i.event_hash = room_shown_facts.event_hash, false),
+	    coalesce(i.state IN ('accepted', 'declined') OR
+		(i.state = 'void' AND i.expires_at > now()), false),
+	    coalesce(i.event_hash <> room_shown_facts.event_hash, false),
+	    (SELECT count(*) FROM federation.room_shown w
+		WHERE w.server_id = server.id
+		AND w.state IN ('quarantine', 'pending')
+		AND w.expires_at > now()),
+	    (SELECT count(*) FROM federation.room_shown w
+		WHERE w.invitee = room_shown_facts.invitee
+		AND w.state IN ('quarantine', 'pending')
+		AND w.expires_at > now()),
+	    (SELECT sha256(e.signing_text) FROM federation.federated_rooms r
+		JOIN federation.room_state_events e ON e.room_id = r.id
+		WHERE r.global_room_id = room_shown_facts.room
+		AND e.number = room_shown_facts.number
+		AND e.signature IS NOT NULL),
+	    (SELECT d.digest FROM federation.received_ids d
+		WHERE d.server_id = server.id
+		AND d.message_id = room_shown_facts.message)
+	    FROM (SELECT 1) one LEFT JOIN federation.self o ON true
+	    LEFT JOIN federation.room_shown i
+		ON i.global_room_id = room_shown_facts.room
+		AND i.nonce = room_shown_facts.nonce;
+END
+$$;
+
+-- A user of ours, name@address, asks to join: the wish, and where the home is
+-- another server the item that asks it. Returns the wish, which is the one
+-- there is already while it is open.
+CREATE FUNCTION federation.room_join_ask(room text, member text, nonce bytea)
+RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	home uuid := federation.room_server(split_part(room_join_ask.room, '@',
+	    2));
+	target uuid;
+	wish uuid;
+BEGIN
+	INSERT INTO federation.federated_rooms (room_id, origin_server_id,
+	    is_local_origin, global_room_id)
+	    VALUES (left(room_join_ask.room, 36)::uuid, home, home IS NULL,
+	    room_join_ask.room) ON CONFLICT (global_room_id) DO NOTHING;
+	SELECT r.id INTO target FROM federation.federated_rooms r
+	    WHERE r.global_room_id = room_join_ask.room;
+	INSERT INTO federation.room_states AS s (room_id, asked)
+	    VALUES (target, true) ON CONFLICT (room_id) DO UPDATE
+	    SET asked = true, version = s.version + 1;
+	SELECT w.id INTO wish FROM federation.room_wishes w
+	    WHERE w.room_id = target AND w.kind = 'join'
+	    AND w.member = room_join_ask.member
+	    AND w.state IN ('new', 'asked');
+	IF FOUND THEN
+		RETURN wish;
+	END IF;
+	INSERT INTO federation.room_wishes AS w (room_id, kind, member, nonce,
+	    state) VALUES (target, 'join', room_join_ask.member,
+	    room_join_ask.nonce, CASE WHEN home IS NULL THEN 'new'
+	    ELSE 'asked' END) RETURNING w.id INTO wish;
+	IF home IS NULL THEN
+		PERFORM pg_notify('federation_rooms', '');
+	ELSE
+		PERFORM federation.room_enqueue(home, 'room_join',
+		    format('{"globalRoomId":"%s","nonce":%s,"userId":"%s"}',
+		    room_join_ask.room, coalesce('"' ||
+		    federation.base64(room_join_ask.nonce) || '"', 'null'),
+		    split_part(room_join_ask.member, '@', 1)), wish);
+	END IF;
+	RETURN wish;
+END
+$$;
+
+-- Shows an invitation that was judged good, and with it keeps the item's id.
+-- showing: quarantine, pending or automatic; then the invitee asks to join at
+-- once. false: nothing was written, since what it was judged by is so no more.
+CREATE FUNCTION federation.room_shown_write(room text, origin text,
+    nonce bytea, event_hash bytea, invitee text, inviter text, room_key text,
+    metadata text, expires bigint, showing text, message uuid, digest bytea,
+    server_most integer, invitee_most integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server uuid;
+	shown uuid;
+BEGIN
+	IF (octet_length(room_shown_write.nonce) = 16 AND
+	    octet_length(room_shown_write.event_hash) = 32 AND
+	    octet_length(room_shown_write.digest) = 32 AND
+	    room_shown_write.showing IN ('quarantine', 'pending', 'automatic'))
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'an argument does not have its form';
+	END IF;
+	-- One after another: what waits is counted.
+	PERFORM pg_advisory_xact_lock(hashtext('federation.room_shown'));
+	SELECT s.id INTO server FROM federation.federation_servers s
+	    WHERE s.onion_address = room_shown_write.origin
+	    AND s.trust_level >= 1 FOR KEY SHARE;
+	IF NOT FOUND OR (SELECT count(*) FROM federation.room_shown w
+	    WHERE w.server_id = server AND w.expires_at > now()
+	    AND w.state IN ('quarantine', 'pending')) >=
+	    room_shown_write.server_most OR
+	    (SELECT count(*) FROM federation.room_shown w
+	    WHERE w.invitee = room_shown_write.invitee
+	    AND w.expires_at > now()
+	    AND w.state IN ('quarantine', 'pending')) >=
+	    room_shown_write.invitee_most OR
+	    EXISTS (SELECT 1 FROM federation.received_ids r
+	    WHERE r.server_id = server
+	    AND r.message_id = room_shown_write.message) THEN
+		RETURN false;
+	END IF;
+	INSERT INTO federation.room_shown AS w (global_room_id, nonce,
+	    event_hash, invitee, inviter, server_id, room_key, metadata, state,
+	    expires_at)
+	    VALUES (room_shown_write.room, room_shown_write.nonce,
+	    room_shown_write.event_hash, room_shown_write.invitee,
+	    room_shown_write.inviter, server, room_shown_write.room_key,
+	    room_shown_write.metadata, CASE room_shown_write.showing
+		WHEN 'automatic' THEN 'accepted'
+		ELSE room_shown_write.showing END,
+	    to_timestamp(room_shown_write.expires))
+	    ON CONFLICT (global_room_id, nonce) DO NOTHING
+	    RETURNING w.id INTO shown;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	INSERT INTO federation.received_ids (server_id, message_id, digest)
+	    VALUES (server, room_shown_write.message,
+	    room_shown_write.digest);
+	PERFORM federation.room_tell(server, room_shown_write.room,
+	    'invitation', jsonb_build_object('invitation', shown,
+	    'inviter', room_shown_write.inviter,
+	    'invitee', room_shown_write.invitee,
+	    'encryptedRoomKey', room_shown_write.room_key,
+	    'expires', to_char(to_timestamp(room_shown_write.expires)
+		AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+	    'metadata', room_shown_write.metadata::jsonb,
+	    'showing', room_shown_write.showing));
+	IF room_shown_write.showing = 'automatic' THEN
+		PERFORM federation.room_join_ask(room_shown_write.room,
+		    room_shown_write.invitee || '@' || s.onion_address,
+		    room_shown_write.nonce) FROM federation.self s;
+	END IF;
+	RETURN true;
+END
+$$;
+
+-- Requests of ours ---------------------------------------------------------
+
+-- A request that is given up, refused by its home or not answered in time, or
+-- one that an admin tries again. An invitation that could not be shown has an
+-- id of its own: its wish is found by the nonce, and it has been done already.
+CREATE FUNCTION federation.room_request_ends() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	wish federation.room_wishes;
+	reason text := coalesce(NEW.last_error, 'CANCELLED');
+BEGIN
+	IF OLD.status = 'failed' THEN
+		UPDATE federation.room_wishes w SET state = 'asked',
+		    code = NULL, settled_at = NULL
+		    WHERE w.id = NEW.message_id AND w.state = 'refused';
+		RETURN NULL;
+	END IF;
+	UPDATE federation.room_wishes w SET state = 'refused',
+	    code = reason, settled_at = now()
+	    WHERE w.id = NEW.message_id AND w.state IN ('new', 'asked')
+	    RETURNING w.* INTO wish;
+	IF NOT FOUND AND NEW.type = 'room_invite' THEN
+		UPDATE federation.room_wishes w SET state = 'refused',
+		    code = reason, settled_at = now()
+		    WHERE w.kind = 'invite' AND w.state <> 'refused'
+		    AND w.nonce = decode(convert_from(NEW.encrypted_payload,
+			'UTF8')::jsonb #>> '{event,payload,nonce}', 'base64')
+		    AND w.inviter = convert_from(NEW.encrypted_payload,
+			'UTF8')::jsonb #>> '{event,payload,inviter}'
+		    RETURNING w.* INTO wish;
+	END IF;
+	IF FOUND THEN
+		PERFORM federation.room_tell(NEW.destination_server_id,
+		    r.global_room_id, 'refused', jsonb_build_object('request',
+		    wish.id, 'kind', wish.kind, 'code', wish.code))
+		    FROM federation.federated_rooms r WHERE r.id = wish.room_id;
+	END IF;
+	RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER room_request_ends
+    AFTER UPDATE OF status ON federation.federated_message_queue
+    FOR EACH ROW WHEN (NEW.type IN ('room_join', 'room_leave', 'room_invite')
+	AND ((NEW.status = 'failed' AND OLD.status <> 'failed') OR
+	(OLD.status = 'failed' AND NEW.status = 'pending')))
+    EXECUTE FUNCTION federation.room_request_ends();
+
+-- Upkeep -------------------------------------------------------------------
+
+-- Part of prune(): invitations that have expired wait no longer; those that
+-- are settled, and wishes, go after 45 days. An invitation that is shown again
+-- by then has expired itself.
+CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	expired integer;
+	shown integer;
+	wishes integer;
+BEGIN
+	UPDATE federation.room_shown s SET state = 'void'
+	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+		WHERE w.state IN ('quarantine', 'pending')
+		AND w.expires_at < now() ORDER BY w.expires_at
+		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);
+	GET DIAGNOSTICS expired = ROW_COUNT;
+	DELETE FROM federation.room_shown s
+	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+		WHERE w.state IN ('accepted', 'declined', 'void')
+		AND w.expires_at < now() - interval '45 days'
+		ORDER BY w.expires_at LIMIT prune_rooms.most
+		FOR UPDATE SKIP LOCKED);
+	GET DIAGNOSTICS shown = ROW_COUNT;
+	DELETE FROM federation.room_wishes d
+	    WHERE d.id IN (SELECT w.id FROM federation.room_wishes w
+		WHERE w.state IN ('done', 'refused')
+		AND w.settled_at < now() - interval '45 days'
+		ORDER BY w.settled_at LIMIT prune_rooms.most
+		FOR UPDATE SKIP LOCKED);
+	GET DIAGNOSTICS wishes = ROW_COUNT;
+	RETURN greatest(expired, shown, wishes) >= prune_rooms.most;
+END
+$$;
 
 -- Owners and rights --------------------------------------------------------
 
@@ -27,6 +368,14 @@ BEGIN
 END
 $$;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION
+    federation.room_present(text, text),
+    federation.room_item_received(text, uuid, bytea, bytea),
+    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid),
+    federation.room_shown_write(text, text, bytea, bytea, text, text, text,
+	text, bigint, text, uuid, bytea, integer, integer)
+    TO _fedqueued;
 
 DO $$
 BEGIN

@@ -26,3 +26,4 @@ UNIT_EXTRA_hold = fed-queued/hold.c
 TOOL_EXTRA_room_talk = $(patsubst %,fed-queued/%.c,db db_parameters db_conninfo db_connect db_setup statements statements_admin statements_invites statements_messages room_messages room_take room_take_row room_intake room_judge room_number room_row room_turn)
 UNIT_EXTRA_room_item = fed-queued/room_item.c
 UNIT_EXTRA_room_certificate = fed-queued/room_certificate.c fed-queued/peer.c
+UNIT_EXTRA_room_inbound = $(patsubst %,fed-queued/%.c,room_inbound room_item room_certificate peer db_parameters)

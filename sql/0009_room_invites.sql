@@ -258,37 +258,35 @@ $$;
 
 -- Requests of ours ---------------------------------------------------------
 
--- A request that is given up, refused by its home or not answered in time, or
--- one that an admin tries again. An invitation that could not be shown has an
--- id of its own: its wish is found by the nonce, and it has been done already.
+-- A request that is given up, refused by its home or not answered in time; or
+-- one that an admin tries again, or that did arrive. An invitation that is to
+-- be shown has an id of its own: its wish, which is done, has the nonce.
 CREATE FUNCTION federation.room_request_ends() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	given_up CONSTANT boolean := NEW.status = 'failed';
+	event CONSTANT jsonb := CASE NEW.type WHEN 'room_invite' THEN
+	    nullif(convert_from(NEW.encrypted_payload, 'UTF8'), '')::jsonb
+	    #> '{event,payload}' END;
+	otherwise CONSTANT text := CASE WHEN event IS NULL THEN 'asked'
+	    ELSE 'done' END;
 	wish federation.room_wishes;
-	reason text := coalesce(NEW.last_error, 'CANCELLED');
 BEGIN
-	IF OLD.status = 'failed' THEN
-		UPDATE federation.room_wishes w SET state = 'asked',
-		    code = NULL, settled_at = NULL
-		    WHERE w.id = NEW.message_id AND w.state = 'refused';
-		RETURN NULL;
-	END IF;
-	UPDATE federation.room_wishes w SET state = 'refused',
-	    code = reason, settled_at = now()
-	    WHERE w.id = NEW.message_id AND w.state IN ('new', 'asked')
+	UPDATE federation.room_wishes w SET
+	    state = CASE WHEN given_up THEN 'refused' ELSE otherwise END,
+	    code = CASE WHEN given_up
+		THEN coalesce(NEW.last_error, 'CANCELLED') END,
+	    settled_at = CASE WHEN given_up OR otherwise = 'done'
+		THEN now() END
+	    WHERE w.state = CASE WHEN given_up THEN otherwise
+		ELSE 'refused' END
+	    AND (event IS NULL AND w.id = NEW.message_id OR
+		w.kind = 'invite' AND
+		w.nonce = decode(event->>'nonce', 'base64') AND
+		w.inviter = event->>'inviter')
 	    RETURNING w.* INTO wish;
-	IF NOT FOUND AND NEW.type = 'room_invite' THEN
-		UPDATE federation.room_wishes w SET state = 'refused',
-		    code = reason, settled_at = now()
-		    WHERE w.kind = 'invite' AND w.state <> 'refused'
-		    AND w.nonce = decode(convert_from(NEW.encrypted_payload,
-			'UTF8')::jsonb #>> '{event,payload,nonce}', 'base64')
-		    AND w.inviter = convert_from(NEW.encrypted_payload,
-			'UTF8')::jsonb #>> '{event,payload,inviter}'
-		    RETURNING w.* INTO wish;
-	END IF;
-	IF FOUND THEN
+	IF FOUND AND given_up THEN
 		PERFORM federation.room_tell(NEW.destination_server_id,
 		    r.global_room_id, 'refused', jsonb_build_object('request',
 		    wish.id, 'kind', wish.kind, 'code', wish.code))
@@ -301,8 +299,8 @@ $$;
 CREATE TRIGGER room_request_ends
     AFTER UPDATE OF status ON federation.federated_message_queue
     FOR EACH ROW WHEN (NEW.type IN ('room_join', 'room_leave', 'room_invite')
-	AND ((NEW.status = 'failed' AND OLD.status <> 'failed') OR
-	(OLD.status = 'failed' AND NEW.status = 'pending')))
+	AND NEW.status <> OLD.status AND
+	'failed' IN (NEW.status, OLD.status))
     EXECUTE FUNCTION federation.room_request_ends();
 
 -- Upkeep -------------------------------------------------------------------

@@ -96,6 +96,15 @@ def requests(world):
         world.end(wish, "delivered")
         tap.equal((world.state(wish)[1], world.told()), ("asked", []),
                   kind + ": accepted, the home's event will tell")
+        late = world.wish(kind)
+        world.ask("room_" + kind, late)
+        world.end(late, "failed", None)
+        tap.equal((world.state(late)[2], len(world.told())),
+                  ("CANCELLED", 1), kind + ": cancelled")
+        world.end(late, "delivered")
+        tap.equal((world.state(late), world.told()),
+                  ((kind, "asked", None, True), []),
+                  kind + ": it did arrive")
     wish = world.wish("join")
     world.ask("room_join", wish)
     world.owner.execute("UPDATE federation.room_wishes SET state = 'done' "
@@ -125,6 +134,9 @@ def shown(world):
             "event": "refused", "room": world.room, "request": wish,
             "kind": "invite", "code": "INVITE_UNKNOWN"}]),
         "an invitation that could not be shown is told")
+    world.end(number, "pending")
+    tap.equal((world.state(wish), world.told()),
+              (("invite", "done", None, False), []), "and tried again")
 
 
 def upkeep(world):
@@ -148,6 +160,24 @@ def write(cursor, showing="pending", most=(10, 100), room=None, number=None):
     return one(cursor, WRITE, room or World.new_room(), OTHER,
                os.urandom(16), os.urandom(32), "ann@" + OTHER, showing,
                number or str(uuid.uuid4()), bytes(32), *most)
+
+
+def presence(world):
+    member = ("INSERT INTO federation.room_members (room_id, member, "
+              "server_id, state_joined, state_left) VALUES (%s, %s, %s, 1, "
+              "%s)")
+
+    def present(address):
+        return one(world.daemon, "SELECT federation.room_present(%s, %s)",
+                   world.room, address)
+    tap.equal(present(OTHER), False, "a server without a member")
+    world.owner.execute(member, (world.row, "old@" + OTHER,
+                                 world.servers[OTHER], 2))
+    tap.equal(present(OTHER), False, "with one who left")
+    world.owner.execute(member, (world.row, "new@" + OTHER,
+                                 world.servers[OTHER], None))
+    tap.equal((present(OTHER), present(HOME)), (True, False),
+              "with one who is there")
 
 
 def limits(world):
@@ -236,7 +266,8 @@ def test():
     with Cluster() as cluster:
         cluster.migrate()
         world = World(cluster)
-        for part in (requests, shown, upkeep, limits, automatic, arguments):
+        for part in (requests, shown, upkeep, presence, limits, automatic,
+                     arguments):
             part(world)
 
 

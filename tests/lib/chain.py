@@ -53,10 +53,10 @@ class Chain:
         return event
 
     def create(self, creator, **more):
-        return self.add("create", dict({
+        return self.add("create", {
             "allowedServers": None, "federation": True,
             "creator": creator + "@" + self.home.address,
-            "requireInviteForJoin": True}, **more))
+            "requireInviteForJoin": True}, **more)
 
     def invite(self, inviter, invitee, expires=None, nonce=None, **more):
         return self.add("invite", {

@@ -242,7 +242,7 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	uuid_new(header->id);
 	memcpy(header->destination, inbound->origin, 32);
 	header->timestamp = clock_now();
-	signing_envelope(header, hash, inbound_signed, inbound);
+	signing_envelope(header, hash, 0, inbound_signed, inbound);
 }
 
 static void

@@ -62,13 +62,14 @@ request_fill(struct msg_sign_envelope *request, struct envelope_header *header)
 
 void
 signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
-    signing_callback callback, void *argument)
+    int64_t mark, signing_callback callback, void *argument)
 {
 	struct msg_sign_envelope request;
 	uint8_t buf[MESSAGE_SMALL];
 	struct pack pack;
 
 	request_fill(&request, header);
+	request.mark = mark;
 	memcpy(request.payload_hash, payload_hash, 32);
 	pack_init(&pack, buf, sizeof buf);
 	msg_sign_encode(&pack, &request, false);
@@ -77,7 +78,7 @@ signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
 
 void
 signing_batch(struct envelope_header *header, const struct batch_item *items,
-    size_t count, signing_callback callback, void *argument)
+    size_t count, int64_t mark, signing_callback callback, void *argument)
 {
 	struct msg_sign_envelope request;
 	uint8_t buf[MESSAGE_BATCH];
@@ -85,6 +86,7 @@ signing_batch(struct envelope_header *header, const struct batch_item *items,
 	size_t i;
 
 	request_fill(&request, header);
+	request.mark = mark;
 	request.item_count = (uint32_t)count;
 	for (i = 0; i < count; i++) {
 		memcpy(request.items[i].id, items[i].id, 16);
@@ -93,6 +95,29 @@ signing_batch(struct envelope_header *header, const struct batch_item *items,
 	pack_init(&pack, buf, sizeof buf);
 	msg_sign_encode(&pack, &request, true);
 	question_send(MSG_SIGN_BATCH, &pack, callback, argument);
+}
+
+void
+signing_state(const struct room_event *event, int64_t mark,
+    signing_callback callback, void *argument)
+{
+	const char *kind = room_kind_name(event->kind);
+	struct msg_sign_state request;
+	uint8_t buf[MESSAGE_SMALL];
+	struct pack pack;
+
+	memset(&request, 0, sizeof request);
+	memcpy(request.room, event->room.uuid, sizeof request.room);
+	request.number = event->number;
+	memcpy(request.previous, event->previous, sizeof request.previous);
+	memcpy(request.kind, kind, strlen(kind));
+	request.timestamp = event->timestamp;
+	memcpy(request.payload_hash, event->payload_hash,
+	    sizeof request.payload_hash);
+	request.mark = mark;
+	pack_init(&pack, buf, sizeof buf);
+	msg_sign_state_encode(&pack, &request);
+	question_send(MSG_SIGN_STATE, &pack, callback, argument);
 }
 
 /* As often as requests come, but for this. */

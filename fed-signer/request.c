@@ -11,6 +11,14 @@
 
 #include "signer.h"
 
+/* What a request came to. */
+struct wanted {
+	uint8_t refusal; /* enum sign_refusal; 0: it may be signed */
+	size_t length;	 /* of the text, not terminated */
+	char text[SIGNTEXT_BATCH_MAX];
+};
+_Static_assert(SIGNTEXT_STATE_MAX <= SIGNTEXT_BATCH_MAX, "both fit");
+
 /*
  * The only types that are ever signed, each by its own request. Notices are
  * missing on purpose: those are made by hand, with the identity key.
@@ -46,7 +54,7 @@ type_permitted(const char *type, uint16_t request)
 /* 0, or why it is not signed. The rate comes last, so that what is refused
  * anyway takes nothing from what is not. */
 static uint8_t
-request_refusal(struct signer *signer, const struct moment *now,
+envelope_refusal(struct signer *signer, const struct moment *now,
     uint16_t request, const struct msg_sign_envelope *sign)
 {
 	const struct cert *cert = &signer->identity->cert;
@@ -67,7 +75,7 @@ request_refusal(struct signer *signer, const struct moment *now,
 
 /* text: SIGNTEXT_BATCH_MAX bytes. */
 static size_t
-request_text(char *text, const struct signer *signer, uint16_t request,
+envelope_text(char *text, const struct signer *signer, uint16_t request,
     const struct msg_sign_envelope *sign)
 {
 	struct batch_item items[SIGN_ITEMS_MAX];
@@ -94,6 +102,53 @@ request_text(char *text, const struct signer *signer, uint16_t request,
 	return signtext_batch(text, &header, items, sign->item_count);
 }
 
+/* The text of an envelope or a batch, or a refusal; -1 malformed. */
+static int
+envelope_want(struct signer *signer, const struct moment *now,
+    const struct message *message, struct wanted *wanted)
+{
+	struct msg_sign_envelope sign;
+
+	if (msg_sign_decode(message, &sign, message->type == MSG_SIGN_BATCH) ==
+	    -1)
+		return -1;
+	wanted->refusal = envelope_refusal(signer, now, message->type, &sign);
+	if (wanted->refusal == 0)
+		wanted->length =
+		    envelope_text(wanted->text, signer, message->type, &sign);
+	return 0;
+}
+
+/* The same of a state event. */
+static int
+state_want(struct signer *signer, const struct moment *now,
+    const struct message *message, struct wanted *wanted)
+{
+	struct msg_sign_state state;
+
+	if (msg_sign_state_decode(message, &state) == -1)
+		return -1;
+	wanted->refusal = state_refusal(signer, now, &state);
+	if (wanted->refusal == 0)
+		wanted->length = state_text(wanted->text, signer, &state);
+	return 0;
+}
+
+static int
+request_want(struct signer *signer, const struct moment *now,
+    const struct message *message, struct wanted *wanted)
+{
+	switch (message->type) {
+	case MSG_SIGN_ENVELOPE:
+	case MSG_SIGN_BATCH:
+		return envelope_want(signer, now, message, wanted);
+	case MSG_SIGN_STATE:
+		return state_want(signer, now, message, wanted);
+	default:
+		return -1;
+	}
+}
+
 /*
  * Every signature passes here before it leaves: what was signed is written
  * down first, and without that it is not released. Counted, so far.
@@ -103,6 +158,8 @@ signature_record(struct signer *signer, uint16_t request)
 {
 	if (request == MSG_SIGN_BATCH)
 		signer->batches++;
+	else if (request == MSG_SIGN_STATE)
+		signer->states++;
 	else
 		signer->envelopes++;
 }
@@ -121,25 +178,19 @@ int
 request_answer(struct signer *signer, const struct moment *now,
     const struct message *message, struct answer *answer)
 {
-	char text[SIGNTEXT_BATCH_MAX];
-	struct msg_sign_envelope sign;
-	size_t length;
-	uint8_t refusal;
+	struct wanted wanted;
 
-	if (message->type != MSG_SIGN_ENVELOPE &&
-	    message->type != MSG_SIGN_BATCH)
+	wanted.refusal = 0;
+	wanted.length = 0;
+	if (request_want(signer, now, message, &wanted) == -1)
 		return -1;
-	if (msg_sign_decode(message, &sign, message->type == MSG_SIGN_BATCH) ==
-	    -1)
-		return -1;
-	refusal = request_refusal(signer, now, message->type, &sign);
-	if (refusal != 0) {
-		answer_refusal(signer, answer, refusal);
+	if (wanted.refusal != 0) {
+		answer_refusal(signer, answer, wanted.refusal);
 		return 0;
 	}
-	length = request_text(text, signer, message->type, &sign);
-	crypto_sign_detached(answer->bytes, NULL, (const unsigned char *)text,
-	    length, signer->secret->key);
+	crypto_sign_detached(answer->bytes, NULL,
+	    (const unsigned char *)wanted.text, wanted.length,
+	    signer->secret->key);
 	signature_record(signer, message->type);
 	answer->type = MSG_SIGNATURE;
 	answer->length = 64;

@@ -80,8 +80,9 @@ static void __attribute__((noreturn))
 serve_stop(const struct signer *signer, const char *reason)
 {
 	log_info("signer stop reason=%s envelopes=%" PRIu64 " batches=%" PRIu64
-		 " refused=%" PRIu64,
-	    reason, signer->envelopes, signer->batches, signer->refused);
+		 " states=%" PRIu64 " refused=%" PRIu64,
+	    reason, signer->envelopes, signer->batches, signer->states,
+	    signer->refused);
 	exit(0); /* wipes the secret */
 }
 

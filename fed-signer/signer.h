@@ -59,6 +59,7 @@ struct signer {
 	struct rate rate;
 	uint64_t envelopes; /* signed since the start */
 	uint64_t batches;
+	uint64_t states; /* state events */
 	uint64_t refused;
 	uint8_t last_refusal; /* enum sign_refusal */
 };
@@ -74,6 +75,14 @@ struct answer {
 /* 0, or -1: the request is malformed, which the sender answers for. */
 int request_answer(struct signer *, const struct moment *,
     const struct message *, struct answer *);
+
+/* state.c: state events. 0, or why one is not signed, a enum sign_refusal; the
+ * rate comes last. */
+uint8_t state_refusal(
+    struct signer *, const struct moment *, const struct msg_sign_state *);
+/* text: SIGNTEXT_STATE_MAX bytes. Returns the length; not terminated. */
+size_t state_text(
+    char *text, const struct signer *, const struct msg_sign_state *);
 
 /* serve.c: the loop. Does not return. */
 struct channel;

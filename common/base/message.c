@@ -194,6 +194,7 @@ msg_sign_encode(
 	pack_bytes(pack, sign->origin, sizeof(sign->origin));
 	pack_bytes(pack, sign->destination, sizeof(sign->destination));
 	pack_i64(pack, sign->timestamp);
+	pack_i64(pack, sign->mark);
 	if (!batch) {
 		pack_bytes(
 		    pack, sign->payload_hash, sizeof(sign->payload_hash));
@@ -242,6 +243,7 @@ msg_sign_decode(
 	unpack_bytes(&unpack, sign->origin, sizeof(sign->origin));
 	unpack_bytes(&unpack, sign->destination, sizeof(sign->destination));
 	sign->timestamp = unpack_i64(&unpack);
+	sign->mark = unpack_i64(&unpack);
 	if (batch)
 		sign_items_unpack(&unpack, sign);
 	else
@@ -250,7 +252,54 @@ msg_sign_decode(
 	if (unpack_done(&unpack) == -1)
 		return -1;
 	if (!word_good(sign->type, LOWER "_") || sign->timestamp < 0 ||
-	    sign->timestamp > TIME_MAX)
+	    sign->timestamp > TIME_MAX || sign->mark < 0)
+		return -1;
+	return 0;
+}
+
+void
+msg_sign_state_encode(struct pack *pack, const struct msg_sign_state *state)
+{
+	pack_bytes(pack, state->room, sizeof(state->room));
+	pack_i64(pack, state->number);
+	pack_bytes(pack, state->previous, sizeof(state->previous));
+	pack_string(pack, state->kind);
+	pack_i64(pack, state->timestamp);
+	pack_bytes(pack, state->payload_hash, sizeof(state->payload_hash));
+	pack_i64(pack, state->mark);
+}
+
+/* The first event names none before it, and every other one does. */
+static bool
+state_place_good(const struct msg_sign_state *state)
+{
+	static const uint8_t zeros[sizeof(state->previous)];
+	bool first = memcmp(state->previous, zeros, sizeof(zeros)) == 0;
+
+	return state->number >= 1 && state->number <= SIGN_NUMBER_MAX &&
+	       first == (state->number == 1);
+}
+
+int
+msg_sign_state_decode(
+    const struct message *message, struct msg_sign_state *state)
+{
+	struct unpack unpack;
+
+	memset(state, 0, sizeof(*state));
+	unpack_init(&unpack, message->data, message->length);
+	unpack_bytes(&unpack, state->room, sizeof(state->room));
+	state->number = unpack_i64(&unpack);
+	unpack_bytes(&unpack, state->previous, sizeof(state->previous));
+	unpack_string(&unpack, state->kind, sizeof(state->kind));
+	state->timestamp = unpack_i64(&unpack);
+	unpack_bytes(&unpack, state->payload_hash, sizeof(state->payload_hash));
+	state->mark = unpack_i64(&unpack);
+	if (unpack_done(&unpack) == -1)
+		return -1;
+	if (!state_place_good(state) || !word_good(state->kind, LOWER "_") ||
+	    state->timestamp < 0 || state->timestamp > TIME_MAX ||
+	    state->mark < 0)
 		return -1;
 	return 0;
 }

@@ -48,6 +48,7 @@ enum message_type {
 	MSG_SIGN_BATCH,	   /* msg_sign_envelope and 1..64 items */
 	MSG_SIGNATURE,	   /* 64 bytes */
 	MSG_SIGN_REFUSED,  /* u8 enum sign_refusal */
+	MSG_SIGN_STATE,	   /* struct msg_sign_state */
 
 	/* fed-listener and fed-queued (common/proto/wire.h) */
 	MSG_REQUEST = 40, /* struct wire_request */
@@ -111,6 +112,7 @@ struct msg_sign_envelope {
 	uint8_t origin[32];
 	uint8_t destination[32];
 	int64_t timestamp;	  /* seconds since 1970 */
+	int64_t mark;		  /* federation(7), ROOMS; 0 none */
 	uint8_t payload_hash[32]; /* not for a batch */
 	/* MSG_SIGN_BATCH only */
 	uint32_t item_count;
@@ -120,9 +122,21 @@ struct msg_sign_envelope {
 	} items[SIGN_ITEMS_MAX];
 };
 
+/* A room's state event; its home and its certificate are the signer's own. */
+#define SIGN_NUMBER_MAX INT64_C(9007199254740991) /* 2^53-1 */
+struct msg_sign_state {
+	uint8_t room[16];     /* UUID */
+	int64_t number;	      /* 1 to SIGN_NUMBER_MAX */
+	uint8_t previous[32]; /* zeros in the first, and there alone */
+	char kind[SIGN_TYPE_SIZE];
+	int64_t timestamp; /* seconds since 1970 */
+	uint8_t payload_hash[32];
+	int64_t mark; /* the decision's; 0 none */
+};
+
 enum sign_refusal {
 	SIGN_REFUSED_ORIGIN = 1,  /* not ourselves */
-	SIGN_REFUSED_TYPE,	  /* unknown type */
+	SIGN_REFUSED_TYPE,	  /* unknown type or kind */
 	SIGN_REFUSED_TIME,	  /* outside the signer's window */
 	SIGN_REFUSED_RATE,	  /* too many; later */
 	SIGN_REFUSED_CERTIFICATE, /* ours is expired or not yet valid */
@@ -224,6 +238,8 @@ void msg_sign_encode(
     struct pack *, const struct msg_sign_envelope *, bool batch);
 int msg_sign_decode(
     const struct message *, struct msg_sign_envelope *, bool batch);
+void msg_sign_state_encode(struct pack *, const struct msg_sign_state *);
+int msg_sign_state_decode(const struct message *, struct msg_sign_state *);
 void msg_control_encode(struct pack *, const struct msg_control *);
 int msg_control_decode(const struct message *, struct msg_control *);
 void msg_control_row_encode(struct pack *, const struct msg_control_row *);

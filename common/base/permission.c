@@ -25,13 +25,15 @@
 #define IDENTITY_MAX	  (32 + 32 + 4 + IDENTITY_CERTIFICATE_MAX)
 
 /* What an envelope and a batch have in common, the type's characters apart. */
-#define SIGN_COMMON	  (4 + 16 + 32 + 32 + 8)
+#define SIGN_COMMON	  (4 + 16 + 32 + 32 + 8 + 8)
 #define SIGN_ITEM	  (16 + 32)
 #define SIGN_ENVELOPE_MIN (SIGN_COMMON + 1 + 32)
 #define SIGN_ENVELOPE_MAX (SIGN_COMMON + SIGN_TYPE_SIZE - 1 + 32)
 #define SIGN_BATCH_MIN	  (SIGN_COMMON + 1 + 4 + SIGN_ITEM)
 #define SIGN_BATCH_MAX \
 	(SIGN_COMMON + SIGN_TYPE_SIZE - 1 + 4 + SIGN_ITEMS_MAX * SIGN_ITEM)
+/* The same of a state event. */
+#define SIGN_STATE  (16 + 8 + 32 + 4 + 8 + 32 + 8)
 
 #define CONTROL_MIN (2 + 4)
 #define CONTROL_MAX \
@@ -100,6 +102,8 @@ static const struct permission table[] = {
 	SIGN_ENVELOPE_MAX, false},
     {MSG_SIGN_BATCH, ROLE_QUEUED, ROLE_SIGNER, SIGN_BATCH_MIN, SIGN_BATCH_MAX,
 	false},
+    {MSG_SIGN_STATE, ROLE_QUEUED, ROLE_SIGNER, SIGN_STATE + 1,
+	SIGN_STATE + SIGN_TYPE_SIZE - 1, false},
     {MSG_SIGNATURE, ROLE_SIGNER, ROLE_QUEUED, EXACT(64), false},
     {MSG_SIGN_REFUSED, ROLE_SIGNER, ROLE_QUEUED, EXACT(1), false},
 

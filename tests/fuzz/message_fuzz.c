@@ -47,6 +47,7 @@ typedef int again(const struct message *, struct pack *);
 AGAIN(msg_start, msg_start)
 AGAIN(msg_go, msg_go)
 AGAIN(msg_identity, msg_identity)
+AGAIN(msg_sign_state, msg_sign_state)
 AGAIN(msg_limits, msg_limits)
 AGAIN(msg_control, msg_control)
 AGAIN(msg_control_row, msg_control_row)
@@ -115,6 +116,7 @@ static again *const agains[MSG_TYPE_COUNT] = {
     [MSG_SIGN_ENVELOPE] = sign_again,
     [MSG_SIGN_BATCH] = sign_again,
     [MSG_SIGN_REFUSED] = u8_again,
+    [MSG_SIGN_STATE] = msg_sign_state_again,
     [MSG_REQUEST] = wire_request_again,
     [MSG_RESPONSE] = wire_response_again,
     [MSG_LIMITS] = msg_limits_again,

@@ -109,12 +109,12 @@ def queued_of(child):
 
 
 def request(kind="message", origin=None, timestamp=None, items=None,
-            id=None, payload=b"{}"):
+            id=None, payload=b"{}", mark=0):
     """The data of a request; items make it a batch."""
     data = ipc.blob(kind.encode()) + (id or uuid.UUID(int=5)).bytes
     data += (keys.server if origin is None else origin) + DESTINATION
-    data += struct.pack("<q", int(time.time()) if timestamp is None
-                        else timestamp)
+    data += struct.pack("<qq", int(time.time()) if timestamp is None
+                        else timestamp, mark)
     if items is None:
         return data + hashlib.sha256(payload).digest()
     return data + struct.pack("<I", len(items)) + b"".join(

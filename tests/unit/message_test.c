@@ -367,7 +367,7 @@ static struct msg_sign_envelope
 sign_good(void)
 {
 	struct msg_sign_envelope sign = {
-	    .type = "message", .timestamp = 1761825600};
+	    .type = "message", .timestamp = 1761825600, .mark = 77};
 
 	memset(sign.id, 1, sizeof(sign.id));
 	memset(sign.origin, 2, sizeof(sign.origin));
@@ -434,11 +434,11 @@ test_sign_batch(void **state)
 	assert_memory_equal(&sign_out, &sign, sizeof(sign));
 
 	/* A count that is not that of the items, none, and too many. */
-	memory[4 + 32 + 16 + 32 + 32 + 8]--;
+	memory[4 + 32 + 16 + 32 + 32 + 16]--;
 	assert_int_equal(run(batch_decode, pack.length), -1);
-	memory[4 + 32 + 16 + 32 + 32 + 8] = SIGN_ITEMS_MAX + 1;
+	memory[4 + 32 + 16 + 32 + 32 + 16] = SIGN_ITEMS_MAX + 1;
 	assert_int_equal(run(batch_decode, pack.length + 48), -1);
-	memory[4 + 32 + 16 + 32 + 32 + 8] = 0;
+	memory[4 + 32 + 16 + 32 + 32 + 16] = 0;
 	assert_int_equal(
 	    run(batch_decode, pack.length - SIGN_ITEMS_MAX * 48), -1);
 	sign.item_count = 0;
@@ -470,9 +470,22 @@ sign_time_try(int64_t timestamp, bool good)
 }
 
 static void
+sign_mark_try(int64_t mark, bool good)
+{
+	struct msg_sign_envelope sign = sign_good();
+
+	sign.mark = mark;
+	sign_pack(&sign, false);
+	assert_int_equal(run(envelope_decode, pack.length), good ? 0 : -1);
+}
+
+static void
 test_sign_values(void **state)
 {
 	(void)state;
+	sign_mark_try(0, true);
+	sign_mark_try(INT64_MAX, true);
+	sign_mark_try(-1, false);
 	sign_type_try("room_join", true);
 	sign_type_try("", false);
 	sign_type_try("Message", false);
@@ -485,6 +498,98 @@ test_sign_values(void **state)
 	sign_time_try(253402300800, false);
 	sign_time_try(INT64_MIN, false);
 	sign_time_try(INT64_MAX, false);
+}
+
+/* MSG_SIGN_STATE */
+static struct msg_sign_state state_out;
+
+static int
+state_decode(const struct message *message)
+{
+	return msg_sign_state_decode(message, &state_out);
+}
+
+static struct msg_sign_state
+state_good(void)
+{
+	struct msg_sign_state state = {.number = 2,
+	    .kind = "allowed_servers",
+	    .timestamp = 1761825600,
+	    .mark = 9};
+
+	memset(state.room, 1, sizeof(state.room));
+	memset(state.previous, 2, sizeof(state.previous));
+	memset(state.payload_hash, 3, sizeof(state.payload_hash));
+	return state;
+}
+
+static void
+state_pack(const struct msg_sign_state *state)
+{
+	begin();
+	msg_sign_state_encode(&pack, state);
+}
+
+static void
+test_sign_state(void **unused)
+{
+	struct msg_sign_state state = state_good();
+
+	(void)unused;
+	state_pack(&state);
+	expect_exact(state_decode);
+	assert_int_equal(run(state_decode, pack.length), 0);
+	assert_memory_equal(&state_out, &state, sizeof(state));
+	memset(state.kind, 0, sizeof(state.kind));
+	state.kind[0] = 'x';
+	state_pack(&state);
+	expect_exact(state_decode);
+	expect_length(MSG_SIGN_STATE, ROLE_QUEUED, ROLE_SIGNER, false);
+	fill(state.kind, sizeof(state.kind), '_');
+	state_pack(&state);
+	expect_exact(state_decode);
+	expect_length(MSG_SIGN_STATE, ROLE_QUEUED, ROLE_SIGNER, true);
+}
+
+static void
+state_try(const struct msg_sign_state *state, bool good)
+{
+	state_pack(state);
+	assert_int_equal(run(state_decode, pack.length), good ? 0 : -1);
+}
+
+/* The first has no hash of one before, all others have; numbers, marks and
+ * times that exist. */
+static void
+test_sign_state_values(void **unused)
+{
+	static const int64_t numbers[] = {INT64_MIN, -1, 0, 1, SIGN_NUMBER_MAX,
+	    SIGN_NUMBER_MAX + 1, INT64_MAX};
+	struct msg_sign_state state;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		state = state_good();
+		state.number = numbers[i];
+		state_try(&state, numbers[i] == SIGN_NUMBER_MAX);
+		memset(state.previous, 0, sizeof(state.previous));
+		state_try(&state, numbers[i] == 1);
+	}
+	state = state_good();
+	state.mark = -1;
+	state_try(&state, false);
+	state.mark = 0;
+	state_try(&state, true);
+	state.timestamp = -1;
+	state_try(&state, false);
+	state.timestamp = 253402300800;
+	state_try(&state, false);
+	state = state_good();
+	strcpy(state.kind, "Create");
+	state_try(&state, false);
+	strcpy(state.kind, "");
+	state_try(&state, false);
 }
 
 /* MSG_CONTROL_REQUEST */
@@ -804,6 +909,8 @@ main(void)
 	    cmocka_unit_test(test_sign_envelope),
 	    cmocka_unit_test(test_sign_batch),
 	    cmocka_unit_test(test_sign_values),
+	    cmocka_unit_test(test_sign_state),
+	    cmocka_unit_test(test_sign_state_values),
 	    cmocka_unit_test(test_control),
 	    cmocka_unit_test(test_row),
 	    cmocka_unit_test(test_row_values),

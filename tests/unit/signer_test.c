@@ -19,6 +19,7 @@
 #include "ed.h"
 #include "encode.h"
 #include "pack.h"
+#include "room_event.h"
 
 #define NOW    INT64_C(1761825600)
 #define DAY    INT64_C(86400)
@@ -28,6 +29,7 @@ static struct secret secret;
 static struct identity identity;
 static struct signer signer;
 static struct msg_sign_envelope sign;
+static struct msg_sign_state event;
 static struct moment now;
 static struct answer answer;
 
@@ -62,6 +64,13 @@ setup(void **state)
 	memset(sign.payload_hash, 5, 32);
 	sign.item_count = 2;
 	memset(sign.items, 6, 2 * sizeof(sign.items[0]));
+	memset(&event, 0, sizeof(event));
+	memset(event.room, 7, sizeof(event.room));
+	event.number = 2;
+	memset(event.previous, 8, sizeof(event.previous));
+	strcpy(event.kind, "join");
+	event.timestamp = NOW;
+	memset(event.payload_hash, 9, sizeof(event.payload_hash));
 	return 0;
 }
 
@@ -73,7 +82,10 @@ ask(uint16_t type)
 	struct pack pack;
 
 	pack_init(&pack, memory, sizeof(memory));
-	msg_sign_encode(&pack, &sign, type == MSG_SIGN_BATCH);
+	if (type == MSG_SIGN_STATE)
+		msg_sign_state_encode(&pack, &event);
+	else
+		msg_sign_encode(&pack, &sign, type == MSG_SIGN_BATCH);
 	assert_true(pack_ok(&pack));
 	message = (struct message){.type = type,
 	    .descriptor = -1,
@@ -126,6 +138,95 @@ expect_refused(uint16_t type, enum sign_refusal refusal)
 	assert_int_equal(answer.length, 1);
 	assert_int_equal(answer.bytes[0], refusal);
 	assert_int_equal(signer.refused, before + 1);
+}
+
+static void
+expect_state_signed(void)
+{
+	char text[SIGNTEXT_STATE_MAX];
+	struct room_event expected;
+	size_t length;
+
+	assert_int_equal(ask(MSG_SIGN_STATE), 0);
+	assert_int_equal(answer.type, MSG_SIGNATURE);
+	memset(&expected, 0, sizeof(expected));
+	memset(expected.room.uuid, 7, sizeof(expected.room.uuid));
+	memset(expected.room.home, 1, sizeof(expected.room.home));
+	expected.number = event.number;
+	memcpy(expected.previous, event.previous, sizeof(expected.previous));
+	expected.kind = room_kind_find(event.kind, strlen(event.kind));
+	expected.timestamp = event.timestamp;
+	memset(expected.key_id, 2, sizeof(expected.key_id));
+	memset(expected.payload_hash, 9, sizeof(expected.payload_hash));
+	length = room_event_text(text, &expected);
+	assert_true(
+	    ed_verify(answer.bytes, text, length, identity.cert.signing_key));
+}
+
+/* All that there are for the rest of us, and no other. */
+static void
+state_kinds(void **state)
+{
+	static const char *bad[] = {"notice", "creat", "creates", "message",
+	    "state", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ROOM_KINDS; i++) {
+		strcpy(event.kind, room_kind_name((enum room_kind)i));
+		expect_state_signed();
+	}
+	assert_int_equal(signer.states, ROOM_KINDS);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(event.kind, bad[i]);
+		expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_TYPE);
+	}
+	strcpy(event.kind, "create");
+	event.number = 1;
+	memset(event.previous, 0, sizeof(event.previous));
+	expect_state_signed();
+	assert_int_equal(signer.envelopes + signer.batches, 0);
+}
+
+/* A day back, but only the window ahead; and never when the certificate that
+ * it names was not valid. */
+static void
+state_times(void **state)
+{
+	(void)state;
+	event.timestamp = NOW - DAY;
+	expect_state_signed();
+	event.timestamp = NOW - DAY - 1;
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_TIME);
+	event.timestamp = NOW + WINDOW;
+	expect_state_signed();
+	event.timestamp = NOW + WINDOW + 1;
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_TIME);
+	event.timestamp = NOW - DAY;
+	identity.cert.not_before = NOW;
+	expect_state_signed(); /* the protocol's grace is a day */
+	identity.cert.not_before = NOW + 1;
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_CERTIFICATE);
+	identity.cert.not_before = NOW - 10 * DAY;
+	event.timestamp = NOW;
+	identity.cert.not_after = NOW - DAY;
+	expect_state_signed();
+	event.timestamp = NOW - 1;
+	identity.cert.not_after = NOW - DAY - 1;
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_CERTIFICATE);
+}
+
+static void
+state_rate(void **state)
+{
+	(void)state;
+	rate_init(&signer.rate, 2, now.monotonic_ns);
+	expect_state_signed();
+	event.timestamp = 0;
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_TIME);
+	event.timestamp = NOW;
+	expect_signed(MSG_SIGN_ENVELOPE); /* one rate for all */
+	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_RATE);
 }
 
 static void
@@ -228,9 +329,15 @@ malformed(void **state)
 	     message.length++)
 		assert_int_equal(
 		    request_answer(&signer, &now, &message, &answer), -1);
+	message.type = MSG_SIGN_STATE;
+	for (message.length = 0; message.length < sizeof(bytes);
+	     message.length++)
+		assert_int_equal(
+		    request_answer(&signer, &now, &message, &answer), -1);
 	message.type = MSG_SIGNATURE;
 	assert_int_equal(request_answer(&signer, &now, &message, &answer), -1);
 	assert_int_equal(signer.envelopes + signer.batches, 0);
+	assert_int_equal(signer.states, 0);
 }
 
 static void
@@ -349,6 +456,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(types, setup),
 	    cmocka_unit_test_setup(batches, setup),
+	    cmocka_unit_test_setup(state_kinds, setup),
+	    cmocka_unit_test_setup(state_times, setup),
+	    cmocka_unit_test_setup(state_rate, setup),
 	    cmocka_unit_test_setup(origin, setup),
 	    cmocka_unit_test_setup(window, setup),
 	    cmocka_unit_test_setup(certificate, setup),

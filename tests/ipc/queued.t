@@ -59,7 +59,7 @@ class Signer:
         reader = ipc.Reader(message.data)
         kind = reader.blob().decode()
         number, origin, destination = (reader.take(n) for n in (16, 32, 32))
-        stamp = reader.number("q")
+        stamp, _mark = reader.number("q"), reader.number("q")
         header = {
             "type": kind, "id": str(peer.uuid.UUID(bytes=number)),
             "originServer": peer.onion_address(origin),

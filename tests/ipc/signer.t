@@ -121,6 +121,27 @@ def request(kind="message", origin=None, timestamp=None, items=None,
         i.bytes + digest for i, digest in items)
 
 
+ROOM = uuid.UUID(int=6)
+KINDS = ("create", "invite", "join", "leave", "remove", "allowed_servers",
+         "rename", "federation", "close")
+
+
+def event(kind="join", number=2, previous=b"p" * 32, timestamp=None, mark=1):
+    """The data of a request for a state event's signature."""
+    stamp = int(time.time()) if timestamp is None else timestamp
+    return ROOM.bytes + struct.pack("<q", number) + previous + ipc.blob(
+        kind.encode()) + struct.pack("<q", stamp) + hashlib.sha256(
+            b"{}").digest() + struct.pack("<q", mark)
+
+
+def event_text(kind, number, previous, timestamp):
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(timestamp))
+    return "\n".join([VERSION + "/state",
+                      "%s@%s" % (ROOM, onion(keys.server)), "%d" % number,
+                      base(previous), kind, stamp, keys.key_id.hex(),
+                      base(hashlib.sha256(b"{}").digest())]).encode()
+
+
 def text_of(kind, timestamp, last, id=uuid.UUID(int=5)):
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(timestamp))
     return "\n".join([VERSION + "/envelope", kind, str(id),
@@ -166,6 +187,31 @@ def signatures():
                                       for i, digest in items])
         tap.ok(answer.type == ipc.SIGNATURE and holds(answer.data, text),
                "batch of %d: signed" % count)
+    child.stop()
+
+
+def states():
+    child = start()
+    queued = queued_of(child)
+    now = int(time.time())
+    for number, kind in enumerate(KINDS, 1):
+        previous = b"p" * 32 if number > 1 else bytes(32)
+        queued.send(ipc.SIGN_STATE, event(kind, number, previous, now))
+        answer = queued.receive()
+        tap.ok(answer.type == ipc.SIGNATURE and holds(
+            answer.data, event_text(kind, number, previous, now)),
+            kind + ": signed")
+    for reason, data, name in (
+            (TYPE, event("notice"), "a kind that is none"),
+            (TIME, event(timestamp=now - 86410), "older than a day"),
+            (TIME, event(timestamp=now + 310), "from the future")):
+        queued.send(ipc.SIGN_STATE, data, id=98)
+        answer = queued.receive()
+        tap.equal((answer.type, answer.id, answer.data),
+                  (ipc.SIGN_REFUSED, 98, bytes([reason])),
+                  "event refused: " + name)
+    queued.send(ipc.SIGN_STATE, event(timestamp=now - 86000))
+    tap.equal(queued.receive().type, ipc.SIGNATURE, "one of yesterday")
     child.stop()
 
 
@@ -357,7 +403,7 @@ def malformed_by_queued():
     def sends(kind, data, **more):
         return lambda parent, queued: queued.send(kind, data, **more)
 
-    permitted = (ipc.SIGN_ENVELOPE, ipc.SIGN_BATCH)
+    permitted = (ipc.SIGN_ENVELOPE, ipc.SIGN_BATCH, ipc.SIGN_STATE)
     for kind in list(range(70)) + [255, 256, 32767, 65535]:
         if kind not in permitted:
             dies("type %d" % kind, "fed-queued", sends(kind, b""))
@@ -370,6 +416,7 @@ def malformed_by_queued():
                        (request("z" * 33), "type of 33"),
                        (request(""), "no type"),
                        (request(timestamp=-1), "time below 0"),
+                       (request(mark=-1), "mark below 0"),
                        (request(timestamp=2**63 - 1), "time beyond all")):
         dies("envelope, " + text, "fed-queued", sends(ipc.SIGN_ENVELOPE, data))
     item = (uuid.uuid4(), b"d" * 32)
@@ -379,6 +426,18 @@ def malformed_by_queued():
                        (request("batch", items=[item] * 65), "65 items"),
                        (good, "an envelope's data")):
         dies("batch, " + text, "fed-queued", sends(ipc.SIGN_BATCH, data))
+    good_event = event()
+    for data, text in ((good_event[:-1], "a byte short"),
+                       (good_event + b"x", "a byte more"),
+                       (event(number=0), "number 0"),
+                       (event(number=2**53), "number too high"),
+                       (event(number=1), "a first with a previous one"),
+                       (event(previous=bytes(32)), "a second without"),
+                       (event(mark=-1), "mark below 0"),
+                       (event("Join"), "kind in upper case"),
+                       (event(timestamp=-1), "time below 0"),
+                       (os.urandom(120), "garbage")):
+        dies("event, " + text, "fed-queued", sends(ipc.SIGN_STATE, data))
     for flags in (1, 2, 0x8000, 0xffff):
         dies("flags %#x" % flags, "fed-queued",
              sends(ipc.SIGN_ENVELOPE, good, flags=flags))
@@ -621,7 +680,7 @@ def test():
     work = tempfile.mkdtemp(prefix="torfed-signer.")
     keys = Keys("keys")
     try:
-        for part in (identity, signatures, refusals, rates, many, deaf,
+        for part in (identity, signatures, states, refusals, rates, many, deaf,
                      outlives, malformed_by_queued, malformed_by_fedd,
                      signals, key_files, out_of_date, confined, unlocked,
                      secret_in_memory, libraries):

@@ -76,7 +76,7 @@ struct answer {
 int request_answer(struct signer *, const struct moment *,
     const struct message *, struct answer *);
 
-/* state.c: state events. 0, or why one is not signed, a enum sign_refusal; the
+/* state.c: state events. 0, or why one is not signed: enum sign_refusal; the
  * rate comes last. */
 uint8_t state_refusal(
     struct signer *, const struct moment *, const struct msg_sign_state *);

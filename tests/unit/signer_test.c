@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <sodium.h>
 
 #include "../../fed-signer/hand.h"
@@ -214,6 +215,43 @@ state_times(void **state)
 	event.timestamp = NOW - 1;
 	identity.cert.not_after = NOW - DAY - 1;
 	expect_refused(MSG_SIGN_STATE, SIGN_REFUSED_CERTIFICATE);
+}
+
+/* The signing text of the protocol page's event, from the request's fields. */
+static void
+vector_same(const char *text)
+{
+	char again[SIGNTEXT_STATE_MAX];
+	struct msg_sign_state asked;
+	struct room_event parsed;
+	size_t length = strlen(text);
+
+	assert_int_equal(room_event_parse(&parsed, text, length), CODE_OK);
+	memset(&asked, 0, sizeof(asked));
+	memcpy(asked.room, parsed.room.uuid, sizeof(asked.room));
+	asked.number = parsed.number;
+	memcpy(asked.previous, parsed.previous, sizeof(asked.previous));
+	strcpy(asked.kind, room_kind_name(parsed.kind));
+	asked.timestamp = parsed.timestamp;
+	memcpy(asked.payload_hash, parsed.payload_hash, 32);
+	memcpy(identity.message.server, parsed.room.home, 32);
+	memcpy(identity.message.key_id, parsed.key_id, 32);
+	assert_int_equal(state_text(again, &signer, &asked), length);
+	assert_memory_equal(again, text, length);
+}
+
+static void
+state_vectors(void **state)
+{
+	json_t *vectors = json_load_file("man/federation.vectors", 0, NULL);
+	json_t *events = json_object_get(vectors, "state"), *entry;
+	size_t i;
+
+	(void)state;
+	assert_true(json_array_size(events) > 0);
+	json_array_foreach(events, i, entry) vector_same(
+	    json_string_value(json_object_get(entry, "signingText")));
+	json_decref(vectors);
 }
 
 static void
@@ -458,6 +496,7 @@ main(void)
 	    cmocka_unit_test_setup(batches, setup),
 	    cmocka_unit_test_setup(state_kinds, setup),
 	    cmocka_unit_test_setup(state_times, setup),
+	    cmocka_unit_test_setup(state_vectors, setup),
 	    cmocka_unit_test_setup(state_rate, setup),
 	    cmocka_unit_test_setup(origin, setup),
 	    cmocka_unit_test_setup(window, setup),

@@ -238,7 +238,7 @@ UNITDIR ?=	$(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?=	$(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?=	$(PREFIX)/lib/tmpfiles.d
 INSTALL_DIRS =	$(PREFIX)/sbin $(LIBEXECDIR) $(DATADIR) $(DATADIR)/sql \
-		$(DATADIR)/sql/attach \
+		$(DATADIR)/sql/attach $(DATADIR)/sql/chat \
 		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 \
 		$(SYSCONFDIR)/torfed $(DOCDIR) $(DOCDIR)/examples \
 		$(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR)
@@ -254,6 +254,7 @@ install: all
 	ln -sfn '$(LIBEXECDIR)/fed-signer' '$(DESTDIR)$(PREFIX)/sbin/fed-signer'
 	install -m 644 sql/*.sql '$(DESTDIR)$(DATADIR)/sql'
 	install -m 644 sql/attach/*.sql '$(DESTDIR)$(DATADIR)/sql/attach'
+	install -m 644 sql/chat/*.sql '$(DESTDIR)$(DATADIR)/sql/chat'
 	for page in man/*.[578]; do install -m 644 $$page \
 	    '$(DESTDIR)$(MANDIR)/man'$${page##*.} || exit 1; done
 	install -m 644 README.md CHANGES.md LICENSE man/federation.vectors \

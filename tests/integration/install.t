@@ -6,6 +6,7 @@
 # are made, and fedd brings up the suite from the installed programs and takes
 # it down again.
 
+import glob
 import os
 import re
 import shutil
@@ -36,7 +37,8 @@ FILES.update(("usr/share/doc/torfed/" + name, 0o644) for name in (
     "README.md", "CHANGES.md", "LICENSE", "federation.vectors",
     "examples/fed.conf", "examples/torrc.snippet"))
 FILES.update(("usr/share/torfed/sql/" + name, 0o644) for name in
-             os.listdir(os.path.join(TOP, "sql")) if name.endswith(".sql"))
+             glob.glob("**/*.sql", root_dir=os.path.join(TOP, "sql"),
+                       recursive=True))
 FILES.update(("usr/share/man/man%s/%s" % (name[-1], name), 0o644)
              for name in os.listdir(os.path.join(TOP, "man"))
              if re.search(r"\.[1-9]$", name))

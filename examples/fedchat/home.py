@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: ISC
+"""What a user's client keeps to itself, in one private file: his key pair, the
+keys of his rooms, the keys that he knows others by, and how far he has read."""
+
+import json
+import os
+
+from sealing import Identity, RoomKey, b64, new_seed, unb64
+
+
+class Home:
+    """directory: made where it is missing. handle: needed the first time."""
+
+    def __init__(self, directory, handle=None):
+        self.path = os.path.join(directory, "state.json")
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        try:
+            with open(self.path) as file:
+                state = json.load(file)
+        except FileNotFoundError:
+            if not handle:
+                raise SystemExit("fedchat: who are you? --user HANDLE")
+            state = {"handle": handle, "seed": b64(new_seed())}
+        self.handle = state["handle"]
+        self.seed = unb64(state["seed"])
+        self.identity = Identity(self.seed)
+        self.seen = state.get("seen")  # number in chat's tables; None: new
+        self.waiting = state.get("waiting", [])  # such numbers, before it
+        self.known = {who: unb64(key) for who, key in
+                      state.get("known", {}).items()}
+        self.current = state.get("current")      # the room written to
+        self.removing = state.get("removing", [])  # [room, member], by us
+        self.rooms = {name: Room.load(name, room) for name, room in
+                      state.get("rooms", {}).items()}
+        self.invitations = {number: Room.load(room["room"], room)
+                            for number, room in
+                            state.get("invitations", {}).items()}
+        self.save()
+
+    def save(self):
+        """On disk before what it stands for is committed elsewhere."""
+        state = {
+            "handle": self.handle, "seed": b64(self.seed), "seen": self.seen,
+            "waiting": self.waiting, "current": self.current,
+            "removing": self.removing,
+            "known": {who: b64(key) for who, key in self.known.items()},
+            "rooms": {name: room.dump() for name, room in
+                      self.rooms.items()},
+            "invitations": {number: room.dump() for number, room in
+                            self.invitations.items()}}
+        beside = self.path + ".new"
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+                          0o600), "w") as file:
+            json.dump(state, file, indent=1, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, self.path)
+
+
+class Room:
+    """name: uuid@server.onion."""
+
+    def __init__(self, name, title, keys):
+        self.name = name
+        self.title = title
+        self.keys = {key.name: key for key in keys}
+
+    @staticmethod
+    def load(name, state):
+        return Room(name, state["title"], [
+            RoomKey(epoch, unb64(key)) for epoch, key in state["keys"]])
+
+    def dump(self):
+        return {"room": self.name, "title": self.title, "keys": [
+            [key.epoch, b64(key.key)] for key in self.keys.values()]}
+
+    def add(self, key):
+        self.keys[key.name] = key
+
+    def key(self):
+        """The one to write with."""
+        return max(self.keys.values(), key=RoomKey.order)

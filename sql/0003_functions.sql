@@ -118,7 +118,7 @@ DECLARE
 	quota integer;
 	depth federation.queue_depths;
 	since integer;
-	room integer;
+	most integer;
 BEGIN
 	SELECT l.quota, d.waiting, d.last_id, d.counted_at
 	    INTO quota, depth.waiting, depth.last_id, depth.counted_at
@@ -129,19 +129,19 @@ BEGIN
 	END IF;
 	-- Ordered, so that the rows are found by an index that begins with
 	-- server, lane and id, whatever PostgreSQL believes of their number.
-	room := greatest(quota - depth.waiting, 0) + 1;
+	most := greatest(quota - depth.waiting, 0) + 1;
 	SELECT count(*) INTO since FROM generate_series(1, 3) lane,
 	    LATERAL ((SELECT 1 FROM federation.federated_message_queue q
 		WHERE q.destination_server_id = queue_full.server
 		AND q.priority = lane AND q.id > depth.last_id
 		AND q.status IN ('pending', 'sending') AND q.held_at IS NULL
-		ORDER BY q.id LIMIT room)
+		ORDER BY q.id LIMIT most)
 		UNION ALL (SELECT 1 FROM federation.federated_message_queue q
 		WHERE q.destination_server_id = queue_full.server
 		AND q.priority = lane AND q.id > depth.last_id
 		AND q.status IN ('pending', 'sending')
-		AND q.held_at IS NOT NULL ORDER BY q.id LIMIT room)
-		LIMIT room) waiting;
+		AND q.held_at IS NOT NULL ORDER BY q.id LIMIT most)
+		LIMIT most) waiting;
 	IF depth.waiting + since > quota AND
 	    depth.counted_at > clock_timestamp() - interval '2 minutes' THEN
 		RETURN true;

@@ -96,8 +96,7 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 	    taking->event.event.kind == ROOM_JOIN)
 		room_messages_doorbell();
 	/* He is shown what stands against it. */
-	if (taking->verdict.outcome == ROOM_CONFLICT &&
-	    memcmp(taking->via, env.identity.server, ONION_KEY) != 0)
+	if (taking->verdict.outcome == ROOM_CONFLICT)
 		room_sync_soon(&taking->event.event.room, taking->via);
 	taking_end(taking, true);
 }
@@ -189,6 +188,11 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	taking->verdict = room_state_apply(
 	    &facts.state, &taking->event.event, &facts.facts, &effect);
+	/* One that we have just signed, and nobody has seen: another worker's
+	 * was first. */
+	if (taking->verdict.outcome == ROOM_CONFLICT &&
+	    memcmp(taking->via, env.identity.server, ONION_KEY) == 0)
+		taking->verdict.outcome = ROOM_REFUSED;
 	if (taking->verdict.outcome == ROOM_TAKEN)
 		taking_write(taking, &facts, &effect);
 	else if (taking->verdict.outcome == ROOM_CONFLICT)

@@ -30,6 +30,7 @@ LINES = [line for line in faults.LINES if "sweep" not in line]
 RECLAIM_SECONDS = 5
 REQUESTS = 300
 TWICE = 40
+JOINS = 60
 HOLDERS = """SELECT l.priority, i.name FROM federation.leases l
     JOIN federation.incarnations i ON i.id = l.worker"""
 
@@ -205,6 +206,30 @@ def other_door(world, both):
     first.server.start_fedd()
 
 
+def rooms(both):
+    """Wishes are decided and messages numbered by both, each once."""
+    node = both[0].node
+    room = node.value("SELECT federation.room_create('ann', NULL, false)",
+                      user="app")
+    for n in range(JOINS):
+        node.sql("SELECT federation.room_join(%s, %s)", room, "u%d" % n,
+                 user="app")
+        node.sql("SELECT federation.room_send(%s, 'ann', %s)", room,
+                 b"%d" % n, user="app")
+    found = net.wait(lambda: node.sql(
+        "SELECT number, members FROM federation.rooms WHERE room = %s", room,
+        user="app") == [(JOINS + 1, JOINS + 1)], 60)
+    tap.ok(found, "a room's events are decided by both, each once") or \
+        tap.diag(str(node.sql("SELECT number, members FROM federation.rooms "
+                              "WHERE room = %s", room, user="app")))
+    tap.ok(net.wait(lambda: node.sql(
+        "SELECT count(*), count(DISTINCT sequence), max(sequence) FROM "
+        "federation.room_items WHERE status = 'taken'") ==
+        [(JOINS, JOINS, JOINS)], 60), "and its messages numbered")
+    tap.equal(node.sql("SELECT count(*) FROM federation.room_evidence"),
+              [(0,)], "none contradicts another")
+
+
 def test():
     with net.Net(servers=2, lines=LINES) as network:
         world = faults.World(network)
@@ -218,6 +243,7 @@ def test():
             twice(world, both)
             handed_over(world, both, tap_)
             other_door(world, both)
+            rooms(both)
             world.judge("two suites")
         world.close()
 

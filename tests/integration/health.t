@@ -150,8 +150,8 @@ def test_ping_verb(network, a, b):
     tap.ok((code, output) == (1, "") and re.fullmatch(
         r"fedctl: ONION_NOT_FOUND: .* \(\d+ ms\)\n", errors),
         "server ping of one that is gone: %s" % errors)
-    tap.ok(not server(a, other.address)["is_online"] and
-           server(a, other.address)["connection_failures"] >= 1,
+    tap.ok(net.wait(lambda: not server(a, other.address)["is_online"] and
+                    server(a, other.address)["connection_failures"] >= 1, 10),
            "which is known from then on")
     network.kill(1, "tor")
     code, _, errors = a.fedctl("server", "ping", b.onion)

@@ -287,6 +287,8 @@ class Asking:
                                  else None)(self.node.inbox()[self.seen:]),
                         seconds) or []
         self.seen += len(rows)
+        if len(rows) > count:
+            tap.diag("more events than asked for: %s" % rows)
         return [payload for _, _, _, payload in rows]
 
     def start(self, behaviour, handle="eve"):

@@ -13,6 +13,7 @@ import net
 import peer
 import pgcluster
 import psycopg2
+from demo_attach import Attached
 from scenario import Distant
 
 EACH = 4  # sentences of each in a conversation
@@ -76,6 +77,7 @@ class Story:
         self.absence()
         self.removal()
         self.impostors()
+        self.attached()
         self.acknowledged()
         self.dumps()
 
@@ -285,6 +287,36 @@ class Story:
         if not found or found[0] is None:
             raise Failed("a forgery was not refused")
         return found[0]
+
+    def attached(self):
+        step("A chat server that knows nothing of torfed: fedctl db attach "
+             "puts triggers on\nits tables of rooms and messages, and the "
+             "rows that it writes travel.")
+        self.close()
+        dora, emil = [Attached(name, server, self.demo.fedctl, SECONDS)
+                      for name, server in zip(("dora", "emil"),
+                                              self.servers)]
+        room, name = dora.make()
+        dora.invite(name, emil)
+        joined = emil.accept()
+        dora.wait("SELECT 1 FROM federation.rooms WHERE room = %s "
+                  "AND members = 2", name)
+        for here, there, one, other in ((room, joined, dora, emil),
+                                        (joined, room, emil, dora)):
+            texts = ["%s writes row %d" % (one.name, number + 1)
+                     for number in range(EACH)]
+            self.sent += [(text, other.name, one.write(here, text))
+                          for text in texts]
+            read = other.read(there, EACH)
+            self.delivered += len(read)
+            self.decrypted += sum(text in read for text in texts)
+            say("%s inserts %d rows, %s selects %d of %s" % (
+                one.name, EACH, other.name, len(read), one.name))
+            if read != texts:
+                raise Failed("%s does not read what %s wrote" % (
+                    other.name, one.name))
+        for one in (dora, emil):
+            one.close()
 
     def acknowledged(self):
         """The senders know: every item is settled by a signed answer."""

@@ -66,7 +66,9 @@ enum {
 	FACT_RESTORED,
 	FACT_SERVERS,
 	FACT_ASKED,
-	FACT_DIGEST
+	FACT_DIGEST,
+	FACT_MEMBER_SERVERS,
+	FACT_SERVER_IN
 };
 
 void
@@ -90,6 +92,8 @@ event_facts_row(
 		facts->invitation = &to->invitation;
 	facts->invited = row_integer(result, 0, FACT_INVITED);
 	facts->listed = row_bool(result, 0, FACT_LISTED);
+	facts->servers = (uint32_t)row_integer(result, 0, FACT_MEMBER_SERVERS);
+	facts->server_in = row_bool(result, 0, FACT_SERVER_IN);
 	to->pending = row_bool(result, 0, FACT_PENDING);
 	to->recovery.since = row_integer(result, 0, FACT_RESTORED);
 	to->recovery.servers = (uint32_t)row_integer(result, 0, FACT_SERVERS);

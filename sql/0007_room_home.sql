@@ -32,7 +32,7 @@ RETURNS TABLE (version bigint, state_number bigint, hash bytea, closed bigint,
     invitation_expires bigint, invitation_used bigint,
     invitation_inviter text, invitation_invitee text, invited bigint,
     listed boolean, pending boolean, restored bigint, servers bigint,
-    asked bigint, digest bytea)
+    asked bigint, digest bytea, member_servers bigint, server_in boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -60,7 +60,8 @@ BEGIN
 	    (SELECT d.digest FROM federation.received_ids d
 		JOIN federation.federation_servers s ON s.id = d.server_id
 		WHERE s.onion_address = room_event_facts.origin
-		AND d.message_id = room_event_facts.request)
+		AND d.message_id = room_event_facts.request),
+	    m.member_servers, m.server_in
 	    FROM (SELECT 1) one
 	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN (federation.federated_rooms f
@@ -78,7 +79,13 @@ BEGIN
 		AND v.nonce = room_event_facts.nonce
 	    CROSS JOIN LATERAL (SELECT count(DISTINCT a.server_id) AS servers,
 		count(DISTINCT a.server_id) FILTER (WHERE
-		a.server_id = ANY (r.answered)) AS answered
+		a.server_id = ANY (r.answered)) AS answered,
+		count(DISTINCT split_part(a.member, '@', 2)) FILTER (WHERE
+		split_part(a.member, '@', 2) <>
+		split_part(room_event_facts.room, '@', 2)) AS member_servers,
+		coalesce(bool_or(split_part(a.member, '@', 2) =
+		split_part(room_event_facts.member, '@', 2)), false)
+		AS server_in
 		FROM federation.room_members a WHERE a.room_id = r.id
 		AND a.state_left IS NULL) m;
 END

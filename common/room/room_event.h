@@ -20,7 +20,7 @@
 #define ROOM_HASH	 32 /* SHA-256 */
 #define ROOM_NONCE	 16 /* bytes, random; an invitation's */
 #define ROOM_NUMBER_MAX	 INT64_C(9007199254740991) /* 2^53-1 */
-#define ROOM_SERVERS_MAX 256		 /* on the list of allowed servers */
+#define ROOM_SERVERS_MAX 256		 /* beside the home; listed, too */
 #define ROOM_INVITE_S	 (7 * 24 * 3600) /* an invitation lasts at most */
 
 enum room_kind {

@@ -26,6 +26,15 @@ server_admitted(const struct room_state *state, const struct room_facts *facts,
 	return state->federated && (!state->restricted || facts->listed);
 }
 
+/* Each message goes to all of them, from each: a home names no more. */
+static bool
+server_fits(const struct room_state *state, const struct room_facts *facts,
+    const struct room_user *user)
+{
+	return server_is_home(state, user) || facts->server_in ||
+	       facts->servers < ROOM_SERVERS_MAX;
+}
+
 static enum code
 rules_create(const struct room_state *state, const struct room_event *event,
     const struct room_facts *facts)
@@ -81,6 +90,8 @@ rules_join(const struct room_state *state, const struct room_event *event,
 		return CODE_STATE_INVALID;
 	if (!server_admitted(state, facts, &event->content.user))
 		return CODE_SERVER_EXCLUDED;
+	if (!server_fits(state, facts, &event->content.user))
+		return CODE_ROOM_FULL;
 	if (event->content.has_nonce)
 		return rules_invitation(event, facts);
 	return state->require_invite ? CODE_INVITE_REQUIRED : CODE_OK;

@@ -60,6 +60,10 @@ struct room_facts {
 	/* content.user.server is on the list of allowed servers; looked at
 	 * only when the state is restricted */
 	bool listed;
+	/* servers beside the home that have a member, and whether
+	 * content.user.server has */
+	uint32_t servers;
+	bool server_in;
 };
 
 /* What an event does to the rows of members. */
@@ -83,8 +87,8 @@ struct room_effect {
 
 /*
  * The rules alone, as for the next event of the chain: CODE_OK, or the rule
- * that it breaks (NOT_MEMBER, SPEAKER, ROOM_CLOSED, SERVER_EXCLUDED, INVITE_*,
- * STATE_INVALID). Times are compared with the event's own.
+ * that it breaks (NOT_MEMBER, SPEAKER, ROOM_CLOSED, SERVER_EXCLUDED, ROOM_FULL,
+ * INVITE_*, STATE_INVALID). Times are compared with the event's own.
  */
 enum code room_state_rules(const struct room_state *, const struct room_event *,
     const struct room_facts *);

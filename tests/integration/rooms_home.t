@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 import net  # noqa: E402
+import peer  # noqa: E402
 import tap  # noqa: E402
 from roomapp import SECONDS, App, agree, invite  # noqa: E402
 
@@ -125,6 +126,29 @@ def test_many(a, b):
     tap.ok(agree(room, a, b), "in one order")
 
 
+def test_full(a, b, c):
+    """Members at 256 servers beside the home, and one more."""
+    room = a.call("room_create", "ann", str(uuid.uuid4()), False)
+    a.wait("created", room)
+    a.node.sql(
+        "INSERT INTO federation.room_members (room_id, member, state_joined) "
+        "SELECT f.id, 'u@' || s.address, 1 FROM federation.federated_rooms f,"
+        " unnest(%s) s (address) WHERE f.global_room_id = %s",
+        [peer.Identity().address for _ in range(255)], room)
+    b.call("room_join", room, "bob")
+    tap.ok(b.wait("joined", room, member=b.address("bob")),
+           "a member at the 256th other server")
+    c.call("room_join", room, "cid")
+    tap.equal(c.wait("refused", room)["code"], "ROOM_FULL",
+              "none at the 257th")
+    b.call("room_join", room, "ben")
+    tap.ok(b.wait("joined", room, member=b.address("ben")),
+           "a second at one that is in")
+    a.call("room_join", room, "amy")
+    tap.ok(a.wait("joined", room, member=a.address("amy")),
+           "and one more of the home's")
+
+
 def test():
     lines = ["retry minimum 50ms", "retry maximum 200ms", "queue sweep 1s"]
     with net.Net(servers=3, lines=lines) as network:
@@ -137,6 +161,7 @@ def test():
         test_at_once(a, b)
         test_refused(a, b)
         test_many(a, b)
+        test_full(a, b, c)
         tap.equal([network.processes(n) for n in (1, 2, 3)], before,
                   "the same processes as at the beginning")
 

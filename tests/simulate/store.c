@@ -119,6 +119,23 @@ invitation_find(const struct room *room, const uint8_t nonce[ROOM_NONCE])
 	return NONE;
 }
 
+static void
+servers_count(const struct room *room, const struct room_event *event,
+    struct room_facts *facts)
+{
+	const uint8_t *key;
+	int i;
+
+	for (i = 0; i < SERVERS; i++) {
+		if (!room_server_now(room, i))
+			continue;
+		key = world.users[i * USERS].server;
+		facts->servers += memcmp(key, event->room.home, ONION_KEY) != 0;
+		facts->server_in |=
+		    memcmp(key, event->content.user.server, ONION_KEY) == 0;
+	}
+}
+
 void
 room_facts_make(const struct room *room, const struct room_event *event,
     struct room_facts *facts, struct room_invitation *found, bool *has_found)
@@ -134,6 +151,7 @@ room_facts_make(const struct room *room, const struct room_event *event,
 		facts->user = room_last_row(room, user);
 		facts->listed = (room->list >> user_server(user) & 1) != 0;
 	}
+	servers_count(room, event, facts);
 	user = room_user_find(&content->inviter);
 	if (user != NONE)
 		facts->inviter = room_last_row(room, user);

@@ -183,6 +183,25 @@ admission(void **unused)
 	}
 }
 
+/* The 257th server beside the home; its users, and the home's, still fit. */
+static void
+full(void **unused)
+{
+	(void)unused;
+	state.require_invite = false;
+	facts.servers = ROOM_SERVERS_MAX - 1;
+	assert_int_equal(rules(ROOM_JOIN), CODE_OK);
+	facts.servers = ROOM_SERVERS_MAX;
+	assert_int_equal(rules(ROOM_JOIN), CODE_ROOM_FULL);
+	facts.server_in = true;
+	assert_int_equal(rules(ROOM_JOIN), CODE_OK);
+	facts.server_in = false;
+	event.content.user = user(1, "carol");
+	assert_int_equal(rules(ROOM_JOIN), CODE_OK);
+	event.content.user = user(2, "bob");
+	assert_int_equal(apply(ROOM_JOIN).outcome, ROOM_CONFLICT);
+}
+
 static void
 join(void **unused)
 {
@@ -444,6 +463,7 @@ main(void)
 	    TEST(create_bad),
 	    TEST(invite),
 	    TEST(admission),
+	    TEST(full),
 	    TEST(join),
 	    TEST(leave),
 	    TEST(removal),

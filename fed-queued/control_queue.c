@@ -8,9 +8,6 @@
 #include "control_verbs.h"
 #include "encode.h"
 
-#define DEAD_DEFAULT "100" /* dead letters shown */
-#define DEAD_MOST    1000
-
 static void
 queue_done(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -75,29 +72,17 @@ dead_done(PGresult *result, const char *sqlstate, void *argument)
 	request_end(request, CODE_OK, NULL);
 }
 
-static bool
-limit_good(const char *limit)
-{
-	size_t length = strlen(limit);
-
-	return length >= 1 && length <= 4 && limit[0] != '0' &&
-	       strspn(limit, "0123456789") == length &&
-	       atoi(limit) <= DEAD_MOST;
-}
-
 void
 control_show_dead(
     struct control_client *client, const struct msg_control *message)
 {
-	const char *limit = message->arguments[0],
+	const char *limit = control_limit(message->arguments[0]),
 		   *server = message->arguments[1];
 	struct db_parameters parameters;
 	uint8_t key[ONION_KEY];
 	enum code code = CODE_OK;
 
-	if (limit[0] == '\0')
-		limit = DEAD_DEFAULT;
-	if (!limit_good(limit))
+	if (limit == NULL)
 		code = CODE_LIMIT;
 	else if (server[0] != '\0')
 		code = onion_parse(key, server, strlen(server));

@@ -8,6 +8,9 @@
 #include "log.h"
 #include "peers.h"
 
+#define LIMIT_DEFAULT "100" /* rows shown */
+#define LIMIT_MOST    1000
+
 struct request *
 request_new(struct control_client *client)
 {
@@ -92,6 +95,20 @@ result_code(PGresult *result, int row, int column)
 	    (size_t)PQgetlength(result, row, column));
 
 	return code == CODE_COUNT ? CODE_INTERNAL : code;
+}
+
+const char *
+control_limit(const char *limit)
+{
+	size_t length = strlen(limit);
+
+	if (length == 0)
+		return LIMIT_DEFAULT;
+	return length <= 4 && limit[0] != '0' &&
+		       strspn(limit, "0123456789") == length &&
+		       atoi(limit) <= LIMIT_MOST
+		   ? limit
+		   : NULL;
 }
 
 const char *

@@ -33,6 +33,11 @@ int64_t result_integer(PGresult *, int row, int column);
 bool result_true(PGresult *, int row, int column);
 /* A code by its name, INTERNAL when it is none of ours. */
 enum code result_code(PGresult *, int row, int column);
+/*
+ * How many rows are asked for: limit, or 100 where it is empty. NULL when it
+ * is not a number from 1 to 1000.
+ */
+const char *control_limit(const char *limit);
 /* "high", "normal", "low"; NULL */
 const char *result_lane(PGresult *, int row, int column);
 

@@ -96,6 +96,8 @@ static const struct control_verb_entry verbs[] = {
     {CONTROL_SERVER_PAUSE, 1, control_server_pause},
     {CONTROL_SERVER_RESUME, 1, control_server_resume},
     {CONTROL_SERVER_RETRY, 1, control_server_retry},
+    {CONTROL_SHOW_ROOMS, 1, control_show_rooms},
+    {CONTROL_CHECK, 0, control_check},
 };
 
 const struct control_verb_entry *

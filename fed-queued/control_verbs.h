@@ -22,6 +22,9 @@ control_verb_function control_show_queue;
 control_verb_function control_show_dead;
 control_verb_function control_show_message;
 control_verb_function control_queue_show;
+/* control_rooms.c */
+control_verb_function control_show_rooms;
+control_verb_function control_check;
 /* control_change.c: what is changed */
 control_verb_function control_queue_hold;
 control_verb_function control_queue_release;

@@ -93,6 +93,16 @@ const char sql_show_dead[] =
     " WHERE q.status = 'failed' AND $2::text IN (s.onion_address, '')"
     " ORDER BY q.next_attempt_at DESC, q.id DESC LIMIT $1::int";
 
+/* $1 how many */
+const char sql_room_list[] =
+    "SELECT room, state, number, members, servers, trust_level,"
+    " to_char(heard_at" AS_TIME ", home_silent"
+    " FROM " S "room_list($1::int)";
+
+const char sql_room_problems[] =
+    "SELECT problem, subject, to_char(since" AS_TIME " FROM " S
+    "room_problems(1000)";
+
 /* $1 message id, $2 address or '' */
 const char sql_queue_show[] =
     "SELECT q.message_id, s.onion_address, q.priority, q.status,"

@@ -10,6 +10,8 @@ extern const char sql_show_servers[];
 extern const char sql_server_change[];
 extern const char sql_show_queue[];
 extern const char sql_show_dead[];
+extern const char sql_room_list[];
+extern const char sql_room_problems[];
 extern const char sql_queue_show[];
 extern const char sql_show_message[];
 extern const char sql_queue_change[];

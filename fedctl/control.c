@@ -25,7 +25,7 @@ enum form {
 	FORM_DOCUMENT /* rows' only fields are parts of one text */
 };
 /* Options that follow the arguments; one not given is an empty argument. */
-enum more { MORE_NONE, MORE_SERVER, MORE_LIMIT_SERVER };
+enum more { MORE_NONE, MORE_SERVER, MORE_LIMIT, MORE_LIMIT_SERVER };
 struct verb {
 	enum action action;
 	enum control_verb verb;
@@ -38,6 +38,8 @@ static const struct verb verbs[] = {
     {ACTION_SHOW_QUEUE, CONTROL_SHOW_QUEUE, FORM_LIST, MORE_NONE},
     {ACTION_SHOW_LIMITS, CONTROL_SHOW_LIMITS, FORM_LIST, MORE_NONE},
     {ACTION_SHOW_DEAD, CONTROL_SHOW_DEAD, FORM_LIST, MORE_LIMIT_SERVER},
+    {ACTION_SHOW_ROOMS, CONTROL_SHOW_ROOMS, FORM_LIST, MORE_LIMIT},
+    {ACTION_CHECK, CONTROL_CHECK, FORM_LIST, MORE_NONE},
     {ACTION_SHOW_MESSAGE, CONTROL_SHOW_MESSAGE, FORM_LIST, MORE_SERVER},
     {ACTION_QUEUE_SHOW, CONTROL_QUEUE_SHOW, FORM_LIST, MORE_SERVER},
     {ACTION_QUEUE_HOLD, CONTROL_QUEUE_HOLD, FORM_ROW, MORE_SERVER},
@@ -167,8 +169,10 @@ options_set(
 
 	if (more == MORE_NONE)
 		return;
-	if (more == MORE_LIMIT_SERVER)
+	if (more == MORE_LIMIT || more == MORE_LIMIT_SERVER)
 		limit_set(message, parsed->options[OPTION_LIMIT]);
+	if (more == MORE_LIMIT)
+		return;
 	if (server == NULL) {
 		message->argument_count++;
 		return;
@@ -296,7 +300,7 @@ control_run(const struct parsed *parsed)
 	struct msg_control message = {.verb = (uint16_t)verb->verb};
 	struct channel *channel;
 	struct output *output;
-	size_t i;
+	size_t i, rows;
 
 	for (i = 0; i < parsed->argument_count; i++)
 		argument_set(&message, parsed->kinds[i], parsed->arguments[i]);
@@ -317,5 +321,8 @@ control_run(const struct parsed *parsed)
 	output = output_new(parsed->json, verb->form == FORM_LIST);
 	answer_take(channel, wait_ms(parsed), take_row, output);
 	channel_free(channel);
-	output_end(output);
+	rows = output_end(output);
+	/* Scripts ask whether all is well. */
+	if (verb->action == ACTION_CHECK && rows > 0)
+		exit(EXIT_FAILURE);
 }

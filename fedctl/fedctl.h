@@ -58,8 +58,9 @@ void output_row(struct output *, const struct msg_control_row *);
 /* For one row: a field more. */
 void output_string(struct output *, const char *name, const char *value);
 void output_integer(struct output *, const char *name, int64_t value);
-/* Prints and frees; fails when standard output cannot be written. */
-void output_end(struct output *);
+/* Prints and frees; fails when standard output cannot be written. Returns how
+ * many rows there were. */
+size_t output_end(struct output *);
 /* Bytes as they are. */
 void output_bytes(const char *bytes, size_t length);
 /* What was written there by other means; fails likewise. */

@@ -112,9 +112,11 @@ output_flush(void)
 		    "standard output cannot be written");
 }
 
-void
+size_t
 output_end(struct output *output)
 {
+	size_t rows = json_array_size(output->rows);
+
 	if (output->list)
 		output->form->list(stdout, output->rows);
 	else
@@ -122,6 +124,7 @@ output_end(struct output *output)
 	output_flush();
 	json_decref(output->rows);
 	free(output);
+	return rows;
 }
 
 void

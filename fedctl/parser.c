@@ -25,6 +25,8 @@
 static const struct command commands[] = {
     {ACTION_STATUS, {WORD("status")},
 	"state of the daemon and its database"},
+    {ACTION_CHECK, {WORD("check")},
+	"what an administrator should look at; exits 1 if there is anything"},
     {ACTION_SHOW_SERVERS, {WORD("show"), WORD("servers")},
 	"servers that are known, with trust and reachability"},
     {ACTION_SHOW_QUEUE, {WORD("show"), WORD("queue")},
@@ -35,6 +37,9 @@ static const struct command commands[] = {
 	{WORD("show"), WORD("dead"), MAY(OPTION_LIMIT, "--limit", "N"),
 	    ONE_SERVER},
 	"dead letters, the newest first; 100 of them, or N up to 1000"},
+    {ACTION_SHOW_ROOMS,
+	{WORD("show"), WORD("rooms"), MAY(OPTION_LIMIT, "--limit", "N")},
+	"rooms, the newest first; 100 of them, or N up to 1000"},
     {ACTION_SHOW_MESSAGE, {WORD("show"), WORD("message"), ID, ONE_SERVER},
 	"what happened to a message, and when"},
     {ACTION_QUEUE_SHOW, {WORD("queue"), WORD("show"), ID, ONE_SERVER},

@@ -763,6 +763,76 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	FROM federation.room_members a
 	WHERE a.room_id = r.id AND a.state_left IS NULL) m;
 
+-- For fedctl: rooms, the newest first.
+CREATE FUNCTION federation.room_list(most integer)
+RETURNS TABLE (room text, state text, number bigint, members bigint,
+    servers bigint, trust_level integer, heard_at timestamptz,
+    home_silent boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (room_list.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'most is not between 1 and 1000';
+	END IF;
+	RETURN QUERY SELECT v.room, v.state, v.number, v.members, v.servers,
+	    v.trust_level, CASE WHEN v.external_server THEN s.heard_at END,
+	    v.home_silent
+	    FROM (SELECT f.id, f.global_room_id
+		FROM federation.federated_rooms f
+		ORDER BY f.created_at DESC, f.id LIMIT room_list.most) f
+	    JOIN federation.rooms v ON v.room = f.global_room_id
+	    JOIN federation.room_states s ON s.room_id = f.id
+	    ORDER BY v.created_at DESC, f.id;
+END
+$$;
+
+-- The same: what an administrator should look at, and since when.
+CREATE FUNCTION federation.room_problems(most integer)
+RETURNS TABLE (problem text, subject text, since timestamptz)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (room_problems.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'most is not between 1 and 1000';
+	END IF;
+	RETURN QUERY
+	SELECT p.problem, p.subject, p.since FROM (
+	    SELECT 'home-silent' AS problem, v.room AS subject,
+		s.heard_at AS since
+		FROM federation.rooms v
+		JOIN federation.federated_rooms f ON f.global_room_id = v.room
+		JOIN federation.room_states s ON s.room_id = f.id
+		WHERE v.home_silent AND v.state IN ('open', 'waiting')
+	    UNION ALL
+	    SELECT 'room-frozen', f.global_room_id, NULL
+		FROM federation.room_states s
+		JOIN federation.federated_rooms f ON f.id = s.room_id
+		WHERE s.disputed <> 0 AND (f.is_local_origin OR
+		EXISTS (SELECT 1 FROM federation.room_members m
+		    WHERE m.room_id = f.id AND m.server_id IS NULL
+		    AND m.state_left IS NULL))
+	    UNION ALL
+	    SELECT 'quarantine', i.global_room_id, i.received_at
+		FROM federation.room_shown i
+		WHERE i.state = 'quarantine' AND i.expires_at > now()
+	    UNION ALL
+	    SELECT 'contradiction', e.origin, max(e.created_at) FROM (
+		SELECT s.onion_address AS origin, e.created_at
+		    FROM federation.evidence e
+		    JOIN federation.federation_servers s ON s.id = e.server_id
+		UNION ALL SELECT e.origin, e.created_at
+		    FROM federation.room_evidence e) e
+		WHERE e.created_at > now() - interval '30 days'
+		GROUP BY e.origin) p
+	    ORDER BY p.problem, p.since NULLS FIRST, p.subject
+	    LIMIT room_problems.most;
+END
+$$;
+
 -- Members of rooms; joined: the number of the event that made one.
 CREATE VIEW federation.room_membership WITH (security_barrier) AS
     SELECT r.global_room_id AS room, m.member,
@@ -880,6 +950,9 @@ GRANT EXECUTE ON FUNCTION
     federation.inbox_release(bigint[]) TO fed_app;
 GRANT EXECUTE ON FUNCTION federation.invitation_release(uuid),
     federation.invitation_reject(uuid) TO fed_admin;
+GRANT SELECT (created_at) ON federation.evidence TO fed_definer;
+GRANT EXECUTE ON FUNCTION federation.room_list(integer),
+    federation.room_problems(integer) TO _fedqueued;
 
 DO $$
 BEGIN

@@ -183,6 +183,8 @@ enum control_verb {
 	CONTROL_SERVER_PAUSE,  /* address */
 	CONTROL_SERVER_RESUME, /* address */
 	CONTROL_SERVER_RETRY,  /* address */
+	CONTROL_SHOW_ROOMS,    /* how many or "" */
+	CONTROL_CHECK,
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

@@ -220,7 +220,7 @@ def attempts(owner):
                        "sync_epoch", "sync_events", "sync_items",
                        "sync_resend", "sync_declared", "sync_evidence",
                        "sync_mark", "sync_void_facts", "sync_void",
-                       "sync_conflict"},
+                       "sync_conflict", "room_list", "room_problems"},
         "fed_app": {"enqueue", "inbox_claim", "inbox_acknowledge",
                     "user_publish", "user_withdraw", "user_lookup",
                     "user_forget", "own_address", "room_create",

@@ -62,6 +62,9 @@ test_every_command(void **state)
 	accept("show servers", ACTION_SHOW_SERVERS);
 	accept("show queue", ACTION_SHOW_QUEUE);
 	accept("show limits", ACTION_SHOW_LIMITS);
+	accept("check", ACTION_CHECK);
+	accept("show rooms", ACTION_SHOW_ROOMS);
+	accept("show rooms --limit 9", ACTION_SHOW_ROOMS);
 	accept("show dead", ACTION_SHOW_DEAD);
 	accept("show dead --limit 9 --server s", ACTION_SHOW_DEAD);
 	accept("show message x", ACTION_SHOW_MESSAGE);

@@ -158,7 +158,8 @@ $$;
 
 -- Gaps that are older than 30 s, and held messages whose state is not known: a
 -- server to ask, mostly the origin or the home, another one while it is offline
--- and now and then, since it may have forgotten.
+-- and now and then, since it may have forgotten. After a restore servers that
+-- have not shown yet that they have no more than we.
 CREATE FUNCTION federation.sync_due(most integer)
 RETURNS TABLE (server uuid, room text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -182,6 +183,24 @@ BEGIN
 		ORDER BY s.is_online DESC,
 		    (s.onion_address = w.origin AND random() < 0.75) DESC,
 		    random() LIMIT 1) p
+	    UNION -- since a restore: who has not answered yet
+	    SELECT v.id, f.global_room_id
+	    FROM federation.self o
+	    JOIN federation.federated_rooms f ON true
+	    JOIN federation.room_states r ON r.room_id = f.id
+	    CROSS JOIN LATERAL (
+		SELECT m.server_id AS id FROM federation.room_members m
+		    WHERE f.is_local_origin AND m.room_id = f.id
+		    AND m.state_left IS NULL AND m.server_id IS NOT NULL
+		    AND o.restored_at > now() - interval '15 minutes'
+		UNION SELECT f.origin_server_id
+		    WHERE f.origin_server_id IS NOT NULL) v
+	    JOIN federation.federation_servers s ON s.id = v.id
+	    WHERE o.restored_at > now() - interval '1 day'
+	    AND s.trust_level >= 1 AND v.id <> ALL (r.answered)
+	    AND (f.is_local_origin OR EXISTS (SELECT 1
+		FROM federation.room_members m WHERE m.room_id = f.id
+		AND m.server_id IS NULL AND m.state_left IS NULL))
 	    LIMIT sync_due.most;
 END
 $$;

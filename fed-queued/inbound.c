@@ -64,7 +64,6 @@ struct inbound {
 	char *ack;		    /* payload of the acknowledgement */
 	size_t ack_length;
 	struct envelope_header header; /* of the acknowledgement */
-	int64_t mark;		       /* of what the answer declares, or 0 */
 	int64_t received_ms;	       /* of a look-up, else 0 */
 	uint8_t signature[64];	       /* while a look-up's is held */
 };
@@ -248,7 +247,7 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	uuid_new(header->id);
 	memcpy(header->destination, inbound->origin, 32);
 	header->timestamp = clock_now();
-	signing_envelope(header, hash, inbound->mark, inbound_signed, inbound);
+	signing_envelope(header, hash, inbound_signed, inbound);
 }
 
 /*
@@ -492,14 +491,13 @@ inbound_lookup(struct inbound *inbound, const struct peer *peer,
 }
 
 static void
-inbound_synced(const char *answer, size_t length, int64_t mark, void *argument)
+inbound_synced(const char *answer, size_t length, void *argument)
 {
 	struct inbound *inbound = argument;
 
 	if (answer != NULL) {
 		outage_ms = 0;
 		peer_alive(inbound->origin);
-		inbound->mark = mark;
 		inbound_acknowledge(inbound, answer, length);
 		return;
 	}
@@ -659,11 +657,13 @@ inbound_request(const struct message *message)
 void
 inbound_identity(void)
 {
+	struct msg_identity identity = env.identity;
 	uint8_t buf[MESSAGE_SMALL];
 	struct pack pack;
 
+	identity.logged = 0; /* none of its business */
 	pack_init(&pack, buf, sizeof buf);
-	msg_identity_encode(&pack, &env.identity);
+	msg_identity_encode(&pack, &identity);
 	if (!pack_ok(&pack))
 		fatal("identity does not fit a message");
 	chanev_send(

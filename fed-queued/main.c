@@ -38,6 +38,7 @@
 #include "peers.h"
 #include "proc.h"
 #include "queued.h"
+#include "restored.h"
 #include "room_messages.h"
 #include "room_sync.h"
 #include "room_wishes.h"
@@ -55,6 +56,12 @@ static struct event *sweep_event;
 static struct event *prune_event;
 
 #define PRUNE_EVERY_S 600
+
+static struct {
+	bool before;  /* the incarnation is in the database */
+	bool running; /* the database is being looked at */
+} begun;
+static void begin_try(void);
 
 int64_t
 clock_ms(void)
@@ -137,9 +144,9 @@ identity_message(const struct message *message)
 	log_info("identity server=%s serial=%llu", env.address,
 	    (unsigned long long)env.certificate.serial);
 	inbound_identity();
-	self_tell();
-	outbound_doorbell();
-	lookup_out_doorbell();
+	if (begun.before)
+		self_tell();
+	begin_try();
 }
 
 static void
@@ -252,31 +259,69 @@ cache_ready(bool ok, void *argument)
 }
 
 static void
+begin(void)
+{
+	begun.running = false;
+	env.registered = true;
+	cache_ready(true, NULL);
+}
+
+static void
 registered(PGresult *result, const char *sqlstate, void *argument)
 {
 	(void)argument;
 	if (result == NULL) {
+		begun.running = false;
 		log_warning("register failed sqlstate=%s", sqlstate);
 		return;
 	}
-	env.registered = true;
+	begun.before = true;
 	log_info("registered leases-freed=%s", PQgetvalue(result, 0, 0));
+	begin();
+}
+
+static void
+checked(bool ok, bool restored)
+{
+	struct db_parameters parameters;
+
+	/* What this process knows is of the database that there was. */
+	if (restored && begun.before)
+		fatal("the database was restored");
+	if (restored)
+		room_sync_restored();
+	if (!ok) {
+		begun.running = false;
+		return;
+	}
+	if (begun.before) {
+		begin();
+		return;
+	}
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, env.incarnation);
+	db_add_text(&parameters, worker_name);
+	db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
+	db_parameters_free(&parameters);
+}
+
+/* Nothing is done before the database is known to be the one that it was. */
+static void
+begin_try(void)
+{
+	if (env.registered || begun.running || !env.has_identity ||
+	    db_state(env.db) != DB_UP)
+		return;
+	begun.running = true;
+	self_tell();
+	restored_check(checked);
 }
 
 static void
 database_up(void *argument)
 {
-	struct db_parameters parameters;
-
 	(void)argument;
-	if (!env.registered) {
-		db_parameters_init(&parameters);
-		db_add_uuid(&parameters, env.incarnation);
-		db_add_text(&parameters, worker_name);
-		db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
-		db_parameters_free(&parameters);
-	}
-	self_tell();
+	begin_try();
 	inbox_count();
 	peers_load(cache_ready, NULL);
 }
@@ -285,6 +330,7 @@ static void
 database_down(void *argument)
 {
 	(void)argument;
+	env.registered = false;
 }
 
 static void
@@ -315,6 +361,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
+	begin_try();
 	inbox_sweep();
 	outbound_doorbell();
 	lookup_out_doorbell();

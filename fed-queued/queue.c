@@ -12,6 +12,7 @@
 #include "peers.h"
 #include "queue.h"
 #include "queued.h"
+#include "signing.h"
 #include "statements.h"
 #include "wire.h"
 
@@ -60,7 +61,7 @@ field_integer(PGresult *result, int row, int column)
 }
 
 /* Columns: lease, id, message id, payload, attempts, most, age, other's,
- * oldest and next transaction, type. */
+ * oldest and next transaction, type, mark. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
@@ -106,6 +107,8 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 	if (rows > 0) {
 		claim->oldest = field_integer(result, 0, 8);
 		claim->next = field_integer(result, 0, 9);
+		if (!PQgetisnull(result, 0, 11))
+			signing_mark(field_integer(result, 0, 11));
 	}
 	for (row = 0; claim->leased && row < rows; row++)
 		if (!PQgetisnull(result, row, 1))

@@ -10,7 +10,8 @@
  *	limiter.c	token buckets; limits.c their names and counters
  *	fairness.c	servers that send at once, pure; credit.c, too
  *	inbox.c		how full the inbox is
- *	signing.c	questions to fed-signer and their answers
+ *	signing.c	questions to fed-signer and their answers; restored.c
+ *			whether its log is ahead of the database
  *	check.c		the order of checks on a request, pure
  *	inbound.c	a request from fed-listener to its answer
  *	commit.c	many items, one transaction
@@ -84,7 +85,7 @@ struct queued {
 	struct cert certificate;      /* the same, parsed */
 	char address[63];	      /* ours, with .onion */
 	uint8_t incarnation[16];      /* UUID of this start */
-	bool registered;	      /* incarnation is in the database */
+	bool registered; /* so, and it was not put back to a backup */
 };
 extern struct queued env;
 

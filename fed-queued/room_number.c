@@ -14,6 +14,7 @@
 #include "room_turn.h"
 #include "room_wishes.h"
 #include "roomload.h"
+#include "signing.h"
 #include "statements.h"
 #include "tree.h"
 
@@ -96,10 +97,12 @@ numbering_written(PGresult *result, const char *sqlstate, void *argument)
 		/* The next doorbell comes. */
 		log_warning("room-number failed sqlstate=%s", sqlstate);
 		numbering_end(numbering, false);
-	} else if (result == NULL || !row_bool(result, 0, 0)) {
+	} else if (result == NULL || PQgetisnull(result, 0, 0)) {
 		numbering_run(numbering);
-	} else
+	} else {
+		signing_mark(row_integer(result, 0, 0));
 		numbering_end(numbering, true);
+	}
 }
 
 /* What is written of a portion. */

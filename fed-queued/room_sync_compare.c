@@ -123,6 +123,7 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 	db_add_text(&parameters, proved ? "t" : "f");
 	db_add_integer(&parameters, present);
 	db_add_integer(&parameters, next);
+	db_add_integer(&parameters, 0);
 	db_call(env.db, SQL_SYNC_BEHIND, &parameters, behind_written, taking);
 	db_parameters_free(&parameters);
 }

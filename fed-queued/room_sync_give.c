@@ -8,6 +8,7 @@
 #include "room_document.h"
 #include "room_row.h"
 #include "room_sync_give.h"
+#include "signing.h"
 #include "statements.h"
 
 static void
@@ -192,7 +193,7 @@ marked(PGresult *result, const char *sqlstate, void *argument)
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
-	giving->mark = row_integer(result, 0, 0);
+	signing_mark(row_integer(result, 0, 0));
 	giving->done(giving, true);
 }
 

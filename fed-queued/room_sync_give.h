@@ -22,7 +22,6 @@ struct sync_giving {
 	/* begun by the caller; syncload_end() is the caller's, too, with ok */
 	struct sync_writer writer;
 
-	int64_t mark;  /* of what it declares; 0 nothing */
 	uint32_t at;   /* of asks */
 	uint32_t step; /* of it */
 };

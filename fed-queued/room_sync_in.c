@@ -24,7 +24,7 @@ asked_given(struct sync_giving *giving, bool ok)
 	size_t length = 0;
 	char *answer = ok ? syncload_end(&giving->writer, &length) : NULL;
 
-	asked->callback(answer, length, giving->mark, asked->argument);
+	asked->callback(answer, length, asked->argument);
 	free(answer);
 	free(asked);
 }
@@ -38,7 +38,7 @@ asked_taken(struct sync_taking *taking)
 	uint32_t i;
 
 	if (taking->failed) {
-		asked->callback(NULL, 0, 0, asked->argument);
+		asked->callback(NULL, 0, asked->argument);
 		sync_taking_free(taking);
 		free(asked);
 		return;

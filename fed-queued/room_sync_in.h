@@ -12,10 +12,9 @@ struct peer;
 
 /*
  * answer: of syncload.h, valid in the callback; NULL: the database failed.
- * mark: what it declares was committed under, 0 nothing (signing.h).
  */
 typedef void (*room_sync_callback)(
-    const char *answer, size_t length, int64_t mark, void *argument);
+    const char *answer, size_t length, void *argument);
 
 /*
  * payload: of a request that was checked, of a peer of level 1 at least. The

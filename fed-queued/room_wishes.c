@@ -36,7 +36,6 @@ struct chain {
 	TAILQ_HEAD(, waiting) waiting;
 	/* what is being signed; its payload is owned */
 	struct roomload_event event;
-	int64_t mark;
 	uint8_t request[UUID_SIZE]; /* of it, or the wish being decided */
 };
 
@@ -210,7 +209,7 @@ chain_sign(PGresult *result, const char *sqlstate, void *argument)
 		room_decide_again(
 		    &chain->event, chain->request, chain_decided, chain);
 	else
-		signing_state(event, chain->mark, chain_signed, chain);
+		signing_state(event, chain_signed, chain);
 }
 
 /* Columns of room_home_next(). */
@@ -338,7 +337,7 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 	} else if (PQntuples(result) == 1 &&
 		   !PQgetisnull(result, 0, NEXT_TEXT)) {
 		event_row(&chain->event, result);
-		chain->mark = row_integer(result, 0, NEXT_MARK);
+		signing_mark(row_integer(result, 0, NEXT_MARK));
 		memset(chain->request, 0, sizeof chain->request);
 		(void)row_bytes(chain->request, sizeof chain->request, result,
 		    0, NEXT_REQUEST);

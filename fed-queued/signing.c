@@ -29,6 +29,20 @@ RB_GENERATE_STATIC(question_tree, question, entry, question_compare);
 
 static struct question_tree questions = RB_INITIALIZER(&questions);
 static uint32_t last_id;
+static int64_t marked;
+
+void
+signing_mark(int64_t mark)
+{
+	if (mark > marked && mark <= SIGN_NUMBER_MAX)
+		marked = mark;
+}
+
+int64_t
+signing_marked(void)
+{
+	return marked > env.identity.logged ? marked : env.identity.logged;
+}
 
 static void
 question_send(uint16_t type, const struct pack *pack, signing_callback callback,
@@ -58,18 +72,18 @@ request_fill(struct msg_sign_envelope *request, struct envelope_header *header)
 	memcpy(request->origin, header->origin, 32);
 	memcpy(request->destination, header->destination, 32);
 	request->timestamp = header->timestamp;
+	request->mark = marked;
 }
 
 void
 signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
-    int64_t mark, signing_callback callback, void *argument)
+    signing_callback callback, void *argument)
 {
 	struct msg_sign_envelope request;
 	uint8_t buf[MESSAGE_SMALL];
 	struct pack pack;
 
 	request_fill(&request, header);
-	request.mark = mark;
 	memcpy(request.payload_hash, payload_hash, 32);
 	pack_init(&pack, buf, sizeof buf);
 	msg_sign_encode(&pack, &request, false);
@@ -78,7 +92,7 @@ signing_envelope(struct envelope_header *header, const uint8_t payload_hash[32],
 
 void
 signing_batch(struct envelope_header *header, const struct batch_item *items,
-    size_t count, int64_t mark, signing_callback callback, void *argument)
+    size_t count, signing_callback callback, void *argument)
 {
 	struct msg_sign_envelope request;
 	uint8_t buf[MESSAGE_BATCH];
@@ -86,7 +100,6 @@ signing_batch(struct envelope_header *header, const struct batch_item *items,
 	size_t i;
 
 	request_fill(&request, header);
-	request.mark = mark;
 	request.item_count = (uint32_t)count;
 	for (i = 0; i < count; i++) {
 		memcpy(request.items[i].id, items[i].id, 16);
@@ -98,8 +111,8 @@ signing_batch(struct envelope_header *header, const struct batch_item *items,
 }
 
 void
-signing_state(const struct room_event *event, int64_t mark,
-    signing_callback callback, void *argument)
+signing_state(
+    const struct room_event *event, signing_callback callback, void *argument)
 {
 	const char *kind = room_kind_name(event->kind);
 	struct msg_sign_state request;
@@ -114,7 +127,7 @@ signing_state(const struct room_event *event, int64_t mark,
 	request.timestamp = event->timestamp;
 	memcpy(request.payload_hash, event->payload_hash,
 	    sizeof request.payload_hash);
-	request.mark = mark;
+	request.mark = marked;
 	pack_init(&pack, buf, sizeof buf);
 	msg_sign_state_encode(&pack, &request);
 	question_send(MSG_SIGN_STATE, &pack, callback, argument);

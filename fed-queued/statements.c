@@ -289,7 +289,8 @@ static const char sql_claim[] =
     "   FROM x.deadline - now()) * 1000)::bigint FROM " S "leases x"
     "   WHERE x.server_id = $1::uuid AND x.priority = $2::int) END,"
     "  pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
-    "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint, u.type"
+    "  pg_snapshot_xmax(pg_current_snapshot())::text::bigint, u.type,"
+    "  (SELECT mark FROM " S "self)"
     " FROM (SELECT " UNHURRIED ") one LEFT JOIN u ON true ORDER BY u.id";
 
 /*
@@ -477,6 +478,7 @@ const struct db_statement statements[SQL_COUNT] = {
     [SQL_SYNC_COMPARE_STREAMS] = {"sync_compare_streams",
 	sql_sync_compare_streams, 1},
     [SQL_SYNC_HEARD] = {"sync_heard", sql_sync_heard, 0},
+    [SQL_SELF_MARK] = {"self_mark", sql_self_mark, 1},
     [SQL_SYNC_BEHIND] = {"sync_behind", sql_sync_behind, 1},
     [SQL_SYNC_EPOCH] = {"sync_epoch", sql_sync_epoch, 1},
     [SQL_SYNC_EVENTS] = {"sync_events", sql_sync_events, 1},

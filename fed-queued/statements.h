@@ -30,6 +30,7 @@ enum statement {
 	SQL_SHOW_SERVERS,
 	SQL_SERVER_CHANGE, /* pause, resume, end of back-off */
 	SQL_SHOW_QUEUE,
+	SQL_SELF_MARK,	       /* how far the database is */
 	SQL_ROOM_LIST,	       /* for fedctl */
 	SQL_ROOM_PROBLEMS,     /* the same: what an admin should look at */
 	SQL_SHOW_DEAD,	       /* the newest dead letters */

@@ -21,7 +21,11 @@ const char sql_sync_compare_streams[] =
 const char sql_sync_heard[] =
     "SELECT " S "sync_heard($1::uuid, $2::text[], $3::bigint)";
 const char sql_sync_behind[] =
-    "SELECT " S "sync_behind($1::boolean, $2::bigint, $3::bigint)";
+    "SELECT " S "sync_behind($1::boolean, $2::bigint, $3::bigint,"
+    " $4::bigint)";
+const char sql_self_mark[] =
+    "SELECT mark, epoch, CASE WHEN epoch_seen <= $1::bigint"
+    " THEN epoch_seen ELSE 0 END FROM " S "self";
 const char sql_sync_epoch[] = "SELECT * FROM " S "sync_epoch($1::bigint)";
 const char sql_sync_events[] =
     "SELECT * FROM " S "sync_events($1::uuid, $2::text, $3::bigint,"

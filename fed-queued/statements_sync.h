@@ -13,6 +13,7 @@ extern const char sql_sync_compare[];
 extern const char sql_sync_compare_streams[];
 extern const char sql_sync_heard[];
 extern const char sql_sync_behind[];
+extern const char sql_self_mark[];
 extern const char sql_sync_epoch[];
 extern const char sql_sync_events[];
 extern const char sql_sync_items[];

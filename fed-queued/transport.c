@@ -121,8 +121,8 @@ exchange_single(struct exchange *exchange, const struct wire_item *item)
 	memcpy(exchange->payload, item->payload, item->payload_length);
 	sha256(exchange->payload_hash, exchange->payload,
 	    exchange->payload_length);
-	signing_envelope(header, exchange->payload_hash, exchange->request.mark,
-	    exchange_signed, exchange);
+	signing_envelope(
+	    header, exchange->payload_hash, exchange_signed, exchange);
 }
 
 static void
@@ -145,8 +145,8 @@ exchange_batch(struct exchange *exchange, const struct wire_item *items)
 		signtext_item_digest(exchange->lines[i].digest, items[i].type,
 		    items[i].id, hash);
 	}
-	signing_batch(header, exchange->lines, count, exchange->request.mark,
-	    exchange_signed, exchange);
+	signing_batch(
+	    header, exchange->lines, count, exchange_signed, exchange);
 }
 
 void

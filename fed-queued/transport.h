@@ -26,7 +26,6 @@ struct transport_request {
 	 */
 	const struct wire_item *items;
 	uint32_t count; /* 1 to BATCH_ITEMS */
-	int64_t mark;	/* the highest of what was claimed first; 0 none */
 };
 
 struct transport_outcome {

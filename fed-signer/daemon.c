@@ -16,7 +16,7 @@ static int
 descriptor_given(const struct proc *proc, enum descriptor which)
 {
 	if (proc->descriptors[which] == -1)
-		fatal("signer peer=fedd error=\"key descriptor is missing\"");
+		fatal("signer peer=fedd error=\"a descriptor is missing\"");
 	return proc->descriptors[which];
 }
 
@@ -35,6 +35,16 @@ keys_load(
 	close(certificate);
 }
 
+static void
+log_open(struct signer *signer, const struct proc *proc)
+{
+	int last = descriptor_given(proc, DESCRIPTOR_SIGNATURES_LAST);
+
+	siglog_open(
+	    &signer->log, last, descriptor_given(proc, DESCRIPTOR_SIGNATURES));
+	close(last);
+}
+
 int
 daemon_main(int argc, char *argv[])
 {
@@ -50,6 +60,7 @@ daemon_main(int argc, char *argv[])
 		fatal("signer error=\"libsodium cannot be used: it is too old "
 		      "or lacks the fix of CVE-2025-69277\"");
 	keys_load(&signer, &identity, &proc);
+	log_open(&signer, &proc);
 	signer.window_s = proc.settings.window_s;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	rate_init(&signer.rate, proc.settings.signatures_per_second,

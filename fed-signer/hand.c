@@ -14,18 +14,23 @@
 #include "log.h"
 #include "privdrop.h"
 
+/* What must be there: -k; -k and -t; operands. */
+enum needs { NEEDS_KEYS, NEEDS_HIDDEN, NEEDS_FILES };
+
 static const struct verb {
 	const char *name;
 	const char *options; /* for getopt(3) */
-	bool hidden;	     /* -t must be there */
+	enum needs needs;
 	int (*run)(const struct options *);
 	const char *synopsis;
 } verbs[] = {
-    {"generate", "k:", false, generate_run, "-k directory"},
-    {"certify", "k:d:rm", false, certify_run,
+    {"generate", "k:", NEEDS_KEYS, generate_run, "-k directory"},
+    {"certify", "k:d:rm", NEEDS_KEYS, certify_run,
 	"-k directory [-d days] [-r] [-m]"},
-    {"tor", "k:t:", true, tor_run, "-k directory -t hidden-service-directory"},
-    {"show", "k:", false, show_run, "-k directory"},
+    {"tor", "k:t:", NEEDS_HIDDEN, tor_run,
+	"-k directory -t hidden-service-directory"},
+    {"show", "k:", NEEDS_KEYS, show_run, "-k directory"},
+    {"audit", "", NEEDS_FILES, audit_run, "file ..."},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -97,8 +102,12 @@ options_parse(
 		default:
 			return usage(verb);
 		}
+	options->files = argv + optind;
+	options->file_count = argc - optind;
+	if (verb->needs == NEEDS_FILES)
+		return options->file_count > 0 ? 0 : usage(verb);
 	if (optind != argc || options->keys == NULL || *options->keys == '\0' ||
-	    (verb->hidden &&
+	    (verb->needs == NEEDS_HIDDEN &&
 		(options->hidden == NULL || *options->hidden == '\0')))
 		return usage(verb);
 	return 0;

@@ -25,6 +25,8 @@ struct options {
 	int days;	    /* -d: of a certificate */
 	bool renew;	    /* -r: a new signing key, too */
 	bool revoke;	    /* -m: earlier certificates end now */
+	char **files;	    /* audit: of the log, in order */
+	int file_count;
 };
 
 /* hand.c */
@@ -39,6 +41,7 @@ int generate_run(const struct options *);
 int certify_run(const struct options *);
 int tor_run(const struct options *);
 int show_run(const struct options *);
+int audit_run(const struct options *);
 
 /*
  * files.c: files that are nobody else's.  Names are relative to an open

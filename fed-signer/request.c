@@ -5,16 +5,21 @@
  * know ourselves (who we are, which certificate is ours). No request signs
  * bytes that it brought.
  */
+#include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include <sodium.h>
 
+#include "log.h"
 #include "signer.h"
 
 /* What a request came to. */
 struct wanted {
 	uint8_t refusal; /* enum sign_refusal; 0: it may be signed */
-	size_t length;	 /* of the text, not terminated */
+	bool ack;
+	int64_t mark;
+	size_t length; /* of the text, not terminated */
 	char text[SIGNTEXT_BATCH_MAX];
 };
 _Static_assert(SIGNTEXT_STATE_MAX <= SIGNTEXT_BATCH_MAX, "both fit");
@@ -113,6 +118,8 @@ envelope_want(struct signer *signer, const struct moment *now,
 	    -1)
 		return -1;
 	wanted->refusal = envelope_refusal(signer, now, message->type, &sign);
+	wanted->ack = strcmp(sign.type, "ack") == 0;
+	wanted->mark = sign.mark;
 	if (wanted->refusal == 0)
 		wanted->length =
 		    envelope_text(wanted->text, signer, message->type, &sign);
@@ -129,6 +136,7 @@ state_want(struct signer *signer, const struct moment *now,
 	if (msg_sign_state_decode(message, &state) == -1)
 		return -1;
 	wanted->refusal = state_refusal(signer, now, &state);
+	wanted->mark = state.mark;
 	if (wanted->refusal == 0)
 		wanted->length = state_text(wanted->text, signer, &state);
 	return 0;
@@ -149,12 +157,8 @@ request_want(struct signer *signer, const struct moment *now,
 	}
 }
 
-/*
- * Every signature passes here before it leaves: what was signed is written
- * down first, and without that it is not released. Counted, so far.
- */
 static void
-signature_record(struct signer *signer, uint16_t request)
+signature_count(struct signer *signer, uint16_t request)
 {
 	if (request == MSG_SIGN_BATCH)
 		signer->batches++;
@@ -162,6 +166,30 @@ signature_record(struct signer *signer, uint16_t request)
 		signer->states++;
 	else
 		signer->envelopes++;
+}
+
+/*
+ * Every signature passes here before it leaves: what was signed is written
+ * down, with what else is asked for at the moment, and only then is it
+ * released (request_answers() below).
+ */
+static void
+signature_record(struct signer *signer, const struct moment *now,
+    uint16_t request, const struct wanted *wanted)
+{
+	static const char *const kinds[] = {
+	    [MSG_SIGN_ENVELOPE] = "envelope",
+	    [MSG_SIGN_BATCH] = "batch",
+	    [MSG_SIGN_STATE] = "state",
+	};
+	uint8_t hash[32];
+
+	crypto_hash_sha256(
+	    hash, (const unsigned char *)wanted->text, wanted->length);
+	if (wanted->ack && wanted->mark <= signer->log.head.mark)
+		siglog_ack(&signer->log, hash, now->monotonic_ns);
+	else
+		siglog_add(&signer->log, kinds[request], wanted->mark, hash);
 }
 
 static void
@@ -174,16 +202,21 @@ answer_refusal(struct signer *signer, struct answer *answer, uint8_t refusal)
 	answer->length = 1;
 }
 
-int
+/* 0, or -1: the request is malformed. */
+static int
 request_answer(struct signer *signer, const struct moment *now,
     const struct message *message, struct answer *answer)
 {
 	struct wanted wanted;
 
-	wanted.refusal = 0;
-	wanted.length = 0;
+	memset(&wanted, 0, offsetof(struct wanted, text));
+	answer->id = message->id;
+	answer->peer = message->peer;
+	answer->request = message->type;
 	if (request_want(signer, now, message, &wanted) == -1)
 		return -1;
+	if (wanted.refusal == 0 && signer->log_failed)
+		wanted.refusal = SIGN_REFUSED_LATER;
 	if (wanted.refusal != 0) {
 		answer_refusal(signer, answer, wanted.refusal);
 		return 0;
@@ -191,8 +224,44 @@ request_answer(struct signer *signer, const struct moment *now,
 	crypto_sign_detached(answer->bytes, NULL,
 	    (const unsigned char *)wanted.text, wanted.length,
 	    signer->secret->key);
-	signature_record(signer, message->type);
+	signature_record(signer, now, message->type, &wanted);
 	answer->type = MSG_SIGNATURE;
 	answer->length = 64;
 	return 0;
+}
+
+void
+request_log(struct signer *signer, const struct moment *now)
+{
+	bool failed = siglog_commit(&signer->log, now->monotonic_ns) == -1;
+
+	if (failed && !signer->log_failed)
+		log_error("signatures error=\"%s\"", strerror(errno));
+	else if (!failed && signer->log_failed)
+		log_info("signatures written");
+	signer->log_failed = failed;
+}
+
+int
+request_answers(struct signer *signer, const struct moment *now,
+    const struct message *(*next)(void *argument), void *argument,
+    struct answer answers[SIGLOG_GROUP])
+{
+	const struct message *message;
+	int count = 0, i;
+
+	if (signer->log_failed)
+		request_log(signer, now);
+	while (count < SIGLOG_GROUP && (message = next(argument)) != NULL)
+		if (request_answer(signer, now, message, &answers[count++]) ==
+		    -1)
+			return -1;
+	if (!signer->log_failed)
+		request_log(signer, now);
+	for (i = 0; i < count; i++)
+		if (answers[i].type == MSG_SIGNATURE && signer->log_failed)
+			answer_refusal(signer, &answers[i], SIGN_REFUSED_LATER);
+		else if (answers[i].type == MSG_SIGNATURE)
+			signature_count(signer, answers[i].request);
+	return count;
 }

@@ -24,6 +24,9 @@
 /* Answers that may wait to be written before requests have to. */
 #define QUEUED_BYTES_MAX (256U * 1024)
 
+/* Until acknowledgements are written down, if nothing else is. */
+#define PENDING_MS	 1000
+
 enum { POLL_SIGNAL, POLL_PARENT, POLL_QUEUED, POLL_COUNT };
 
 static int signal_pipe[2] = {-1, -1};
@@ -57,8 +60,10 @@ serve_signals(void)
 	    sigaction(SIGINT, &action, NULL) == -1)
 		fatal("signer call=sigaction error=\"%s\"", strerror(errno));
 	action.sa_handler = SIG_IGN;
+	/* A file that may not grow any more is a log that cannot be written. */
 	if (sigaction(SIGHUP, &action, NULL) == -1 ||
-	    sigaction(SIGPIPE, &action, NULL) == -1)
+	    sigaction(SIGPIPE, &action, NULL) == -1 ||
+	    sigaction(SIGXFSZ, &action, NULL) == -1)
 		fatal("signer call=sigaction error=\"%s\"", strerror(errno));
 }
 
@@ -77,8 +82,11 @@ moment_now(struct moment *now)
 }
 
 static void __attribute__((noreturn))
-serve_stop(const struct signer *signer, const char *reason)
+serve_stop(struct signer *signer, const char *reason)
 {
+	/* Acknowledgements since the last line of them; the time does not
+	 * matter any more. */
+	(void)siglog_commit(&signer->log, INT64_MAX);
 	log_info("signer stop reason=%s envelopes=%" PRIu64 " batches=%" PRIu64
 		 " states=%" PRIu64 " refused=%" PRIu64,
 	    reason, signer->envelopes, signer->batches, signer->states,
@@ -118,14 +126,17 @@ static struct channel *
 queued_open(const struct signer *signer, int descriptor)
 {
 	uint8_t memory[sizeof(struct msg_identity) + 64];
+	struct msg_identity identity;
 	struct channel *channel;
 	struct pack pack;
 
 	channel = channel_new(descriptor, ROLE_SIGNER, ROLE_QUEUED);
 	if (channel == NULL)
 		fatal("signer call=channel_new error=\"%s\"", strerror(errno));
+	identity = signer->identity->message;
+	identity.logged = signer->log.head.mark;
 	pack_init(&pack, memory, sizeof(memory));
-	msg_identity_encode(&pack, &signer->identity->message);
+	msg_identity_encode(&pack, &identity);
 	if (!pack_ok(&pack) || channel_send(channel, MSG_IDENTITY, 0, 0, -1,
 				   pack.data, pack.length) == -1)
 		fatal("signer error=\"identity cannot be sent\"");
@@ -140,13 +151,29 @@ queued_close(struct channel **queued)
 	log_info("signer peer=fed-queued channel=closed");
 }
 
-/* fedd says one thing while we run: here is the next fed-queued. */
+/* Of the log of signatures goes on there. */
 static void
-parent_message(const struct signer *signer, const struct channel *parent,
+parent_descriptor(struct signer *signer, const struct channel *parent,
+    const struct message *message)
+{
+	if (msg_u8_decode(message, DESCRIPTOR_COUNT) != DESCRIPTOR_SIGNATURES)
+		sibling_broken(parent, "descriptor not permitted now");
+	siglog_turn(&signer->log, message->descriptor);
+	log_info("signatures file=new");
+}
+
+/* fedd says two things while we run: here is the next fed-queued, and the next
+ * file for what is signed. */
+static void
+parent_message(struct signer *signer, const struct channel *parent,
     const struct message *message, struct channel **queued)
 {
 	uint8_t role;
 
+	if (message->type == MSG_DESCRIPTOR) {
+		parent_descriptor(signer, parent, message);
+		return;
+	}
 	if (message->type != MSG_CHANNEL)
 		sibling_broken(parent, "type not permitted now");
 	if (msg_u8_decode(message, ROLE_COUNT) == -1)
@@ -199,28 +226,43 @@ refusals_log(const struct signer *signer, const struct moment *now)
 	logged_ns = now->monotonic_ns;
 }
 
+static const struct message *
+queued_next(void *argument)
+{
+	static struct message message;
+	struct channel *queued = argument;
+	int result = channel_next(queued, &message);
+
+	if (result == -1)
+		sibling_broken(queued, channel_strerror(channel_error(queued)));
+	return result == 1 ? &message : NULL;
+}
+
 /* Answers what is there; false when answers wait and requests must, too. */
 static bool
 queued_answer(struct signer *signer, struct channel *queued)
 {
-	struct answer answer;
-	struct message message;
+	static struct answer answers[SIGLOG_GROUP];
 	struct moment now;
-	int result = 0;
+	int count, i;
 
 	moment_now(&now);
-	while (channel_queued(queued) < QUEUED_BYTES_MAX &&
-	       (result = channel_next(queued, &message)) == 1) {
-		if (request_answer(signer, &now, &message, &answer) == -1)
+	do {
+		count =
+		    request_answers(signer, &now, queued_next, queued, answers);
+		if (count == -1)
 			sibling_broken(queued, "malformed message");
-		if (channel_send(queued, answer.type, message.id, message.peer,
-			-1, answer.bytes, answer.length) == -1)
-			fatal("signer error=\"answer cannot be sent\"");
-	}
-	if (result == -1)
-		sibling_broken(queued, channel_strerror(channel_error(queued)));
+		for (i = 0; i < count; i++)
+			if (channel_send(queued, answers[i].type, answers[i].id,
+				answers[i].peer, -1, answers[i].bytes,
+				answers[i].length) == -1)
+				fatal("signer error=\"answer cannot be "
+				      "sent\"");
+	} while (
+	    count == SIGLOG_GROUP && channel_queued(queued) < QUEUED_BYTES_MAX);
 	refusals_log(signer, &now);
-	return result == 0 && channel_queued(queued) < QUEUED_BYTES_MAX;
+	return count < SIGLOG_GROUP &&
+	       channel_queued(queued) < QUEUED_BYTES_MAX;
 }
 
 /* Reads if there is something, answers, writes what the socket takes. */
@@ -274,6 +316,7 @@ serve(struct signer *signer, struct channel *parent, int descriptor)
 {
 	struct pollfd polls[POLL_COUNT];
 	struct channel *queued = NULL;
+	struct moment now;
 	short ready;
 
 	if (descriptor != -1)
@@ -281,10 +324,15 @@ serve(struct signer *signer, struct channel *parent, int descriptor)
 	serving = 1;
 	for (;;) {
 		poll_fill(polls, parent, queued);
-		if (poll(polls, POLL_COUNT, -1) == -1) {
+		if (poll(polls, POLL_COUNT,
+			siglog_pending(&signer->log) ? PENDING_MS : -1) == -1) {
 			if (errno == EINTR)
 				continue;
 			fatal("signer call=poll error=\"%s\"", strerror(errno));
+		}
+		if (siglog_pending(&signer->log)) {
+			moment_now(&now);
+			request_log(signer, &now);
 		}
 		if (polls[POLL_SIGNAL].revents != 0)
 			serve_stop(signer, "signal");

@@ -12,6 +12,7 @@
 #include "cert.h"
 #include "code.h"
 #include "message.h"
+#include "siglog.h"
 #include "signtext.h"
 
 #define SIGNER_NS 1000000000 /* nanoseconds of a second */
@@ -57,6 +58,8 @@ struct signer {
 	const struct identity *identity;
 	int64_t window_s;
 	struct rate rate;
+	struct siglog log;
+	bool log_failed;    /* it could not be written, last */
 	uint64_t envelopes; /* signed since the start */
 	uint64_t batches;
 	uint64_t states; /* state events */
@@ -69,12 +72,22 @@ struct moment {
 };
 struct answer {
 	uint16_t type; /* MSG_SIGNATURE or MSG_SIGN_REFUSED */
+	uint16_t request;
+	uint32_t id; /* of the request, as is */
+	uint32_t peer;
 	size_t length;
 	uint8_t bytes[64];
 };
-/* 0, or -1: the request is malformed, which the sender answers for. */
-int request_answer(struct signer *, const struct moment *,
-    const struct message *, struct answer *);
+/*
+ * Answers requests, which next() gives one by one and NULL when there is no
+ * more, and writes their signatures down together. Returns how many there are,
+ * at most SIGLOG_GROUP, or -1: one was malformed, which the sender answers for.
+ */
+int request_answers(struct signer *, const struct moment *,
+    const struct message *(*next)(void *argument), void *argument,
+    struct answer answers[SIGLOG_GROUP]);
+/* Writes down what is due. */
+void request_log(struct signer *, const struct moment *);
 
 /* state.c: state events. 0, or why one is not signed, a enum sign_refusal; the
  * rate comes last. */

@@ -16,6 +16,7 @@
 #include "child.h"
 #include "message.h"
 #include "proc.h"
+#include "signatures.h"
 
 static char *const *
 environment(void)
@@ -191,6 +192,7 @@ static int
 descriptors_open(
     const struct parent *parent, enum role role, int fds[DESCRIPTOR_COUNT])
 {
+	struct signatures signatures;
 	struct keys keys;
 	int listening =
 	    role == ROLE_LISTENER ? DESCRIPTOR_LISTEN : DESCRIPTOR_CONTROL;
@@ -200,6 +202,15 @@ descriptors_open(
 	if (role == ROLE_SIGNER) {
 		if (keys_open(&keys, parent->conf.keys) == -1)
 			return (-1);
+		if (signatures_open(&signatures, parent->conf.signatures,
+			parent->conf.settings.signatures_file_s,
+			parent->conf.settings.signatures_kept_s) == -1) {
+			close(keys.signing);
+			close(keys.certificate);
+			return (-1);
+		}
+		fds[DESCRIPTOR_SIGNATURES] = signatures.log;
+		fds[DESCRIPTOR_SIGNATURES_LAST] = signatures.last;
 		fds[DESCRIPTOR_SIGNING_KEY] = keys.signing;
 		fds[DESCRIPTOR_CERTIFICATE] = keys.certificate;
 	} else if (role == ROLE_LISTENER || role == ROLE_QUEUED) {
@@ -294,6 +305,12 @@ void
 child_renew(struct child *child, struct edges *edges)
 {
 	edges_send(child, edges);
+}
+
+void
+child_signatures(struct child *child, int fd)
+{
+	descriptor_send(child, DESCRIPTOR_SIGNATURES, fd);
 }
 
 void

@@ -31,6 +31,8 @@ int child_start(struct child *, const struct parent *, struct edges *,
     const struct chanev_handlers *);
 /* The running fed-signer's channel to a new fed-queued, which is taken over. */
 void child_renew(struct child *, struct edges *);
+/* The next file for what the running fed-signer signs; fd is taken over. */
+void child_signatures(struct child *, int fd);
 void child_go(struct child *, uint32_t generation, int64_t started,
     const int32_t pids[ROLE_COUNT]);
 void child_signal(struct child *, int signal);

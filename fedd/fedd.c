@@ -26,6 +26,7 @@
 #include "background.h"
 #include "fedd.h"
 #include "generation.h"
+#include "signatures.h"
 #include "privdrop.h"
 #include "sandbox.h"
 
@@ -232,6 +233,7 @@ descriptors_allow(void)
 static void
 preparations(const struct options *options)
 {
+	struct signatures signatures;
 	struct keys keys;
 
 	parent.is_root = geteuid() == 0;
@@ -247,6 +249,12 @@ preparations(const struct options *options)
 	umask(077);
 	if (sockets_open(&parent) == -1)
 		exit(1);
+	if (signatures_open(&signatures, parent.conf.signatures,
+		parent.conf.settings.signatures_file_s,
+		parent.conf.settings.signatures_kept_s) == -1)
+		exit(1);
+	close(signatures.log);
+	close(signatures.last);
 	descriptors_allow();
 }
 
@@ -309,6 +317,7 @@ sandbox(void)
 		(void)sandbox_unveil(readable[i], "rx");
 	(void)sandbox_unveil(parent.directory, "rx");
 	(void)sandbox_unveil(conf->keys, "r");
+	(void)sandbox_unveil(conf->signatures, "rwc");
 	(void)sandbox_unveil("/dev/null", "rw");
 	unveil_later(conf->socks, "rw");
 	unveil_later(parent.database.directory, "r");

@@ -27,6 +27,7 @@
 #include "child.h"
 #include "generation.h"
 #include "message.h"
+#include "signatures.h"
 
 #define READY_MS 30000 /* from fork to MSG_READY of the last */
 /*
@@ -55,6 +56,7 @@ static struct {
 	struct child children[ROLE_COUNT];
 	struct event *timer; /* of the present state */
 	struct event *watch;
+	struct event *turn;    /* of the file with fed-signer's signatures */
 	struct place database; /* its directory when we started */
 } generation;
 
@@ -371,6 +373,7 @@ generation_end(void)
 	notify_send("STOPPING=1");
 	generation.state = ENDING;
 	event_del(generation.watch);
+	event_del(generation.turn);
 	for (size_t i = 0; i < ROLES; i++)
 		child_signal(&generation.children[roles[i]], SIGTERM);
 	timer_set(generation.timer, KILL_MS);
@@ -484,6 +487,26 @@ watch_fired(evutil_socket_t fd, short what, void *argument)
 	}
 }
 
+/* A fed-signer that starts later gets its own. */
+static void
+turn_fired(evutil_socket_t fd, short what, void *argument)
+{
+	struct child *signer = &generation.children[ROLE_SIGNER];
+	const struct conf *conf = &generation.parent->conf;
+	int next;
+
+	(void)fd;
+	(void)what;
+	(void)argument;
+	timer_set(generation.turn, conf->settings.signatures_file_s * 1000);
+	if (!is_kept(signer))
+		return;
+	next =
+	    signatures_next(conf->signatures, conf->settings.signatures_kept_s);
+	if (next != -1) /* else it goes on with the one it has */
+		child_signatures(signer, next);
+}
+
 void
 generation_init(struct parent *parent)
 {
@@ -492,9 +515,13 @@ generation_init(struct parent *parent)
 		generation.children[i].role = (enum role)i;
 	generation.timer = event_new(parent->base, -1, 0, timer_fired, NULL);
 	generation.watch = event_new(parent->base, -1, 0, watch_fired, NULL);
-	if (generation.timer == NULL || generation.watch == NULL)
+	generation.turn = event_new(parent->base, -1, 0, turn_fired, NULL);
+	if (generation.timer == NULL || generation.watch == NULL ||
+	    generation.turn == NULL)
 		fatal("event error=\"out of memory\"");
 	broker_init(&parent->conf, clock_ms());
+	timer_set(
+	    generation.turn, parent->conf.settings.signatures_file_s * 1000);
 	/* Without a chroot paths are looked up anew each time. */
 	if (parent->is_root && parent->database.local)
 		timer_set(generation.watch, WATCH_MS);

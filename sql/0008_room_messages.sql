@@ -643,13 +643,14 @@ $$;
 -- Gives messages of ours their places, all under the room's last state, and
 -- queues them for each other server that has a member. codes: '', or why one
 -- is refused; then it has no place. The marks of the transaction are one
--- (common/room/room_restore.h).
+-- (common/room/room_restore.h), which is returned; null: another worker was
+-- faster.
 CREATE FUNCTION federation.room_messages_number(room text, version bigint,
     epoch bigint, state_number bigint, ids bigint[], codes text[],
     sequences bigint[], digests bytea[], previous bytea[], payloads bytea[],
     stream_lanes integer[], stream_epochs bigint[], contiguous bigint[],
     highest bigint[], gaps bigint[], forks bigint[], seen bytea[])
-RETURNS boolean
+RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -669,7 +670,7 @@ BEGIN
 	target := federation.room_messages_lock(room_messages_number.room,
 	    room_messages_number.version);
 	IF target IS NULL THEN
-		RETURN false;
+		RETURN NULL;
 	END IF;
 	UPDATE federation.self s SET mark = s.mark + 1
 	    WHERE s.epoch = room_messages_number.epoch RETURNING s.* INTO self;
@@ -716,7 +717,7 @@ BEGIN
 	    room_messages_number.gaps, room_messages_number.forks,
 	    room_messages_number.seen);
 	PERFORM pg_notify('federation_queue', '');
-	RETURN true;
+	RETURN self.mark;
 END
 $$;
 

@@ -192,12 +192,12 @@ BEGIN
 		SELECT m.server_id AS id FROM federation.room_members m
 		    WHERE f.is_local_origin AND m.room_id = f.id
 		    AND m.state_left IS NULL AND m.server_id IS NOT NULL
-		    AND o.restored_at > now() - interval '15 minutes'
 		UNION SELECT f.origin_server_id
 		    WHERE f.origin_server_id IS NOT NULL) v
 	    JOIN federation.federation_servers s ON s.id = v.id
-	    WHERE o.restored_at > now() - interval '1 day'
+	    WHERE o.restored_at > now() - interval '15 minutes'
 	    AND s.trust_level >= 1 AND v.id <> ALL (r.answered)
+	    AND r.disputed = 0
 	    AND (f.is_local_origin OR EXISTS (SELECT 1
 		FROM federation.room_members m WHERE m.room_id = f.id
 		AND m.server_id IS NULL AND m.state_left IS NULL))
@@ -380,21 +380,23 @@ BEGIN
 END
 $$;
 
--- A peer has of our present epoch what we have not: the database is older. A
--- new epoch begins, and nothing is decided before the others were asked.
--- proved: our own signature showed it; without that once a day at most. False:
+-- A peer has of our present epoch what we have not, or the log of signatures a
+-- higher mark: the database is older. A new epoch begins, and nothing is
+-- decided before the others were asked. proved: our own signature showed it;
+-- without that once a day at most. mark: to go on with, if it is higher. False:
 -- it was so already, or too soon.
 CREATE FUNCTION federation.sync_behind(proved boolean, present bigint,
-    next bigint) RETURNS boolean
+    next bigint, mark bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_behind.proved IS NOT NULL AND
-	    sync_behind.present >= 1 AND
+	    sync_behind.present >= 1 AND sync_behind.mark >= 0 AND
 	    sync_behind.next > sync_behind.present);
 	UPDATE federation.self o SET epoch = sync_behind.next,
 	    epoch_seen = greatest(o.epoch_seen, sync_behind.present),
-	    mark = o.mark + 1, restored_at = now()
+	    mark = greatest(o.mark + 1, sync_behind.mark),
+	    restored_at = now()
 	    WHERE o.epoch = sync_behind.present AND (sync_behind.proved OR
 	    o.restored_at IS NULL OR
 	    o.restored_at < now() - interval '1 day');
@@ -854,7 +856,7 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_compare_streams(text[], text[], bigint[], integer[],
 	bigint[], bigint[]),
     federation.sync_heard(uuid, text[], bigint),
-    federation.sync_behind(boolean, bigint, bigint),
+    federation.sync_behind(boolean, bigint, bigint, bigint),
     federation.sync_epoch(bigint),
     federation.sync_events(uuid, text, bigint, bigint),
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint),

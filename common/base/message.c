@@ -160,6 +160,7 @@ msg_identity_encode(struct pack *pack, const struct msg_identity *identity)
 {
 	pack_bytes(pack, identity->server, sizeof(identity->server));
 	pack_bytes(pack, identity->key_id, sizeof(identity->key_id));
+	pack_i64(pack, identity->logged);
 	pack_blob(pack, identity->certificate, identity->certificate_length);
 }
 
@@ -175,8 +176,10 @@ msg_identity_decode(
 	unpack_init(&unpack, message->data, message->length);
 	unpack_bytes(&unpack, identity->server, sizeof(identity->server));
 	unpack_bytes(&unpack, identity->key_id, sizeof(identity->key_id));
+	identity->logged = unpack_i64(&unpack);
 	certificate = unpack_blob(&unpack, &length, IDENTITY_CERTIFICATE_MAX);
-	if (unpack_done(&unpack) == -1 || length == 0)
+	if (unpack_done(&unpack) == -1 || length == 0 || identity->logged < 0 ||
+	    identity->logged > SIGN_NUMBER_MAX)
 		return -1;
 	memcpy(identity->certificate, certificate, length);
 	identity->certificate_length = length;
@@ -252,7 +255,8 @@ msg_sign_decode(
 	if (unpack_done(&unpack) == -1)
 		return -1;
 	if (!word_good(sign->type, LOWER "_") || sign->timestamp < 0 ||
-	    sign->timestamp > TIME_MAX || sign->mark < 0)
+	    sign->timestamp > TIME_MAX || sign->mark < 0 ||
+	    sign->mark > SIGN_NUMBER_MAX)
 		return -1;
 	return 0;
 }
@@ -299,7 +303,7 @@ msg_sign_state_decode(
 		return -1;
 	if (!state_place_good(state) || !word_good(state->kind, LOWER "_") ||
 	    state->timestamp < 0 || state->timestamp > TIME_MAX ||
-	    state->mark < 0)
+	    state->mark < 0 || state->mark > SIGN_NUMBER_MAX)
 		return -1;
 	return 0;
 }

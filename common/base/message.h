@@ -74,6 +74,11 @@ enum descriptor {
 	DESCRIPTOR_CONTROL,	/* fed-queued: the control socket */
 	DESCRIPTOR_SIGNING_KEY, /* fed-signer: key files, read-only */
 	DESCRIPTOR_CERTIFICATE,
+	/* fed-signer: where the log of signatures goes on, to append to, also
+	 * while it runs; and where it ended, to read, at the last two lines
+	 * that are whole, or /dev/null */
+	DESCRIPTOR_SIGNATURES,
+	DESCRIPTOR_SIGNATURES_LAST,
 	DESCRIPTOR_COUNT
 };
 
@@ -100,6 +105,7 @@ struct msg_go {
 struct msg_identity {
 	uint8_t server[32]; /* identity public key */
 	uint8_t key_id[32]; /* SHA-256 of the signing text */
+	int64_t logged;	    /* the highest mark in its log; 0 none */
 	size_t certificate_length;
 	uint8_t certificate[IDENTITY_CERTIFICATE_MAX];
 };

@@ -21,8 +21,8 @@
 #define SETTINGS_MAX	  (sizeof(struct settings) + STRING(DATABASE_SIZE))
 #define GO_LENGTH	  (4 + 8 + 4 * ROLE_COUNT)
 
-#define IDENTITY_MIN	  (32 + 32 + 4 + 1)
-#define IDENTITY_MAX	  (32 + 32 + 4 + IDENTITY_CERTIFICATE_MAX)
+#define IDENTITY_MIN	  (32 + 32 + 8 + 4 + 1)
+#define IDENTITY_MAX	  (32 + 32 + 8 + 4 + IDENTITY_CERTIFICATE_MAX)
 
 /* What an envelope and a batch have in common, the type's characters apart. */
 #define SIGN_COMMON	  (4 + 16 + 32 + 32 + 8 + 8)

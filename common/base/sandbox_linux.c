@@ -105,10 +105,11 @@ limits_set(enum sandbox_profile profile)
 	limit_set(RLIMIT_AS, address_space(profile));
 #endif
 	/*
-	 * No child writes files, but its log or fedctl's output may have been
-	 * sent to one.
+	 * No child writes files but fed-signer, that of its signatures; but a
+	 * log or fedctl's output may have been sent to one.
 	 */
-	if (!is_regular_file(STDERR_FILENO) && !is_regular_file(STDOUT_FILENO))
+	if (profile != SANDBOX_SIGNER && !is_regular_file(STDERR_FILENO) &&
+	    !is_regular_file(STDOUT_FILENO))
 		limit_set(RLIMIT_FSIZE, 0);
 }
 

@@ -74,6 +74,8 @@ struct settings {
 
 	/* fed-signer's */
 	int64_t signatures_per_second; /* 0 none */
+	int64_t signatures_file_s;     /* of its log, in one file */
+	int64_t signatures_kept_s;     /* and then kept */
 
 	int64_t control_group; /* gid that may mutate, -1 none */
 };

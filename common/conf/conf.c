@@ -41,6 +41,7 @@ required_check(const struct conf *conf, FILE *errors)
 		bool given;
 	} required[] = {
 	    {"keys", conf->keys[0] != '\0'},
+	    {"signatures", conf->signatures[0] != '\0'},
 	    {"listen", conf->listen[0] != '\0'},
 	    {"control", conf->control[0] != '\0'},
 	    {"socks", conf->socks[0] != '\0' || conf->socks_port != 0},

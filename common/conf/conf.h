@@ -29,8 +29,9 @@ struct conf_user {
 };
 
 struct conf {
-	char keys[CONF_PATH_SIZE];   /* directory of the key files */
-	char listen[CONF_PATH_SIZE]; /* unix socket for tor */
+	char keys[CONF_PATH_SIZE];	 /* directory of the key files */
+	char signatures[CONF_PATH_SIZE]; /* of the log of signatures */
+	char listen[CONF_PATH_SIZE];	 /* unix socket for tor */
 	char control[CONF_PATH_SIZE];
 	char control_group[64];	    /* "" none; name or number */
 	char socks[CONF_PATH_SIZE]; /* tor's SOCKS socket, or "" */

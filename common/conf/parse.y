@@ -46,7 +46,7 @@ static void setting_syntax(const char *, const char *);
 	const char *text;
 }
 
-%token KEYS LISTEN CONTROL SOCKS DATABASE CHROOT USER
+%token KEYS SIGNATURES LISTEN CONTROL SOCKS DATABASE CHROOT USER
 %token ON GROUP PROXY_LINE TCP PORT UNCONFINED BAD
 %token <text> WORD STRING
 %type <text> name
@@ -62,7 +62,8 @@ file:
 	}
 	;
 
-statement: keys | listen | control | socks | database | chroot | user | setting
+statement: keys | signatures | listen | control | socks | database | chroot
+	| user | setting
 	;
 
 keys: KEYS STRING '\n' {
@@ -73,6 +74,19 @@ keys: KEYS STRING '\n' {
 		yyerrok;
 	}
 	| KEYS STRING error '\n' {
+		syntax("the end of the line");
+		yyerrok;
+	}
+	;
+
+signatures: SIGNATURES STRING '\n' {
+		statement_directory(parser.conf->signatures, $2, LINE);
+	}
+	| SIGNATURES error '\n' {
+		syntax("a quoted directory after \"signatures\"");
+		yyerrok;
+	}
+	| SIGNATURES STRING error '\n' {
 		syntax("the end of the line");
 		yyerrok;
 	}
@@ -284,6 +298,7 @@ static const struct keyword {
 	{ "on", ON, 0 },
 	{ "port", PORT, 0 },
 	{ "proxy-line", PROXY_LINE, 0 },
+	{ "signatures", SIGNATURES, 1 },
 	{ "socks", SOCKS, 1 },
 	{ "tcp", TCP, 0 },
 	{ "unconfined", UNCONFINED, 0 },

@@ -64,6 +64,7 @@ void
 conf_print(const struct conf *conf, FILE *out)
 {
 	statement_print("keys", conf->keys, out);
+	statement_print("\nsignatures", conf->signatures, out);
 	statement_print("\nlisten on", conf->listen, out);
 	fprintf(out, "%s\n", conf->settings.proxy_line ? " proxy-line" : "");
 	statement_print("control on", conf->control, out);

@@ -222,7 +222,8 @@ void
 statement_unknown(unsigned int line, const char *found)
 {
 	const struct setting *table;
-	char list[256] = "keys, listen, control, socks, database, chroot, user";
+	char list[256] =
+	    "keys, signatures, listen, control, socks, database, chroot, user";
 	size_t count, i;
 
 	table = settings_table(&count);

@@ -23,14 +23,13 @@ struct room_recovery {
 };
 
 /*
- * Whether the database is older than the sign log. A mark is a number in the
- * database that grows by one in every transaction that begins an incarnation,
- * decides a state event, claims a message for the first time, declares a number
- * void or asks a home: all that is committed before it is signed. A request
- * for such a signature names its mark, and the signer logs the highest before
- * it releases the signature. So a crash never leaves the log ahead, and a
- * backup always does when anything was signed since. (A log of incarnations
- * alone would not tell a backup of the last one.)
+ * Whether the database is older than the signer's log. A mark is a number in
+ * the database that grows by one in every transaction that decides a state
+ * event, gives messages their places or declares numbers void: all that is
+ * committed before it is signed. A request for a signature names the highest
+ * that was seen, and the signer logs it before it releases the signature. So a
+ * crash never leaves the log ahead, and a backup always does when anything of
+ * that was signed since.
  */
 bool room_restored(int64_t logged, int64_t committed);
 /* The mark to go on with, at a start, above both. */

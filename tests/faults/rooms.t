@@ -170,8 +170,11 @@ def test_restored(world, number, scratch):
     known = app.messages
     app.messages = []
     world.network.start(number)
-    if number == 1:  # before it can know that it was restored
+    if number == 1:  # wanted before it has asked anybody
         world.apps[0].call("room_rename", world.room, b"early")
+    tap.ok(net.wait(lambda: "restored by=log" in app.node.log(), SECONDS),
+           "server %d knows by its log of signatures that it was restored" %
+           number)
     tap.ok(net.wait(lambda: app.chain(world.room)[:len(chain)] == chain,
                     SECONDS),
            "restored, server %d learns the chain it forgot" % number)

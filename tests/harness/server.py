@@ -26,6 +26,7 @@ POSTGRES = {"shared_buffers": "64MB", "max_connections": "60",
 
 CONFIGURATION = """\
 keys "{keys}"
+signatures "{signatures}"
 listen on "{listener}"{proxy_line}
 control on "{control}"
 socks on "{socks}"
@@ -58,6 +59,7 @@ class Server:
         self.tor_net = state.data["net"] == "tor"
         place = lambda *parts: os.path.join(self.private, *parts)
         self.keys = place("keys")
+        self.signatures = place("signatures")
         self.config = place("fed.conf")
         self.listener = place("in", "listener")
         self.control = place("control", "control")
@@ -92,6 +94,7 @@ class Server:
         self.give(self.private, 0o711)
         self.give(os.path.dirname(self.listener), 0o2750, gid=service)
         self.give(os.path.dirname(self.control), 0o755)
+        self.give(self.signatures, 0o700)
         # fed-queued looks for the socket from inside, as its own user.
         self.give(self.cluster.socket_directory, 0o750, service, queued)
         if self.tor_net:
@@ -135,7 +138,8 @@ class Server:
         lines = "".join(line + "\n" for line in self.state.data["set"])
         with open(self.config, "w") as file:
             file.write(CONFIGURATION.format(
-                keys=self.keys, listener=self.listener, control=self.control,
+                keys=self.keys, signatures=self.signatures,
+                listener=self.listener, control=self.control,
                 proxy_line=" proxy-line" if self.tor_net else "",
                 socks=self.socks, users=users, lines=lines,
                 empty=os.path.join(self.state.data["private"], "empty"),

@@ -7,6 +7,7 @@
 # it is root only: then the children become other users.
 
 import contextlib
+import fcntl
 import os
 import queue
 import re
@@ -74,6 +75,7 @@ class Place:
         self.control = self.path("run/control")
         self.socks = self.path("socks")
         for name, mode in (("programs", 0o755), ("keys", 0o700),
+                           ("signatures", 0o700),
                            ("run", 0o755), ("db", 0o755), ("empty", 0o755)):
             os.mkdir(self.path(name))
             os.chmod(self.path(name), mode)
@@ -101,10 +103,12 @@ class Place:
     def write_config(self, lines=""):
         users = "".join("user %s %d\n" % item for item in UIDS.items())
         with open(self.config, "w") as file:
-            file.write('keys "%s"\nlisten on "%s"\ncontrol on "%s"\n'
+            file.write('keys "%s"\nsignatures "%s"\nlisten on "%s"\n'
+                       'control on "%s"\n'
                        'socks on "%s"\nchroot "%s"\n'
                        'database "host=%s user=u password=secret"\n%s%s' % (
-                           self.keys, self.listener, self.control,
+                           self.keys, self.path("signatures"),
+                           self.listener, self.control,
                            self.socks, self.path("empty"), self.path("db"),
                            users, lines))
         os.chmod(self.config, 0o600)
@@ -274,13 +278,17 @@ def check_given(place, fedd):
                 name, uid if ROOT else 0, gid if ROOT else 0, os.getuid(),
                 flags, root, unveil)), "%s is told its place" % name)
     for name, expected in (("fed-listener", {"0"}), ("fed-sender", set()),
-                           ("fed-queued", {"1"}), ("fed-signer", {"2", "3"})):
+                           ("fed-queued", {"1"}),
+                           ("fed-signer", {"2", "3", "4", "5"})):
         found = {match.group(1) for match in
                  fedd.matches(r"%s\[.* stub descriptor=(\d)" % name)}
         tap.equal(found, expected, "%s's descriptors" % name)
     tap.equal({match.group(1) for match in fedd.matches(
-        r"fed-signer\[.* stub descriptor=\d flags=(\w+)")}, {"read"},
+        r"fed-signer\[.* stub descriptor=[235] flags=(\w+)")}, {"read"},
               "the key files are open for reading only")
+    tap.equal({match.group(1) for match in fedd.matches(
+        r"fed-signer\[.* stub descriptor=4 flags=(\w+)")}, {"append"},
+              "and the log of signatures for appending")
     graph = {match.groups() for match in
              fedd.matches(r"(fed-\w+)\[.* stub channel=(\S+)")}
     tap.equal(graph, {("fed-listener", "fed-queued"),
@@ -296,7 +304,7 @@ def check_given(place, fedd):
 
 
 def check_descriptors(fedd, running):
-    expected = {"fed-listener": 2, "fed-signer": 3, "fed-sender": 1,
+    expected = {"fed-listener": 2, "fed-signer": 5, "fed-sender": 1,
                 "fed-queued": 4}
     for name, extra in expected.items():
         try:
@@ -715,6 +723,82 @@ def test_socket_modes():
 def append(place, line):
     with open(place.config, "a") as file:
         file.write(line)
+
+
+def test_signatures():
+    place = Place()
+    directory = place.path("signatures")
+    spare = place.path("spare")
+    name = os.path.join(directory, "0000000007.log")
+
+    def file(mode=0o600, path=name):
+        with open(path, "wb"):
+            os.chmod(path, mode)
+
+    cases = [
+        ("a missing directory", lambda: os.rename(directory, spare),
+         "No such file"),
+        ("a link to one", lambda: (os.rename(directory, spare),
+                                   os.symlink(spare, directory)),
+         "signatures directory="),
+        ("a file", lambda: (os.rename(directory, spare), file(0o600,
+                                                              directory)),
+         "Not a directory"),
+        ("one that others may read", lambda: os.chmod(directory, 0o750),
+         "is open to others"),
+        ("a log that others may read", lambda: file(0o640),
+         "is not a file of ours alone"),
+        ("a log that is a link", lambda: os.symlink("/etc/passwd", name),
+         "signatures file=0000000007.log"),
+        ("a log with another name", lambda: (file(), os.link(name, spare)),
+         "is not a file of ours alone"),
+        ("a log that is a FIFO", lambda: os.mkfifo(name, 0o600),
+         "signatures file=0000000007.log"),
+        ("a directory in its place", lambda: os.mkdir(name, 0o700),
+         "signatures file=0000000007.log"),
+        ("no number left", lambda: (
+            file(), os.rename(name, os.path.join(directory,
+                                                 "9999999999.log")),
+            os.truncate(os.path.join(directory, "9999999999.log"), 1)),
+         "no number is left")]
+    if ROOT:
+        cases += [("a directory of somebody else",
+                   lambda: os.chown(directory, 12345, -1),
+                   "does not belong to the user who runs"),
+                  ("a log of somebody else",
+                   lambda: (file(), os.chown(name, 12345, -1)),
+                   "is not a file of ours alone")]
+    try:
+        for what, change, error in cases:
+            change()
+            tap.ok(fails(place, error), "log of signatures: %s is refused" %
+                   what)
+            for path in (spare, directory):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    shutil.rmtree(path)
+                elif os.path.lexists(path):
+                    os.unlink(path)
+            os.mkdir(directory, 0o700)
+        for path, text in ((directory, "is used by another fedd"),
+                           (name, "are used by another fed-signer")):
+            if path == name:
+                file()
+            held = os.open(path, os.O_RDONLY)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            tap.ok(fails(place, text), "log of signatures: " + text)
+            os.close(held)
+        for other in ("readme", "1.log", "00000000012.log", "0000000003.log~"):
+            file(path=os.path.join(directory, other))
+        file()
+        fedd = Fedd(place)
+        tap.ok(fedd.ready(1), "other names are let alone")
+        tap.equal(sorted(os.listdir(directory)),
+                  sorted(["readme", "1.log", "00000000012.log",
+                          "0000000003.log~", "0000000007.log"]),
+                  "and an empty file is gone on with")
+        fedd.stop()
+    finally:
+        place.remove()
 
 
 def test_keys():
@@ -1285,6 +1369,7 @@ def test():
     test_race()
     test_socket_modes()
     test_keys()
+    test_signatures()
     test_programs()
     test_broker()
     test_broker_tcp()

@@ -90,12 +90,13 @@ def adapt(directory, work):
         text = file.read()
     for name in ("in", "db", "empty"):
         os.mkdir(os.path.join(work, name), 0o755)
+    os.mkdir(os.path.join(work, "signatures"), 0o700)
     text = (text.replace("/etc/torfed/keys", work + "/keys")
             .replace("/run/torfed/in/", work + "/in/")
             .replace("/run/torfed/", work + "/")
             .replace("/run/tor/torfed", work + "/tor")
             .replace("/run/postgresql", work + "/db")
-            .replace("/var/lib/torfed/empty", work + "/empty"))
+            .replace("/var/lib/torfed/", work + "/"))
     for number, name in enumerate(("listener", "signer", "sender", "queued")):
         text = text.replace("user fed-%s _fed%s" % (name, name),
                             "user fed-%s %d" % (name, 61101 + number))

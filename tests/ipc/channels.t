@@ -76,12 +76,14 @@ class Subjects:
         self.listener = listening("listener")
         self.control = listening("control")
         self.keys = [tempfile.TemporaryFile() for _ in range(2)]
+        self.signatures = ipc.signatures()
 
     def descriptors(self, role):
         return {ipc.LISTENER: {ipc.LISTEN: self.listener},
                 ipc.QUEUED: {ipc.CONTROL_SOCKET: self.control},
                 ipc.SIGNER: {ipc.SIGNING_KEY: self.keys[0],
-                             ipc.CERTIFICATE: self.keys[1]},
+                             ipc.CERTIFICATE: self.keys[1],
+                             **self.signatures},
                 ipc.SENDER: {}}[role]
 
     def database(self, role):
@@ -97,6 +99,8 @@ class Subjects:
     def close(self):
         for one in [self.listener, self.control] + self.keys:
             one.close()
+        for one in self.signatures.values():
+            os.close(one)
 
 
 def channel_of(child, sender):

@@ -76,9 +76,10 @@ class Instance(threading.Thread):
         self.results = []
         self.top = tempfile.mkdtemp(prefix="torfed-fedd.", dir="/tmp")
         os.chmod(self.top, 0o711)
-        for name in ("programs", "keys", "run", "db", "empty"):
+        for name in ("programs", "keys", "signatures", "run", "db", "empty"):
             os.mkdir(self.path(name))
-            os.chmod(self.path(name), 0o700 if name == "keys" else 0o755)
+            os.chmod(self.path(name), 0o700 if name in ("keys", "signatures")
+                     else 0o755)
         self.orders = {name: self.stub(name) for name in CHILDREN}
         self.write("keys/signing.key", bytes(32), 0o600)
         self.write("keys/certificate", b"certificate\n", 0o644)
@@ -105,7 +106,8 @@ class Instance(threading.Thread):
     def configuration(self):
         users = "".join("user %s %d\n" % (name, 61001 + number)
                         for number, name in enumerate(CHILDREN))
-        return ('keys "%(t)s/keys"\nlisten on "%(t)s/run/listener"\n'
+        return ('keys "%(t)s/keys"\nsignatures "%(t)s/signatures"\n'
+                'listen on "%(t)s/run/listener"\n'
                 'control on "%(t)s/run/control"\nsocks on "%(t)s/socks"\n'
                 'chroot "%(t)s/empty"\ndatabase "host=%(t)s/db user=u"\n' %
                 {"t": self.top}) + users

@@ -29,7 +29,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 # enum role
 FEDD, LISTENER, SIGNER, SENDER, QUEUED, CONTROL = range(6)
 # enum descriptor
-LISTEN, CONTROL_SOCKET, SIGNING_KEY, CERTIFICATE = range(4)
+(LISTEN, CONTROL_SOCKET, SIGNING_KEY, CERTIFICATE, SIGNATURES,
+ SIGNATURES_LAST) = range(6)
 # enum message_type
 (START, SETTINGS, DESCRIPTOR, CHANNEL, SETUP_DONE, READY, GO) = range(1, 8)
 SOCKS_WANTED, SOCKS, SOCKS_FAILED = range(20, 23)
@@ -63,6 +64,7 @@ DEFAULTS = {
     "sender_connections": 64, "sender_idle": 16, "sender_idle_ms": 60000,
     "connect_timeout_ms": 10000, "handshake_timeout_ms": 10000,
     "message_timeout_ms": 10000, "signatures_per_second": 0,
+    "signatures_file_s": 86400, "signatures_kept_s": 2592000,
     "control_group": -1,
 }
 
@@ -340,6 +342,10 @@ def start_child(path, role, settings=None, descriptors=None, peers=(),
     ours, theirs = pair()
     log, log_path = tempfile.mkstemp(prefix="torfed-log.")
     channels, ends = {}, {}
+    descriptors = dict(descriptors or {})
+    given = signatures() if role == SIGNER else {}
+    for which, descriptor in given.items():
+        descriptors.setdefault(which, descriptor)
     for peer in peers:
         mine, ends[peer] = pair()
         channels[peer] = Channel(mine)
@@ -350,17 +356,28 @@ def start_child(path, role, settings=None, descriptors=None, peers=(),
     theirs.close()
     os.close(log)
     if setup:
-        child.setup(settings or {}, descriptors or {}, ends, database,
-                    start)
+        child.setup(settings or {}, descriptors, ends, database, start)
+    for descriptor in given.values():
+        os.close(descriptor)
     for end in ends.values():
         end.close()
     return child
 
 
+def signatures():
+    """A log of signatures that begins, and that nobody reads."""
+    descriptor, path = tempfile.mkstemp(prefix="torfed-signatures.")
+    os.close(descriptor)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_DSYNC)
+    os.unlink(path)
+    return {SIGNATURES: descriptor,
+            SIGNATURES_LAST: os.open("/dev/null", os.O_RDONLY)}
+
+
 # What travels on the channels.
 
-def identity(server, certificate, key_id=b"\0" * 32):
-    return server + key_id + blob(certificate)
+def identity(server, certificate, key_id=b"\0" * 32, logged=0):
+    return server + key_id + struct.pack("<q", logged) + blob(certificate)
 
 
 def response(status, body=b"", retry_after=0):

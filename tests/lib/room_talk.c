@@ -26,6 +26,7 @@
 #include "../../fed-queued/room_messages.h"
 #include "../../fed-queued/room_sync.h"
 #include "../../fed-queued/room_wishes.h"
+#include "../../fed-queued/signing.h"
 #include "../../fed-queued/statements.h"
 #include "canon.h"
 #include "ed.h"
@@ -45,6 +46,12 @@ log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32])
 {
 	onion_format(buf, key);
 	return buf;
+}
+
+void
+signing_mark(int64_t mark)
+{
+	(void)mark;
 }
 
 void

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """A second suite on the database of a server that is there: the same identity
 (a copy of the keys) and the same PostgreSQL and tor, its own fedd with its own
-configuration, listener, control socket and log.
+configuration, listener, control socket, logs.
 
     second = Second(world.sides[0])         # a faults.Side
     second.start()
@@ -22,6 +22,7 @@ class SecondServer(Server):
                                       "%d-second" % number)
         self.first_keys = self.keys
         self.keys = os.path.join(self.directory, "keys")
+        self.signatures = os.path.join(self.directory, "signatures")
         self.config = os.path.join(self.directory, "fed.conf")
         self.listener = os.path.join(self.directory, "in", "listener")
         self.control = os.path.join(self.directory, "control", "control")
@@ -38,6 +39,7 @@ class SecondServer(Server):
         self.give(os.path.dirname(self.listener), 0o2750,
                   gid=self.child_id(len(faults.CHILDREN)))
         self.give(os.path.dirname(self.control), 0o755)
+        self.give(self.signatures, 0o700)
         shutil.copytree(self.first_keys, self.keys)
         self.write_config()
 

@@ -84,7 +84,7 @@ role_of(const char *program)
 static void
 descriptors_log(void)
 {
-	int count = 0;
+	int count = 0, flags;
 
 	for (int fd = 0; fd < 256; fd++)
 		count += fcntl(fd, F_GETFD) != -1;
@@ -92,11 +92,12 @@ descriptors_log(void)
 	for (int i = 0; i < DESCRIPTOR_COUNT; i++) {
 		if (proc.descriptors[i] == -1)
 			continue;
+		flags = fcntl(proc.descriptors[i], F_GETFL);
 		log_info("stub descriptor=%d flags=%s", i,
-		    (fcntl(proc.descriptors[i], F_GETFL) & O_ACCMODE) ==
-			    O_RDONLY
-			? "read"
-			: "write");
+		    (flags & O_ACCMODE) == O_RDONLY ? "read"
+		    : (flags & O_APPEND) == 0	    ? "write"
+		    : (flags & O_DSYNC) == O_DSYNC  ? "append"
+						    : "append-not-synced");
 	}
 	for (int i = 0; i < ROLE_COUNT; i++) {
 		if (proc.channels[i] == -1)

@@ -26,6 +26,7 @@ PROGRAMS = ("fedd", "fedctl", "fed-listener", "fed-queued", "fed-sender",
 FEDD = os.path.join(ROOT, "fedd", "fedd")
 FEDCTL = os.path.join(ROOT, "fedctl", "fedctl")
 MINIMAL = """keys "/k"
+signatures "/a"
 listen on "/l/l"
 control on "/c/c"
 socks on "/s/s"

@@ -379,7 +379,8 @@ def test_descriptors(node, pids):
               "who is connected beyond the suite")
     expected = {"fedd": "2 file 2 lock 2 null 2 pipe 1 poll 6 socket",
                 "fed-listener": "1 file 2 null 2 pipe 1 poll 4 socket",
-                "fed-signer": "1 file 2 null 2 pipe 2 socket",
+                # the second is where it writes down what it signed
+                "fed-signer": "2 file 2 null 2 pipe 2 socket",
                 "fed-sender": "1 file 2 null 2 pipe 1 poll 2 socket",
                 "fed-queued": "1 file 2 null 2 pipe 1 poll 6 socket"}
     for name in NAMES:

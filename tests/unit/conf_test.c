@@ -18,8 +18,9 @@
 #include "conf.h"
 #include "log.h"
 
-#define BASE                                                 \
-	"keys \"/k\"\nlisten on \"/l\"\ncontrol on \"/c\"\n" \
+#define BASE                                                            \
+	"keys \"/k\"\nsignatures \"/a\"\nlisten on \"/l\"\ncontrol on " \
+	"\"/c\"\n"                                                      \
 	"socks on \"/s\"\ndatabase \"host=/d user=u\"\n"
 
 static char *errors;
@@ -209,9 +210,10 @@ test_spacing(void **state)
 	assert_string_equal(conf.control_group, "keys");
 }
 
-#define STATEMENTS                                                       \
-	"a statement (keys, listen, control, socks, database, chroot, "  \
-	"user, answer, trust, log, check, limit, rate, timeout, retry, " \
+#define STATEMENTS                                                          \
+	"a statement (keys, signatures, listen, control, socks, database, " \
+	"chroot, "                                                          \
+	"user, answer, trust, log, check, limit, rate, timeout, retry, "    \
 	"queue, flush, lookup, health, sender)"
 
 static void
@@ -219,7 +221,7 @@ test_syntax_errors(void **state)
 {
 	static const struct {
 		const char *line;
-		const char *error; /* after "f:6: expected " */
+		const char *error; /* after "f:7: expected " */
 	} cases[] = {
 	    {"foo\n", STATEMENTS ", found \"foo\"\n"},
 	    {"foo bar\n", STATEMENTS ", found \"foo\"\n"},
@@ -234,6 +236,10 @@ test_syntax_errors(void **state)
 		"a quoted directory after \"keys\", found \"/etc\"\n"},
 	    {"keys \"/etc\" \"/usr\"\n",
 		"the end of the line, found a quoted string\n"},
+	    {"signatures\n",
+		"a quoted directory after \"signatures\", found the end of "
+		"the line\n"},
+	    {"signatures \"/a\" x\n", "the end of the line, found \"x\"\n"},
 	    {"chroot on\n",
 		"a quoted directory after \"chroot\", found \"on\"\n"},
 	    {"chroot \"/x\" x\n", "the end of the line, found \"x\"\n"},
@@ -335,7 +341,7 @@ test_syntax_errors(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(expected, sizeof(expected), "f:6: expected %s",
+		snprintf(expected, sizeof(expected), "f:7: expected %s",
 		    cases[i].error);
 		refused(cases[i].line, expected);
 	}
@@ -346,44 +352,44 @@ test_values(void **state)
 {
 	(void)state;
 	refused("keys \"etc\"\n",
-	    "f:6: expected an absolute path, found \"etc\"\n");
+	    "f:7: expected an absolute path, found \"etc\"\n");
 	refused("keys \"\302\233m\"\n",
-	    "f:6: expected an absolute path, found \"??m\"\n");
-	refused("keys \"\"\n", "f:6: expected an absolute path, found \"\"\n");
+	    "f:7: expected an absolute path, found \"??m\"\n");
+	refused("keys \"\"\n", "f:7: expected an absolute path, found \"\"\n");
 	refused("listen on \"l\"\n",
-	    "f:6: expected an absolute path, found \"l\"\n");
+	    "f:7: expected an absolute path, found \"l\"\n");
 	refused(
-	    "listen on \"\"\n", "f:6: expected an absolute path, found \"\"\n");
+	    "listen on \"\"\n", "f:7: expected an absolute path, found \"\"\n");
 	refused("socks on \"/run/\"\n",
-	    "f:6: expected the path of a socket, which does not end with a "
+	    "f:7: expected the path of a socket, which does not end with a "
 	    "slash, found \"/run/\"\n");
 	refused("socks tcp localhost port 1 unconfined\n",
-	    "f:6: expected 127.0.0.1 or ::1, found \"localhost\"\n");
+	    "f:7: expected 127.0.0.1 or ::1, found \"localhost\"\n");
 	refused("socks tcp ::1 port 0 unconfined\n",
-	    "f:6: expected a port from 1 to 65535, found \"0\"\n");
+	    "f:7: expected a port from 1 to 65535, found \"0\"\n");
 	refused("socks tcp ::1 port 65536 unconfined\n",
-	    "f:6: expected a port from 1 to 65535, found \"65536\"\n");
+	    "f:7: expected a port from 1 to 65535, found \"65536\"\n");
 	refused("socks tcp ::1 port 99999999999999999999999 unconfined\n",
-	    "f:6: expected a port from 1 to 65535, found "
+	    "f:7: expected a port from 1 to 65535, found "
 	    "\"99999999999999999999999\"\n");
 	refused("socks tcp ::1 port 1x unconfined\n",
-	    "f:6: expected a port from 1 to 65535, found \"1x\"\n");
+	    "f:7: expected a port from 1 to 65535, found \"1x\"\n");
 	refused("socks tcp ::1 port -1 unconfined\n",
-	    "f:6: expected a port from 1 to 65535, found \"-1\"\n");
+	    "f:7: expected a port from 1 to 65535, found \"-1\"\n");
 	refused("user fed-sender \"\"\n",
-	    "f:6: expected a user's name of 1 to 63 bytes, or its number, "
+	    "f:7: expected a user's name of 1 to 63 bytes, or its number, "
 	    "found \"\"\n");
 	refused("user fed-sender x group \"\"\n",
-	    "f:6: expected a group's name of 1 to 63 bytes, or its number, "
+	    "f:7: expected a group's name of 1 to 63 bytes, or its number, "
 	    "found \"\"\n");
 	refused("control on \"/c\" group \"\"\n",
-	    "f:6: expected a group's name of 1 to 63 bytes, or its number, "
+	    "f:7: expected a group's name of 1 to 63 bytes, or its number, "
 	    "found \"\"\n");
 	refused("answer ping maybe\n",
-	    "f:6: expected no or yes after \"answer ping\", found "
+	    "f:7: expected no or yes after \"answer ping\", found "
 	    "\"maybe\"\n");
 	refused("log level 3\n",
-	    "f:6: expected error, warning, info or debug after \"log level\", "
+	    "f:7: expected error, warning, info or debug after \"log level\", "
 	    "found \"3\"\n");
 }
 
@@ -428,7 +434,7 @@ test_path_lengths(void **state)
 		snprintf(text, sizeof(text), "%s%s%s", cases[i].before, path,
 		    cases[i].after);
 		snprintf(expected, sizeof(expected),
-		    "f:6: expected %s bytes, found a longer one\n",
+		    "f:7: expected %s bytes, found a longer one\n",
 		    cases[i].error);
 		refused(text, expected);
 	}
@@ -540,7 +546,7 @@ test_times(void **state)
 	assert_int_equal(conf.settings.health_interval_ms, 86400000);
 	assert_int_equal(conf.settings.health_self_probe_ms, 0);
 	refused("health interval 25h\n",
-	    "f:6: expected a time from 0s to 1d after \"health interval\", "
+	    "f:7: expected a time from 0s to 1d after \"health interval\", "
 	    "found \"25h\"\n");
 	good(&conf, "queue lifetime 2h\n");
 	assert_int_equal(conf.settings.lifetime_s, 7200);
@@ -550,23 +556,23 @@ test_times(void **state)
 	assert_int_equal(conf.settings.lifetime_s, 2);
 	/* What is counted in seconds takes no part of one. */
 	refused("queue lifetime 1500ms\n",
-	    "f:6: expected a time from 1s to 30d after \"queue lifetime\", "
+	    "f:7: expected a time from 1s to 30d after \"queue lifetime\", "
 	    "found \"1500ms\"\n");
 	refused("flush low 1.5s\n",
-	    "f:6: expected a time from 0s to 5m after \"flush low\", found "
+	    "f:7: expected a time from 0s to 5m after \"flush low\", found "
 	    "\"1.5s\"\n");
 	refused("flush low 5w\n",
-	    "f:6: expected a time from 0s to 5m after \"flush low\", found "
+	    "f:7: expected a time from 0s to 5m after \"flush low\", found "
 	    "\"5w\"\n");
 	refused("flush low s\n",
-	    "f:6: expected a time from 0s to 5m after \"flush low\", found "
+	    "f:7: expected a time from 0s to 5m after \"flush low\", found "
 	    "\"s\"\n");
 	/* 2^64 / 86400000 days and a little: must not wrap to a small one. */
 	refused("flush low 213503982335d\n",
-	    "f:6: expected a time from 0s to 5m after \"flush low\", found "
+	    "f:7: expected a time from 0s to 5m after \"flush low\", found "
 	    "\"213503982335d\"\n");
 	refused("rate items 5s\n",
-	    "f:6: expected a number from 0 to 1000000 after \"rate items\", "
+	    "f:7: expected a number from 0 to 1000000 after \"rate items\", "
 	    "found \"5s\"\n");
 }
 
@@ -578,12 +584,12 @@ test_relations(void **state)
 	(void)state;
 	good(&conf, "retry minimum 60\nretry maximum 60\n");
 	refused("retry minimum 61\nretry maximum 60\n",
-	    "f:7: expected \"retry minimum\" not above \"retry maximum\", "
+	    "f:8: expected \"retry minimum\" not above \"retry maximum\", "
 	    "found "
 	    "otherwise\n");
 	good(&conf, "sender connections 3\nsender idle 3\n");
 	refused("sender connections 3\nsender idle 4\n",
-	    "f:7: expected \"sender idle\" not above \"sender connections\", "
+	    "f:8: expected \"sender idle\" not above \"sender connections\", "
 	    "found otherwise\n");
 	good(&conf, "timeout connect 10\ntimeout message 20\n"
 		    "timeout handshake 5\nqueue lease 30001ms\n");
@@ -591,13 +597,13 @@ test_relations(void **state)
 	    load_lines(&conf, "timeout connect 10\ntimeout message 20\n"
 			      "timeout handshake 5\nqueue lease 30s\n"),
 	    -1);
-	assert_non_null(strstr(errors, ":9: expected \"queue lease\""));
+	assert_non_null(strstr(errors, ":10: expected \"queue lease\""));
 	/* The other half is a default. What counts is the last line. */
 	refused("retry maximum 1\n\n",
-	    "f:6: expected \"retry minimum\" not above \"retry maximum\", "
+	    "f:7: expected \"retry minimum\" not above \"retry maximum\", "
 	    "found otherwise\n");
 	refused("retry maximum 1\nretry minimum 2\nretry maximum 1\n#\n",
-	    "f:8: expected \"retry minimum\" not above \"retry maximum\", "
+	    "f:9: expected \"retry minimum\" not above \"retry maximum\", "
 	    "found otherwise\n");
 	good(&conf, "timeout connect 10\ntimeout message 5\n"
 		    "timeout handshake 20\nqueue lease 30001ms\n");
@@ -606,13 +612,13 @@ test_relations(void **state)
 			      "timeout handshake 20\nqueue lease 30s\n"),
 	    -1);
 	refused("control on \"/l\"\n",
-	    "f:6: expected different sockets for listen, control and socks, "
+	    "f:7: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 	refused("socks on \"/l\"\n",
-	    "f:6: expected different sockets for listen, control and socks, "
+	    "f:7: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 	refused("socks on \"/c\"\n",
-	    "f:6: expected different sockets for listen, control and socks, "
+	    "f:7: expected different sockets for listen, control and socks, "
 	    "found otherwise\n");
 }
 
@@ -620,21 +626,21 @@ static void
 test_required(void **state)
 {
 	static const char *const lines[] = {"keys \"/k\"\n",
-	    "listen on \"/l\"\n", "control on \"/c\"\n", "socks on \"/s\"\n",
-	    "database \"host=/d user=u\"\n"};
+	    "signatures \"/a\"\n", "listen on \"/l\"\n", "control on \"/c\"\n",
+	    "socks on \"/s\"\n", "database \"host=/d user=u\"\n"};
 	static const char *const names[] = {
-	    "keys", "listen", "control", "socks", "database"};
+	    "keys", "signatures", "listen", "control", "socks", "database"};
 	char text[256], expected[256];
 	struct conf conf;
 
 	(void)state;
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		text[0] = '\0';
-		for (size_t j = 0; j < 5; j++)
+		for (size_t j = 0; j < 6; j++)
 			strcat(text, i == j ? "" : lines[j]);
 		assert_int_equal(load(&conf, text, strlen(text)), -1);
 		snprintf(expected, sizeof(expected),
-		    "f:4: expected a statement \"%s\", found none\n", names[i]);
+		    "f:5: expected a statement \"%s\", found none\n", names[i]);
 		assert_string_equal(errors, expected);
 	}
 	assert_int_equal(load(&conf, "", 0), -1);
@@ -651,9 +657,9 @@ test_many_errors(void **state)
 
 	(void)state;
 	assert_int_equal(load_lines(&conf, "x\nrate items 1\ny\n"), -1);
-	assert_non_null(strstr(errors, "f:6: "));
-	assert_non_null(strstr(errors, "f:8: "));
-	assert_null(strstr(errors, "f:7: "));
+	assert_non_null(strstr(errors, "f:7: "));
+	assert_non_null(strstr(errors, "f:9: "));
+	assert_null(strstr(errors, "f:8: "));
 	for (int i = 0; i < CONF_ERRORS_MAX + 5; i++)
 		strcat(text, "rate items x\n");
 	assert_int_equal(load_lines(&conf, text), -1);
@@ -675,7 +681,7 @@ test_nul(void **state)
 	(void)state;
 	assert_int_equal(load(&conf, text, sizeof(text) - 1), -1);
 	assert_string_equal(errors,
-	    "f:6: expected the end of the line, found the byte \\000\n");
+	    "f:7: expected the end of the line, found the byte \\000\n");
 }
 
 /* No part of a connection string is ever in an error. */
@@ -702,7 +708,7 @@ test_database(void **state)
 		snprintf(text, sizeof(text), "database \"%s\"\n", bad[i]);
 		assert_int_equal(load_lines(&conf, text), -1);
 		assert_non_null(
-		    strstr(errors, "f:6: expected a connection string"));
+		    strstr(errors, "f:7: expected a connection string"));
 		assert_null(strstr(errors, "secret"));
 	}
 	assert_int_equal(
@@ -798,7 +804,8 @@ test_print(void **state)
 	good(&conf, "");
 	print_and_load(&conf);
 	good(&conf,
-	    "keys \"/\\\"\\\\ #\"\nlisten on \"/a b\" proxy-line\n"
+	    "keys \"/\\\"\\\\ #\"\nsignatures \"/ \\\"\"\nlisten on \"/a b\" "
+	    "proxy-line\n"
 	    "control on \"/q\" group \"group\"\nchroot \"/\303\244\"\n"
 	    "socks tcp ::1 port 9 unconfined\n"
 	    "database \"host=/d user=u password='a\\\"\\\\\\\\ b'\"\n"
@@ -915,7 +922,7 @@ test_resolve_group(void **state)
 	assert_int_equal(
 	    resolve(&conf, USERS "control on \"/c\" group no-such\n"), -1);
 	assert_string_equal(
-	    errors, "f:10: expected a group that exists, found \"no-such\"\n");
+	    errors, "f:11: expected a group that exists, found \"no-such\"\n");
 	/* 2^32 - 1 means "leave it" to chown(2) and setresgid(2). */
 	assert_int_equal(
 	    resolve(&conf, USERS "control on \"/c\" group 4294967295\n"), -1);
@@ -945,20 +952,20 @@ test_resolve_users(void **state)
 	assert_int_equal(conf.users[ROLE_QUEUED].uid, 65534);
 	assert_int_equal(resolve(&conf, USERS "user fed-queued 0\n"), -1);
 	assert_string_equal(errors,
-	    "f:10: expected a user and group other than root's for fed-queued, "
+	    "f:11: expected a user and group other than root's for fed-queued, "
 	    "found root's\n");
 	assert_int_equal(
 	    resolve(&conf, USERS "user fed-queued 60004 group root\n"), -1);
 	assert_string_equal(errors,
-	    "f:10: expected a user and group other than root's for fed-queued, "
+	    "f:11: expected a user and group other than root's for fed-queued, "
 	    "found root's\n");
 	assert_int_equal(resolve(&conf, USERS "user fed-queued 60001\n"), -1);
 	assert_string_equal(errors,
-	    "f:10: expected different users for fed-listener and fed-queued, "
+	    "f:11: expected different users for fed-listener and fed-queued, "
 	    "found the same\n");
 	assert_int_equal(resolve(&conf, USERS "user fed-queued no-such\n"), -1);
 	assert_string_equal(errors,
-	    "f:10: expected a user that exists for fed-queued, found "
+	    "f:11: expected a user that exists for fed-queued, found "
 	    "\"no-such\"\n");
 	/* What no statement said has no line. */
 	if (getpwnam("_fedqueued") == NULL) {

@@ -313,7 +313,7 @@ identity_decode(const struct message *message)
 static void
 test_identity(void **state)
 {
-	struct msg_identity identity = {
+	struct msg_identity identity = {.logged = SIGN_NUMBER_MAX,
 	    .certificate_length = IDENTITY_CERTIFICATE_MAX};
 
 	(void)state;
@@ -335,6 +335,15 @@ test_identity(void **state)
 	assert_int_equal(run(identity_decode, pack.length), 0);
 	assert_int_equal(identity_out.certificate_length, 1);
 	assert_int_equal(identity_out.certificate[1], 0);
+	identity.logged = SIGN_NUMBER_MAX + 1;
+	begin();
+	msg_identity_encode(&pack, &identity);
+	expect_bad(identity_decode);
+	identity.logged = -1;
+	begin();
+	msg_identity_encode(&pack, &identity);
+	expect_bad(identity_decode);
+	identity.logged = 0;
 	identity.certificate_length = 0;
 	begin();
 	msg_identity_encode(&pack, &identity);
@@ -342,6 +351,7 @@ test_identity(void **state)
 	begin();
 	pack_bytes(&pack, identity.server, 32);
 	pack_bytes(&pack, identity.key_id, 32);
+	pack_i64(&pack, 0);
 	pack_u32(&pack, IDENTITY_CERTIFICATE_MAX + 1);
 	pack_bytes(&pack, identity.certificate, IDENTITY_CERTIFICATE_MAX);
 	pack_u8(&pack, 0);
@@ -484,7 +494,8 @@ test_sign_values(void **state)
 {
 	(void)state;
 	sign_mark_try(0, true);
-	sign_mark_try(INT64_MAX, true);
+	sign_mark_try(SIGN_NUMBER_MAX, true);
+	sign_mark_try(SIGN_NUMBER_MAX + 1, false);
 	sign_mark_try(-1, false);
 	sign_type_try("room_join", true);
 	sign_type_try("", false);
@@ -577,6 +588,8 @@ test_sign_state_values(void **unused)
 		state_try(&state, numbers[i] == 1);
 	}
 	state = state_good();
+	state.mark = SIGN_NUMBER_MAX + 1;
+	state_try(&state, false);
 	state.mark = -1;
 	state_try(&state, false);
 	state.mark = 0;

@@ -377,7 +377,9 @@ def test_descriptors(node, pids):
                 outside.setdefault(name, []).append(os.path.basename(path))
     tap.equal(outside, {"fed-queued": [".s.PGSQL.5432"]},
               "who is connected beyond the suite")
-    expected = {"fedd": "2 file 2 lock 2 null 2 pipe 1 poll 6 socket",
+    # fedd has the directory of the log of signatures locked.
+    expected = {"fedd": "1 directory 2 file 2 lock 2 null 2 pipe 1 poll "
+                        "6 socket",
                 "fed-listener": "1 file 2 null 2 pipe 1 poll 4 socket",
                 # the second is where it writes down what it signed
                 "fed-signer": "2 file 2 null 2 pipe 2 socket",
@@ -395,6 +397,7 @@ def kinds(descriptors):
                               ("socket", "socket:"),
                               ("poll", "anon_inode:.eventpoll"),
                               ("lock", r"/.*\.lock$"),
+                              ("directory", r"/.*/signatures$"),
                               ("file", r"/.*\.log$")):
             if re.match(pattern, target):
                 return name

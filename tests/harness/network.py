@@ -56,6 +56,7 @@ HiddenServiceDir {service}
 HiddenServiceVersion 3
 HiddenServicePort 80 unix:"{listener}"
 HiddenServiceExportCircuitID haproxy
+VanguardsLiteEnabled 0
 """
 
 

@@ -37,7 +37,6 @@
 #define UNAVAILABLE_S 30 /* Retry-After in a long outage, at most */
 #define BUSY_S	      5	 /* the same when saturated */
 #define SIGNER_S      1	 /* fed-signer is back within that time */
-#define WAKE_EVERY_MS 60000
 
 /* An item on its way into the database. */
 struct inbound_item {
@@ -258,15 +257,10 @@ static void
 peer_alive(const uint8_t origin[32])
 {
 	struct peer *peer = peer_find(origin);
-	int64_t now = clock_ms();
 
 	if (peer == NULL || peer->trust < TRUST_KNOWN)
 		return;
-	if (outbound_waiting(peer) &&
-	    (peer->woken_ms == 0 || now - peer->woken_ms >= WAKE_EVERY_MS)) {
-		peer->woken_ms = now;
-		outbound_wake(peer);
-	}
+	outbound_alive(peer);
 	health_heard(peer);
 }
 

@@ -226,7 +226,7 @@ lookup_exchanged(const struct transport_outcome *outcome, void *argument)
 	}
 	reaction = reaction_find(outcome, NULL);
 	(void)outbound_react(lookup->peer, &reaction, outcome->code,
-	    outcome->retry_after, false);
+	    outcome->retry_after, outcome->heard);
 	lookup_later(lookup, 0);
 }
 

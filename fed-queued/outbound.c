@@ -28,6 +28,7 @@
 #include "transport.h"
 
 #define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
+#define WAKE_EVERY_MS	   60000 /* by what a peer asks of us */
 #define ATTEMPTS_DEFAULT   5	 /* the column's: fed.conf decides */
 #define SESSION_REQUESTS   16	 /* in a row while others wait */
 #define SLOW_MS		   5000 /* of an exchange; shares slots with the dead */
@@ -92,8 +93,8 @@ any_code_name(enum code code)
 	return code < CODE_COUNT ? code_name(code) : "REFUSED";
 }
 
-/* heard: its answer was signed. What is not changes nothing that we believe,
- * and no answer at all is a failure. */
+/* heard: its answer was signed, or it was heard meanwhile. What is not signed
+ * changes nothing that we believe, and no answer at all is a failure. */
 static void
 peer_postpone(struct peer *peer, int64_t delay_ms, enum code code, bool heard)
 {
@@ -373,20 +374,27 @@ session_halve(struct session *session, struct reaction *reaction)
 			env.settings.retry_min_ms, env.settings.retry_max_ms);
 }
 
-/* No acknowledgement. */
+/* No acknowledgement. A peer that was heard while it was connected to is there
+ * all the same, and is tried again. */
 static bool
 react_unacknowledged(
     struct session *session, const struct transport_outcome *outcome)
 {
 	struct reaction reaction = reaction_find(outcome, NULL);
+	struct peer *peer = session->lease.peer;
 	uint32_t i;
+	bool wait;
 
 	for (i = 0; i < session->sent_count; i++)
 		session->current->items[session->sent[i]].code = outcome->code;
 	if (outcome->started && reaction.destination == DESTINATION_BACK_OFF)
 		session_halve(session, &reaction);
-	return outbound_react(session->lease.peer, &reaction, outcome->code,
-	    outcome->retry_after, false);
+	wait = outbound_react(peer, &reaction, outcome->code,
+	    outcome->retry_after, outcome->heard);
+	if (outcome->heard && !outcome->started &&
+	    reaction.destination == DESTINATION_BACK_OFF)
+		outbound_alive(peer);
+	return wait;
 }
 
 static void
@@ -697,6 +705,18 @@ outbound_wake(struct peer *peer)
 {
 	peer_good(peer);
 	outbound_run();
+}
+
+void
+outbound_alive(struct peer *peer)
+{
+	int64_t now = clock_ms();
+
+	if (!outbound_waiting(peer) ||
+	    (peer->woken_ms != 0 && now - peer->woken_ms < WAKE_EVERY_MS))
+		return;
+	peer->woken_ms = now;
+	outbound_wake(peer);
 }
 
 void

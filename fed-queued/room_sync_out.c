@@ -179,7 +179,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 	}
 	reaction = reaction_find(outcome, NULL);
 	(void)outbound_react(exchange->peer, &reaction, outcome->code,
-	    outcome->retry_after, false);
+	    outcome->retry_after, outcome->heard);
 	exchange->failed = true;
 	exchange_end(exchange);
 }

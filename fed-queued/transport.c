@@ -20,6 +20,7 @@
 struct exchange {
 	RB_ENTRY(exchange) entry;
 	uint32_t id;
+	int64_t began_ms;
 	struct transport_request request; /* but for the items */
 	char *payload;
 	size_t payload_length;
@@ -48,6 +49,10 @@ static uint32_t last_id;
 static void
 exchange_end(struct exchange *exchange, struct transport_outcome *outcome)
 {
+	const struct peer *peer = exchange->request.peer;
+
+	outcome->heard = peer != NULL && exchange->began_ms != 0 &&
+			 peer->heard_ms > exchange->began_ms;
 	outcome->request_text = exchange->text;
 	outcome->request_text_length = exchange->text_length;
 	if (exchange->request.peer != NULL)
@@ -102,6 +107,7 @@ exchange_signed(const uint8_t *signature, int refusal, void *argument)
 	if (!pack_ok(&pack))
 		fatal("request does not fit a message");
 	exchange->id = ++last_id;
+	exchange->began_ms = clock_ms();
 	RB_INSERT(exchange_tree, &exchanges, exchange);
 	chanev_send(
 	    env.sender, MSG_SEND, exchange->id, 0, -1, pack.data, pack.length);

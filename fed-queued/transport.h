@@ -41,6 +41,7 @@ struct transport_outcome {
 	const char *request_text; /* the request's signing text */
 	size_t request_text_length;
 	bool started; /* bytes of the request were written */
+	bool heard;   /* something of the peer was verified meanwhile */
 };
 
 typedef void (*transport_callback)(

@@ -48,6 +48,9 @@ TestingDirAuthVoteHSDir *
 TestingMinExitFlagThreshold 0
 TestingAuthDirTimeToLearnReachability 0
 """
+# With six relays, of which the first consensus names one, second-layer guards
+# leave no path: the attempts at introduction points are soon used up, and the
+# next come after five minutes. (SocksTimeout: see etc/torrc.snippet.)
 CLIENT = """\
 ORPort 0
 SocksPort unix:"{socks}" OnionTrafficOnly ExtendedErrors IsolateSOCKSAuth \
@@ -57,6 +60,7 @@ HiddenServiceVersion 3
 HiddenServicePort 80 unix:"{listener}"
 HiddenServiceExportCircuitID haproxy
 VanguardsLiteEnabled 0
+SocksTimeout 20
 """
 
 

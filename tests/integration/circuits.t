@@ -5,7 +5,7 @@
 # same while it can be reached; after a failed introduction or rendezvous and
 # after time-outs the next attempt takes others, so that tor builds a fresh
 # circuit, and after other failures it does not. Handshakes and probes are no
-# exception.
+# exception. A server that is heard meanwhile is tried again at once.
 
 import os
 import sys
@@ -106,6 +106,32 @@ def strangers(node, tapped, directory):
                        name, "other" if fresh else "the same"))
 
 
+def returns():
+    """A connection is not made, and meanwhile the server is heard: it is there,
+    and is tried again at once, over a fresh circuit."""
+    with net.Net(servers=2, lines=[
+            "retry minimum 1h", "queue sweep 1s", "timeout connect 3s",
+            "health interval 0", "health self-probe 0",
+            "sender idle 0"]) as network:
+        node, other = network.servers
+        with Sockstap(node) as tapped:
+            tapped.policy = once(HOLD, other.onion)
+            first = node.enqueue(other.onion, {"text": "there?"})
+            tapped.wait(1, other.onion)
+            back = other.enqueue(node.onion, {"text": "here"})
+            asked = tapped.wait(2, other.onion)
+            tap.ok(len(asked) == 2 and
+                   asked[0].password != asked[1].password,
+                   "a server is heard while it is connected to in vain: it is "
+                   "tried again, with other credentials")
+            tap.ok(net.wait(lambda: node.delivered(first) and
+                            other.delivered(back), 10),
+                   "  both messages are delivered")
+            log = node.log()
+            tap.ok("code=TIMEOUT_CONNECT" in log and "offline" not in log,
+                   "  it never counts as away") or tap.diag(log)
+
+
 def test():
     with net.Net(servers=1, lines=LINES) as network, \
             peer.Server() as other, peer.Server() as third:
@@ -124,6 +150,7 @@ def test():
             strangers(node, tapped, network.directory)
             tap.ok(not tapped.of(node.onion), "no probe of ourselves: it is "
                    "switched off")
+    returns()
 
 
 tap.main(test)

@@ -50,7 +50,9 @@ TestingAuthDirTimeToLearnReachability 0
 """
 # With six relays, of which the first consensus names one, second-layer guards
 # leave no path: the attempts at introduction points are soon used up, and the
-# next come after five minutes. (SocksTimeout: see etc/torrc.snippet.)
+# next come after five minutes. SocksTimeout: see etc/torrc.snippet; such a
+# circuit lives as long, or twice the time that tor gives to building one, which
+# is a minute before it has learnt better.
 CLIENT = """\
 ORPort 0
 SocksPort unix:"{socks}" OnionTrafficOnly ExtendedErrors IsolateSOCKSAuth \
@@ -61,6 +63,8 @@ HiddenServicePort 80 unix:"{listener}"
 HiddenServiceExportCircuitID haproxy
 VanguardsLiteEnabled 0
 SocksTimeout 20
+LearnCircuitBuildTimeout 0
+CircuitBuildTimeout 10
 """
 
 

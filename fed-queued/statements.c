@@ -299,6 +299,8 @@ static const char sql_claim[] =
  * receipt, or nulls: $9 signing text of the request, $10 of the
  * acknowledgement, $11 its signature, $12 its payload, $13 its key id.
  * What a peer acknowledged was delivered, also if it was given up meanwhile.
+ * By status itself all that waits would be found, over an index that was empty
+ * when the statement was planned, and looked through for each item.
  */
 static const char sql_settle[] =
     "WITH l AS (SELECT 1 FROM " S "leases WHERE server_id = $1::uuid"
@@ -324,8 +326,9 @@ static const char sql_settle[] =
     "   ELSE " S "history_add(q.history, CASE i.status"
     "    WHEN 'failed' THEN 'failed' ELSE 'attempt' END, i.error, NULL) END"
     "  FROM l, i WHERE q.id = i.id"
-    "   AND (q.status IN ('pending', 'sending')"
-    "    OR (q.status = 'failed' AND i.status = 'delivered')) RETURNING 1)"
+    "   AND (q.status || '' IN ('pending', 'sending')"
+    "    OR (q.status || '' = 'failed' AND i.status = 'delivered'))"
+    "  RETURNING 1)"
     " SELECT count(*) FROM q";
 
 /* $1 server, $2 lane, $3 claim id */

@@ -42,8 +42,7 @@ LINKING ?=	-pie -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 override CPPFLAGS += -D_GNU_SOURCE -DTORFED_VERSION='"$(VERSION)"' \
 		-DTORFED_LIBEXEC='"$(LIBEXECDIR)"' \
 		-DTORFED_DATA='"$(DATADIR)"' -DTORFED_ETC='"$(SYSCONFDIR)"' \
-		-Icommon/base -Icommon/proto -Icommon/room -Icommon/conf \
-		-I$(PGINCLUDE)
+		-Icommon -I$(PGINCLUDE)
 PGINCLUDE :=	$(shell pg_config --includedir 2>/dev/null || \
 		echo /usr/include/postgresql)
 # Paths are compiled in: with others these files are compiled anew.
@@ -51,30 +50,29 @@ PATHS =		$(VERSION) $(LIBEXECDIR) $(DATADIR) $(SYSCONFDIR)
 ifneq ($(PATHS),$(shell cat $(BUILD)/paths 2>/dev/null))
 $(shell mkdir -p $(BUILD) && echo '$(PATHS)' >$(BUILD)/paths)
 endif
-PATHS_OBJ =	fedd/fedd fed-queued/control_verbs fedctl/fedctl \
+PATHS_OBJ =	fedd/fedd fed-queued/control/verbs fedctl/fedctl \
 		fedctl/migration
 $(PATHS_OBJ:%=$(BUILD)/%.o): $(BUILD)/paths
 $(BUILD)/paths: ;
 override CFLAGS += -std=gnu11 -g -fPIE $(HARDENING) $(WARNINGS) $(SANITIZE)
 override LDFLAGS += $(LINKING) $(SANITIZE)
 
-# Libraries by altitude: base knows no protocol, proto no jansson; room is the
-# decisions about rooms, pure, and stands on proto alone.
-BASE_SRC =	$(wildcard common/base/*.c)
-JSON_SRC =	$(patsubst %,common/proto/%.c,batch canon canon_lex canon_member \
-		canon_tree envelope handshake lookup roomfield roomitem roomitem_write \
-		roomload roomload_event_format roomload_format syncload syncload_format wire)
-PROTO_SRC =	$(filter-out $(JSON_SRC),$(wildcard common/proto/*.c))
-ROOM_SRC =	$(wildcard common/room/*.c)
-CONF_SRC =	$(wildcard common/conf/*.c)
-EVENT_SRC =	common/base/chanev.c
-BASE_SRC :=	$(filter-out $(EVENT_SRC),$(BASE_SRC))
+# Libraries by altitude, a folder of common/ each: base knows no protocol, ipc
+# is what processes say to each other, proto the protocol without jansson (what
+# fed-signer links), room the decisions about rooms, pure; json the payloads.
+# Whoever wants libevent for its channels links events.
+LIBRARIES =	conf json room proto events ipc base
+EVENT_SRC =	common/ipc/chanev.c
+SRC_events =	$(EVENT_SRC)
+SRC_conf =	$(wildcard common/conf/*.c)
+SRC_json =	$(wildcard common/json/*.c)
+SRC_room =	$(wildcard common/room/*.c)
+SRC_proto =	$(wildcard common/proto/*.c)
+SRC_ipc =	$(filter-out $(EVENT_SRC),$(wildcard common/ipc/*.c))
+SRC_base =	$(wildcard common/base/*.c)
 
 objects =	$(patsubst %.c,$(BUILD)/%.o,$(1))
-CONF_OBJ =	$(call objects,$(CONF_SRC)) $(BUILD)/common/conf/parse.o
-LIBS =		$(BUILD)/libconf.a $(BUILD)/libjson.a $(BUILD)/libroom.a \
-		$(BUILD)/libproto.a \
-		$(BUILD)/libevents.a $(BUILD)/libbase.a
+LIBS =		$(LIBRARIES:%=$(BUILD)/lib%.a)
 
 LIBS_fedd =		-levent_core -lseccomp -lsodium -lbsd
 LIBS_fed-listener =	-levent_core -ljansson -lseccomp -lsodium -lbsd
@@ -98,7 +96,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 define program
-OBJ_$(1) =	$$(call objects,$$(wildcard $(1)/*.c))
+OBJ_$(1) =	$$(call objects,$$(wildcard $(1)/*.c $(1)/*/*.c $(1)/*/*/*.c))
 $$(BUILD)/$(1)/$(1): $$(OBJ_$(1)) $$(LIBS)
 	$$(call say,LINK,$$@)$$(CC) $$(LDFLAGS) -o $$@ $$(OBJ_$(1)) $$(LIBS) $$(LIBS_$(1))
 $(1)/$(1): $$(BUILD)/$(1)/$(1)
@@ -106,12 +104,15 @@ $(1)/$(1): $$(BUILD)/$(1)/$(1)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
-$(BUILD)/libbase.a: $(call objects,$(BASE_SRC))
-$(BUILD)/libevents.a: $(call objects,$(EVENT_SRC))
-$(BUILD)/libproto.a: $(call objects,$(PROTO_SRC))
-$(BUILD)/libroom.a: $(call objects,$(ROOM_SRC))
-$(BUILD)/libjson.a: $(call objects,$(JSON_SRC))
-$(BUILD)/libconf.a: $(CONF_OBJ)
+# A program of more than one floor names its headers from its own folder.
+$(BUILD)/fed-queued/%.o: override CPPFLAGS += -Ifed-queued
+$(BUILD)/tests/%.o: override CPPFLAGS += -I. -Ifed-queued
+
+define library
+$$(BUILD)/lib$(1).a: $$(call objects,$$(SRC_$(1)))
+endef
+$(foreach l,$(LIBRARIES),$(eval $(call library,$(l))))
+$(BUILD)/libconf.a: $(BUILD)/common/conf/parse.o
 $(BUILD)/%.a:
 	@rm -f $@
 	$(Q)ar rcs $@ $^
@@ -165,7 +166,7 @@ SIMULATE_FILES = $(BUILD)/tests/simulate/simulate \
 $(BUILD)/tests/simulate/simulate: $(call objects,$(SIMULATE_SRC)) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 $(BUILD)/tests/simulate/delivery: $(call objects,tests/simulate/delivery.c \
-    fed-queued/reaction.c) $(LIBS)
+    fed-queued/exchange/reaction.c) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 
 .PHONY: tests-built fuzz-built

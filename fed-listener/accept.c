@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "answer.h"
-#include "http.h"
+#include "base/log.h"
 #include "listener.h"
-#include "log.h"
+#include "proto/http.h"
 
 #define ACCEPT_BURST	32 /* connections for one wake-up */
 #define ACCEPT_PAUSE_MS 100

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #include "answer.h"
+#include "base/log.h"
 #include "listener.h"
-#include "log.h"
 
 #define HEAD_SIZE 512 /* bytes; enough for any head that we write */
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/share.h"
+#include "base/tree.h"
 #include "circuit.h"
 #include "limit.h"
-#include "share.h"
-#include "tree.h"
 
 #define CIRCUIT_MEMORY_MS 60000
 

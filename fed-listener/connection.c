@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "base/log.h"
 #include "listener.h"
-#include "log.h"
 #include "receive.h"
 
 #define EVICT_AGE_MS	 300

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "http.h"
-#include "tree.h"
+#include "base/tree.h"
+#include "proto/http.h"
 
 struct circuit;
 struct listener;

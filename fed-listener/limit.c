@@ -2,8 +2,8 @@
 /* Limiters' counters, and the bucket that rates are kept with. */
 #include <inttypes.h>
 
+#include "base/log.h"
 #include "limit.h"
-#include "log.h"
 
 #define LIMIT_LOG_MS 1000 /* between two lines of one limiter */
 

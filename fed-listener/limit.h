@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "limit_names.h"
+#include "ipc/limit_names.h"
 
 struct limits {
 	struct {

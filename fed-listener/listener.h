@@ -9,14 +9,14 @@
 
 #include "accept.h"
 #include "admission.h"
-#include "chanev.h"
 #include "circuit.h"
 #include "connection.h"
+#include "ipc/chanev.h"
+#include "ipc/message.h"
+#include "ipc/settings.h"
 #include "limit.h"
-#include "message.h"
-#include "onion.h"
 #include "pending.h"
-#include "settings.h"
+#include "proto/onion.h"
 
 struct event_base;
 

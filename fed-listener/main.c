@@ -18,15 +18,15 @@
 #endif
 #include <stdlib.h>
 
-#include "canon.h"
-#include "ed.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "ipc/proc.h"
+#include "json/canon.h"
 #include "listener.h"
-#include "log.h"
-#include "proc.h"
+#include "proto/ed.h"
 #include "receive.h"
 #include "report.h"
 #include "request.h"
-#include "sandbox.h"
 
 #define REPORT_S       1 /* between two looks at the limiters */
 #define UNIDENTIFIED_S 1

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 
 #include "answer.h"
+#include "base/log.h"
 #include "listener.h"
-#include "log.h"
 #include "proxy.h"
 #include "receive.h"
 #include "request.h"

@@ -2,8 +2,8 @@
 /* What the limiters came to; see report.h. */
 #include <string.h>
 
+#include "base/log.h"
 #include "listener.h"
-#include "log.h"
 #include "report.h"
 
 static void

@@ -9,12 +9,12 @@
 
 #include "accept.h"
 #include "answer.h"
-#include "encode.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "ipc/message.h"
+#include "json/wire.h"
 #include "listener.h"
-#include "log.h"
-#include "message.h"
 #include "request.h"
-#include "wire.h"
 
 #define PING_BODY \
 	"{\"protocolVersion\":\"" PROTOCOL_VERSION "\",\"status\":\"ok\"}"

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "message.h"
+#include "ipc/message.h"
 
 struct connection;
 struct listener;

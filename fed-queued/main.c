@@ -23,32 +23,32 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "canon.h"
-#include "control.h"
-#include "ed.h"
-#include "encode.h"
-#include "health.h"
-#include "inbound.h"
-#include "inbox.h"
-#include "limits.h"
-#include "log.h"
-#include "lookup_out.h"
-#include "onion.h"
-#include "outbound.h"
-#include "peers.h"
-#include "proc.h"
-#include "queued.h"
-#include "restored.h"
-#include "room_messages.h"
-#include "room_sync.h"
-#include "room_wishes.h"
-#include "sandbox.h"
-#include "self_probe.h"
-#include "signing.h"
-#include "statements.h"
-#include "strangers.h"
-#include "transport.h"
-#include "upkeep.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "control/control.h"
+#include "db/statements.h"
+#include "db/upkeep.h"
+#include "env.h"
+#include "exchange/restored.h"
+#include "exchange/signing.h"
+#include "exchange/transport.h"
+#include "inbound/inbound.h"
+#include "inbound/inbox.h"
+#include "ipc/proc.h"
+#include "json/canon.h"
+#include "outbound/health.h"
+#include "outbound/outbound.h"
+#include "outbound/self_probe.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "rooms/messages/look.h"
+#include "rooms/resync.h"
+#include "rooms/state/requests.h"
+#include "servers/limits.h"
+#include "servers/peer_table.h"
+#include "servers/strangers.h"
+#include "users/lookup_out.h"
 
 struct queued env;
 static char worker_name[256];
@@ -132,10 +132,10 @@ identity_message(const struct message *message)
 	if (msg_identity_decode(message, &identity) != 0 ||
 	    cert_parse(&cert, identity.certificate,
 		identity.certificate_length) != CODE_OK ||
-	    memcmp(cert.server, identity.server, sizeof cert.server) != 0)
+	    memcmp(cert.server, identity.server, sizeof(cert.server)) != 0)
 		fatal("fed-signer sent a malformed identity");
 	if (env.has_identity && memcmp(identity.server, env.identity.server,
-				    sizeof identity.server) != 0)
+				    sizeof(identity.server)) != 0)
 		fatal("fed-signer sent the identity of another server");
 	env.certificate = cert;
 	env.identity = identity;
@@ -406,14 +406,14 @@ static void
 worker_name_set(int control)
 {
 	struct sockaddr_un address;
-	socklen_t length = sizeof address;
+	socklen_t length = sizeof(address);
 	char host[65] = "";
 
-	memset(&address, 0, sizeof address);
+	memset(&address, 0, sizeof(address));
 	if (getsockname(control, (struct sockaddr *)&address, &length) != 0)
 		fatal("control socket has no name");
-	(void)gethostname(host, sizeof host - 1);
-	snprintf(worker_name, sizeof worker_name, "%s:%.107s", host,
+	(void)gethostname(host, sizeof(host) - 1);
+	snprintf(worker_name, sizeof(worker_name), "%s:%.107s", host,
 	    address.sun_path);
 }
 
@@ -430,13 +430,13 @@ database_init(const struct proc *proc)
 	/* In its chroot the database's socket is in the root directory. */
 	if (local && (proc->start.flags & START_ROOT) != 0) {
 		if (db_conninfo_rehost(
-			conninfo, sizeof conninfo, proc->database, "/") != 0)
+			conninfo, sizeof(conninfo), proc->database, "/") != 0)
 			fatal("database: connection string is malformed");
 	} else
-		snprintf(conninfo, sizeof conninfo, "%s", proc->database);
+		snprintf(conninfo, sizeof(conninfo), "%s", proc->database);
 	env.db = db_new(env.base, conninfo, statements, SQL_COUNT, channels,
 	    env.settings.durability_check != 0, &handlers, NULL);
-	sodium_memzero(conninfo, sizeof conninfo);
+	sodium_memzero(conninfo, sizeof(conninfo));
 	if (env.db == NULL)
 		fatal("out of memory");
 }

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "link.h"
-#include "log.h"
 #include "sender.h"
 
 #define INPUT_MAX (HTTP_RESPONSE_HEAD_MAX + HTTP_BODY_MAX + SENDER_SCRATCH)

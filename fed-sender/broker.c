@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "link.h"
-#include "log.h"
 #include "sender.h"
 
 #define PUT_OFF_MS 100

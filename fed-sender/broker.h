@@ -14,8 +14,8 @@
 #include <event2/event_struct.h>
 #include <stdint.h>
 
-#include "message.h"
-#include "tree.h"
+#include "base/tree.h"
+#include "ipc/message.h"
 
 struct link;
 struct sender;

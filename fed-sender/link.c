@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "code.h"
+#include "base/log.h"
 #include "link.h"
-#include "log.h"
-#include "onion.h"
+#include "proto/code.h"
+#include "proto/onion.h"
 #include "sender.h"
 
 #define ONION_PORT 80

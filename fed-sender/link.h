@@ -17,10 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "http.h"
+#include "base/tree.h"
 #include "pool.h"
-#include "socks.h"
-#include "tree.h"
+#include "proto/http.h"
+#include "proto/socks.h"
 
 struct sender;
 

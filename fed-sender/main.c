@@ -21,11 +21,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "log.h"
-#include "proc.h"
-#include "sandbox.h"
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "ipc/proc.h"
+#include "json/canon.h"
+#include "proto/ed.h"
 #include "sender.h"
 
 #define LARGE_MALLOC (64 * 1024) /* bytes; given back to the kernel at once */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tree.h"
 #include "pool.h"
-#include "tree.h"
 
 #define CONNECTING_SHARE       2 /* of all slots, one in so many */
 #define DESTINATION_SHARE      2 /* the same for one destination */

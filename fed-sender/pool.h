@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tree.h"
+#include "base/tree.h"
 
 struct destination;
 struct pool;

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ed.h"
+#include "base/log.h"
 #include "link.h"
-#include "log.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 #include "sender.h"
 
 void

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ed.h"
+#include "base/log.h"
 #include "link.h"
-#include "log.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 #include "sender.h"
 
 /* Bodies that we hold before fed-queued is not read for a while. */

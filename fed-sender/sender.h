@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #include "broker.h"
-#include "chanev.h"
+#include "ipc/chanev.h"
+#include "ipc/settings.h"
+#include "json/wire.h"
 #include "pool.h"
-#include "settings.h"
-#include "wire.h"
 
 #define SENDER_SCRATCH (16 * 1024) /* bytes of one read */
 

@@ -39,7 +39,7 @@ file_audit(struct audit *audit, const char *path)
 
 	if (file == NULL)
 		return hand_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
-	while ((length = fread(line, 1, sizeof line, file)) == sizeof line &&
+	while ((length = fread(line, 1, sizeof(line), file)) == sizeof(line) &&
 	       status == 0)
 		status = line_audit(audit, line, path);
 	if (ferror(file))

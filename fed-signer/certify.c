@@ -12,8 +12,8 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "ed.h"
 #include "hand.h"
+#include "proto/ed.h"
 
 /*
  * The last certificate, which must be genuine: its serial is believed. Where

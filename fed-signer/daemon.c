@@ -4,12 +4,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "ed.h"
-#include "log.h"
-#include "privdrop.h"
-#include "proc.h"
-#include "sandbox.h"
+#include "base/log.h"
+#include "base/privdrop.h"
+#include "base/sandbox.h"
+#include "ipc/channel.h"
+#include "ipc/proc.h"
+#include "proto/ed.h"
 #include "signer.h"
 
 static int

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "hand.h"
-#include "onion.h"
+#include "proto/onion.h"
 
 static const char *const names[] = {
     IDENTITY_FILE, SIGNING_FILE, CERTIFICATE_FILE};

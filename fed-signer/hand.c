@@ -8,11 +8,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ed.h"
-#include "encode.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/privdrop.h"
 #include "hand.h"
-#include "log.h"
-#include "privdrop.h"
+#include "proto/ed.h"
 
 /* What must be there: -k; -k and -t; operands. */
 enum needs { NEEDS_KEYS, NEEDS_HIDDEN, NEEDS_FILES };

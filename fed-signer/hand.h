@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "cert.h"
+#include "proto/cert.h"
 
 #define IDENTITY_FILE	 "identity.key"
 #define SIGNING_FILE	 "signing.key"

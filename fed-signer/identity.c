@@ -7,7 +7,7 @@
 
 #include <sodium.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "signer.h"
 
 /* The file whole, at most CERT_MAX bytes. */

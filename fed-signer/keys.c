@@ -6,8 +6,8 @@
 
 #include <sodium.h>
 
-#include "ed.h"
 #include "hand.h"
+#include "proto/ed.h"
 
 #define SEED_FORBIDDEN \
 	(S_ISUID | S_ISGID | S_IXUSR | S_IRWXG | S_IRWXO) /* mode 0600 */

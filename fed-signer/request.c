@@ -11,7 +11,7 @@
 
 #include <sodium.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "signer.h"
 
 /* What a request came to. */

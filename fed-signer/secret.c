@@ -13,8 +13,8 @@
 
 #include <sodium.h>
 
-#include "ed.h"
-#include "log.h"
+#include "base/log.h"
+#include "proto/ed.h"
 #include "signer.h"
 
 static struct secret *held;

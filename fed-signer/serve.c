@@ -17,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "log.h"
+#include "base/log.h"
+#include "ipc/channel.h"
 #include "signer.h"
 
 /* Answers that may wait to be written before requests have to. */

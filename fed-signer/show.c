@@ -5,9 +5,9 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "encode.h"
+#include "base/encode.h"
 #include "hand.h"
-#include "onion.h"
+#include "proto/onion.h"
 
 static void
 print_time(const char *name, int64_t seconds)

@@ -9,9 +9,9 @@
 
 #include <sodium.h>
 
-#include "encode.h"
-#include "log.h"
-#include "message.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "ipc/message.h"
 #include "siglog.h"
 
 #define DOMAIN	    "tor-chat-federation-v1/signatures\n"
@@ -27,7 +27,7 @@ static const char *const kinds[] = {
 void
 siglog_head_init(struct siglog_head *head)
 {
-	memset(head, 0, sizeof *head);
+	memset(head, 0, sizeof(*head));
 	memset(head->chain, '0', SIGLOG_HEX);
 }
 
@@ -41,13 +41,13 @@ chain_make(char to[SIGLOG_HEX + 1], const char before[SIGLOG_HEX],
 
 	crypto_hash_sha256_init(&state);
 	crypto_hash_sha256_update(
-	    &state, (const uint8_t *)DOMAIN, sizeof DOMAIN - 1);
+	    &state, (const uint8_t *)DOMAIN, sizeof(DOMAIN) - 1);
 	crypto_hash_sha256_update(&state, (const uint8_t *)before, SIGLOG_HEX);
 	crypto_hash_sha256_update(&state, (const uint8_t *)"\n", 1);
 	crypto_hash_sha256_update(
 	    &state, (const uint8_t *)line, SIGLOG_CHAINED);
 	crypto_hash_sha256_final(&state, hash);
-	hex_encode(to, hash, sizeof hash);
+	hex_encode(to, hash, sizeof(hash));
 }
 
 static bool
@@ -80,7 +80,7 @@ kind_valid(const char *text)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (memcmp(text, kinds[i], 8) == 0)
 			return true;
 	return false;
@@ -125,7 +125,7 @@ siglog_head_next(struct siglog_head *head, const char line[SIGLOG_LINE],
 		return -1;
 	head->counter = counter;
 	head->mark = (int64_t)mark;
-	memcpy(head->chain, chain, sizeof chain);
+	memcpy(head->chain, chain, sizeof(chain));
 	return 0;
 }
 
@@ -165,11 +165,11 @@ head_load(struct siglog_head *head, int last)
 {
 	char lines[2 * SIGLOG_LINE];
 	const char *problem = "a line does not have its form", *first = lines;
-	size_t length = last_read(last, lines, sizeof lines);
+	size_t length = last_read(last, lines, sizeof(lines));
 
 	if (length < SIGLOG_LINE)
 		return;
-	if (length == sizeof lines) {
+	if (length == sizeof(lines)) {
 		if (head_believe(head, lines) == -1)
 			fatal("signatures error=\"%s\"", problem);
 		first += SIGLOG_LINE;
@@ -185,14 +185,14 @@ line_add(struct siglog *log, const char kind[8], int64_t mark,
 	char *line = log->lines + log->length, chain[SIGLOG_HEX + 1];
 	struct siglog_head *head = &log->head;
 
-	if (sizeof log->lines - log->length < SIGLOG_LINE)
+	if (sizeof(log->lines) - log->length < SIGLOG_LINE)
 		fatal("signatures error=\"more lines than fit\"");
 	if (mark > head->mark)
 		head->mark = mark;
 	snprintf(line, SIGLOG_LINE, "%016" PRIx64 " %016" PRIx64 " %.8s %.64s ",
 	    ++head->counter, (uint64_t)head->mark, kind, hash);
 	chain_make(chain, head->chain, line);
-	memcpy(head->chain, chain, sizeof chain);
+	memcpy(head->chain, chain, sizeof(chain));
 	memcpy(line + FIELD_CHAIN, chain, SIGLOG_HEX);
 	line[SIGLOG_LINE - 1] = '\n';
 	log->length += SIGLOG_LINE;
@@ -213,7 +213,7 @@ begin_add(struct siglog *log)
 {
 	char before[SIGLOG_HEX + 1];
 
-	memcpy(before, log->head.chain, sizeof before);
+	memcpy(before, log->head.chain, sizeof(before));
 	line_add(log, kinds[0], 0, before);
 }
 
@@ -222,7 +222,7 @@ siglog_open(struct siglog *log, int last, int fd)
 {
 	struct stat st;
 
-	memset(log, 0, sizeof *log);
+	memset(log, 0, sizeof(*log));
 	siglog_head_init(&log->head);
 	head_load(&log->head, last);
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
@@ -249,7 +249,7 @@ siglog_add(
 {
 	char padded[9];
 
-	snprintf(padded, sizeof padded, "%-8s", kind);
+	snprintf(padded, sizeof(padded), "%-8s", kind);
 	hash_add(log, padded, mark, hash);
 }
 
@@ -260,10 +260,10 @@ siglog_ack(struct siglog *log, const uint8_t hash[32], int64_t now_ns)
 
 	if (log->acks_count++ == 0) {
 		log->acks_ns = now_ns;
-		memset(log->acks, 0, sizeof log->acks);
+		memset(log->acks, 0, sizeof(log->acks));
 	}
 	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, log->acks, sizeof log->acks);
+	crypto_hash_sha256_update(&state, log->acks, sizeof(log->acks));
 	crypto_hash_sha256_update(&state, hash, 32);
 	crypto_hash_sha256_final(&state, log->acks);
 }
@@ -304,7 +304,7 @@ siglog_commit(struct siglog *log, int64_t now_ns)
 	/* Lines that failed before stand first, and alone in their room. */
 	if (log->acks_count > 0 &&
 	    (log->length > 0 || now_ns - log->acks_ns >= ACKS_NS) &&
-	    sizeof log->lines - log->length >= SIGLOG_LINE) {
+	    sizeof(log->lines) - log->length >= SIGLOG_LINE) {
 		hash_add(log, kinds[4], 0, log->acks);
 		log->acks_count = 0;
 	}

@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cert.h"
-#include "code.h"
-#include "message.h"
+#include "ipc/message.h"
+#include "proto/cert.h"
+#include "proto/code.h"
+#include "proto/signtext.h"
 #include "siglog.h"
-#include "signtext.h"
 
 #define SIGNER_NS 1000000000 /* nanoseconds of a second */
 

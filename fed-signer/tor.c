@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "hand.h"
-#include "onion.h"
+#include "proto/onion.h"
 
 static const char *const names[] = {
     "hs_ed25519_secret_key", "hs_ed25519_public_key", "hostname"};

@@ -10,11 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "channel.h"
-#include "encode.h"
+#include "base/encode.h"
+#include "base/sandbox.h"
 #include "fedctl.h"
-#include "onion.h"
-#include "sandbox.h"
+#include "ipc/channel.h"
+#include "proto/onion.h"
 
 #define WAIT_MS	     (60 * 1000)
 #define WAIT_LONG_MS (400 * 1000) /* handshakes, changes of many */

@@ -2,8 +2,8 @@
 /* fedctl's own connection to a database; see database.h. */
 #include <string.h>
 
+#include "base/sandbox.h"
 #include "database.h"
-#include "sandbox.h"
 
 static void
 notice_ignore(void *argument, const PGresult *result)

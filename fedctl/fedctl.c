@@ -12,11 +12,11 @@
  */
 #include <stdlib.h>
 
-#include "canon.h"
-#include "ed.h"
+#include "base/log.h"
+#include "base/sandbox.h"
 #include "fedctl.h"
-#include "log.h"
-#include "sandbox.h"
+#include "json/canon.h"
+#include "proto/ed.h"
 
 static void
 help(const struct parsed *parsed)

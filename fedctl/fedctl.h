@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
-#include "message.h"
+#include "ipc/message.h"
 #include "parser.h"
+#include "proto/code.h"
 
 /* Exit codes, see sysexits(3). */
 #define EXIT_DATA      65

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "encode.h"
+#include "base/encode.h"
 #include "fedctl.h"
 
 int

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../fed-queued/db.h"
+#include "../fed-queued/db/db.h"
 #include "database.h"
 #include "migration.h"
 

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "canon.h"
-#include "cert.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
+#include "base/encode.h"
+#include "base/sandbox.h"
 #include "fedctl.h"
-#include "onion.h"
-#include "sandbox.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 #include "verify.h"
 
 #define MESSAGE_MAX (1024U * 1024) /* bytes of a signed message */

@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
+#include "base/encode.h"
+#include "base/sandbox.h"
 #include "fedctl.h"
-#include "onion.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 #include "receipt_check.h"
-#include "sandbox.h"
 
 static void
 output_hex(struct output *output, const char *name, const uint8_t bytes[32])

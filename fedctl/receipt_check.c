@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
-#include "cert.h"
-#include "ed.h"
-#include "encode.h"
-#include "message.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "ipc/message.h"
+#include "json/canon.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 #include "receipt_check.h"
 
 #define RECEIPT_VERSION PROTOCOL_VERSION "/receipt"

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
-#include "signtext.h"
+#include "proto/code.h"
+#include "proto/signtext.h"
 
 #define RECEIPT_MAX (1024U * 1024) /* bytes of a document */
 

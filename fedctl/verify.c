@@ -5,10 +5,10 @@
  */
 #include <string.h>
 
-#include "batch.h"
-#include "canon.h"
-#include "ed.h"
 #include "fedctl.h"
+#include "json/batch.h"
+#include "json/canon.h"
+#include "proto/ed.h"
 #include "verify.h"
 
 #define WINDOW_S 300 /* either side */

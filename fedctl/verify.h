@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "cert.h"
-#include "envelope.h"
+#include "json/envelope.h"
+#include "proto/cert.h"
 
 /*
  * Whether the envelope is its origin's, at a time (seconds since 1970): the

@@ -13,11 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "broker.h"
-#include "channel.h"
-#include "limit_names.h"
-#include "log.h"
-#include "message.h"
+#include "ipc/channel.h"
+#include "ipc/limit_names.h"
+#include "ipc/message.h"
 
 static union {
 	struct sockaddr any;

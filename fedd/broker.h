@@ -6,8 +6,8 @@
 #ifndef TORFED_BROKER_H
 #define TORFED_BROKER_H
 
-#include "chanev.h"
-#include "conf.h"
+#include "conf/conf.h"
+#include "ipc/chanev.h"
 
 #define BROKER_RATE  50	 /* connections a second */
 #define BROKER_BURST 100 /* at once */

@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "message.h"
-#include "proc.h"
+#include "ipc/message.h"
+#include "ipc/proc.h"
 #include "signatures.h"
 
 static char *const *

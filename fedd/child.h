@@ -5,8 +5,8 @@
 #ifndef TORFED_CHILD_H
 #define TORFED_CHILD_H
 
-#include "chanev.h"
 #include "fedd.h"
+#include "ipc/chanev.h"
 
 struct child {
 	enum role role;

@@ -24,11 +24,11 @@
 #include <unistd.h>
 
 #include "background.h"
+#include "base/privdrop.h"
+#include "base/sandbox.h"
 #include "fedd.h"
 #include "generation.h"
 #include "signatures.h"
-#include "privdrop.h"
-#include "sandbox.h"
 
 #define EXIT_USAGE 64 /* as in sysexits(3) */
 

@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "conf.h"
-#include "log.h"
+#include "base/log.h"
+#include "conf/conf.h"
 
 struct event_base;
 

@@ -26,7 +26,7 @@
 #include "broker.h"
 #include "child.h"
 #include "generation.h"
-#include "message.h"
+#include "ipc/message.h"
 #include "signatures.h"
 
 #define READY_MS 30000 /* from fork to MSG_READY of the last */

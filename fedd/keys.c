@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "fedd.h"
-#include "message.h"
+#include "ipc/message.h"
 
 #define SIGNING_KEY_LENGTH 32 /* bytes: the seed */
 

@@ -5,7 +5,7 @@
  * its log. The one thing that can hold it up is a blocking pipe that its
  * starter chose and does not empty.
  */
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * while there is the right to set them, the user goes last. Each step is
  * checked by asking the kernel afterwards, not by believing the call.
  */
-#include "privdrop.h"
+#include "base/privdrop.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #endif
 
-#include "log.h"
+#include "base/log.h"
 
 static void
 privdrop_chroot(const char *root)

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "sandbox_linux.h"
+#include "base/log.h"
+#include "base/sandbox_linux.h"
 
 /* The same numbers on every architecture but alpha. */
 #ifndef SYS_landlock_create_ruleset

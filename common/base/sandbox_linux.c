@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "sandbox_linux.h"
+#include "base/log.h"
+#include "base/sandbox_linux.h"
 
 #define PATHS_MAX 32
 #define MEBIBYTE  (1024UL * 1024)

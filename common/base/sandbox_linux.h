@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "sandbox.h"
+#include "base/sandbox.h"
 
 /* A path to stay visible: opened (O_PATH) when it was unveiled. */
 struct sandbox_path {

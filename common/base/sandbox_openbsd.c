@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "sandbox.h"
+#include "base/log.h"
+#include "base/sandbox.h"
 
 static const char *const promises[] = {
     [SANDBOX_FEDD] = "stdio rpath unix proc exec sendfd recvfd",

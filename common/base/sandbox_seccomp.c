@@ -22,8 +22,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "log.h"
-#include "sandbox_linux.h"
+#include "base/log.h"
+#include "base/sandbox_linux.h"
 
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define SIGNER	 (1U << SANDBOX_SIGNER)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "conf/parse.h"
 
 #define DEFAULT_EMPTY "/var/lib/torfed/empty"
 

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "channel.h"
-#include "settings.h"
+#include "ipc/channel.h"
+#include "ipc/settings.h"
 
 #define CONF_PATH_SIZE	  512
 #define CONF_SOCKET_MAX	  107		/* bytes of a unix socket's path */

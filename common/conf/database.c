@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "conf.h"
+#include "conf/conf.h"
 
 struct pair {
 	char key[32];

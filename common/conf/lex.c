@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lex.h"
+#include "conf/lex.h"
 
 /* Longer than any text the lexer puts together itself. */
 #define LEX_PROBLEM_SIZE 64

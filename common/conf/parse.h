@@ -6,7 +6,7 @@
 #ifndef TORFED_PARSE_H
 #define TORFED_PARSE_H
 
-#include "conf.h"
+#include "conf/conf.h"
 
 /* Reports "file:line: expected E, found F" and counts it. */
 void parse_error(unsigned int line, const char *found, const char *format, ...)

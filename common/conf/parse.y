@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lex.h"
-#include "parse.h"
+#include "conf/lex.h"
+#include "conf/parse.h"
 
 #define FOUND_SIZE 96
 #define SAID_MAX   64 /* settings, and a few more */

@@ -4,7 +4,7 @@
  * The database's connection string is printed as it is, with a password that
  * it may hold: the output is meant for whoever can read fed.conf itself.
  */
-#include "conf.h"
+#include "conf/conf.h"
 
 static void
 string_print(const char *text, FILE *out)

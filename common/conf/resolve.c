@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "conf/parse.h"
 
 static const enum role roles[] = {
     ROLE_LISTENER, ROLE_SIGNER, ROLE_SENDER, ROLE_QUEUED};

@@ -6,8 +6,8 @@
  */
 #include <stddef.h>
 
-#include "conf.h"
-#include "log.h"
+#include "base/log.h"
+#include "conf/conf.h"
 
 #define MS	    1
 #define SECOND	    (1000 * MS)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "parse.h"
+#include "conf/parse.h"
 
 static const struct process {
 	const char *name;

@@ -6,11 +6,11 @@
  */
 #include <string.h>
 
-#include "cert.h"
-#include "ed.h"
-#include "encode.h"
-#include "onion.h"
-#include "signtext.h"
+#include "base/encode.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "proto/signtext.h"
 
 #define DOMAIN	   PROTOCOL_VERSION "/certificate"
 #define LIFETIME_S (CERT_DAYS_MAX * INT64_C(86400))

@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 #define CERT_MAX	640 /* bytes, signature line included */
 #define CERT_DAYS_MAX	90

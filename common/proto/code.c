@@ -2,7 +2,7 @@
 /* The table of codes, generated from code.def. */
 #include <string.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 static const struct {
 	const char *name;
@@ -10,7 +10,7 @@ static const struct {
 	enum code_class class;
 } codes[CODE_COUNT] = {
 #define CODE(name, class, text) {#name, text, CODE_CLASS_##class},
-#include "code.def"
+#include "proto/code.def"
 #undef CODE
 };
 

@@ -21,7 +21,7 @@ enum code_class {
 
 enum code {
 #define CODE(name, class, text) CODE_##name,
-#include "code.def"
+#include "proto/code.def"
 #undef CODE
 	CODE_COUNT
 };

@@ -3,7 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "ed.h"
+#include "proto/ed.h"
 
 /*
  * A point of mixed order, for the self-test.  Let B be the base point, of prime

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "http.h"
+#include "proto/http.h"
 
 struct writer {
 	char *buf;

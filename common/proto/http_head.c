@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "encode.h"
-#include "http.h"
-#include "http_head.h"
+#include "base/encode.h"
+#include "proto/http.h"
+#include "proto/http_head.h"
 
 #define LENGTH_DIGITS 10    /* of a Content-Length, at most */
 #define RETRY_MAX     86400 /* seconds */

@@ -5,8 +5,8 @@
  */
 #include <string.h>
 
-#include "http.h"
-#include "http_head.h"
+#include "proto/http.h"
+#include "proto/http_head.h"
 
 static const struct {
 	const char *path;

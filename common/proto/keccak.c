@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "keccak.h"
+#include "proto/keccak.h"
 
 #define RATE   136 /* bytes: (1600 - 2 * 256) / 8 */
 #define ROUNDS 24

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
-#include "ed.h"
-#include "keccak.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/keccak.h"
+#include "proto/onion.h"
 
 #define SUFFIX	      ".onion"
 #define SUFFIX_LENGTH 6

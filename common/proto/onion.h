@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 #define ONION_LENGTH 62 /* characters, with ".onion" */
 #define ONION_SIZE   (ONION_LENGTH + 1)

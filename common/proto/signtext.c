@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ed.h"
-#include "encode.h"
-#include "onion.h"
-#include "signtext.h"
+#include "base/encode.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "proto/signtext.h"
 
 #define ENVELOPE_DOMAIN PROTOCOL_VERSION "/envelope"
 #define ITEM_DOMAIN	PROTOCOL_VERSION "/item"

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
-#include "encode.h"
-#include "onion.h"
-#include "signtext_parse.h"
+#include "base/encode.h"
+#include "proto/onion.h"
+#include "proto/signtext_parse.h"
 
 #define ITEM_LINE (UUID_TEXT + 1 + BASE64_SHA256)
 

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "batch.h"
-#include "code.h"
-#include "signtext.h"
+#include "json/batch.h"
+#include "proto/code.h"
+#include "proto/signtext.h"
 
 /* An envelope's, or a batch's. */
 struct signtext {

@@ -8,9 +8,9 @@
 
 #include <sodium.h>
 
-#include "encode.h"
-#include "onion.h"
-#include "socks.h"
+#include "base/encode.h"
+#include "proto/onion.h"
+#include "proto/socks.h"
 
 #define VERSION		5
 #define AUTH_VERSION	1 /* RFC 1929 section 2 */

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 #define SOCKS_REQUEST_MAX 600 /* bytes of all that we write */
 #define SOCKS_REPLY_MAX	  262 /* the longest reply: ATYP 3, 255 */

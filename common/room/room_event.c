@@ -2,8 +2,8 @@
 /* State events as text and back; see room_event.h. */
 #include <string.h>
 
-#include "ed.h"
-#include "room_event.h"
+#include "proto/ed.h"
+#include "room/room_event.h"
 
 static const char *const kinds[ROOM_KINDS] = {
     [ROOM_CREATE] = "create",

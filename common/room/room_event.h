@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "room_id.h"
-#include "signtext.h"
+#include "proto/signtext.h"
+#include "room/room_id.h"
 
 #define ROOM_HASH	 32 /* SHA-256 */
 #define ROOM_NONCE	 16 /* bytes, random; an invitation's */

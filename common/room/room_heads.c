@@ -2,7 +2,7 @@
 /* Comparing heads; see room_heads.h. */
 #include <string.h>
 
-#include "room_heads.h"
+#include "room/room_heads.h"
 
 static const uint8_t zero[ROOM_HASH];
 

@@ -8,8 +8,8 @@
 #ifndef TORFED_ROOM_HEADS_H
 #define TORFED_ROOM_HEADS_H
 
-#include "room_state.h"
-#include "room_stream.h"
+#include "room/room_state.h"
+#include "room/room_stream.h"
 
 #define ROOM_EVENTS_MAX 64 /* state events asked for at a time */
 

@@ -2,7 +2,7 @@
 /* What a room's home decides; see room_home.h. */
 #include <string.h>
 
-#include "room_home.h"
+#include "room/room_home.h"
 
 #define RECOVERING_RETRY_S 60
 #define PENDING_RETRY_S	   1

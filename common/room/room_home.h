@@ -6,8 +6,8 @@
 #ifndef TORFED_ROOM_HOME_H
 #define TORFED_ROOM_HOME_H
 
-#include "room_restore.h"
-#include "room_state.h"
+#include "room/room_restore.h"
+#include "room/room_state.h"
 
 /*
  * Fills in what follows from the state: room, number and previous. kind,

@@ -2,7 +2,7 @@
 /* Room ids and users; see room_id.h. */
 #include <string.h>
 
-#include "room_id.h"
+#include "room/room_id.h"
 
 enum code
 room_id_parse(struct room_id *id, const char *text, size_t length)

@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "code.h"
-#include "encode.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "proto/code.h"
+#include "proto/onion.h"
 
 #define ROOM_ID_LENGTH (UUID_TEXT + 1 + ONION_LENGTH) /* characters */
 #define ROOM_ID_SIZE   (ROOM_ID_LENGTH + 1)

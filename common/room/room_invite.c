@@ -2,8 +2,8 @@
 /* Invitations shown to us; see room_invite.h. */
 #include <string.h>
 
-#include "room_invite.h"
-#include "room_speaker.h"
+#include "room/room_invite.h"
+#include "room/room_speaker.h"
 
 #define LIMIT_RETRY_S 3600
 

@@ -7,8 +7,8 @@
 #ifndef TORFED_ROOM_INVITE_H
 #define TORFED_ROOM_INVITE_H
 
-#include "room_event.h"
-#include "room_verdict.h"
+#include "room/room_event.h"
+#include "room/room_verdict.h"
 
 #define ROOM_PENDING_SERVER  10	 /* invitations that wait, an origin server */
 #define ROOM_PENDING_INVITEE 100 /* the same, an invitee */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What becomes of a message in a room; see room_message.h. */
-#include "room_message.h"
+#include "room/room_message.h"
 
 #define STATE_RETRY_S 60
 

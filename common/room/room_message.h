@@ -7,8 +7,8 @@
 #ifndef TORFED_ROOM_MESSAGE_H
 #define TORFED_ROOM_MESSAGE_H
 
-#include "room_state.h"
-#include "room_stream.h"
+#include "room/room_state.h"
+#include "room/room_stream.h"
 
 #define ROOM_LATE_S   3600 /* after learning that the sender went */
 #define ROOM_HOLD_S   3600 /* a message waits for the state it needs */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What a restored database may do; see room_restore.h. */
-#include "room_restore.h"
+#include "room/room_restore.h"
 
 bool
 room_restored(int64_t logged, int64_t committed)

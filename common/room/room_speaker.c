@@ -2,7 +2,7 @@
 /* Who may speak for whom; see room_speaker.h. */
 #include <string.h>
 
-#include "room_speaker.h"
+#include "room/room_speaker.h"
 
 enum home_is { HOME_ANY, HOME_SELF, HOME_ORIGIN };
 

@@ -7,7 +7,7 @@
 #ifndef TORFED_ROOM_SPEAKER_H
 #define TORFED_ROOM_SPEAKER_H
 
-#include "room_id.h"
+#include "room/room_id.h"
 
 enum room_act {
 	ROOM_ACT_MESSAGE,	 /* user: the sender */

@@ -2,7 +2,7 @@
 /* The transition from one state of a room to the next; see room_state.h. */
 #include <string.h>
 
-#include "room_state.h"
+#include "room/room_state.h"
 
 static bool
 member_is(const struct room_member *member)

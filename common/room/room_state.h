@@ -10,8 +10,8 @@
 #ifndef TORFED_ROOM_STATE_H
 #define TORFED_ROOM_STATE_H
 
-#include "room_event.h"
-#include "room_verdict.h"
+#include "room/room_event.h"
+#include "room/room_verdict.h"
 
 struct room_state {
 	struct room_id room;

@@ -2,7 +2,7 @@
 /* Sequences, gaps and forks of a stream; see room_stream.h. */
 #include <string.h>
 
-#include "room_stream.h"
+#include "room/room_stream.h"
 
 #define WORDS (ROOM_WINDOW / 64)
 

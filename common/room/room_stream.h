@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "room_event.h"
-#include "room_verdict.h"
+#include "room/room_event.h"
+#include "room/room_verdict.h"
 
 #define ROOM_WINDOW	1024 /* numbers that may lie behind a gap */
 #define ROOM_GAP_S	30   /* a gap is asked for after this */

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 enum room_outcome {
 	ROOM_TAKEN,   /* to be stored; acknowledged as accepted */

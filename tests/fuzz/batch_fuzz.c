@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
-#include "canon.h"
+#include "json/batch.h"
+#include "json/canon.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
+#include "json/canon.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cert.h"
-#include "ed.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "wire.h"
+#include "json/canon.h"
+#include "json/wire.h"
+#include "proto/ed.h"
 
 #define HERE "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid.onion"
 #define BEFORE                                                         \

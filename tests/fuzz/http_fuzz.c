@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http.h"
+#include "proto/http.h"
 
 #define HOST   "a"
 #define PIECES 16 /* lengths at which a head is tried, and its last bytes */

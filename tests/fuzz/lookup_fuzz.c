@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "lookup.h"
+#include "json/canon.h"
+#include "json/lookup.h"
+#include "proto/ed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -50,7 +50,7 @@ try_answer(const char *text, size_t size)
 		abort();
 	if (lookup_answer_parse(
 		&again, &found, "a", payload, (size_t)written) != CODE_OK ||
-	    !found || memcmp(&user, &again, sizeof user) != 0)
+	    !found || memcmp(&user, &again, sizeof(user)) != 0)
 		abort();
 	free(payload);
 	free(answer);

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "message.h"
-#include "wire.h"
+#include "ipc/message.h"
+#include "json/wire.h"
 
 #define DEMAND(condition)         \
 	do {                      \

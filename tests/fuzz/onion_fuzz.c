@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ed.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

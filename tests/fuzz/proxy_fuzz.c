@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fed-listener/proxy.c"
+#include "fed-listener/proxy.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

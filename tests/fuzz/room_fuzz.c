@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ed.h"
-#include "room_event.h"
+#include "proto/ed.h"
+#include "room/room_event.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

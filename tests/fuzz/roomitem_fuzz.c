@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "roomitem.h"
+#include "json/canon.h"
+#include "json/event_payload.h"
+#include "proto/ed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "socks.h"
+#include "proto/socks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

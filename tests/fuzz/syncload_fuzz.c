@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "signtext_parse.h"
-#include "syncload.h"
+#include "json/canon.h"
+#include "json/sync_payload.h"
+#include "proto/ed.h"
+#include "proto/signtext_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

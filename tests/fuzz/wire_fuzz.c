@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire.h"
+#include "json/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

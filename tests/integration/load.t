@@ -86,7 +86,7 @@ def rows(node):
 def test_names(node):
     """fedctl has them all."""
     shown = limits(node)
-    with open(os.path.join(net.ROOT, "common/base/limit_names.h")) as header:
+    with open(os.path.join(net.ROOT, "common/ipc/limit_names.h")) as header:
         written = re.findall(r'X\([A-Z_]+, "([a-z-]+)"', header.read())
     tap.equal(sorted(set(written) - {"socks"}), sorted(shown),
               "fedctl show limits has every limiter but fedd's")

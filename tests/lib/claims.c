@@ -19,11 +19,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../fed-queued/db.h"
-#include "ed.h"
-#include "encode.h"
-#include "log.h"
-#include "../../fed-queued/statements.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "fed-queued/db/db.h"
+#include "fed-queued/db/statements.h"
+#include "proto/ed.h"
 
 #define LEASE_MS (10 * 60 * 1000)
 

@@ -71,7 +71,7 @@ DEFAULTS = {
 
 def settings_names():
     """The fields in the order of the struct."""
-    with open(os.path.join(TOP, "common/base/settings.h")) as header:
+    with open(os.path.join(TOP, "common/ipc/settings.h")) as header:
         return re.findall(r"^\tint64_t (\w+);", header.read(), re.M)
 
 
@@ -394,7 +394,7 @@ Figures = collections.namedtuple("Figures", "used limit taken refused")
 
 def limit_names():
     """Of fed-listener, in the order in which it reports them."""
-    with open(os.path.join(TOP, "common/base/limit_names.h")) as header:
+    with open(os.path.join(TOP, "common/ipc/limit_names.h")) as header:
         text = header.read()
     part = re.search(r"#define LIMITS_LISTENER(.*?)\n\n", text, re.S)[1]
     return re.findall(r'X\([A-Z_]+, "([a-z-]+)"', part)

@@ -21,10 +21,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../fed-queued/db.h"
-#include "ed.h"
-#include "encode.h"
-#include "signtext.h"
+#include "base/encode.h"
+#include "fed-queued/db/db.h"
+#include "proto/ed.h"
+#include "proto/signtext.h"
 
 static const char sql_insert[] =
     "WITH n AS (INSERT INTO federation.received_ids"

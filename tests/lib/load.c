@@ -31,12 +31,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "batch.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
-#include "http.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "json/batch.h"
+#include "json/envelope.h"
+#include "proto/ed.h"
+#include "proto/http.h"
+#include "proto/onion.h"
 
 #define CONNECTIONS_MAX 256
 #define PAYLOAD_AROUND	24 /* {"encryptedContent":""} */

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "channel.h"
+#include "ipc/channel.h"
 
 int
 main(void)

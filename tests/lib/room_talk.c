@@ -21,18 +21,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fed-queued/inbox.h"
-#include "../../fed-queued/queued.h"
-#include "../../fed-queued/room_messages.h"
-#include "../../fed-queued/room_sync.h"
-#include "../../fed-queued/room_wishes.h"
-#include "../../fed-queued/signing.h"
-#include "../../fed-queued/statements.h"
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "log.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "base/log.h"
+#include "fed-queued/db/statements.h"
+#include "fed-queued/env.h"
+#include "fed-queued/exchange/signing.h"
+#include "fed-queued/inbound/inbox.h"
+#include "fed-queued/rooms/messages/look.h"
+#include "fed-queued/rooms/resync.h"
+#include "fed-queued/rooms/state/requests.h"
+#include "json/canon.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 struct queued env;
 static unsigned int stored;
@@ -171,7 +171,7 @@ take(char *line)
 	static const char text[] = "what the origin signed";
 	char via[ONION_SIZE], origin[ONION_SIZE], id[ROOM_ID_SIZE];
 	struct room_said said[BATCH_ITEMS];
-	struct room_proof proof = {.text = text, .text_length = sizeof text};
+	struct room_proof proof = {.text = text, .text_length = sizeof(text)};
 	uint8_t by[ONION_KEY];
 	struct room_id room;
 	union {
@@ -187,7 +187,7 @@ take(char *line)
 	room = room_read(id);
 	key_read(by, via);
 	key_read(proof.origin, origin);
-	memset(proof.signature, 7, sizeof proof.signature);
+	memset(proof.signature, 7, sizeof(proof.signature));
 	for (i = 0; i < asked; i++)
 		said_read(&said[i]);
 	room_messages_take(&room, said, asked, &proof, by, taken, NULL);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fed-queued/statements.h"
+#include "fed-queued/db/statements.h"
 
 #define EXPLAIN_MAX 65536
 

@@ -135,7 +135,7 @@ argument_place(struct user_regs_struct *regs, long call)
 	    (unsigned long long *)&regs->r9};
 	size_t i;
 
-	for (i = 0; i < sizeof odd / sizeof odd[0]; i++)
+	for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		if (odd[i].call == call)
 			return places[odd[i].argument];
 	return places[0];
@@ -193,7 +193,7 @@ follow(void)
 
 	while (go_on(&stop)) {
 		if (ptrace(PTRACE_GET_SYSCALL_INFO, pid,
-			(void *)(uintptr_t)sizeof info, &info) == -1)
+			(void *)(uintptr_t)sizeof(info), &info) == -1)
 			die("ptrace");
 		if (info.op == PTRACE_SYSCALL_INFO_ENTRY &&
 		    entered((int)info.entry.nr)) {

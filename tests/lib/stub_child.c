@@ -29,8 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "proc.h"
+#include "base/log.h"
+#include "ipc/proc.h"
 
 #define ORDER_DESCRIPTORS 128
 

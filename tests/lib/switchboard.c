@@ -28,8 +28,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ed.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 #define BLOCK	      (128U * 1024) /* bytes under way in one direction */
 #define LINE_SIZE     512	    /* of the map: address, path */

@@ -21,8 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fed-queued/reaction.h"
-#include "../../fed-queued/transport.h"
+#include "fed-queued/exchange/reaction.h"
+#include "fed-queued/exchange/transport.h"
 
 #define ITEMS	     2
 #define WORKERS	     2

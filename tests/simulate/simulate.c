@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ed.h"
+#include "proto/ed.h"
 #include "world.h"
 
 #define FAILURES_SHOWN 3

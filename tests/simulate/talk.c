@@ -2,7 +2,7 @@
 /* Messages on a server: written, sent until acknowledged, taken, judged. */
 #include <string.h>
 
-#include "ed.h"
+#include "proto/ed.h"
 #include "world.h"
 
 static struct room *

@@ -13,11 +13,11 @@
 #ifndef TORFED_SIMULATE_WORLD_H
 #define TORFED_SIMULATE_WORLD_H
 
-#include "room_heads.h"
-#include "room_home.h"
-#include "room_invite.h"
-#include "room_message.h"
-#include "room_speaker.h"
+#include "room/room_heads.h"
+#include "room/room_home.h"
+#include "room/room_invite.h"
+#include "room/room_message.h"
+#include "room/room_speaker.h"
 
 #define SERVERS	    5		  /* identities at most */
 #define NODES	    (SERVERS + 1) /* and a twin */

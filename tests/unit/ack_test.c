@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/ack.h"
-#include "canon.h"
+#include "fed-queued/exchange/ack.h"
+#include "json/canon.h"
 
 static const uint8_t hash[32] = {1, 2, 3};
 #define HASH "AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -32,7 +32,7 @@ round_trip(void **state)
 	char *text;
 
 	(void)state;
-	for (i = 0; i < sizeof results / sizeof results[0]; i++) {
+	for (i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
 		text = ack_format(hash, &results[i], 1, 64, NULL, 0, &length);
 		assert_non_null(text);
 		assert_int_equal(length, strlen(text));
@@ -106,7 +106,7 @@ forms_refused(void **state)
 	(void)state;
 	assert_int_equal(parse(ACK("1", GOOD)), CODE_OK);
 	assert_int_equal(parse(ACK("64", GOOD)), CODE_OK);
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(parse(bad[i]), CODE_ANSWER_JSON);
 }
 
@@ -156,8 +156,8 @@ codes_of_ours(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
-		snprintf(text, sizeof text,
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(text, sizeof(text),
 		    ACK("1", "[{\"code\":\"%s\",\"status\":\"rejected\"}]"),
 		    names[i]);
 		assert_int_equal(

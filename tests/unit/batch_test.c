@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "batch.h"
-#include "canon.h"
+#include "json/batch.h"
+#include "json/canon.h"
 
 #define ID   "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 #define ID2  "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
@@ -37,7 +37,7 @@ round_trip(void **state)
 	char *text;
 
 	(void)state;
-	memset(made, 0, sizeof made);
+	memset(made, 0, sizeof(made));
 	for (i = 0; i < BATCH_ITEMS; i++) {
 		memcpy(made[i].type, "message", 8);
 		made[i].id[0] = (uint8_t)i;
@@ -99,7 +99,7 @@ forms_refused(void **state)
 	assert_int_equal(cut("{\"items\":[" ITEM "]}"), CODE_OK);
 	assert_int_equal(cut("{\"items\":[" ITEM "," ITEM2 "]}"), CODE_OK);
 	assert_int_equal(count, 2);
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (cut(bad[i]) != CODE_PAYLOAD_MALFORMED)
 			fail_msg("accepted: %s", bad[i]);
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
+#include "json/canon.h"
 
 #define JCS "tests/golden/jcs/testdata/"
 
@@ -518,12 +518,12 @@ special_places(void **state)
 	size_t i, length, place, neighbour;
 
 	(void)state;
-	for (i = 0; i < sizeof specials / sizeof specials[0]; i++)
+	for (i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
 		for (length = 1; length < 20; length++)
 			for (place = 0; place < length; place++) {
 				neighbour =
-				    (place + length) % (sizeof neighbours - 1);
-				memset(text, 0, sizeof text);
+				    (place + length) % (sizeof(neighbours) - 1);
+				memset(text, 0, sizeof(text));
 				memcpy(text, "[\"", 2);
 				memset(text + 2, neighbours[neighbour], length);
 				text[2 + place] = specials[i].character;
@@ -541,7 +541,7 @@ padding(void **state)
 
 	(void)state;
 	for (length = 0; length < 40; length++) {
-		memset(text, 0, sizeof text);
+		memset(text, 0, sizeof(text));
 		memcpy(text, "{}", 2);
 		memset(text + 2, ' ', length);
 		assert_int_equal(scan(text), CODE_OK);

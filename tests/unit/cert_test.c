@@ -15,10 +15,10 @@
 
 #include <sodium.h>
 
-#include "cert.h"
-#include "ed.h"
-#include "encode.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 #define SERVER "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
 #define DOOR   "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "chanev.h"
-#include "message.h"
+#include "ipc/chanev.h"
+#include "ipc/message.h"
 
 #define RESPONSE "\0\0\0\0\0\0\0\0\0\0" /* the shortest there is */
 

@@ -19,8 +19,8 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
-#include "message.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
 
 #define FLAG 1 /* carries a descriptor */
 

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../fed-queued/check.h"
-#include "ed.h"
+#include "fed-queued/exchange/check.h"
+#include "proto/ed.h"
 
 #define NOW 1770000000
 
@@ -38,10 +38,10 @@ party_make(struct party *party, unsigned char fill, uint64_t serial)
 	char text[CERT_MAX];
 	size_t length;
 
-	memset(party, 0, sizeof *party);
-	memset(seed, fill, sizeof seed);
+	memset(party, 0, sizeof(*party));
+	memset(seed, fill, sizeof(seed));
 	crypto_sign_seed_keypair(party->identity, party->identity_secret, seed);
-	memset(seed, fill + 1, sizeof seed);
+	memset(seed, fill + 1, sizeof(seed));
 	crypto_sign_seed_keypair(
 	    party->cert.signing_key, party->signing_secret, seed);
 	memcpy(party->cert.server, party->identity, 32);
@@ -72,8 +72,8 @@ request_make(const char *type)
 {
 	struct envelope_header *header = &request.envelope.header;
 
-	memset(&request, 0, sizeof request);
-	snprintf(header->type, sizeof header->type, "%s", type);
+	memset(&request, 0, sizeof(request));
+	snprintf(header->type, sizeof(header->type), "%s", type);
 	header->id[0] = 7;
 	memcpy(header->origin, bob.identity, 32);
 	memcpy(header->destination, alice.identity, 32);
@@ -87,7 +87,7 @@ request_make(const char *type)
 		request.envelope.handshake.cert = bob.cert;
 		request.envelope.handshake.protocol_count = 1;
 		snprintf(request.envelope.handshake.protocols[0],
-		    sizeof request.envelope.handshake.protocols[0], "%s",
+		    sizeof(request.envelope.handshake.protocols[0]), "%s",
 		    PROTOCOL_VERSION);
 	}
 	request_sign(&bob);
@@ -101,15 +101,15 @@ setup(void **state)
 		return -1;
 	party_make(&alice, 1, NOW - 500);
 	party_make(&bob, 3, NOW - 400);
-	memset(&peer, 0, sizeof peer);
+	memset(&peer, 0, sizeof(peer));
 	peer.present = true;
 	memcpy(peer.key, bob.identity, 32);
 	peer.trust = TRUST_VERIFIED;
 	peer_certificate_add(
 	    &peer, &bob.cert, bob.cert.serial, bob.cert.min_serial);
-	memset(&strangers, 0, sizeof strangers);
-	memset(&failures, 0, sizeof failures);
-	memset(&context, 0, sizeof context);
+	memset(&strangers, 0, sizeof(strangers));
+	memset(&failures, 0, sizeof(failures));
+	memset(&context, 0, sizeof(context));
 	memcpy(context.server, alice.identity, 32);
 	context.now = NOW;
 	context.window_s = 300;
@@ -186,7 +186,7 @@ static void
 every_bit_is_covered(void **state)
 {
 	struct envelope_header *header = &request.envelope.header;
-	char other[sizeof payload];
+	char other[sizeof(payload)];
 	size_t i;
 
 	(void)state;
@@ -202,7 +202,7 @@ every_bit_is_covered(void **state)
 	expect(VERDICT_REFUSED, CODE_SIGNATURE, &peer);
 	header->type[0] = 'm';
 	for (i = 0; i < strlen(payload); i++) {
-		memcpy(other, payload, sizeof other);
+		memcpy(other, payload, sizeof(other));
 		other[i] ^= 1;
 		request.envelope.payload = other;
 		expect(VERDICT_REFUSED, CODE_SIGNATURE, &peer);
@@ -260,7 +260,7 @@ rates(void **state)
 		expect(VERDICT_HANDSHAKE, CODE_OK, NULL);
 	expect(VERDICT_LIMITED, CODE_RATE, NULL);
 	/* peers never wait for strangers */
-	memset(&peer.items, 0, sizeof peer.items);
+	memset(&peer.items, 0, sizeof(peer.items));
 	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
 }
 
@@ -285,7 +285,7 @@ payload_size(void **state)
 	static char large[ITEM_MAX + 1];
 
 	(void)state;
-	memset(large, 'a', sizeof large);
+	memset(large, 'a', sizeof(large));
 	memcpy(large, "{\"a\":\"", 6);
 	memcpy(large + ITEM_MAX - 2, "\"}", 2);
 	request.envelope.payload = large;
@@ -397,14 +397,14 @@ syncs(void **state)
 	limiter_set(&peer.items, 4, 60000, 4, context.now_ms);
 	request_make("server_sync");
 	request.envelope.payload = good;
-	request.envelope.payload_length = sizeof good - 1;
+	request.envelope.payload_length = sizeof(good) - 1;
 	request_sign(&bob);
 	for (level = TRUST_KNOWN; level <= TRUST_TRUSTED; level++) {
 		peer.trust = level;
 		expect(VERDICT_SYNC, CODE_OK, &peer);
 	}
 	request.envelope.payload = spaced;
-	request.envelope.payload_length = sizeof spaced - 1;
+	request.envelope.payload_length = sizeof(spaced) - 1;
 	request_sign(&bob);
 	expect(VERDICT_SYNC, CODE_PAYLOAD_MALFORMED, &peer);
 	expect(VERDICT_ANSWER, CODE_RATE, &peer);
@@ -466,7 +466,7 @@ handshake_certificates(void **state)
 
 		check_request(&check, &context, &peer, &request);
 		assert_null(check.known);
-		memset(&failures, 0, sizeof failures);
+		memset(&failures, 0, sizeof(failures));
 		check_request(&check, &context, &peer, &request);
 		assert_non_null(check.known);
 	}
@@ -545,7 +545,7 @@ batch_make(uint32_t count)
 	for (i = 0; i < count; i++) {
 		struct wire_item *item = &request.envelope.items[i];
 
-		snprintf(item->type, sizeof item->type, "message");
+		snprintf(item->type, sizeof(item->type), "message");
 		item->id[0] = (uint8_t)i;
 		item->payload = payload;
 		item->payload_length = strlen(payload);
@@ -647,7 +647,7 @@ inbox_room(void **state)
 	/* a handshake needs no room */
 	request_make("handshake");
 	context.room = 0;
-	memset(&peer.items, 0, sizeof peer.items);
+	memset(&peer.items, 0, sizeof(peer.items));
 	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
 }
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "code.h"
+#include "proto/code.h"
 
 static void
 names(void **state)

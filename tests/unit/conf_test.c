@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "conf.h"
-#include "log.h"
+#include "base/log.h"
+#include "conf/conf.h"
 
 #define BASE                                                            \
 	"keys \"/k\"\nsignatures \"/a\"\nlisten on \"/l\"\ncontrol on " \

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/credit.h"
+#include "fed-queued/inbound/credit.h"
 
 static struct credit_load
 idle(void)

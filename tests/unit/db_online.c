@@ -73,7 +73,7 @@ pipelined(void **state)
 	char text[16];
 
 	(void)state;
-	memset(outcomes, 0, sizeof outcomes);
+	memset(outcomes, 0, sizeof(outcomes));
 	outcome_order = 0;
 	test_open(&world);
 	for (int i = 0; i < 1000; i++) {
@@ -84,7 +84,7 @@ pipelined(void **state)
 	assert_int_equal(db_pending(world.db), 1000);
 	drain(&world);
 	for (int i = 0; i < 1000; i++) {
-		snprintf(text, sizeof text, "%d", i);
+		snprintf(text, sizeof(text), "%d", i);
 		assert_int_equal(outcomes[i].calls, 1);
 		assert_int_equal(outcomes[i].order, i);
 		assert_int_equal(outcomes[i].good, i != 500);
@@ -193,7 +193,7 @@ arrays(void **state)
 	(void)state;
 	test_open(&world);
 	array[0] = db_array_new(DB_OID_UUID);
-	db_array_bytes(array[0], uuid, sizeof uuid);
+	db_array_bytes(array[0], uuid, sizeof(uuid));
 	array[1] = db_array_new(DB_OID_BYTEA);
 	db_array_bytes(array[1], "\0\377'\\", 4);
 	db_array_bytes(array[1], NULL, 0);
@@ -209,7 +209,7 @@ arrays(void **state)
 	array[5] = db_array_new(DB_OID_UUID);
 	db_parameters_init(&p);
 	db_add_array(&p, array[0]);
-	db_array_bytes(array[1], large, sizeof large);
+	db_array_bytes(array[1], large, sizeof(large));
 	/* the large one would not fit into the text below: only its length */
 	db_add_array(&p, array[1]);
 	for (int i = 2; i < 6; i++)
@@ -340,7 +340,7 @@ crash(void **state)
 	int failed = 0;
 
 	(void)state;
-	memset(outcomes, 0, sizeof outcomes);
+	memset(outcomes, 0, sizeof(outcomes));
 	test_open(&world);
 	for (int i = 0; i < 1000; i++)
 		call_integer(&world, i == 700 ? T_SLEEP : T_INTEGER,

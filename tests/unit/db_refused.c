@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../fed-queued/statements.h"
+#include "base/sandbox.h"
 #include "db_world.h"
-#include "sandbox.h"
+#include "fed-queued/db/statements.h"
 
 #define SANDBOXED_TURNS 4 /* of half a minute, until the database is there */
 
@@ -47,9 +47,9 @@ refused_once(const char *info, const char *reason)
 	dup2(saved, 2);
 	close(saved);
 	close(fds[1]);
-	length = read(fds[0], text, sizeof text - 1);
+	length = read(fds[0], text, sizeof(text) - 1);
 	close(fds[0]);
-	snprintf(expected, sizeof expected,
+	snprintf(expected, sizeof(expected),
 	    "db_test[%d]: error: database refused reason=\"%s\"\n",
 	    (int)getpid(), reason);
 	assert_int_equal(length, (ssize_t)strlen(expected));
@@ -62,7 +62,7 @@ schema_reason(int version, const char *advice)
 {
 	static char text[256];
 
-	snprintf(text, sizeof text,
+	snprintf(text, sizeof(text),
 	    "schema is version %d, this program needs %d%s", version,
 	    DB_SCHEMA_VERSION, advice);
 	return text;
@@ -107,7 +107,7 @@ rights(void **state)
 	struct world world;
 
 	(void)state;
-	snprintf(info, sizeof info, "%s user=nothing", conninfo);
+	snprintf(info, sizeof(info), "%s user=nothing", conninfo);
 	refused(info, true,
 	    "reading the schema's version fails with SQLSTATE 42501");
 	world_open(&world, conninfo, bad, 2, NULL, true);
@@ -186,12 +186,12 @@ production(void **state)
 		for (size_t n = 1; n < DB_PARAMETERS; n++) {
 			char parameter[8];
 
-			snprintf(parameter, sizeof parameter, "$%zu:", n);
+			snprintf(parameter, sizeof(parameter), "$%zu:", n);
 			if (strstr(statements[i].sql, parameter) != NULL)
 				nulls = n;
 		}
 		all[i] = statements[i];
-		snprintf(names[i], sizeof names[i], "explain_%s",
+		snprintf(names[i], sizeof(names[i]), "explain_%s",
 		    statements[i].name);
 		text += sprintf(text, "EXPLAIN EXECUTE %s", statements[i].name);
 		for (size_t n = 0; n < nulls; n++)
@@ -225,13 +225,13 @@ sandboxed_child(const char *sockets, const char *extra, int ready)
 	char info[512];
 	struct world world;
 
-	memset(&world, 0, sizeof world);
+	memset(&world, 0, sizeof(world));
 	world.base = event_base_new();
 	if (geteuid() == 0 && (chroot(sockets) == -1 || chdir("/") == -1 ||
 				  setgroups(0, NULL) == -1 ||
 				  setgid(54321) == -1 || setuid(54321) == -1))
 		_exit(2);
-	if (db_conninfo_rehost(info, sizeof info, extra,
+	if (db_conninfo_rehost(info, sizeof(info), extra,
 		getuid() == 54321 ? "/" : sockets) == -1)
 		_exit(3);
 	sandbox_enter(SANDBOX_QUEUED, 0);
@@ -289,7 +289,7 @@ sandboxed_password(void **state)
 	    test_channels, true);
 	world_wait_state(&world, DB_CONNECTING, "no password supplied");
 	world_close(&world);
-	snprintf(info, sizeof info, "%s password=wrong", conninfo);
+	snprintf(info, sizeof(info), "%s password=wrong", conninfo);
 	world_open(
 	    &world, info, test_statements, T_COUNT_ALL, test_channels, true);
 	world_wait_state(&world, DB_CONNECTING, "password authentication");

@@ -15,9 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../fed-queued/statements.h"
+#include "base/log.h"
 #include "db_world.h"
-#include "log.h"
+#include "fed-queued/db/statements.h"
 
 static void
 parameters_values(void **state)
@@ -34,7 +34,7 @@ parameters_values(void **state)
 	db_add_bytes(&p, "a\0b", 3);
 	db_add_bytes(&p, NULL, 0);
 	db_add_uuid(&p, uuid);
-	memset(uuid, 9, sizeof uuid); /* it was copied */
+	memset(uuid, 9, sizeof(uuid)); /* it was copied */
 	assert_int_equal(p.count, 7);
 	assert_string_equal(p.values[0], "text");
 	assert_int_equal(p.formats[0], 0);
@@ -89,16 +89,16 @@ parameters_arrays(void **state)
 	db_array_int4(array, 1);
 	db_array_int4(array, -2);
 	db_add_array(&p, array);
-	assert_int_equal(p.lengths[0], sizeof two);
-	assert_memory_equal(p.values[0], two, sizeof two);
+	assert_int_equal(p.lengths[0], sizeof(two));
+	assert_memory_equal(p.values[0], two, sizeof(two));
 	db_add_array(&p, db_array_new(DB_OID_TEXT));
-	assert_int_equal(p.lengths[1], sizeof none);
-	assert_memory_equal(p.values[1], none, sizeof none);
+	assert_int_equal(p.lengths[1], sizeof(none));
+	assert_memory_equal(p.values[1], none, sizeof(none));
 	array = db_array_new(DB_OID_INT8);
 	db_array_int8(array, INT64_MIN + 1);
 	db_add_array(&p, array);
-	assert_int_equal(p.lengths[2], 20 + sizeof big);
-	assert_memory_equal(p.values[2] + 20, big, sizeof big);
+	assert_int_equal(p.lengths[2], 20 + sizeof(big));
+	assert_memory_equal(p.values[2] + 20, big, sizeof(big));
 	db_parameters_free(&p);
 }
 
@@ -127,7 +127,7 @@ rehost(void **state)
 	(void)state;
 	for (size_t i = 0; i < ENTRIES(cases); i++) {
 		int status =
-		    db_conninfo_rehost(out, sizeof out, cases[i].in, "/");
+		    db_conninfo_rehost(out, sizeof(out), cases[i].in, "/");
 
 		assert_int_equal(status, cases[i].out != NULL ? 0 : -1);
 		if (cases[i].out != NULL)
@@ -240,16 +240,16 @@ fake_open(struct fake *fake, bool closes)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	memset(fake, 0, sizeof *fake);
+	memset(fake, 0, sizeof(*fake));
 	fake->closes = closes;
 	strcpy(fake->directory, "/tmp/db_test.XXXXXX");
 	assert_non_null(mkdtemp(fake->directory));
-	snprintf(fake->socket, sizeof fake->socket, "%s/.s.PGSQL.5432",
+	snprintf(fake->socket, sizeof(fake->socket), "%s/.s.PGSQL.5432",
 	    fake->directory);
 	strcpy(address.sun_path, fake->socket);
 	fake->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	assert_int_equal(
-	    bind(fake->fd, (struct sockaddr *)&address, sizeof address), 0);
+	    bind(fake->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fake->fd, 8), 0);
 }
 
@@ -259,7 +259,7 @@ fake_run(struct fake *fake, struct world *world, int ms)
 	struct event *event;
 	char info[128];
 
-	snprintf(info, sizeof info, "host=%s user=u", fake->directory);
+	snprintf(info, sizeof(info), "host=%s user=u", fake->directory);
 	world_open(world, info, statements, SQL_COUNT, NULL, true);
 	event = event_new(
 	    world->base, fake->fd, EV_READ | EV_PERSIST, fake_accept, fake);
@@ -314,9 +314,9 @@ online_run(void)
 	struct CMUnitTest tests[32];
 
 	assert_true(db_online_count + db_refused_count <= ENTRIES(tests));
-	memcpy(tests, db_online, db_online_count * sizeof tests[0]);
+	memcpy(tests, db_online, db_online_count * sizeof(tests[0]));
 	memcpy(tests + db_online_count, db_refused,
-	    db_refused_count * sizeof tests[0]);
+	    db_refused_count * sizeof(tests[0]));
 	return _cmocka_run_group_tests(
 	    "online", tests, db_online_count + db_refused_count, NULL, NULL);
 }

@@ -36,7 +36,7 @@ on_notify(const char *channel, void *argument)
 	struct world *world = argument;
 
 	world->notified++;
-	snprintf(world->channel, sizeof world->channel, "%s", channel);
+	snprintf(world->channel, sizeof(world->channel), "%s", channel);
 	event_base_loopbreak(world->base);
 }
 
@@ -47,7 +47,7 @@ world_open(struct world *world, const char *info,
     const struct db_statement *statements, size_t count,
     const char *const *channels, bool durability)
 {
-	memset(world, 0, sizeof *world);
+	memset(world, 0, sizeof(*world));
 	world->base = event_base_new();
 	world->db = db_new(world->base, info, statements, count, channels,
 	    durability, &world_handlers, world);
@@ -111,11 +111,11 @@ control_run(const char *format, ...)
 {
 	char command[1024];
 	size_t length =
-	    (size_t)snprintf(command, sizeof command, "%s ", control);
+	    (size_t)snprintf(command, sizeof(command), "%s ", control);
 	va_list list;
 
 	va_start(list, format);
-	vsnprintf(command + length, sizeof command - length, format, list);
+	vsnprintf(command + length, sizeof(command) - length, format, list);
 	va_end(list);
 	assert_int_equal(system(command), 0);
 }
@@ -130,9 +130,9 @@ on_outcome(PGresult *result, const char *sqlstate, void *argument)
 	outcome->calls++;
 	outcome->order = outcome_order++;
 	outcome->good = result != NULL;
-	snprintf(outcome->sqlstate, sizeof outcome->sqlstate, "%s", sqlstate);
+	snprintf(outcome->sqlstate, sizeof(outcome->sqlstate), "%s", sqlstate);
 	if (result != NULL && PQntuples(result) > 0)
-		snprintf(outcome->value, sizeof outcome->value, "%s",
+		snprintf(outcome->value, sizeof(outcome->value), "%s",
 		    PQgetvalue(result, 0, 0));
 	if (outcome->world != NULL && db_pending(outcome->world->db) == 0)
 		event_base_loopbreak(outcome->world->base);

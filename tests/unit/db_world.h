@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../fed-queued/db_internal.h"
+#include "fed-queued/db/db_internal.h"
 
 #define ENTRIES(table) (sizeof(table) / sizeof((table)[0]))
 

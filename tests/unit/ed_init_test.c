@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "ed.h"
+#include "proto/ed.h"
 
 static enum { SOUND, TAKES_MIXED_ORDER, TAKES_NOTHING } library;
 

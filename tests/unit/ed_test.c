@@ -16,8 +16,8 @@
 #include <jansson.h>
 #include <sodium.h>
 
-#include "ed.h"
-#include "encode.h"
+#include "base/encode.h"
+#include "proto/ed.h"
 
 #define HEX_MAX 4096
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "encode.h"
+#include "base/encode.h"
+#include "proto/ed.h"
 
 static void
 hex(void **state)

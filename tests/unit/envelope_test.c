@@ -15,11 +15,11 @@
 
 #include <dirent.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
-#include "onion.h"
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 #define SUITE "tests/golden/jsontestsuite/test_parsing/"
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/fairness.h"
-#include "share.h"
+#include "base/share.h"
+#include "fed-queued/servers/fairness.h"
 
 static struct fair_lane lanes[3];
 static struct commit_item items[3][400];
@@ -38,8 +38,8 @@ setup(void **state)
 	int server, i;
 
 	(void)state;
-	memset(lanes, 0, sizeof lanes);
-	memset(items, 0, sizeof items);
+	memset(lanes, 0, sizeof(lanes));
+	memset(items, 0, sizeof(items));
 	for (server = 0; server < 3; server++)
 		for (i = 0; i < 400; i++) {
 			items[server][i].server_id[0] = (uint8_t)server;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../fedctl/parser.h"
+#include "fedctl/parser.h"
 
 #define WORDS 24
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "../../fedd/broker.h"
-#include "../../fedd/fedd.h"
+#include "fedd/broker.h"
+#include "fedd/fedd.h"
 
 static void
 test_delay_after_ready(void **state)

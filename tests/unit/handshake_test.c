@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "handshake.h"
-#include "onion.h"
-#include "signtext.h"
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/handshake.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "proto/signtext.h"
 
 #define HERE "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid.onion"
 

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/hold.h"
-#include "../../fed-queued/queued.h"
+#include "fed-queued/env.h"
+#include "fed-queued/inbound/hold.h"
 
 struct queued env;
 static int left, early;

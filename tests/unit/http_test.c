@@ -15,8 +15,8 @@
 
 #include <jansson.h>
 
-#include "encode.h"
-#include "http.h"
+#include "base/encode.h"
+#include "proto/http.h"
 
 #define HOST  "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid.onion"
 #define FIELD "Host: " HOST "\r\n"

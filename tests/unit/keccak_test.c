@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "encode.h"
-#include "keccak.h"
+#include "base/encode.h"
+#include "proto/keccak.h"
 
 static void
 check(const void *bytes, size_t length, const char *expected)

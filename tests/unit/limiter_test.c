@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/limiter.h"
+#include "fed-queued/servers/limiter.h"
 
 static void
 burst_then_rate(void **state)

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "../../fed-listener/admission.h"
-#include "../../fed-listener/circuit.h"
-#include "../../fed-listener/limit.h"
-#include "../../fed-listener/pending.h"
+#include "fed-listener/admission.h"
+#include "fed-listener/circuit.h"
+#include "fed-listener/limit.h"
+#include "fed-listener/pending.h"
 
 /* Something to point at: what a connection is means nothing here. */
 #define CONNECTION(n) ((struct connection *)(void *)&places[n])

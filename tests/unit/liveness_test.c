@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/liveness.h"
+#include "fed-queued/servers/liveness.h"
 
 #define START	 100000
 #define INTERVAL 60000
@@ -23,7 +23,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	memset(&peer, 0, sizeof peer);
+	memset(&peer, 0, sizeof(peer));
 	peer.present = true;
 	peer.trust = TRUST_KNOWN;
 	liveness_begin(&peer, 0, INTERVAL, 0, START);
@@ -48,7 +48,7 @@ first_pings_are_spread(void **state)
 	assert_false(due(START + 1199));
 	assert_true(due(START + 1200));
 	/* nobody's account has begun by itself */
-	memset(&peer, 0, sizeof peer);
+	memset(&peer, 0, sizeof(peer));
 	peer.present = true;
 	peer.trust = TRUST_KNOWN;
 	assert_false(due(START + INTERVAL * 10));

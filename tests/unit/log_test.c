@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "log.h"
+#include "base/log.h"
 
 #define DATA_MAX 8192
 

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
-#include "lookup.h"
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "json/lookup.h"
+#include "proto/ed.h"
 
 static struct lookup_user user;
 static bool found;
@@ -57,14 +57,14 @@ handles(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof good / sizeof good[0]; i++)
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		assert_true(handle_good(good[i]));
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (handle_good(bad[i]))
 			fail_msg("%s is no handle", bad[i]);
 	assert_false(lookup_handle_valid("a\0b", 3));
 	assert_false(lookup_handle_valid("a\0", 2));
-	memset(large, 'a', sizeof large);
+	memset(large, 'a', sizeof(large));
 	assert_true(lookup_handle_valid(large, 64));
 	assert_false(lookup_handle_valid(large, 65));
 	assert_false(lookup_handle_valid(large, 4096));
@@ -93,14 +93,14 @@ names(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof good / sizeof good[0]; i++)
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (!name_good(good[i]))
 			fail_msg("name %zu is good", i);
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (name_good(bad[i]))
 			fail_msg("name %zu is not good", i);
 	assert_false(lookup_name_valid("a\0b", 3));
-	memset(large, 'n', sizeof large);
+	memset(large, 'n', sizeof(large));
 	assert_true(lookup_name_valid(large, 128));
 	assert_false(lookup_name_valid(large, 129));
 }
@@ -134,15 +134,15 @@ requests(void **state)
 	free(text);
 	/* unknown members are left alone */
 	assert_int_equal(request("{\"handle\":\"a\",\"x\":{}}"), CODE_OK);
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(request(bad[i]), CODE_PAYLOAD_MALFORMED);
 }
 
 static void
 user_fill(size_t key, size_t name, size_t avatar)
 {
-	memset(&user, 0, sizeof user);
-	snprintf(user.handle, sizeof user.handle, "alice");
+	memset(&user, 0, sizeof(user));
+	snprintf(user.handle, sizeof(user.handle), "alice");
 	user.key_epoch = 20418;
 	user.key_length = key;
 	memset(user.key, 0xfb, key);
@@ -156,7 +156,7 @@ static enum code
 answer_read(const char *answer, const char *handle)
 {
 	static char payload[2 * ITEM_MAX];
-	int length = snprintf(payload, sizeof payload,
+	int length = snprintf(payload, sizeof(payload),
 	    "{\"answer\":%s,\"credit\":64,\"requestHash\":\"\",\"results\":[]}",
 	    answer);
 
@@ -173,11 +173,11 @@ answers(void **state)
 
 	(void)state;
 	user_fill(2, 0, 0);
-	memcpy(user.key, key, sizeof key);
+	memcpy(user.key, key, sizeof(key));
 	text = lookup_answer_format(&user, &length);
 	assert_string_equal(text, "{\"handle\":\"alice\",\"keyEpoch\":20418,"
 				  "\"publicKey\":\"AQI=\"}");
-	memset(&user, 9, sizeof user);
+	memset(&user, 9, sizeof(user));
 	assert_int_equal(answer_read(text, "alice"), CODE_OK);
 	assert_true(found);
 	assert_string_equal(user.handle, "alice");
@@ -208,8 +208,8 @@ largest(void **state)
 	size_t length;
 
 	(void)state;
-	memset(&header, 0, sizeof header);
-	snprintf(header.type, sizeof header.type, "ack");
+	memset(&header, 0, sizeof(header));
+	snprintf(header.type, sizeof(header.type), "ack");
 	user_fill(LOOKUP_KEY_MAX, LOOKUP_NAME_MAX, LOOKUP_AVATAR_MAX);
 	memset(user.handle, 'a', LOOKUP_HANDLE_MAX);
 	user.key_epoch = CANON_INTEGER_MAX;
@@ -244,10 +244,10 @@ not_formatted(void **state)
 	user_fill(0, 0, 0);
 	assert_null(lookup_answer_format(&user, &length));
 	user_fill(1, 0, 0);
-	snprintf(user.name, sizeof user.name, "\xe2\x80\xae");
+	snprintf(user.name, sizeof(user.name), "\xe2\x80\xae");
 	assert_null(lookup_answer_format(&user, &length));
 	user_fill(1, 0, 0);
-	snprintf(user.handle, sizeof user.handle, "Alice");
+	snprintf(user.handle, sizeof(user.handle), "Alice");
 	assert_null(lookup_answer_format(&user, &length));
 }
 
@@ -276,17 +276,17 @@ hostile_answers(void **state)
 	(void)state;
 	assert_int_equal(
 	    answer_read(ANSWER("1", "\"AQ==\"", ""), "a"), CODE_OK);
-	for (i = 0; i < sizeof bad / sizeof bad[0]; i++)
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (answer_read(bad[i], "a") != CODE_PAYLOAD_MALFORMED)
 			fail_msg("answer %zu was taken", i);
 	assert_int_equal(
 	    lookup_answer_parse(&user, &found, "a", bare, strlen(bare)),
 	    CODE_PAYLOAD_MALFORMED);
 	/* an avatar of one byte more, in whole groups of base64 */
-	length = (size_t)snprintf(large, sizeof large, "{\"avatar\":\"");
+	length = (size_t)snprintf(large, sizeof(large), "{\"avatar\":\"");
 	memset(large + length, 'A', BASE64_LENGTH(LOOKUP_AVATAR_MAX + 2));
 	length += BASE64_LENGTH(LOOKUP_AVATAR_MAX + 2);
-	snprintf(large + length, sizeof large - length, "\",%s",
+	snprintf(large + length, sizeof(large) - length, "\",%s",
 	    &ANSWER("1", "\"AQ==\"", "")[1]);
 	assert_int_equal(answer_read(large, "a"), CODE_PAYLOAD_MALFORMED);
 }

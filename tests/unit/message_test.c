@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "message.h"
+#include "base/log.h"
+#include "ipc/message.h"
 
 static uint8_t memory[MESSAGE_BATCH];
 static struct pack pack;

@@ -12,8 +12,8 @@
 
 #include <sodium.h>
 
-#include "ed.h"
-#include "onion.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 /* tor's own test vector. */
 #define GOOD "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid"

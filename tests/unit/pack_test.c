@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "pack.h"
+#include "ipc/pack.h"
 
 static void
 test_bytes(void **state)

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-#include "channel.h"
-#include "message.h"
-#include "wire.h"
+#include "ipc/channel.h"
+#include "ipc/message.h"
+#include "json/wire.h"
 
 struct edge {
 	enum role from;

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-sender/pool.h"
+#include "fed-sender/pool.h"
 
 static struct job *
 put(struct pool *pool, uint8_t destination, uint32_t id)

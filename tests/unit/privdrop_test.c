@@ -23,8 +23,8 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "privdrop.h"
+#include "base/log.h"
+#include "base/privdrop.h"
 
 #define USER  54321
 #define GROUP 54322

@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "proc.h"
+#include "base/log.h"
+#include "ipc/proc.h"
 
 #define USER	 54321
 #define GROUP	 54322

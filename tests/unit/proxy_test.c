@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-listener/proxy.h"
+#include "fed-listener/proxy.h"
 
 #define PREFIX "PROXY TCP6 fc00:dead:beef:4dad:"
 

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/reaction.h"
-#include "../../fed-queued/transport.h"
+#include "fed-queued/exchange/reaction.h"
+#include "fed-queued/exchange/transport.h"
 
 static const struct row {
 	enum code code; /* of the exchange */
@@ -101,7 +101,7 @@ every_row(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct transport_outcome outcome = {.code = rows[i].code,
 		    .status = rows[i].status,
 		    .retry_after = rows[i].retry_after};

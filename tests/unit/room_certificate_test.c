@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../fed-queued/room_certificate.h"
-#include "ed.h"
+#include "fed-queued/rooms/certificate.h"
+#include "proto/ed.h"
 
 #define NOW   INT64_C(1770000000)
 #define DAY   INT64_C(86400)
@@ -47,10 +47,10 @@ set_up(void **state)
 	uint8_t seed[32] = {1}, unused[64];
 
 	(void)state;
-	memset(&cert, 0, sizeof cert);
-	memset(&event, 0, sizeof event);
-	memset(&home, 0, sizeof home);
-	memset(&certificates, 0, sizeof certificates);
+	memset(&cert, 0, sizeof(cert));
+	memset(&event, 0, sizeof(event));
+	memset(&home, 0, sizeof(home));
+	memset(&certificates, 0, sizeof(certificates));
 	crypto_sign_seed_keypair(event.room.home, secret, seed);
 	seed[0] = 2;
 	crypto_sign_seed_keypair(cert.signing_key, unused, seed);

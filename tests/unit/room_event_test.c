@@ -11,8 +11,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "ed.h"
-#include "room_event.h"
+#include "proto/ed.h"
+#include "room/room_event.h"
 
 #define UUID "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
 #define HOME "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "room_heads.h"
+#include "room/room_heads.h"
 
 static struct room_state state;
 static struct room_head head;

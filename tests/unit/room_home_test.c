@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "room_home.h"
-#include "room_invite.h"
-#include "room_speaker.h"
+#include "proto/ed.h"
+#include "room/room_home.h"
+#include "room/room_invite.h"
+#include "room/room_speaker.h"
 
 #define NOW INT64_C(1760000000)
 

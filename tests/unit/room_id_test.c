@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "lookup.h"
-#include "room_id.h"
+#include "json/lookup.h"
+#include "proto/ed.h"
+#include "room/room_id.h"
 
 #define UUID "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
 #define HOME "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"

@@ -15,14 +15,14 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "../../fed-queued/evidence.h"
-#include "../../fed-queued/queued.h"
-#include "../../fed-queued/room_decide.h"
-#include "../../fed-queued/room_inbound.h"
-#include "../../fed-queued/room_row.h"
-#include "../../fed-queued/room_shown.h"
-#include "canon.h"
-#include "ed.h"
+#include "fed-queued/env.h"
+#include "fed-queued/rooms/invitation.h"
+#include "fed-queued/rooms/items.h"
+#include "fed-queued/rooms/room_row.h"
+#include "fed-queued/rooms/state/decide.h"
+#include "fed-queued/servers/evidence.h"
+#include "json/canon.h"
+#include "proto/ed.h"
 
 #define ITEMS 6
 
@@ -94,7 +94,7 @@ room_messages_take(const struct room_id *room, const struct room_said *said,
 	assert_int_equal(proof->text_length, 4);
 	assert_memory_equal(proof->text, "text", 4);
 	assert_true(said[0].payload_length > 100);
-	snprintf(text, sizeof text, "messages %u", (unsigned int)count);
+	snprintf(text, sizeof(text), "messages %u", (unsigned int)count);
 	ask(text, NULL, done, argument);
 }
 
@@ -106,7 +106,7 @@ room_event_take(const struct roomload_event *event, const struct cert *cert,
 
 	assert_memory_equal(cert->server, alice.server, 32);
 	assert_memory_equal(via, bob, 32);
-	snprintf(text, sizeof text, "event %d", (int)event->event.number);
+	snprintf(text, sizeof(text), "event %d", (int)event->event.number);
 	ask(text, done, NULL, argument);
 }
 
@@ -118,7 +118,7 @@ room_decide(const struct room_wish *wish, const uint8_t *origin,
 
 	assert_memory_equal(origin, bob, 32);
 	assert_int_equal(digest[0], wish->request[0]);
-	snprintf(text, sizeof text, "%s %s %s %d", room_kind_name(wish->kind),
+	snprintf(text, sizeof(text), "%s %s %s %d", room_kind_name(wish->kind),
 	    wish->content.user.name, wish->content.inviter.name,
 	    (int)wish->content.has_nonce);
 	ask(text, done, NULL, argument);
@@ -196,21 +196,21 @@ done(struct commit_item *item, bool ok, const struct ack_result *result)
 
 	assert_string_equal(answer, ""); /* once */
 	if (ok)
-		snprintf(answer, sizeof answers[0], "%s %s",
+		snprintf(answer, sizeof(answers[0]), "%s %s",
 		    names[result->status], code_name(result->code));
 	else
-		snprintf(answer, sizeof answers[0], "failed");
+		snprintf(answer, sizeof(answers[0]), "failed");
 }
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	memset(items, 0, sizeof items);
-	memset(answers, 0, sizeof answers);
-	memset(verdicts, 0, sizeof verdicts);
-	memset(&kept, 0, sizeof kept);
-	memset(&waiting, 0, sizeof waiting);
+	memset(items, 0, sizeof(items));
+	memset(answers, 0, sizeof(answers));
+	memset(verdicts, 0, sizeof(verdicts));
+	memset(&kept, 0, sizeof(kept));
+	memset(&waiting, 0, sizeof(waiting));
 	asked[0] = '\0';
 	fails_at = calls = 0;
 	later = present = false;
@@ -246,7 +246,7 @@ run(int trust, uint32_t count, const char *const types[],
 		items[i].done = done;
 		list[i] = &items[i];
 	}
-	memset(&proof, 0, sizeof proof);
+	memset(&proof, 0, sizeof(proof));
 	memcpy(proof.origin, bob, 32);
 	proof.text = "text";
 	proof.text_length = 4;
@@ -265,7 +265,7 @@ static void
 elsewhere(void)
 {
 	env.identity.server[0] ^= 1;
-	memset(&env.certificate, 0, sizeof env.certificate);
+	memset(&env.certificate, 0, sizeof(env.certificate));
 }
 
 static void
@@ -378,7 +378,7 @@ messages(void **state)
 	char *room;
 
 	(void)state;
-	snprintf(other, sizeof other, "%s", payload);
+	snprintf(other, sizeof(other), "%s", payload);
 	room = strstr(other, "6b1f2d0c");
 	assert_non_null(room);
 	room[0] = '7';

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/room_item.h"
+#include "fed-queued/rooms/item_kind.h"
 
 static bool
 is(const char *type, const char *payload)
@@ -24,7 +24,7 @@ which(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof types / sizeof types[0]; i++)
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		assert_true(is(types[i], "{}"));
 	assert_false(is("room", "{}"));
 	assert_false(is("user_lookup", "{\"globalRoomId\":\"\"}"));

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "room_message.h"
+#include "room/room_message.h"
 
 #define NOW INT64_C(1760000000)
 

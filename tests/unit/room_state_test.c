@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "room_state.h"
+#include "proto/ed.h"
+#include "room/room_state.h"
 
 #define NOW INT64_C(1760000000)
 

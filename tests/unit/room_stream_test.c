@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "room_stream.h"
+#include "room/room_stream.h"
 
 #define NOW INT64_C(1760000000)
 

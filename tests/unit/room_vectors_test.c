@@ -14,9 +14,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "cert.h"
-#include "ed.h"
-#include "room_event.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "room/room_event.h"
 
 static json_t *vectors;
 static struct cert cert;

@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "envelope.h"
-#include "roomitem.h"
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "json/event_payload.h"
+#include "proto/ed.h"
 
 static json_t *vectors;
 static struct cert alice; /* the rooms' home */

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "envelope.h"
-#include "roomload.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "json/room_payload.h"
+#include "proto/ed.h"
 
 #define HOME   "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
 #define OTHER  "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "sandbox_inside.h"
 
 struct fixture fixture = {.pair = {-1, -1}};

@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "sandbox.h"
+#include "base/sandbox.h"
 
 #define KILLED	 -1 /* by SIGSYS */
 #define ANYTHING -2

@@ -29,7 +29,7 @@
 
 #include <cmocka.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "sandbox_inside.h"
 
 /* What must work. */

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../fed-queued/queued.h"
-#include "../../fed-queued/schedule.h"
+#include "fed-queued/env.h"
+#include "fed-queued/outbound/schedule.h"
 
 #define PEERS 64
 
@@ -53,8 +53,8 @@ setup(void **state)
 	if (sodium_init() == -1)
 		return -1;
 	now = 1000;
-	memset(peers, 0, sizeof peers);
-	memset(&env.settings, 0, sizeof env.settings);
+	memset(peers, 0, sizeof(peers));
+	memset(&env.settings, 0, sizeof(env.settings));
 	env.settings.retry_min_ms = 1000;
 	env.settings.retry_max_ms = 60000;
 	env.settings.sender_connections = 10;

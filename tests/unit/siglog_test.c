@@ -20,9 +20,9 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../fed-signer/siglog.h"
-#include "encode.h"
-#include "message.h"
+#include "base/encode.h"
+#include "fed-signer/siglog.h"
+#include "ipc/message.h"
 
 #define ZEROS8 "00000000"
 #define ZEROS  ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8
@@ -38,7 +38,7 @@ file_open(const char *name, int flags)
 {
 	int fd;
 
-	snprintf(path, sizeof path, "%s/%s", directory, name);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
 	fd = open(path, flags | O_CLOEXEC, 0600);
 	assert_int_not_equal(fd, -1);
 	return fd;
@@ -79,7 +79,7 @@ static int
 follow(struct siglog_head *head, const char *name)
 {
 	static char text[200 * SIGLOG_LINE];
-	size_t length = content(name, text, sizeof text), at;
+	size_t length = content(name, text, sizeof(text)), at;
 	const char *problem = NULL;
 
 	for (at = 0; at + SIGLOG_LINE <= length; at += SIGLOG_LINE)
@@ -93,7 +93,7 @@ setup(void **state)
 {
 	(void)state;
 	memcpy(directory + strlen(directory) - 6, "XXXXXX", 6);
-	memset(hash, 0xab, sizeof hash);
+	memset(hash, 0xab, sizeof(hash));
 	return mkdtemp(directory) == NULL;
 }
 
@@ -103,7 +103,7 @@ teardown(void **state)
 	char command[64];
 
 	(void)state;
-	snprintf(command, sizeof command, "rm -r %s", directory);
+	snprintf(command, sizeof(command), "rm -r %s", directory);
 	return system(command);
 }
 
@@ -114,7 +114,7 @@ chain_of(char to[65], const char *before, const char *line)
 	char text[256];
 	uint8_t sum[32];
 
-	snprintf(text, sizeof text,
+	snprintf(text, sizeof(text),
 	    "tor-chat-federation-v1/signatures\n%.64s\n%.107s", before, line);
 	crypto_hash_sha256(sum, (const uint8_t *)text, strlen(text));
 	hex_encode(to, sum, 32);
@@ -131,21 +131,21 @@ lines(void **state)
 	    signed_log.head.counter, 1); /* begin, not written yet */
 	siglog_add(&signed_log, "envelope", 0, hash);
 	siglog_add(&signed_log, "batch", 0x1f, hash);
-	assert_int_equal(content("1", text, sizeof text), 0);
+	assert_int_equal(content("1", text, sizeof(text)), 0);
 	assert_int_equal(siglog_commit(&signed_log, 0), 0);
-	assert_int_equal(content("1", text, sizeof text), 3 * SIGLOG_LINE);
-	snprintf(want, sizeof want,
+	assert_int_equal(content("1", text, sizeof(text)), 3 * SIGLOG_LINE);
+	snprintf(want, sizeof(want),
 	    "0000000000000001 0000000000000000 begin    " ZEROS " ");
 	assert_memory_equal(text, want, 108);
 	chain_of(chain, ZEROS, text);
 	assert_memory_equal(text + 108, chain, 64);
 	assert_int_equal(text[SIGLOG_LINE - 1], '\n');
-	snprintf(want, sizeof want,
+	snprintf(want, sizeof(want),
 	    "0000000000000002 0000000000000000 envelope abababab");
 	assert_memory_equal(text + SIGLOG_LINE, want, strlen(want));
 	chain_of(chain, chain, text + SIGLOG_LINE);
 	assert_memory_equal(text + SIGLOG_LINE + 108, chain, 64);
-	snprintf(want, sizeof want,
+	snprintf(want, sizeof(want),
 	    "0000000000000003 000000000000001f batch    abababab");
 	assert_memory_equal(text + 2 * SIGLOG_LINE, want, strlen(want));
 	chain_of(chain, chain, text + 2 * SIGLOG_LINE);
@@ -172,10 +172,10 @@ acks(void **state)
 	assert_true(siglog_pending(&signed_log));
 	assert_int_equal(
 	    siglog_commit(&signed_log, SECOND + 4), 0); /* not due */
-	assert_int_equal(content("1", text, sizeof text), SIGLOG_LINE);
+	assert_int_equal(content("1", text, sizeof(text)), SIGLOG_LINE);
 	assert_int_equal(siglog_commit(&signed_log, SECOND + 5), 0);
 	assert_false(siglog_pending(&signed_log));
-	assert_int_equal(content("1", text, sizeof text), 2 * SIGLOG_LINE);
+	assert_int_equal(content("1", text, sizeof(text)), 2 * SIGLOG_LINE);
 	memcpy(both + 32, hash, 32);
 	crypto_hash_sha256(sum, both, 64);
 	memcpy(both, sum, 32);
@@ -192,7 +192,7 @@ acks(void **state)
 	memset(both, 0, 32);
 	crypto_hash_sha256(sum, both, 64);
 	hex_encode(hex, sum, 32);
-	content("1", text, sizeof text);
+	content("1", text, sizeof(text));
 	assert_memory_equal(text + 3 * SIGLOG_LINE + 43, hex, 64);
 }
 
@@ -280,7 +280,8 @@ full(void **state)
 	assert_int_equal(siglog_commit(&signed_log, 0), -1);
 	assert_int_equal(errno, EFBIG);
 	assert_int_equal(siglog_commit(&signed_log, 0), -1);
-	assert_int_equal(content("1", text, sizeof text), 2 * SIGLOG_LINE + 50);
+	assert_int_equal(
+	    content("1", text, sizeof(text)), 2 * SIGLOG_LINE + 50);
 	length_allow(RLIM_INFINITY);
 	assert_int_equal(siglog_commit(&signed_log, 0), 0); /* goes on there */
 	siglog_head_init(&head);
@@ -319,7 +320,7 @@ changed(void **state)
 	siglog_add(&signed_log, "envelope", 5, hash);
 	siglog_add(&signed_log, "state", 6, hash);
 	assert_int_equal(siglog_commit(&signed_log, 0), 0);
-	content("1", text, sizeof text);
+	content("1", text, sizeof(text));
 	siglog_head_init(&before);
 	assert_int_equal(siglog_head_next(&before, text, &problem), 0);
 	for (i = 0; i < SIGLOG_LINE; i++) {
@@ -327,7 +328,7 @@ changed(void **state)
 		text[SIGLOG_LINE + i] ^= 1;
 		assert_int_equal(
 		    siglog_head_next(&head, text + SIGLOG_LINE, &problem), -1);
-		assert_memory_equal(&head, &before, sizeof head);
+		assert_memory_equal(&head, &before, sizeof(head));
 		text[SIGLOG_LINE + i] ^= 1;
 	}
 	/* left out, twice, in another order */

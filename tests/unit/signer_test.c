@@ -16,12 +16,12 @@
 #include <cmocka.h>
 #include <sodium.h>
 
-#include "../../fed-signer/hand.h"
-#include "../../fed-signer/signer.h"
-#include "ed.h"
-#include "encode.h"
-#include "pack.h"
-#include "room_event.h"
+#include "base/encode.h"
+#include "fed-signer/hand.h"
+#include "fed-signer/signer.h"
+#include "ipc/pack.h"
+#include "proto/ed.h"
+#include "room/room_event.h"
 
 #define NOW    INT64_C(1761825600)
 #define DAY    INT64_C(86400)

@@ -10,10 +10,10 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "encode.h"
-#include "onion.h"
-#include "signtext.h"
+#include "base/encode.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "proto/signtext.h"
 
 #define ORIGIN "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
 #define TARGET "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"

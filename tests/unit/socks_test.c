@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "ed.h"
-#include "encode.h"
-#include "socks.h"
+#include "base/encode.h"
+#include "proto/ed.h"
+#include "proto/socks.h"
 
 #define SERVER "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion"
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../fed-queued/suspect.h"
+#include "fed-queued/servers/suspect.h"
 
 /* The nth failure alone, each before it proved. */
 static enum suspect_step

@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "envelope.h"
-#include "signtext_parse.h"
-#include "syncload.h"
+#include "json/canon.h"
+#include "json/envelope.h"
+#include "json/sync_payload.h"
+#include "proto/ed.h"
+#include "proto/signtext_parse.h"
 
 #define ONION "fgwlvykbxtfpbmrodkkngtily43b4utnbp7bfsexss6jgiuwnxluewad.onion"
 #define ROOM  "f81d4fae-7dec-41d0-a765-00a0c91e6bf6@" ONION

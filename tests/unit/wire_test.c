@@ -14,11 +14,11 @@
 
 #include <cmocka.h>
 
-#include "canon.h"
-#include "ed.h"
-#include "encode.h"
-#include "onion.h"
-#include "wire.h"
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/wire.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
 
 #define HERE "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid.onion"
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Payloads of rooms to typed fields, from canonical text whose signature was
+ * verified: what federation(7), "ROOMS" says of each. Unknown members are left
+ * alone; a known one has its form, or the payload is refused whole.
+ */
+#ifndef TORFED_ROOMLOAD_H
+#define TORFED_ROOMLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "room/room_event.h"
+#include "room/room_message.h"
+
+#define ROOMLOAD_METADATA_MAX 16384 /* bytes, of a rename, decoded */
+
+/* A list of allowed servers. */
+struct roomload_servers {
+	uint32_t count; /* at most ROOM_SERVERS_MAX, each once */
+	uint8_t key[ROOM_SERVERS_MAX][ONION_KEY];
+};
+
+/* A message; pointers into the payload. */
+struct roomload_message {
+	struct room_message message; /* all but place.digest */
+	const char *content;	     /* base64, opaque */
+	size_t content_length;	     /* characters, without quotes */
+	char type[TYPE_SIZE];	     /* messageType: [a-z_]{1,32} */
+	const char *metadata;	     /* canonical; NULL none */
+	size_t metadata_length;
+};
+
+/* A request to join or to leave. */
+struct roomload_request {
+	struct room_id room;
+	struct room_user user;
+	bool has_nonce; /* to join, with an invitation */
+	uint8_t nonce[ROOM_NONCE];
+};
+
+/*
+ * A state event's payload. content: all that the kind has; servers: what
+ * create and allowed_servers list, else empty. CODE_OK or PAYLOAD_MALFORMED.
+ */
+enum code roomload_content(struct room_content *content,
+    struct roomload_servers *servers, enum room_kind, const char *payload,
+    size_t length);
+/* What a state event's payload is made of. */
+struct roomload_content {
+	enum room_kind kind; /* a valid one */
+	struct room_content content;
+	struct roomload_servers servers; /* where content is restricted */
+	const uint8_t *metadata;	 /* rename, encrypted */
+	size_t metadata_length;		 /* bytes */
+};
+/*
+ * The opposite: the canonical payload, newly allocated (free()), *length bytes
+ * and no terminator. Limits are not looked at: whoever writes reads it back.
+ * NULL: out of memory.
+ */
+char *roomload_content_format(const struct roomload_content *, size_t *length);
+/*
+ * A message of origin's: the sender is put together from senderId and origin.
+ * CODE_OK or PAYLOAD_MALFORMED.
+ */
+enum code roomload_message(struct roomload_message *,
+    const uint8_t origin[ONION_KEY], const char *payload, size_t length);
+/*
+ * The opposite: the canonical payload, newly allocated (free()), *length bytes
+ * and no terminator. content and metadata must have their form. NULL: out of
+ * memory.
+ */
+char *roomload_message_format(const struct roomload_message *, size_t *length);
+/*
+ * room_join (join true: with nonce, a string or null) or room_leave of
+ * origin's: {"globalRoomId","nonce","userId"}. CODE_OK or PAYLOAD_MALFORMED.
+ */
+enum code roomload_request(struct roomload_request *, bool join,
+    const uint8_t origin[ONION_KEY], const char *payload, size_t length);
+
+#endif

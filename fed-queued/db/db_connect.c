@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One connection after the other: making it without blocking, giving up on
+ * it, and waiting a little longer after each failure before the next.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/db_internal.h"
+
+#define BACKOFF_FIRST_MS  100
+#define BACKOFF_LAST_MS	  5000
+#define REFUSED_MS	  5000
+#define CONNECT_TIMEOUT_S 10 /* for each host of the connection string */
+
+static void connect_poll(struct db *);
+
+static void
+timer_set(struct db *db, int64_t ms)
+{
+	struct timeval delay = {ms / 1000, (ms % 1000) * 1000};
+
+	evtimer_add(db->timer, &delay);
+}
+
+/* The first line of libpq's text, without the line feed. */
+static void
+reason_set(struct db *db, const char *text)
+{
+	snprintf(db->reason, sizeof(db->reason), "%.*s",
+	    (int)strcspn(text, "\n"), text);
+}
+
+/* Once for each reason, however often it comes in a row. */
+static void
+reason_log(struct db *db)
+{
+	char quoted[2 * DB_REASON_SIZE];
+
+	if (strcmp(db->logged, db->reason) == 0)
+		return;
+	memcpy(db->logged, db->reason, sizeof(db->logged));
+	log_quote(quoted, sizeof(quoted), db->reason, strlen(db->reason));
+	if (db->state == DB_REFUSED)
+		log_error("database refused reason=%s", quoted);
+	else
+		log_warning("database down reason=%s", quoted);
+}
+
+void
+connect_fail(struct db *db, const char *reason)
+{
+	if (db->failing)
+		return;
+	db->failing = true;
+	if (db->state == DB_REFUSED)
+		db->state = DB_CONNECTING;
+	reason_set(db, reason);
+	/* libpq may have closed its socket, and the number be reused. */
+	if (db->readable != NULL)
+		event_del(db->readable);
+	if (db->writable != NULL)
+		event_del(db->writable);
+	event_active(db->turn, EV_TIMEOUT, 0);
+}
+
+void
+connect_refuse(struct db *db, const char *reason)
+{
+	if (db->failing)
+		return;
+	connect_fail(db, reason);
+	db->state = DB_REFUSED;
+}
+
+static void
+calls_fail(struct db *db)
+{
+	struct calls lost = TAILQ_HEAD_INITIALIZER(lost);
+	struct call *call;
+
+	TAILQ_CONCAT(&lost, &db->calls, entry);
+	db->pending = 0;
+	while ((call = TAILQ_FIRST(&lost)) != NULL) {
+		TAILQ_REMOVE(&lost, call, entry);
+		PQclear(call->result);
+		call->callback(NULL, "", call->argument);
+		free(call);
+	}
+}
+
+void
+connect_drop(struct db *db)
+{
+	bool was_up = db->state == DB_UP;
+
+	if (db->readable != NULL)
+		event_free(db->readable);
+	if (db->writable != NULL)
+		event_free(db->writable);
+	db->readable = db->writable = NULL;
+	PQfinish(db->connection);
+	db->connection = NULL;
+	db->failing = false;
+	if (db->state != DB_REFUSED)
+		db->state = DB_CONNECTING;
+	reason_log(db);
+	if (db->state == DB_REFUSED) {
+		timer_set(db, REFUSED_MS);
+	} else {
+		timer_set(db, db->backoff_ms);
+		db->backoff_ms *= 2;
+		if (db->backoff_ms > BACKOFF_LAST_MS)
+			db->backoff_ms = BACKOFF_LAST_MS;
+	}
+	calls_fail(db);
+	if (was_up && db->handlers.on_down != NULL)
+		db->handlers.on_down(db->argument);
+}
+
+/* Statements and answers come with notices; nobody reads them. */
+static void
+notice_ignore(void *argument, const PGresult *result)
+{
+	(void)argument;
+	(void)result;
+}
+
+static void
+connect_made(struct db *db)
+{
+	int fd = PQsocket(db->connection);
+
+	if (db->readable != NULL)
+		event_free(db->readable);
+	db->readable =
+	    event_new(db->base, fd, EV_READ | EV_PERSIST, db_readable, db);
+	db->writable = event_new(db->base, fd, EV_WRITE, db_writable, db);
+	if (db->readable == NULL || db->writable == NULL ||
+	    event_add(db->readable, NULL) == -1)
+		fatal("out of memory");
+	if (PQsetnonblocking(db->connection, 1) == -1 ||
+	    PQenterPipelineMode(db->connection) == 0)
+		connect_fail(db, PQerrorMessage(db->connection));
+	else
+		setup_start(db);
+}
+
+static void
+connect_event(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	connect_poll(argument);
+}
+
+/* libpq may change its socket between two steps: an event for each step. */
+static void
+connect_wait(struct db *db, short what)
+{
+	if (db->readable != NULL)
+		event_free(db->readable);
+	db->readable = event_new(
+	    db->base, PQsocket(db->connection), what, connect_event, db);
+	if (db->readable == NULL || event_add(db->readable, NULL) == -1)
+		fatal("out of memory");
+}
+
+static void
+connect_poll(struct db *db)
+{
+	switch (PQconnectPoll(db->connection)) {
+	case PGRES_POLLING_READING:
+		connect_wait(db, EV_READ);
+		break;
+	case PGRES_POLLING_WRITING:
+		connect_wait(db, EV_WRITE);
+		break;
+	case PGRES_POLLING_OK:
+		connect_made(db);
+		break;
+	default:
+		connect_fail(db, PQerrorMessage(db->connection));
+		break;
+	}
+}
+
+void
+connect_start(struct db *db)
+{
+	db->connection =
+	    PQconnectStartParams((const char *const *)db->conninfo->keywords,
+		(const char *const *)db->conninfo->values, 0);
+	if (db->connection == NULL)
+		fatal("out of memory");
+	PQsetNoticeReceiver(db->connection, notice_ignore, NULL);
+	timer_set(db, (int64_t)db->conninfo->hosts * CONNECT_TIMEOUT_S * 1000);
+	if (PQstatus(db->connection) == CONNECTION_BAD)
+		connect_fail(db, PQerrorMessage(db->connection));
+	else
+		connect_wait(db, EV_WRITE);
+}

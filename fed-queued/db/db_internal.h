@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of the database layer share; nobody else includes it. */
+#ifndef TORFED_DB_INTERNAL_H
+#define TORFED_DB_INTERNAL_H
+
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "db/db.h"
+
+#define DB_REASON_SIZE 256
+
+/* A call under way, ours at the start or the caller's. */
+struct call {
+	TAILQ_ENTRY(call) entry;
+	db_callback callback;
+	void *argument;
+	PGresult *result; /* what came so far; an error wins */
+};
+TAILQ_HEAD(calls, call);
+
+struct db {
+	struct event_base *base;
+	struct conninfo *conninfo;
+	const struct db_statement *statements;
+	size_t count;
+	const char *const *channels;
+	bool durability_check;
+	struct db_handlers handlers;
+	void *argument;
+
+	enum db_state state;
+	PGconn *connection; /* NULL while waiting to try again */
+	struct calls calls; /* in the order of sending */
+	size_t pending;
+	bool failing; /* drop the connection when it is safe */
+
+	struct event *readable; /* while connecting: either direction */
+	struct event *writable;
+	struct event *turn;  /* once a turn of the loop: flush, failures */
+	struct event *timer; /* next attempt, end of this one, or of waiting */
+
+	int64_t backoff_ms;
+	size_t setup_next; /* statement or channel answered for next */
+	char reason[DB_REASON_SIZE];
+	char logged[DB_REASON_SIZE]; /* the last reason in the log */
+};
+
+/* db_conninfo.c */
+struct conninfo {
+	char **keywords; /* NULL ends, as PQconnectStartParams() wants it */
+	char **values;
+	size_t hosts;
+};
+/* With our defaults and overrides; NULL: malformed, or out of memory. */
+struct conninfo *conninfo_new(const char *text);
+void conninfo_free(struct conninfo *);
+
+/* db_connect.c */
+void connect_start(struct db *);
+/* Closes, tells everybody, and arranges for the next attempt. */
+void connect_drop(struct db *);
+/* Marks the connection as lost; it is dropped in the next turn. */
+void connect_fail(struct db *, const char *reason);
+/* As connect_fail(), for a database that we refuse. */
+void connect_refuse(struct db *, const char *reason);
+
+/* db_setup.c */
+/* On a new connection: checks, then statements and channels, then up. */
+void setup_start(struct db *);
+
+/* db.c */
+void db_readable(evutil_socket_t, short, void *);
+void db_writable(evutil_socket_t, short, void *);
+void db_turn(evutil_socket_t, short, void *);
+/*
+ * After one of libpq's PQsend functions, sent being what it returned: its own
+ * transaction, and the callback for it.
+ */
+void db_enqueue(struct db *, int sent, db_callback, void *argument);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/* What each outcome calls for; see reaction.h. */
+#include <stddef.h>
+
+#include "exchange/reaction.h"
+#include "exchange/transport.h"
+
+/* Outcomes without a valid acknowledgement. The item always waits. */
+static const struct {
+	enum code code;
+	enum destination_effect destination;
+	bool fresh_circuit;
+} local_reactions[] = {
+    /* ours: tor is not there */
+    {CODE_TOR_DOWN, DESTINATION_PAUSE, false},
+    /* ours: fed-signer refuses (rate, certificate) */
+    {CODE_BUSY, DESTINATION_PAUSE, false},
+    {CODE_SOCKS_PROTOCOL, DESTINATION_BACK_OFF, false},
+    {CODE_SOCKS_GENERAL, DESTINATION_BACK_OFF, false},
+    {CODE_SOCKS_RULES, DESTINATION_LONG, false},
+    {CODE_SOCKS_NETWORK, DESTINATION_BACK_OFF, false},
+    {CODE_SOCKS_HOST, DESTINATION_BACK_OFF, false},
+    {CODE_SOCKS_REFUSED, DESTINATION_BACK_OFF, false},
+    {CODE_SOCKS_TTL, DESTINATION_BACK_OFF, true},
+    {CODE_SOCKS_COMMAND, DESTINATION_LONG, false},
+    /* F0 to F7 */
+    {CODE_ONION_NOT_FOUND, DESTINATION_BACK_OFF, false},
+    {CODE_ONION_INVALID, DESTINATION_BACK_OFF, false},
+    {CODE_ONION_INTRODUCTION, DESTINATION_BACK_OFF, true},
+    {CODE_ONION_RENDEZVOUS, DESTINATION_BACK_OFF, true},
+    {CODE_ONION_AUTH_MISSING, DESTINATION_LONG, false},
+    {CODE_ONION_AUTH_WRONG, DESTINATION_LONG, false},
+    {CODE_ONION_ADDRESS, DESTINATION_LONG, false},
+    {CODE_ONION_TIMEOUT, DESTINATION_BACK_OFF, true},
+    {CODE_TIMEOUT_CONNECT, DESTINATION_BACK_OFF, true},
+    {CODE_TIMEOUT_SEND, DESTINATION_BACK_OFF, true},
+    {CODE_TIMEOUT_ANSWER, DESTINATION_BACK_OFF, true},
+    {CODE_CLOSED, DESTINATION_BACK_OFF, false},
+    {CODE_ANSWER_HTTP, DESTINATION_BACK_OFF, false},
+    {CODE_ANSWER_JSON, DESTINATION_BACK_OFF, false},
+    {CODE_ANSWER_UNBOUND, DESTINATION_BACK_OFF, false},
+    /* an acknowledgement under a key that we lack or that does not hold:
+     * the peer may have a new certificate */
+    {CODE_KEY_UNKNOWN, DESTINATION_HANDSHAKE, false},
+    {CODE_SERVER_UNKNOWN, DESTINATION_HANDSHAKE, false},
+    {CODE_CERTIFICATE_EXPIRED, DESTINATION_HANDSHAKE, false},
+    {CODE_ANSWER_SIGNATURE, DESTINATION_BACK_OFF, false},
+};
+
+static struct reaction
+reaction_local(const struct transport_outcome *outcome)
+{
+	struct reaction reaction = {ITEM_LATER, DESTINATION_BACK_OFF, false};
+	size_t i;
+
+	if (outcome->code == CODE_ANSWER_UNSIGNED) {
+		if (outcome->status == 401)
+			reaction.destination = DESTINATION_HANDSHAKE;
+		else if ((outcome->status == 429 || outcome->status == 503) &&
+			 outcome->retry_after > 0)
+			reaction.destination = DESTINATION_WAIT;
+		return reaction;
+	}
+	for (i = 0; i < sizeof(local_reactions) / sizeof(local_reactions[0]);
+	     i++)
+		if (local_reactions[i].code == outcome->code) {
+			reaction.destination = local_reactions[i].destination;
+			reaction.fresh_circuit =
+			    local_reactions[i].fresh_circuit;
+			break;
+		}
+	return reaction;
+}
+
+static struct reaction
+reaction_rejected(enum code code)
+{
+	if (code == CODE_COUNT)
+		/* a newer peer's word: counts, and is tried again */
+		return (struct reaction){
+		    ITEM_REFUSED, DESTINATION_BACK_OFF, false};
+	switch (code_class(code)) {
+	case CODE_CLASS_NEVER:
+		return (struct reaction){ITEM_FAILED, DESTINATION_GOOD, false};
+	case CODE_CLASS_ADMINISTRATIVE:
+		/* an admin has to act: hours, not minutes */
+		return (struct reaction){ITEM_REFUSED, DESTINATION_LONG, false};
+	case CODE_CLASS_LATER:
+	case CODE_CLASS_LOAD:
+	default:
+		return (struct reaction){
+		    ITEM_REFUSED, DESTINATION_BACK_OFF, false};
+	}
+}
+
+struct reaction
+reaction_find(
+    const struct transport_outcome *outcome, const struct ack_result *result)
+{
+	if (outcome->code != CODE_OK)
+		return reaction_local(outcome);
+	switch (result->status) {
+	case ACK_ACCEPTED:
+	case ACK_DUPLICATE:
+		return (struct reaction){
+		    ITEM_DELIVERED, DESTINATION_GOOD, false};
+	case ACK_REJECTED:
+		return reaction_rejected(result->code);
+	case ACK_RETRY:
+	default:
+		if (result->code == CODE_CLOCK_AHEAD ||
+		    result->code == CODE_CLOCK_BEHIND)
+			return (struct reaction){
+			    ITEM_LATER, DESTINATION_BACK_OFF, false};
+		return (struct reaction){ITEM_LATER, DESTINATION_WAIT, false};
+	}
+}

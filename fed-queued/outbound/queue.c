@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: ISC */
+/* The queue in the database; see queue.h. */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "exchange/signing.h"
+#include "json/wire.h"
+#include "outbound/health.h"
+#include "outbound/queue.h"
+#include "proto/ed.h"
+#include "servers/peer_table.h"
+
+#define LEASE_SLACK_MS 30000
+/* Of payloads in one request: what the envelope leaves, and the least size. */
+#define CLAIM_BYTES    (ENVELOPE_MAX - ENVELOPE_OVERHEAD - BATCH_OVERHEAD)
+
+struct pending_claim {
+	queue_claimed claimed;
+	void *argument;
+};
+
+struct pending_release {
+	queue_released released;
+	void *argument;
+};
+
+/* A lease outlives the longest exchange. */
+static int64_t
+lease_ms(void)
+{
+	const struct settings *s = &env.settings;
+	int64_t needed = s->connect_timeout_ms + s->handshake_timeout_ms +
+			 s->message_timeout_ms + LEASE_SLACK_MS;
+
+	return s->lease_ms > needed ? s->lease_ms : needed;
+}
+
+static int64_t
+field_integer(PGresult *result, int row, int column)
+{
+	const char *value = PQgetvalue(result, row, column);
+	uint64_t wide;
+	uint32_t narrow;
+
+	switch (PQgetlength(result, row, column)) {
+	case 4:
+		memcpy(&narrow, value, sizeof(narrow));
+		return (int32_t)ntohl(narrow);
+	case 8:
+		memcpy(&wide, value, sizeof(wide));
+		return (int64_t)be64toh(wide);
+	default:
+		fatal("database sent an integer of another size");
+	}
+}
+
+/* Columns: lease, id, message id, payload, attempts, most, age, other's,
+ * oldest and next transaction, type, mark. */
+static void
+claim_item(struct claim *claim, PGresult *result, int row)
+{
+	struct queue_item *item = &claim->items[claim->count++];
+
+	item->queue_id = field_integer(result, row, 1);
+	if (PQgetlength(result, row, 2) != 16)
+		fatal("database sent a malformed id");
+	memcpy(item->message_id, PQgetvalue(result, row, 2), 16);
+	if (PQgetlength(result, row, 10) >= (int)sizeof(item->type))
+		fatal("database sent a malformed type");
+	memcpy(item->type, PQgetvalue(result, row, 10),
+	    (size_t)PQgetlength(result, row, 10));
+	item->payload_length = (size_t)PQgetlength(result, row, 3);
+	item->payload = malloc(item->payload_length + 1);
+	if (item->payload == NULL)
+		fatal("out of memory");
+	memcpy(item->payload, PQgetvalue(result, row, 3), item->payload_length);
+	item->payload[item->payload_length] = '\0';
+	item->attempts = (int)field_integer(result, row, 4);
+	item->max_attempts = (int)field_integer(result, row, 5);
+	item->age_s = field_integer(result, row, 6);
+}
+
+static void
+claim_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct pending_claim *pending = argument;
+	struct claim *claim = calloc(1, sizeof(*claim));
+	int row, rows = result == NULL ? 0 : PQntuples(result);
+
+	if (claim == NULL)
+		fatal("out of memory");
+	if (result == NULL)
+		log_warning("claim failed sqlstate=%s", sqlstate);
+	if (rows > (int)BATCH_ITEMS)
+		fatal("database claimed more than was asked");
+	if (rows > 0)
+		claim->leased = field_integer(result, 0, 0) == 1;
+	claim->others_ms = lease_ms();
+	if (rows > 0 && !PQgetisnull(result, 0, 7))
+		claim->others_ms = field_integer(result, 0, 7);
+	if (rows > 0) {
+		claim->oldest = field_integer(result, 0, 8);
+		claim->next = field_integer(result, 0, 9);
+		if (!PQgetisnull(result, 0, 11))
+			signing_mark(field_integer(result, 0, 11));
+	}
+	for (row = 0; claim->leased && row < rows; row++)
+		if (!PQgetisnull(result, row, 1))
+			claim_item(claim, result, row);
+	pending->claimed(claim, result != NULL, pending->argument);
+	free(pending);
+}
+
+static void
+lease_parameters(struct db_parameters *parameters, const struct lease *lease)
+{
+	db_parameters_init(parameters);
+	db_add_uuid(parameters, lease->peer->id);
+	db_add_integer(parameters, lease->lane);
+	db_add_uuid(parameters, lease->claim_id);
+}
+
+void
+queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
+    uint32_t most, queue_claimed claimed, void *argument)
+{
+	struct pending_claim *pending = calloc(1, sizeof(*pending));
+	struct db_parameters parameters;
+
+	if (pending == NULL)
+		fatal("out of memory");
+	pending->claimed = claimed;
+	pending->argument = argument;
+	lease_parameters(&parameters, lease);
+	db_add_uuid(&parameters, env.incarnation);
+	db_add_integer(&parameters, lease_ms());
+	db_add_integer(&parameters, highest);
+	db_add_integer(&parameters, most);
+	db_add_integer(&parameters, CLAIM_BYTES);
+	db_add_integer(
+	    &parameters, 2 * (env.settings.retry_max_ms + lease_ms()));
+	db_add_integer(&parameters, floor);
+	db_call(env.db, SQL_CLAIM, &parameters, claim_done, pending);
+	db_parameters_free(&parameters);
+}
+
+void
+claim_free(struct claim *claim)
+{
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++)
+		free(claim->items[i].payload);
+	free(claim);
+}
+
+struct claim *
+claim_split(struct claim *claim, uint32_t most)
+{
+	struct claim *rest;
+
+	if (most == 0)
+		most = 1;
+	if (claim->count <= most)
+		return NULL;
+	rest = calloc(1, sizeof(*rest));
+	if (rest == NULL)
+		fatal("out of memory");
+	rest->leased = claim->leased;
+	rest->count = claim->count - most;
+	memcpy(rest->items, &claim->items[most],
+	    rest->count * sizeof(*rest->items));
+	claim->count = most;
+	return rest;
+}
+
+static void
+settle_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	/* Not written: the lease runs out and the items are sent once more;
+	 * the peer then answers that they are duplicates. */
+	if (result == NULL)
+		log_warning("settle failed sqlstate=%s", sqlstate);
+	else if (PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == '0')
+		log_warning("settle late: the lease was another's already");
+}
+
+static const char *
+error_name(enum code code)
+{
+	if (code == CODE_OK)
+		return "";
+	return code < CODE_COUNT ? code_name(code) : "REFUSED";
+}
+
+static void
+settle_items(struct db_parameters *p, const struct claim *claim)
+{
+	static const char *const states[] = {"pending", "delivered", "failed"};
+	struct db_array *ids = db_array_new(DB_OID_INT8);
+	struct db_array *status = db_array_new(DB_OID_TEXT);
+	struct db_array *attempts = db_array_new(DB_OID_INT4);
+	struct db_array *errors = db_array_new(DB_OID_TEXT);
+	struct db_array *delays = db_array_new(DB_OID_INT8);
+	const struct queue_item *item;
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++) {
+		item = &claim->items[i];
+		db_array_int8(ids, item->queue_id);
+		db_array_bytes(
+		    status, states[item->state], strlen(states[item->state]));
+		db_array_int4(attempts, item->attempts_added);
+		db_array_bytes(errors, error_name(item->code),
+		    strlen(error_name(item->code)));
+		db_array_int8(delays, item->delay_ms);
+	}
+	db_add_array(p, ids);
+	db_add_array(p, status);
+	db_add_array(p, attempts);
+	db_add_array(p, errors);
+	db_add_array(p, delays);
+}
+
+void
+queue_settle(const struct lease *lease, struct claim *claim,
+    const struct receipt *receipt)
+{
+	const struct envelope_header *header;
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	struct db_parameters p;
+	uint8_t hash[32];
+
+	lease_parameters(&p, lease);
+	settle_items(&p, claim);
+	if (receipt != NULL) {
+		header = &receipt->ack->header;
+		sha256(
+		    hash, receipt->ack->payload, receipt->ack->payload_length);
+		db_add_bytes(
+		    &p, receipt->request_text, receipt->request_text_length);
+		db_add_bytes(&p, text, signtext_envelope(text, header, hash));
+		db_add_bytes(&p, receipt->ack->signature, 64);
+		db_add_bytes(
+		    &p, receipt->ack->payload, receipt->ack->payload_length);
+		db_add_bytes(&p, header->key_id, 32);
+	} else {
+		int i;
+
+		for (i = 0; i < 5; i++)
+			db_add_null(&p);
+	}
+	db_call(env.db, SQL_SETTLE, &p, settle_done, NULL);
+	db_parameters_free(&p);
+	claim_free(claim);
+}
+
+static void
+release_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct pending_release *pending = argument;
+
+	if (result == NULL)
+		log_warning("release failed sqlstate=%s", sqlstate);
+	pending->released(pending->argument);
+	free(pending);
+}
+
+void
+queue_release(
+    const struct lease *lease, queue_released released, void *argument)
+{
+	struct pending_release *pending = calloc(1, sizeof(*pending));
+	struct db_parameters parameters;
+
+	if (pending == NULL)
+		fatal("out of memory");
+	pending->released = released;
+	pending->argument = argument;
+	lease_parameters(&parameters, lease);
+	db_call(env.db, SQL_RELEASE, &parameters, release_done, pending);
+	db_parameters_free(&parameters);
+}
+
+static void
+postpone_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("postpone failed sqlstate=%s", sqlstate);
+}
+
+void
+queue_postpone(
+    struct peer *peer, int64_t delay_ms, enum code code, enum contact contact)
+{
+	struct db_parameters parameters;
+
+	peer->postponed = true;
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, peer->id);
+	db_add_integer(&parameters, delay_ms);
+	db_add_integer(&parameters, (int64_t)peer->retry_count);
+	db_add_text(&parameters, code < CODE_COUNT ? code_name(code) : "-");
+	db_add_integer(&parameters, (int64_t)peer->generation);
+	if (contact == CONTACT_UNKNOWN)
+		db_add_null(&parameters);
+	else
+		db_add_text(&parameters, contact == CONTACT_HEARD ? "t" : "f");
+	db_call(env.db, SQL_POSTPONE, &parameters, postpone_done, NULL);
+	db_parameters_free(&parameters);
+	if (contact == CONTACT_LOST)
+		health_lost(peer, code);
+}
+
+static void
+resume_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("resume failed sqlstate=%s", sqlstate);
+}
+
+void
+queue_resume(struct peer *peer)
+{
+	struct db_parameters parameters;
+
+	if (!peer->postponed)
+		return;
+	peer->postponed = false;
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, peer->id);
+	db_add_text(&parameters, "t");
+	db_call(env.db, SQL_PEER_SEEN, &parameters, resume_done, NULL);
+	db_parameters_free(&parameters);
+	health_seen(peer);
+}

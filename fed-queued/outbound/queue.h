@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The queue in the database: claims under a lease, settlements under the
+ * lease's id. A claim is a short transaction; none is open while a request is
+ * under way.
+ */
+#ifndef TORFED_QUEUE_H
+#define TORFED_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "json/batch.h"
+#include "proto/code.h"
+
+struct peer;
+
+/* A lease of (destination, lane), as long as a session of sending lasts. */
+struct lease {
+	struct peer *peer;
+	int lane;
+	uint8_t claim_id[16];
+};
+
+enum item_state { ITEM_STATE_PENDING, ITEM_STATE_DELIVERED, ITEM_STATE_FAILED };
+
+struct queue_item {
+	int64_t queue_id;
+	uint8_t message_id[16];
+	char type[TYPE_SIZE];
+	char *payload; /* as the application gave it, or canonical */
+	size_t payload_length;
+	int attempts; /* signed refusals so far */
+	int max_attempts;
+	int64_t age_s;
+	/* the outcome, for queue_settle() */
+	enum item_state state;
+	int attempts_added;
+	enum code code;	  /* CODE_OK none; CODE_COUNT one we do not know */
+	int64_t delay_ms; /* until its next attempt */
+};
+
+/* Items in the lane's order, claimed together. */
+struct claim {
+	bool leased; /* the lease is ours; else another worker has the lane */
+	int64_t others_ms; /* for so long, unless it renews or ends its lease */
+	int64_t oldest;	   /* transaction that was running */
+	int64_t next;	   /* transaction, not begun yet */
+	uint32_t count;
+	struct queue_item items[BATCH_ITEMS];
+};
+
+/* What the peer signed, kept as proof for the items delivered with it. */
+struct receipt {
+	const char *request_text; /* the request's signing text */
+	size_t request_text_length;
+	const struct wire_envelope *ack;
+};
+
+/*
+ * Takes or renews the lease and claims up to most items that fit one request.
+ * highest: the highest queue id claimed under this lease before, 0 none; what
+ * was claimed up to there and is not settled is passed over. Nothing is looked
+ * for up to the queue id floor (0: from the start). claim is the callback's, to
+ * be freed with claim_free(); ok false: the database did not answer.
+ */
+typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
+void queue_claim(const struct lease *, int64_t highest, int64_t floor,
+    uint32_t most, queue_claimed, void *argument);
+void claim_free(struct claim *);
+/*
+ * Leaves the first most items (at least one); the others come as a claim of
+ * their own, NULL when there are none.
+ */
+struct claim *claim_split(struct claim *, uint32_t most);
+/* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
+void queue_settle(const struct lease *, struct claim *, const struct receipt *);
+/* Ends the lease; what was claimed and not settled is pending again. */
+typedef void (*queue_released)(void *argument);
+void queue_release(const struct lease *, queue_released, void *argument);
+
+/* What postpones a destination: an answer that was signed, none at all, or one
+ * that says nothing about it. */
+enum contact { CONTACT_HEARD, CONTACT_LOST, CONTACT_UNKNOWN };
+/* A destination's back-off, for other workers and after a restart. */
+void queue_postpone(struct peer *, int64_t delay_ms, enum code, enum contact);
+/* It has ended, if there was one. */
+void queue_resume(struct peer *);
+
+/*
+ * Which lanes have items: found() for each, then done(). At most one look at
+ * a time; a call during one leads to another after it.
+ */
+void queue_work(void (*found)(struct peer *, int lane), void (*done)(void));
+
+#endif

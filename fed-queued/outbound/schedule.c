@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: ISC */
+/* Which (destination, lane) is due; see schedule.h. */
+#include <event2/event.h>
+#include <math.h>
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "env.h"
+#include "outbound/schedule.h"
+
+#define BUSY_FACTOR	    4 /* lanes at work for each connection slot */
+#define PAUSE_FIRST_MS	    500
+#define PAUSE_LONGEST_MS    30000
+#define FLUSH_CAP_NORMAL_MS 5000
+#define FLUSH_CAP_LOW_MS    30000
+
+TAILQ_HEAD(round, peer);
+
+static struct round due = TAILQ_HEAD_INITIALIZER(due);
+static const struct settings *settings;
+static void (*run)(void);
+static struct event *timer;
+static int64_t timer_ms; /* when it fires; 0 not set */
+static int busy;
+static int busy_probing; /* of them, those with failures behind them; pings */
+static int pings;
+static int64_t pause_ms; /* the present pause's length, 0 none */
+static int64_t pause_until_ms;
+
+int64_t
+schedule_delay_ms(uint32_t count, int64_t minimum_ms, int64_t maximum_ms)
+{
+	int64_t delay = minimum_ms;
+
+	while (count-- > 0 && delay < maximum_ms)
+		delay *= 2;
+	return delay < maximum_ms ? delay : maximum_ms;
+}
+
+double
+schedule_random(void)
+{
+	return (double)randombytes_random() / 4294967296.0;
+}
+
+/* The random delay before a lane that was empty is looked at. */
+static int64_t
+flush_delay_ms(int lane)
+{
+	int64_t mean, cap, delay;
+
+	switch (lane) {
+	case 1:
+		mean = settings->flush_high_ms;
+		cap = FLUSH_CAP_NORMAL_MS;
+		break;
+	case 2:
+		mean = settings->flush_normal_ms;
+		cap = FLUSH_CAP_NORMAL_MS;
+		break;
+	case LANE_LOOKUP: /* somebody is waiting for it */
+	case LANE_SYNC:	  /* or something is missing */
+		return 0;
+	default:
+		mean = settings->flush_low_ms;
+		cap = FLUSH_CAP_LOW_MS;
+		break;
+	}
+	if (mean == 0)
+		return 0;
+	delay = (int64_t)(-log(1 - schedule_random()) * (double)mean);
+	return delay < cap ? delay : cap;
+}
+
+static bool
+peer_probing(const struct peer *peer)
+{
+	return peer->retry_count > 0 || peer->told_serial == 0 || peer->slow;
+}
+
+/* When the peer's next lane is due; INT64_MAX: none has work. */
+static int64_t
+peer_due_ms(const struct peer *peer)
+{
+	int64_t at = INT64_MAX;
+	int lane;
+
+	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
+		return at;
+	for (lane = 1; lane <= LANES_ALL; lane++)
+		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
+		    peer->lanes[lane].ready_ms < at)
+			at = peer->lanes[lane].ready_ms;
+	if (at != INT64_MAX && at < peer->retry_ms)
+		at = peer->retry_ms;
+	return at;
+}
+
+static void
+timer_set(int64_t at_ms)
+{
+	int64_t delay = at_ms - clock_ms();
+	struct timeval tv;
+
+	if (timer_ms != 0 && timer_ms <= at_ms)
+		return;
+	if (delay < 0)
+		delay = 0;
+	tv.tv_sec = delay / 1000;
+	tv.tv_usec = delay % 1000 * 1000;
+	timer_ms = at_ms;
+	evtimer_add(timer, &tv);
+}
+
+/* Puts the peer into the round when it is due, else sets the timer. */
+static void
+peer_consider(struct peer *peer)
+{
+	int64_t at = peer_due_ms(peer);
+
+	if (at == INT64_MAX || peer->in_round)
+		return;
+	if (at > clock_ms()) {
+		timer_set(at);
+		return;
+	}
+	peer->in_round = true;
+	peer->references++;
+	TAILQ_INSERT_TAIL(&due, peer, due);
+}
+
+static void
+consider_each(struct peer *peer, void *argument)
+{
+	(void)argument;
+	peer_consider(peer);
+}
+
+static void
+timer_fire(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	(void)argument;
+	timer_ms = 0;
+	peers_each(consider_each, NULL);
+	run();
+}
+
+void
+schedule_init(const struct settings *given, void (*function)(void))
+{
+	settings = given;
+	run = function;
+	timer = evtimer_new(env.base, timer_fire, NULL);
+	if (timer == NULL)
+		fatal("out of memory");
+}
+
+void
+schedule_work(struct peer *peer, int lane)
+{
+	if (peer->lanes[lane].busy)
+		peer->lanes[lane].again = true;
+	if (!peer->lanes[lane].work) {
+		peer->lanes[lane].work = true;
+		peer->lanes[lane].ready_ms = clock_ms() + flush_delay_ms(lane);
+	}
+	peer_consider(peer);
+}
+
+void
+schedule_again(struct peer *peer, int lane, int64_t delay_ms)
+{
+	peer->lanes[lane].work = true;
+	peer->lanes[lane].retry = true;
+	peer->lanes[lane].ready_ms = clock_ms() + delay_ms;
+	peer_consider(peer);
+}
+
+bool
+schedule_more(struct peer *peer, int lane)
+{
+	bool again = peer->lanes[lane].again;
+
+	peer->lanes[lane].again = false;
+	return again;
+}
+
+void
+schedule_empty(struct peer *peer, int lane)
+{
+	/* What was seen while the claim was on its way may be newer. */
+	if (!peer->lanes[lane].again && !peer->lanes[lane].retry)
+		peer->lanes[lane].work = false;
+}
+
+static void
+round_remove(struct peer *peer)
+{
+	TAILQ_REMOVE(&due, peer, due);
+	peer->in_round = false;
+	peer->references--;
+}
+
+/*
+ * One less than fed-sender lets connect at once: none of them waits there, and
+ * a destination that answers always finds a place to connect.
+ */
+static int
+probing_most(void)
+{
+	int most = (int)settings->sender_connections / 2 - 1;
+
+	return most > 1 ? most : 1;
+}
+
+static int
+peer_lane(const struct peer *peer, int64_t now)
+{
+	int lane;
+
+	for (lane = 1; lane <= LANES_ALL; lane++)
+		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
+		    peer->lanes[lane].ready_ms <= now)
+			return lane;
+	return 0;
+}
+
+bool
+schedule_next(struct peer **found, int *lane)
+{
+	struct peer *peer, *next;
+	int most = (int)settings->sender_connections * BUSY_FACTOR;
+	int64_t now = clock_ms();
+
+	if (schedule_paused()) {
+		/* The timer may have been set for something earlier. */
+		timer_set(pause_until_ms);
+		return false;
+	}
+	if (busy >= most)
+		return false;
+	TAILQ_FOREACH_SAFE (peer, &due, due, next) {
+		if (peer_due_ms(peer) > now) {
+			round_remove(peer);
+			peer_consider(peer);
+			continue;
+		}
+		if (peer_probing(peer) && busy_probing >= probing_most())
+			continue;
+		*lane = peer_lane(peer, now);
+		*found = peer;
+		/* to the end of the round: its other lanes wait their turn */
+		round_remove(peer);
+		peer->lanes[*lane].busy = true;
+		peer->lanes[*lane].again = false;
+		peer->lanes[*lane].retry = false;
+		peer->lanes[*lane].probing = peer_probing(peer);
+		peer->references++;
+		busy++;
+		busy_probing += peer->lanes[*lane].probing;
+		peer_consider(peer);
+		return true;
+	}
+	return false;
+}
+
+void
+schedule_ask(struct peer *peer)
+{
+	peer->references++;
+	busy_probing++;
+}
+
+void
+schedule_asked(struct peer *peer)
+{
+	busy_probing--;
+	peer->references--;
+	run();
+}
+
+bool
+schedule_ping(struct peer *peer)
+{
+	if (schedule_paused() || !TAILQ_EMPTY(&due) ||
+	    pings >= probing_most() / 2 || busy_probing >= probing_most())
+		return false;
+	pings++;
+	schedule_ask(peer);
+	return true;
+}
+
+void
+schedule_pinged(struct peer *peer)
+{
+	pings--;
+	schedule_asked(peer);
+}
+
+bool
+schedule_crowded(void)
+{
+	return !TAILQ_EMPTY(&due) &&
+	       busy >= (int)settings->sender_connections * BUSY_FACTOR;
+}
+
+void
+schedule_done(struct peer *peer, int lane)
+{
+	busy--;
+	busy_probing -= peer->lanes[lane].probing;
+	peer->lanes[lane].busy = false;
+	peer_consider(peer);
+	peer->references--;
+}
+
+void
+schedule_administer(struct peer *peer, bool paused, uint32_t woken)
+{
+	if (woken != peer->woken) {
+		peer->retry_ms = 0;
+		peer->retry_count = 0;
+		peer->postponed = false;
+	}
+	if (peer->paused != paused || peer->woken != woken)
+		timer_set(clock_ms()); /* considers it, and runs */
+	peer->paused = paused;
+	peer->woken = woken;
+}
+
+void
+schedule_good(struct peer *peer)
+{
+	peer->retry_ms = 0;
+	peer->retry_count = 0;
+	peer_consider(peer);
+}
+
+int64_t
+schedule_back_off(struct peer *peer, bool longest)
+{
+	int64_t delay =
+	    longest ? settings->retry_max_ms
+		    : schedule_delay_ms(peer->retry_count,
+			  settings->retry_min_ms, settings->retry_max_ms);
+
+	/* jitter: 75 to 125 of a hundred */
+	delay = (int64_t)((double)delay * (0.75 + schedule_random() / 2));
+	peer->retry_count++;
+	schedule_wait(peer, delay);
+	return delay;
+}
+
+void
+schedule_wait(struct peer *peer, int64_t delay_ms)
+{
+	peer->retry_ms = clock_ms() + delay_ms;
+	peer_consider(peer);
+}
+
+void
+schedule_pause(void)
+{
+	int64_t now = clock_ms();
+
+	if (now < pause_until_ms)
+		return; /* several that began before it */
+	pause_ms = pause_ms == 0 ? PAUSE_FIRST_MS : pause_ms * 2;
+	if (pause_ms > PAUSE_LONGEST_MS)
+		pause_ms = PAUSE_LONGEST_MS;
+	pause_until_ms = now + pause_ms;
+	log_warning("paused ms=%lld", (long long)pause_ms);
+	timer_set(pause_until_ms);
+}
+
+void
+schedule_resume(void)
+{
+	if (pause_ms == 0)
+		return;
+	pause_ms = 0;
+	pause_until_ms = 0;
+	log_info("resumed");
+}
+
+bool
+schedule_paused(void)
+{
+	return clock_ms() < pause_until_ms;
+}

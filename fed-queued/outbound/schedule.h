@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which (destination, lane) is due: back-off per destination, flush delay per
+ * lane, round-robin over those that are due, and a bound on how many
+ * destinations that have not answered lately may be tried at once, so that
+ * dead peers never starve live ones.
+ */
+#ifndef TORFED_SCHEDULE_H
+#define TORFED_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "servers/peer_table.h"
+
+struct settings;
+
+/* run() is called when something may be due. */
+void schedule_init(const struct settings *, void (*run)(void));
+/* The database has items for this lane. */
+void schedule_work(struct peer *, int lane);
+/* The lane has items that are due after a delay. */
+void schedule_again(struct peer *, int lane, int64_t delay_ms);
+/* Whether more was seen since the last claim; asking clears it. */
+bool schedule_more(struct peer *, int lane);
+/* Nothing more is known of a lane until schedule_work(). */
+void schedule_empty(struct peer *, int lane);
+/*
+ * The next pair that is due, marked busy; false when there is none or no slot
+ * is free. schedule_done() ends it.
+ */
+bool schedule_next(struct peer **, int *lane);
+void schedule_done(struct peer *, int lane);
+
+/* Whether destinations that are due wait for a slot. */
+bool schedule_crowded(void);
+
+/*
+ * A handshake that decides what is to come takes a slot of those for
+ * destinations that may be dead, until schedule_asked().
+ */
+void schedule_ask(struct peer *);
+void schedule_asked(struct peer *);
+/*
+ * A slot for a ping: one of those for destinations that may be dead, of which
+ * pings have half at most, and only while no destination is due. true:
+ * schedule_pinged() ends it; false: not now.
+ */
+bool schedule_ping(struct peer *);
+void schedule_pinged(struct peer *);
+
+/*
+ * What an admin has set, by the database: whether nothing is sent to it, and a
+ * number that has changed when its back-off is to end.
+ */
+void schedule_administer(struct peer *, bool paused, uint32_t woken);
+/* Ends a destination's back-off. */
+void schedule_good(struct peer *);
+/* Exponential back-off with jitter; returns the delay in ms. */
+int64_t schedule_back_off(struct peer *, bool longest);
+/* A given delay, raised to nothing else. */
+void schedule_wait(struct peer *, int64_t delay_ms);
+/* Our own outage: nothing is sent for a while, longer each time; the first
+ * success ends it. */
+void schedule_pause(void);
+void schedule_resume(void);
+bool schedule_paused(void);
+
+/* Uniform in [0, 1). */
+double schedule_random(void);
+/* The back-off after count failures, without jitter: minimum * 2^count, at
+ * most maximum. */
+int64_t schedule_delay_ms(
+    uint32_t count, int64_t minimum_ms, int64_t maximum_ms);
+
+#endif

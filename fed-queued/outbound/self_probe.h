@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Whether others can reach us: now and then GET /federation/ping of our own
+ * onion service, through tor. What comes of it is shown and logged, and changes
+ * nothing else: it is not signed, and nothing waits for it.
+ */
+#ifndef TORFED_SELF_PROBE_H
+#define TORFED_SELF_PROBE_H
+
+#include <stdbool.h>
+
+#include "ipc/channel.h"
+#include "ipc/message.h"
+
+void self_probe_init(void);
+/* tor has gone away: looks for it from now on, if probes are made at all. */
+void self_probe_soon(void);
+/* Whether the last one reached us. */
+bool self_probe_good(void);
+/* MSG_PROBED; fatal when malformed or not asked for. */
+void self_probe_answer(const struct message *);
+/* Adds reachable, reachable_checked and reachable_code. */
+void self_probe_show(struct msg_control_row *);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Items of rooms in requests: which they are, and what a verdict about one is
+ * answered. Pure.
+ */
+#ifndef TORFED_ROOM_ITEM_H
+#define TORFED_ROOM_ITEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "exchange/ack.h"
+#include "room/room_verdict.h"
+
+/*
+ * Whether an item is a room's: by its type, or a message whose canonical
+ * payload has globalRoomId. Of others the payload's names are looked at once.
+ */
+bool room_item_is(const char *type, const char *payload, size_t length);
+/* ROOM_HELD is accepted; ROOM_WAIT waits for a second at least. */
+void room_item_result(struct ack_result *, const struct room_verdict *);
+
+#endif

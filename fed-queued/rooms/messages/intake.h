@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages of one origin in one room, judged one after the other: each sees
+ * what those before it have changed, though nothing of that is written yet.
+ * Pure but for its own memory.
+ */
+#ifndef TORFED_ROOM_INTAKE_H
+#define TORFED_ROOM_INTAKE_H
+
+#include "json/batch.h"
+#include "room/room_message.h"
+
+/* What is known of one message, and then what was decided. */
+struct intake_item {
+	uint8_t id[UUID_SIZE];
+	struct room_message message;
+
+	/* facts but for what is the room's, the origin's, or beside */
+	struct room_member member;
+	int64_t left_learned;
+	bool epoch_known;
+	bool has_stream;
+	struct room_stream stream;
+	bool has_known; /* the id was received, with this digest */
+	uint8_t known[ROOM_HASH];
+	bool has_item; /* the id is that of one that is kept, taken or not */
+	uint8_t item[ROOM_HASH];
+	bool has_before, has_at, has_after;
+	uint8_t before[ROOM_HASH];
+	uint8_t at[ROOM_HASH];
+	uint8_t after[ROOM_HASH];
+	bool at_void;
+
+	struct room_verdict verdict;
+	bool id_conflict; /* its id names something else: evidence */
+	/*
+	 * To be kept: taken, held, or refused with its number settled. Not one
+	 * whose id names another item, since an id has one: there is the
+	 * evidence.
+	 */
+	bool stored;
+};
+
+struct intake_stream {
+	struct room_stream stream;
+	bool changed;
+	bool had_epoch; /* before all of this */
+};
+
+struct intake {
+	const struct room_state *state; /* NULL: the room is not known */
+	uint8_t self[ONION_KEY];
+	uint8_t origin[ONION_KEY];
+	bool trusted;			/* origin is at level 1, or ourselves */
+	struct room_message_facts room; /* what is not an item's */
+	int64_t now;
+	uint32_t count;
+	struct intake_item items[BATCH_ITEMS];
+	uint32_t stream_count; /* those that were looked at */
+	struct intake_stream streams[BATCH_ITEMS];
+};
+
+/* Decides on all of them, in their order. streams begin empty. */
+void room_intake(struct intake *);
+/* Of those before nothing is kept under its id. */
+bool room_intake_first(const struct intake *, const struct intake_item *);
+/* Of one that is kept the verdict in the end: it may come more than once. */
+const struct room_verdict *room_intake_last(
+    const struct intake *, const struct intake_item *);
+
+#endif

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages that were held, or taken without their state: judged again, a
+ * portion at a time, in the room's turn.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tree.h"
+#include "db/statements.h"
+#include "env.h"
+#include "inbound/inbox.h"
+#include "room/room_message.h"
+#include "rooms/messages/look.h"
+#include "rooms/room_row.h"
+#include "rooms/turn.h"
+
+#define PORTION 256
+
+/* Columns of room_messages_open(). */
+enum {
+	OPEN_VERSION,
+	OPEN_STATE,
+	OPEN_NOW = 8,
+	OPEN_ID,
+	OPEN_MEMBER_NAME,
+	OPEN_STATUS,
+	OPEN_FLAGS,
+	OPEN_STATE_NUMBER,
+	OPEN_SINCE,
+	OPEN_SERVER_SEEN,
+	OPEN_MEMBER,
+	OPEN_LEFT_LEARNED = 18
+};
+
+struct judging {
+	TAILQ_ENTRY(judging) entry;
+	struct room_id room;
+	char room_text[ROOM_ID_SIZE];
+	int64_t behind;	  /* id of the last one of portions that are done */
+	int64_t next;	  /* the same with the present one */
+	bool last;	  /* nothing is behind it */
+	bool again;	  /* the room has changed since it began */
+	uint32_t showing; /* go to the application with it */
+};
+
+/* One for each room. */
+static TAILQ_HEAD(, judging) judgings = TAILQ_HEAD_INITIALIZER(judgings);
+
+static void judging_run(void *argument);
+
+static void
+judging_end(struct judging *judging, bool ok)
+{
+	struct room_id room = judging->room;
+
+	if (ok && judging->again) {
+		judging->again = false;
+		judging->behind = 0;
+		room_turn(&room, judging_run, judging);
+	} else {
+		TAILQ_REMOVE(&judgings, judging, entry);
+		free(judging);
+	}
+	room_turn_end(&room);
+}
+
+/* The present portion is done. */
+static void
+judging_next(struct judging *judging)
+{
+	while (judging->showing > 0) {
+		judging->showing--;
+		inbox_stored();
+	}
+	judging->behind = judging->next;
+	if (judging->last)
+		judging_end(judging, true);
+	else
+		judging_run(judging);
+}
+
+static void
+judging_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct judging *judging = argument;
+
+	if (result == NULL) {
+		/* They stay as they are, and the next doorbell comes. */
+		log_warning("room-judge failed sqlstate=%s", sqlstate);
+		judging_end(judging, false);
+	} else if (!row_bool(result, 0, 0)) {
+		judging_run(judging);
+	} else
+		judging_next(judging);
+}
+
+/* A message as it is stored, and what is known of it. */
+struct open {
+	struct room_message message;
+	struct room_message_facts facts;
+	int64_t since;
+	bool own; /* the application wrote it: it is not shown it */
+	bool held;
+	unsigned int flags;
+};
+
+static void
+open_row(struct open *open, PGresult *result, int row)
+{
+	char text[ROOM_USER_SIZE], status[16];
+
+	memset(open, 0, sizeof(*open));
+	if (!row_text(text, sizeof(text), result, row, OPEN_MEMBER_NAME) ||
+	    !room_user_parse(&open->message.sender, text, strlen(text)) ||
+	    !row_text(status, sizeof(status), result, row, OPEN_STATUS))
+		fatal("database sent a malformed message");
+	open->own = memcmp(open->message.sender.server, env.identity.server,
+			ONION_KEY) == 0;
+	open->message.state_number =
+	    row_integer(result, row, OPEN_STATE_NUMBER);
+	open->held = strcmp(status, "held") == 0;
+	open->flags = (unsigned int)row_integer(result, row, OPEN_FLAGS);
+	open->since = row_integer(result, row, OPEN_SINCE);
+	open->facts.server_seen = row_bool(result, row, OPEN_SERVER_SEEN);
+	row_member(&open->facts.member, result, row, OPEN_MEMBER);
+	open->facts.left_learned = row_integer(result, row, OPEN_LEFT_LEARNED);
+}
+
+static bool
+shown(unsigned int flags)
+{
+	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;
+}
+
+/* What is to be written of a portion. */
+struct change {
+	struct db_array *id, *status, *code, *flags;
+	uint32_t count;
+};
+
+static void
+change_add(
+    struct change *change, int64_t id, const struct room_verdict *verdict)
+{
+	const char *status =
+	    verdict->outcome == ROOM_TAKEN ? "taken" : "refused";
+	const char *code =
+	    verdict->code == CODE_OK ? "" : code_name(verdict->code);
+
+	db_array_int8(change->id, id);
+	db_array_bytes(change->status, status, strlen(status));
+	db_array_bytes(change->code, code, strlen(code));
+	db_array_int4(change->flags, (int32_t)verdict->flags);
+	change->count++;
+}
+
+static void
+dropped_log(const struct open *open, enum code code)
+{
+	char address[LOG_ADDRESS_SIZE];
+
+	log_info("message-dropped server=%s code=%s",
+	    log_address(address, open->message.sender.server), code_name(code));
+}
+
+static void
+row_judge(struct judging *judging, struct change *change,
+    const struct room_state *state, PGresult *result, int row)
+{
+	struct room_verdict verdict;
+	struct open open;
+
+	open_row(&open, result, row);
+	open.message.room = judging->room;
+	judging->next = row_integer(result, row, OPEN_ID);
+	verdict = room_message_again(state, &open.message, &open.facts,
+	    open.since, row_integer(result, row, OPEN_NOW));
+	/* That it filled a void is so whatever its state. */
+	verdict.flags |= open.flags & ROOM_FILLED;
+	if (verdict.outcome == ROOM_HELD ||
+	    (!open.held && verdict.outcome == ROOM_TAKEN &&
+		verdict.flags == open.flags))
+		return;
+	if (verdict.outcome == ROOM_REFUSED)
+		dropped_log(&open, verdict.code);
+	else if (!open.own && shown(verdict.flags) &&
+		 (open.held || !shown(open.flags)))
+		judging->showing++;
+	change_add(change, judging->next, &verdict);
+}
+
+static void
+judging_write(
+    struct judging *judging, const struct change *change, int64_t version)
+{
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, judging->room_text);
+	db_add_integer(&parameters, version);
+	db_add_array(&parameters, change->id);
+	db_add_array(&parameters, change->status);
+	db_add_array(&parameters, change->code);
+	db_add_array(&parameters, change->flags);
+	if (change->count > 0)
+		db_call(env.db, SQL_ROOM_MESSAGES_JUDGE, &parameters,
+		    judging_written, judging);
+	else
+		judging_next(judging);
+	db_parameters_free(&parameters);
+}
+
+static void
+judging_known(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct judging *judging = argument;
+	struct room_state state;
+	struct change change;
+	int row;
+
+	if (result == NULL)
+		log_warning("room-open failed sqlstate=%s", sqlstate);
+	if (result == NULL || PQntuples(result) == 0) {
+		judging_end(judging, result != NULL);
+		return;
+	}
+	memset(&state, 0, sizeof(state));
+	state.room = judging->room;
+	row_state(&state, result, 0, OPEN_STATE);
+	change.id = db_array_new(DB_OID_INT8);
+	change.status = db_array_new(DB_OID_TEXT);
+	change.code = db_array_new(DB_OID_TEXT);
+	change.flags = db_array_new(DB_OID_INT4);
+	change.count = 0;
+	judging->showing = 0;
+	judging->last = PQntuples(result) < PORTION;
+	for (row = 0; row < PQntuples(result); row++)
+		row_judge(judging, &change, &state, result, row);
+	judging_write(judging, &change, row_integer(result, 0, OPEN_VERSION));
+}
+
+static void
+judging_run(void *argument)
+{
+	struct judging *judging = argument;
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, judging->room_text);
+	db_add_integer(&parameters, judging->behind);
+	db_add_integer(&parameters, PORTION);
+	db_call(env.db, SQL_ROOM_MESSAGES_OPEN, &parameters, judging_known,
+	    judging);
+	db_parameters_free(&parameters);
+}
+
+void
+room_messages_judge(const struct room_id *room)
+{
+	struct judging *judging;
+
+	TAILQ_FOREACH (judging, &judgings, entry)
+		if (room_id_equal(&judging->room, room)) {
+			judging->again = true;
+			return;
+		}
+	judging = calloc(1, sizeof(*judging));
+	if (judging == NULL)
+		fatal("out of memory");
+	TAILQ_INSERT_TAIL(&judgings, judging, entry);
+	judging->room = *room;
+	room_id_format(judging->room_text, room);
+	room_turn(room, judging_run, judging);
+}

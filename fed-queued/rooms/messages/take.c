@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages of others: read what is known, decide, write, and once more from
+ * the start when another worker was faster.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "inbound/inbox.h"
+#include "json/room_payload.h"
+#include "proto/ed.h"
+#include "rooms/messages/take.h"
+#include "rooms/resync.h"
+#include "rooms/room_row.h"
+#include "rooms/turn.h"
+
+/* Another worker won: SQLSTATE of a transaction that gave way. */
+#define OVERTAKEN "40001"
+
+static void take_run(void *argument);
+
+static void
+take_free(struct take *take)
+{
+	union {
+		const char *constant;
+		char *owned;
+	} text = {take->proof.text};
+	uint32_t i;
+
+	for (i = 0; i < take->intake.count; i++)
+		free(take->payload[i]);
+	free(text.owned);
+	free(take);
+}
+
+static void
+take_end(struct take *take, bool ok)
+{
+	struct room_id room = take->room;
+
+	take->done(ok ? take->verdicts : NULL, ok, take->argument);
+	take_free(take);
+	room_turn_end(&room);
+}
+
+static void
+conflict_log(const struct take *take, const struct intake_item *item)
+{
+	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
+
+	log_address(address, take->intake.origin);
+	if (item->id_conflict) {
+		uuid_format(id, item->id);
+		log_warning("id-conflict id=%s server=%s", id, address);
+	}
+	if (item->verdict.outcome == ROOM_CONFLICT)
+		log_error("sequence-conflict server=%s epoch=%lld lane=%d "
+			  "number=%lld",
+		    address, (long long)item->message.epoch, item->message.lane,
+		    (long long)item->verdict.from);
+}
+
+/* What we lack is asked for: state of the home, numbers of the origin. */
+static void
+take_sync(struct take *take)
+{
+	bool home = false, via = false, origin = false;
+	const struct room_verdict *verdict;
+	int64_t from, to;
+	uint32_t i;
+
+	for (i = 0; i < take->intake.count; i++) {
+		verdict = &take->intake.items[i].verdict;
+		if (verdict->outcome == ROOM_CONFLICT)
+			via = true;
+		else if (verdict->from != 0 &&
+			 verdict->code != CODE_SEQUENCE_AHEAD)
+			home = true;
+	}
+	for (i = 0; i < take->intake.stream_count; i++)
+		origin |= room_stream_gap(&take->intake.streams[i].stream,
+		    take->intake.now, &from, &to);
+	if (home && memcmp(take->room.home, take->intake.self, ONION_KEY) != 0)
+		room_sync_soon(&take->room, NULL);
+	if (via)
+		room_sync_soon(&take->room, take->via);
+	if (origin &&
+	    memcmp(take->intake.origin, take->intake.self, ONION_KEY) != 0)
+		room_sync_soon(&take->room, take->intake.origin);
+}
+
+/* The application is shown it: not what it wrote itself. */
+static bool
+take_shows(const struct take *take, const struct room_verdict *verdict)
+{
+	return verdict->outcome == ROOM_TAKEN &&
+	       (verdict->flags & (ROOM_LATE | ROOM_HIDDEN)) == 0 &&
+	       memcmp(take->intake.origin, take->intake.self, ONION_KEY) != 0;
+}
+
+/* All is written, or there was nothing to write. */
+static void
+take_settled(struct take *take, bool written)
+{
+	const struct intake_item *item;
+	uint32_t i;
+
+	for (i = 0; i < take->intake.count; i++) {
+		item = &take->intake.items[i];
+		take->verdicts[take->index[i]] = item->verdict;
+		if (item->id_conflict || item->verdict.outcome == ROOM_CONFLICT)
+			conflict_log(take, item);
+		if (written && take_shows(take, &item->verdict))
+			inbox_stored();
+	}
+	take_sync(take);
+	take_end(take, true);
+}
+
+static void
+take_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct take *take = argument;
+
+	if (result == NULL && strcmp(sqlstate, OVERTAKEN) != 0) {
+		log_warning("room-take failed sqlstate=%s", sqlstate);
+		take_end(take, false);
+	} else if (result == NULL || !row_bool(result, 0, 0)) {
+		take_run(take);
+	} else
+		take_settled(take, true);
+}
+
+static void
+take_known(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct take *take = argument;
+	struct db_parameters parameters;
+
+	if (result == NULL) {
+		log_warning("room-facts failed sqlstate=%s", sqlstate);
+		take_end(take, false);
+		return;
+	}
+	take_facts_row(take, result);
+	room_intake(&take->intake);
+	if (take_write_ask(&parameters, take))
+		db_call(env.db, SQL_ROOM_MESSAGES_TAKE, &parameters,
+		    take_written, take);
+	else
+		take_settled(take, false);
+	db_parameters_free(&parameters);
+}
+
+static void
+take_run(void *argument)
+{
+	struct take *take = argument;
+	struct db_parameters parameters;
+
+	if (take->intake.count == 0) {
+		take_end(take, true);
+		return;
+	}
+	take_facts_ask(&parameters, take);
+	db_call(env.db, SQL_ROOM_MESSAGES_FACTS, &parameters, take_known, take);
+	db_parameters_free(&parameters);
+}
+
+/* One that has its form goes on; another is refused. */
+static void
+take_add(struct take *take, const struct room_said *said, uint32_t index)
+{
+	uint32_t i = take->intake.count;
+	struct intake_item *item = &take->intake.items[i];
+	struct roomload_message message;
+
+	if (roomload_message(&message, take->intake.origin, said->payload,
+		said->payload_length) != CODE_OK ||
+	    !room_id_equal(&message.message.room, &take->room)) {
+		take->verdicts[index].outcome = ROOM_REFUSED;
+		take->verdicts[index].code = CODE_PAYLOAD_MALFORMED;
+		return;
+	}
+	memcpy(item->id, said->message_id, sizeof(item->id));
+	item->message = message.message;
+	memcpy(item->message.place.digest, said->digest, ROOM_HASH);
+	memcpy(take->type[i], message.type, sizeof(take->type[i]));
+	take->payload[i] = malloc(said->payload_length);
+	if (take->payload[i] == NULL)
+		fatal("out of memory");
+	memcpy(take->payload[i], said->payload, said->payload_length);
+	take->payload_length[i] = said->payload_length;
+	take->index[i] = index;
+	take->intake.count++;
+}
+
+void
+room_messages_take(const struct room_id *room, const struct room_said *said,
+    uint32_t count, const struct room_proof *proof,
+    const uint8_t via[ONION_KEY], room_messages_done done, void *argument)
+{
+	struct take *take = calloc(1, sizeof(*take));
+	char *text = malloc(proof->text_length);
+	uint32_t i;
+
+	if (take == NULL || text == NULL)
+		fatal("out of memory");
+	memcpy(text, proof->text, proof->text_length);
+	take->proof = *proof;
+	take->proof.text = text;
+	take->room = *room;
+	room_id_format(take->room_text, room);
+	onion_format(take->origin_text, proof->origin);
+	memcpy(take->via, via, ONION_KEY);
+	memcpy(take->intake.origin, proof->origin, ONION_KEY);
+	memcpy(take->intake.self, env.identity.server, ONION_KEY);
+	take->count = count;
+	take->done = done;
+	take->argument = argument;
+	for (i = 0; i < count; i++)
+		take_add(take, &said[i], i);
+	room_turn(room, take_run, take);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/* Rooms in results and parameters; see room_row.h. */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "rooms/room_row.h"
+
+#define SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
+
+int64_t
+row_integer(PGresult *result, int row, int column)
+{
+	const char *value = PQgetvalue(result, row, column);
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (PQgetisnull(result, row, column))
+		return 0;
+	switch (PQgetlength(result, row, column)) {
+	case 4:
+		memcpy(&narrow, value, sizeof(narrow));
+		return (int32_t)ntohl(narrow);
+	case 8:
+		memcpy(&wide, value, sizeof(wide));
+		return (int64_t)be64toh(wide);
+	default:
+		fatal("database sent an integer of another size");
+	}
+}
+
+bool
+row_bool(PGresult *result, int row, int column)
+{
+	if (PQgetisnull(result, row, column))
+		return false;
+	if (PQgetlength(result, row, column) != 1)
+		fatal("database sent a boolean of another size");
+	return PQgetvalue(result, row, column)[0] != 0;
+}
+
+bool
+row_bytes(void *to, size_t size, PGresult *result, int row, int column)
+{
+	if (PQgetisnull(result, row, column))
+		return false;
+	if (PQgetlength(result, row, column) != (int)size)
+		fatal("database sent bytes of another size");
+	memcpy(to, PQgetvalue(result, row, column), size);
+	return true;
+}
+
+bool
+row_text(char *to, size_t size, PGresult *result, int row, int column)
+{
+	size_t length = (size_t)PQgetlength(result, row, column);
+
+	if (PQgetisnull(result, row, column))
+		return false;
+	if (length >= size)
+		fatal("database sent a text that is too long");
+	memcpy(to, PQgetvalue(result, row, column), length);
+	to[length] = '\0';
+	return true;
+}
+
+void
+room_user_format(char text[ROOM_USER_SIZE], const struct room_user *user)
+{
+	char address[ONION_SIZE];
+
+	onion_format(address, user->server);
+	snprintf(text, ROOM_USER_SIZE, "%s@%s", user->name, address);
+}
+
+bool
+room_user_parse(struct room_user *user, const char *text, size_t length)
+{
+	const char *at = memchr(text, '@', length);
+	uint8_t server[ONION_KEY];
+
+	if (at == NULL || onion_parse(server, at + 1,
+			      length - (size_t)(at + 1 - text)) != CODE_OK)
+		return false;
+	return room_user_make(user, server, text, (size_t)(at - text)) ==
+	       CODE_OK;
+}
+
+void
+row_state(struct room_state *state, PGresult *result, int row, int column)
+{
+	state->number = row_integer(result, row, column);
+	if (!row_bytes(
+		state->hash, sizeof(state->hash), result, row, column + 1))
+		memset(state->hash, 0, sizeof(state->hash));
+	state->closed = row_integer(result, row, column + 2);
+	state->disputed = row_integer(result, row, column + 3);
+	state->require_invite = row_bool(result, row, column + 4);
+	state->federated = row_bool(result, row, column + 5);
+	state->restricted = row_bool(result, row, column + 6);
+}
+
+void
+row_member(struct room_member *member, PGresult *result, int row, int column)
+{
+	member->joined = row_integer(result, row, column);
+	member->left = row_integer(result, row, column + 1);
+}
+
+static void
+row_user(struct room_user *user, PGresult *result, int row, int column)
+{
+	char text[ROOM_USER_SIZE];
+
+	if (!row_text(text, sizeof(text), result, row, column) ||
+	    !room_user_parse(user, text, strlen(text)))
+		fatal("database sent a malformed user");
+}
+
+bool
+row_invitation(
+    struct room_invitation *invitation, PGresult *result, int row, int column)
+{
+	memset(invitation, 0, sizeof(*invitation));
+	if (!row_bytes(invitation->nonce, sizeof(invitation->nonce), result,
+		row, column))
+		return false;
+	invitation->number = row_integer(result, row, column + 1);
+	invitation->expires = row_integer(result, row, column + 2);
+	invitation->used = row_integer(result, row, column + 3);
+	row_user(&invitation->inviter, result, row, column + 4);
+	row_user(&invitation->invitee, result, row, column + 5);
+	return true;
+}
+
+bool
+row_stream(struct room_stream *stream, int64_t epoch, int lane,
+    PGresult *result, int row, int column)
+{
+	uint8_t bytes[SEEN_SIZE];
+	uint64_t word;
+	size_t i;
+
+	room_stream_init(stream, epoch, lane);
+	if (!row_bytes(bytes, sizeof(bytes), result, row, column + 4))
+		return false;
+	stream->contiguous = row_integer(result, row, column);
+	stream->highest = row_integer(result, row, column + 1);
+	stream->gap_since = row_integer(result, row, column + 2);
+	stream->forked = row_integer(result, row, column + 3);
+	for (i = 0; i < SEEN_SIZE / sizeof(word); i++) {
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		stream->seen[i] = le64toh(word);
+	}
+	return true;
+}
+
+void
+room_seen_format(uint8_t bytes[128], const struct room_stream *stream)
+{
+	uint64_t word;
+	size_t i;
+
+	_Static_assert(SEEN_SIZE == 128, "as the table has it");
+	for (i = 0; i < SEEN_SIZE / sizeof(word); i++) {
+		word = htole64(stream->seen[i]);
+		memcpy(bytes + i * sizeof(word), &word, sizeof(word));
+	}
+}
+
+void
+room_streams_add(struct db_parameters *parameters,
+    const struct room_stream *streams, uint32_t count)
+{
+	struct db_array *lane = db_array_new(DB_OID_INT4);
+	struct db_array *epoch = db_array_new(DB_OID_INT8);
+	struct db_array *contiguous = db_array_new(DB_OID_INT8);
+	struct db_array *highest = db_array_new(DB_OID_INT8);
+	struct db_array *gap = db_array_new(DB_OID_INT8);
+	struct db_array *forked = db_array_new(DB_OID_INT8);
+	struct db_array *seen = db_array_new(DB_OID_BYTEA);
+	uint8_t bytes[SEEN_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		db_array_int4(lane, streams[i].lane);
+		db_array_int8(epoch, streams[i].epoch);
+		db_array_int8(contiguous, streams[i].contiguous);
+		db_array_int8(highest, streams[i].highest);
+		db_array_int8(gap, streams[i].gap_since);
+		db_array_int8(forked, streams[i].forked);
+		room_seen_format(bytes, &streams[i]);
+		db_array_bytes(seen, bytes, sizeof(bytes));
+	}
+	db_add_array(parameters, lane);
+	db_add_array(parameters, epoch);
+	db_add_array(parameters, contiguous);
+	db_add_array(parameters, highest);
+	db_add_array(parameters, gap);
+	db_add_array(parameters, forked);
+	db_add_array(parameters, seen);
+}

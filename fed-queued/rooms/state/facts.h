@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* What a state event is judged by, asked of the database and read. */
+#ifndef TORFED_ROOM_FACTS_H
+#define TORFED_ROOM_FACTS_H
+
+#include "db/db.h"
+#include "room/room_restore.h"
+#include "room/room_state.h"
+
+struct event_facts {
+	int64_t version; /* of room_states; 0 also: the room is not known */
+	struct room_state state;
+	struct room_facts facts; /* points into what follows */
+	uint8_t known[ROOM_HASH];
+	struct room_invitation invitation;
+	bool wanted;  /* we take the room's events */
+	bool pending; /* one that we decided is not signed yet */
+	struct room_recovery recovery;
+	bool has_digest; /* origin named this with the request's id before */
+	uint8_t digest[32];
+};
+
+/*
+ * event: number, kind and content are looked at. origin and request: who asked
+ * for it with which item, or NULL both. Ends with event_facts_row().
+ */
+void event_facts_call(const struct room_event *event, const uint8_t *origin,
+    const uint8_t *request, db_callback, void *argument);
+void event_facts_row(struct event_facts *, const struct room_id *, PGresult *);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/* A request of server_sync to its answer; see room_sync_in.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "rooms/resync.h"
+#include "rooms/sync/answer.h"
+#include "rooms/sync/give.h"
+#include "rooms/sync/take.h"
+#include "servers/peer_table.h"
+
+struct asked {
+	room_sync_callback callback;
+	void *argument;
+	uint8_t from[ONION_KEY];
+	struct sync_giving giving;
+};
+
+static void
+asked_given(struct sync_giving *giving, bool ok)
+{
+	struct asked *asked = giving->argument;
+	size_t length = 0;
+	char *answer = ok ? syncload_end(&giving->writer, &length) : NULL;
+
+	asked->callback(answer, length, asked->argument);
+	free(answer);
+	free(asked);
+}
+
+/* What it asked for, evidence that it lacks, and heads of the same rooms. */
+static void
+asked_taken(struct sync_taking *taking)
+{
+	struct asked *asked = taking->argument;
+	struct sync_giving *giving = &asked->giving;
+	uint32_t i;
+
+	if (taking->failed) {
+		asked->callback(NULL, 0, asked->argument);
+		sync_taking_free(taking);
+		free(asked);
+		return;
+	}
+	memcpy(giving->to_id, taking->via_id, sizeof(giving->to_id));
+	for (i = 0; i < taking->message.ask_count; i++)
+		giving->asks[giving->ask_count++] = taking->message.asks[i];
+	for (i = 0; i < taking->show_count; i++)
+		giving->asks[giving->ask_count++] = taking->shows[i];
+	for (i = 0; i < taking->message.room_count; i++)
+		giving->rooms[giving->room_count++] =
+		    taking->message.rooms[i].room;
+	/* It has what we lack: we ask in turn. */
+	for (i = 0; i < taking->ask_count; i++)
+		room_sync_later(&taking->asks[i].room, asked->from);
+	sync_taking_free(taking);
+	giving->done = asked_given;
+	giving->argument = asked;
+	syncload_begin(&giving->writer);
+	sync_give(giving);
+}
+
+bool
+room_sync_in(const struct peer *peer, const char *payload, size_t length,
+    room_sync_callback callback, void *argument)
+{
+	struct sync_taking *taking = calloc(1, sizeof(*taking));
+	struct asked *asked = calloc(1, sizeof(*asked));
+
+	if (taking == NULL || asked == NULL)
+		fatal("out of memory");
+	if (syncload_parse(&taking->message, false, payload, length) !=
+	    CODE_OK) {
+		free(taking);
+		free(asked);
+		return false;
+	}
+	asked->callback = callback;
+	asked->argument = argument;
+	memcpy(asked->from, peer->key, ONION_KEY);
+	memcpy(taking->via, peer->key, ONION_KEY);
+	memcpy(taking->via_id, peer->id, UUID_SIZE);
+	taking->trust = peer->trust;
+	taking->done = asked_taken;
+	taking->argument = asked;
+	sync_take(taking);
+	return true;
+}

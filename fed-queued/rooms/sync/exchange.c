@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An exchange of server_sync with one server: heads of our rooms, as many at a
+ * time as fit; what its answers show that we lack is asked for in the next
+ * request, until nothing new comes. It travels like a look-up, in a lane of its
+ * own: a server that does not answer it keeps no messages back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "exchange/reaction.h"
+#include "exchange/transport.h"
+#include "outbound/outbound.h"
+#include "outbound/schedule.h"
+#include "proto/ed.h"
+#include "rooms/resync.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/give.h"
+#include "rooms/sync/take.h"
+#include "servers/peer_table.h"
+
+#define REQUESTS_MAX 64	   /* of one exchange */
+#define ROOMS_MAX    10000 /* as sync_rooms() gives at most */
+
+struct exchange {
+	struct peer *peer;
+	struct room_id *rooms; /* owned */
+	uint32_t room_count;
+	uint32_t room_at;  /* the next to tell of */
+	uint32_t room_now; /* those of the request under way */
+	uint32_t ask_count;
+	struct sync_ask asks[SYNCLOAD_ASKS]; /* of the next request */
+	uint32_t show_count;
+	struct sync_ask shows[SYNCLOAD_ASKS];
+	uint32_t requests;
+	bool failed;
+	uint8_t id[UUID_SIZE]; /* of the request */
+	struct sync_giving giving;
+	/* the answer, kept while it is taken */
+	char text[SIGNTEXT_ENVELOPE_MAX];
+	char *payload;
+};
+
+static void exchange_next(struct exchange *);
+
+static void
+exchange_end(struct exchange *exchange)
+{
+	struct peer *peer = exchange->peer;
+	bool failed = exchange->failed;
+
+	free(exchange->rooms);
+	free(exchange->payload);
+	free(exchange);
+	room_sync_ended(peer, failed);
+}
+
+/* What it does not have or may not give is asked for once. */
+static bool
+ask_equal(const struct sync_ask *a, const struct sync_ask *b)
+{
+	return room_id_equal(&a->room, &b->room) && a->want == b->want &&
+	       a->stream == b->stream && a->from == b->from && a->to == b->to &&
+	       memcmp(a->origin, b->origin, ONION_KEY) == 0 &&
+	       a->epoch == b->epoch && a->lane == b->lane;
+}
+
+/* The answer has been taken: what it lacked, or what follows. */
+static void
+exchange_taken(struct sync_taking *taking)
+{
+	struct exchange *exchange = taking->argument;
+	struct sync_ask before[SYNCLOAD_ASKS];
+	uint32_t before_count = exchange->ask_count, i, j;
+
+	memcpy(before, exchange->asks, sizeof(before));
+	exchange->failed = taking->failed;
+	exchange->ask_count = 0;
+	for (i = 0; i < taking->ask_count; i++) {
+		for (j = 0; j < before_count; j++)
+			if (ask_equal(&before[j], &taking->asks[i]))
+				break;
+		if (j == before_count || taking->progress)
+			exchange->asks[exchange->ask_count++] = taking->asks[i];
+	}
+	exchange->show_count = taking->show_count;
+	memcpy(exchange->shows, taking->shows, sizeof(exchange->shows));
+	/* An answer of declarations has no heads: the same once more. And what
+	 * was new may have more behind it. */
+	if (taking->progress)
+		exchange->room_at -= exchange->room_now;
+	sync_taking_free(taking);
+	free(exchange->payload);
+	exchange->payload = NULL;
+	if (exchange->failed || ++exchange->requests == REQUESTS_MAX)
+		exchange_end(exchange);
+	else
+		exchange_next(exchange);
+}
+
+static void
+answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
+{
+	const struct wire_envelope *answer = outcome->answer;
+	struct sync_taking *taking = calloc(1, sizeof(*taking));
+	const struct peer *peer = exchange->peer;
+	struct room_proof *proof;
+	uint8_t hash[32];
+
+	exchange->payload = malloc(answer->payload_length);
+	if (taking == NULL || exchange->payload == NULL)
+		fatal("out of memory");
+	memcpy(exchange->payload, answer->payload, answer->payload_length);
+	if (syncload_parse(&taking->message, true, exchange->payload,
+		answer->payload_length) != CODE_OK) {
+		log_info("sync: an answer does not have its form");
+		free(taking);
+		exchange_end(exchange);
+		return;
+	}
+	proof = &taking->proof;
+	sha256(hash, answer->payload, answer->payload_length);
+	proof->text = exchange->text;
+	proof->text_length =
+	    signtext_envelope(exchange->text, &answer->header, hash);
+	memcpy(proof->origin, peer->key, sizeof(proof->origin));
+	memcpy(proof->signature, answer->signature, sizeof(proof->signature));
+	memcpy(proof->key_id, answer->header.key_id, sizeof(proof->key_id));
+	taking->answer.bytes = exchange->payload;
+	taking->answer.length = answer->payload_length;
+	memcpy(taking->via, peer->key, sizeof(taking->via));
+	memcpy(taking->via_id, peer->id, sizeof(taking->via_id));
+	taking->trust = peer->trust;
+	taking->done = exchange_taken;
+	taking->argument = exchange;
+	sync_take(taking);
+}
+
+/* The server is alive, whatever it says of it. */
+static void
+acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
+{
+	static const struct reaction good = {
+	    ITEM_DELIVERED, DESTINATION_GOOD, false};
+	const struct ack_result *result = &outcome->results[0];
+	struct reaction reaction = reaction_find(outcome, result);
+
+	if (result->status == ACK_RETRY) {
+		(void)outbound_react(exchange->peer, &reaction, result->code,
+		    result->seconds, true);
+		exchange->failed = true;
+		exchange_end(exchange);
+		return;
+	}
+	(void)outbound_react(exchange->peer, &good, CODE_OK, 0, true);
+	/* One that is rejected is not known there: the next time, then. */
+	if (result->status == ACK_REJECTED)
+		exchange_end(exchange);
+	else
+		answer_take(exchange, outcome);
+}
+
+static void
+exchanged(const struct transport_outcome *outcome, void *argument)
+{
+	struct exchange *exchange = argument;
+	struct reaction reaction;
+	char address[LOG_ADDRESS_SIZE];
+
+	log_debug("sync server=%s code=%s status=%u",
+	    log_address(address, exchange->peer->key), code_name(outcome->code),
+	    outcome->status);
+	if (outcome->code == CODE_OK) {
+		acknowledged(exchange, outcome);
+		return;
+	}
+	reaction = reaction_find(outcome, NULL);
+	(void)outbound_react(exchange->peer, &reaction, outcome->code,
+	    outcome->retry_after, outcome->heard);
+	exchange->failed = true;
+	exchange_end(exchange);
+}
+
+static void
+request_given(struct sync_giving *giving, bool ok)
+{
+	struct exchange *exchange = giving->argument;
+	struct transport_request request;
+	struct wire_item item;
+	char *payload;
+
+	if (!ok) {
+		exchange->failed = true;
+		exchange_end(exchange);
+		return;
+	}
+	memset(&request, 0, sizeof(request));
+	memset(&item, 0, sizeof(item));
+	payload = syncload_end(&giving->writer, &item.payload_length);
+	item.payload = payload;
+	memcpy(request.destination, exchange->peer->key, 32);
+	request.peer = exchange->peer;
+	request.generation = exchange->peer->generation;
+	request.items = &item;
+	request.count = 1;
+	memcpy(item.type, SYNC_TYPE, sizeof(SYNC_TYPE));
+	uuid_new(item.id);
+	transport_send(&request, exchanged, exchange);
+	free(payload);
+}
+
+/* Asks, what is shown, and heads of the next rooms. */
+static void
+exchange_next(struct exchange *exchange)
+{
+	struct sync_giving *giving = &exchange->giving;
+	uint32_t i, left = exchange->room_count - exchange->room_at;
+
+	if (left == 0 && exchange->ask_count == 0 &&
+	    exchange->show_count == 0) {
+		exchange_end(exchange);
+		return;
+	}
+	exchange->room_now = left < SYNCLOAD_ROOMS ? left : SYNCLOAD_ROOMS;
+	memset(giving, 0, sizeof(*giving));
+	memcpy(giving->to_id, exchange->peer->id, sizeof(giving->to_id));
+	memcpy(giving->rooms, exchange->rooms + exchange->room_at,
+	    exchange->room_now * sizeof(*giving->rooms));
+	giving->room_count = exchange->room_now;
+	exchange->room_at += exchange->room_now;
+	memcpy(giving->asks, exchange->shows,
+	    exchange->show_count * sizeof(*giving->asks));
+	giving->ask_count = exchange->show_count;
+	exchange->show_count = 0;
+	giving->request = true;
+	giving->done = request_given;
+	giving->argument = exchange;
+	syncload_begin(&giving->writer);
+	for (i = 0; i < exchange->ask_count; i++)
+		(void)syncload_ask(&giving->writer, &exchange->asks[i]);
+	sync_give(giving);
+}
+
+/* Columns: room. */
+static void
+rooms_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct exchange *exchange = argument;
+	int row;
+
+	if (result == NULL) {
+		log_warning("rooms failed sqlstate=%s", sqlstate);
+		exchange->failed = true;
+		exchange_end(exchange);
+		return;
+	}
+	exchange->rooms =
+	    calloc((size_t)PQntuples(result) + 1, sizeof(*exchange->rooms));
+	if (exchange->rooms == NULL)
+		fatal("out of memory");
+	for (row = 0; row < PQntuples(result); row++)
+		if (room_id_parse(&exchange->rooms[exchange->room_count++],
+			PQgetvalue(result, row, 0),
+			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
+			fatal("database sent a malformed room");
+	exchange_next(exchange);
+}
+
+static void
+rooms_load(struct exchange *exchange)
+{
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, exchange->peer->id);
+	db_call(env.db, SQL_SYNC_ROOMS, &parameters, rooms_loaded, exchange);
+	db_parameters_free(&parameters);
+}
+
+void
+room_sync_out(struct peer *peer)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	bool all;
+
+	if (exchange == NULL)
+		fatal("out of memory");
+	exchange->peer = peer;
+	exchange->rooms = calloc(REQUESTS_MAX, sizeof(*exchange->rooms));
+	if (exchange->rooms == NULL)
+		fatal("out of memory");
+	exchange->room_count =
+	    room_sync_waiting(peer, exchange->rooms, REQUESTS_MAX, &all);
+	if (all) {
+		free(exchange->rooms);
+		rooms_load(exchange);
+	} else
+		exchange_next(exchange);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: ISC */
+/* What another server is given; see room_sync_give.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "exchange/signing.h"
+#include "rooms/document.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/give.h"
+
+static void
+bytes_of(struct sync_bytes *to, PGresult *result, int row, int column)
+{
+	to->bytes = PQgetvalue(result, row, column);
+	to->length = (size_t)PQgetlength(result, row, column);
+}
+
+void
+sync_give_fail(struct sync_giving *giving, const char *sqlstate)
+{
+	size_t length;
+
+	log_warning("sync failed sqlstate=%s", sqlstate);
+	free(syncload_end(&giving->writer, &length));
+	giving->done(giving, false);
+}
+
+/* Columns: number, certificate, text, signature, payload, home, joined, left.
+ */
+static void
+events_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_giving *giving = argument;
+	struct sync_document document = {.payload_count = 1};
+	struct sync_bytes payload;
+	struct room_member last;
+	int row;
+
+	if (result == NULL) {
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	for (row = 0; row < PQntuples(result); row++) {
+		row_member(&last, result, row, 6);
+		if (PQgetisnull(result, row, 1) ||
+		    !room_event_give(&last, row_bool(result, row, 5),
+			row_integer(result, row, 0)))
+			continue;
+		bytes_of(&document.certificate, result, row, 1);
+		bytes_of(&document.text, result, row, 2);
+		(void)row_bytes(document.signature, sizeof(document.signature),
+		    result, row, 3);
+		bytes_of(&payload, result, row, 4);
+		document.payloads = &payload;
+		if (!syncload_document(&giving->writer, &document))
+			break;
+	}
+	sync_give_next(giving);
+}
+
+static void
+events_give(struct sync_giving *giving, const struct sync_ask *ask)
+{
+	struct db_parameters parameters;
+	char room[ROOM_ID_SIZE];
+
+	room_id_format(room, &ask->room);
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, giving->to_id);
+	db_add_text(&parameters, room);
+	db_add_integer(&parameters, ask->from);
+	db_add_integer(&parameters, ask->to);
+	db_call(env.db, SQL_SYNC_EVENTS, &parameters, events_loaded, giving);
+	db_parameters_free(&parameters);
+}
+
+/* Columns: kind, first, second. One event that breaks the rules is its own
+ * evidence. */
+static void
+evidence_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	static struct stored_document stored[2]; /* large */
+	struct sync_giving *giving = argument;
+	struct sync_document documents[2];
+	int row, i, restored;
+
+	if (result == NULL) {
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	for (row = 0; row < PQntuples(result); row++) {
+		restored = 0;
+		for (i = 0; i < 2; i++)
+			if (document_restore(&documents[i], &stored[i],
+				PQgetvalue(result, row, 1 + i),
+				(size_t)PQgetlength(result, row, 1 + i)) == 0)
+				restored |= 1 << i;
+		if (restored == 3)
+			(void)syncload_evidence(
+			    &giving->writer, &documents[0], &documents[1]);
+		for (i = 0; i < 2; i++)
+			if ((restored >> i & 1) != 0 &&
+			    (restored != 3 || strcmp(PQgetvalue(result, row, 0),
+						  "STATE_INVALID") == 0))
+				(void)syncload_document(
+				    &giving->writer, &documents[i]);
+	}
+	sync_give_next(giving);
+}
+
+/* Of an ask: room, origin, epoch and lane as parameters. */
+static void
+place_add(struct db_parameters *parameters, const struct sync_ask *ask,
+    char room[ROOM_ID_SIZE], char origin[ONION_SIZE])
+{
+	room_id_format(room, &ask->room);
+	onion_format(origin, ask->stream ? ask->origin : ask->room.home);
+	db_add_text(parameters, room);
+	db_add_text(parameters, origin);
+	db_add_integer(parameters, ask->stream ? ask->epoch : 0);
+	db_add_integer(parameters, ask->stream ? ask->lane : 0);
+}
+
+static void
+evidence_give(struct sync_giving *giving, const struct sync_ask *ask)
+{
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, giving->to_id);
+	place_add(&parameters, ask, room, origin);
+	db_add_integer(&parameters, ask->from);
+	db_call(
+	    env.db, SQL_SYNC_EVIDENCE, &parameters, evidence_loaded, giving);
+	db_parameters_free(&parameters);
+}
+
+/* Columns: certificate, text, signature, payload. */
+static void
+declared_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_giving *giving = argument;
+	struct sync_document document = {.payload_count = 1};
+	struct sync_bytes payload;
+	int row;
+
+	if (result == NULL) {
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	for (row = 0; row < PQntuples(result); row++) {
+		if (PQgetisnull(result, row, 0))
+			continue;
+		bytes_of(&document.certificate, result, row, 0);
+		bytes_of(&document.text, result, row, 1);
+		(void)row_bytes(document.signature, sizeof(document.signature),
+		    result, row, 2);
+		bytes_of(&payload, result, row, 3);
+		document.payloads = &payload;
+		(void)syncload_document(&giving->writer, &document);
+	}
+	sync_give_next(giving);
+}
+
+/* What the origin declared to us of the range, as proof of what it signed. */
+static void
+declared_give(struct sync_giving *giving, const struct sync_ask *ask)
+{
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, giving->to_id);
+	place_add(&parameters, ask, room, origin);
+	db_add_integer(&parameters, ask->from);
+	db_add_integer(&parameters, ask->to);
+	db_call(
+	    env.db, SQL_SYNC_DECLARED, &parameters, declared_loaded, giving);
+	db_parameters_free(&parameters);
+}
+
+/* Committed before the answer is signed. */
+static void
+marked(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_giving *giving = argument;
+
+	if (result == NULL || PQntuples(result) == 0) {
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	signing_mark(row_integer(result, 0, 0));
+	giving->done(giving, true);
+}
+
+static void
+asks_given(struct sync_giving *giving)
+{
+	struct db_parameters parameters;
+
+	uint32_t declared = syncload_declares(&giving->writer);
+
+	if (declared == 0) {
+		sync_heads_give(giving);
+		return;
+	}
+	db_parameters_init(&parameters);
+	db_add_integer(&parameters, declared);
+	db_call(env.db, SQL_SYNC_MARK, &parameters, marked, giving);
+	db_parameters_free(&parameters);
+}
+
+void
+sync_give_next(struct sync_giving *giving)
+{
+	const struct sync_ask *ask;
+	bool evidence, own;
+
+	for (;;) {
+		if (giving->at == giving->ask_count) {
+			asks_given(giving);
+			return;
+		}
+		ask = &giving->asks[giving->at];
+		evidence = ask->want == SYNC_EVIDENCE;
+		own = memcmp(ask->origin, env.identity.server, ONION_KEY) == 0;
+		switch (giving->step++) {
+		case 0:
+			if (!evidence)
+				continue;
+			evidence_give(giving, ask);
+			return;
+		case 1:
+			/* What stands there may be proof by itself; what is
+			 * ours the other has, or is sent. */
+			if (evidence && (!ask->stream || own))
+				continue;
+			if (ask->stream)
+				sync_items_give(giving, ask);
+			else
+				events_give(giving, ask);
+			return;
+		case 2:
+			/* Ours are in the answer itself. */
+			if (!ask->stream || own)
+				continue;
+			declared_give(giving, ask);
+			return;
+		default:
+			giving->at++;
+			giving->step = 0;
+			continue;
+		}
+	}
+}
+
+void
+sync_give(struct sync_giving *giving)
+{
+	sync_give_next(giving);
+}

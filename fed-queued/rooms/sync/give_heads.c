@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* How far we are in rooms, told to another server. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/give.h"
+
+/* Heads that wait for their streams. */
+struct heads {
+	struct sync_giving *giving;
+	uint32_t count;
+	struct sync_head rooms[SYNCLOAD_ROOMS];
+	uint32_t stream_count;
+	struct sync_stream streams[SYNCLOAD_STREAMS];
+};
+
+/* A room that we lack, as the other named it: what does it know? */
+static void
+head_missing(struct heads *heads, const struct room_id *room)
+{
+	const struct sync_head head = {.room = *room};
+	uint32_t i;
+
+	for (i = 0; i < heads->count; i++)
+		if (room_id_equal(&heads->rooms[i].room, room))
+			return;
+	(void)syncload_head(&heads->giving->writer, &head);
+}
+
+static void
+heads_end(struct heads *heads)
+{
+	struct sync_giving *giving = heads->giving;
+	uint32_t i;
+
+	for (i = 0; i < heads->count; i++)
+		(void)syncload_head(&giving->writer, &heads->rooms[i]);
+	for (i = 0; giving->request && i < giving->room_count; i++)
+		head_missing(heads, &giving->rooms[i]);
+	free(heads);
+	giving->done(giving, true);
+}
+
+/*
+ * Columns: room, seven of the state, hash of the last, home, joined, left, hash
+ * of left. One who is out of the room is told of it up to where he went.
+ */
+static void
+head_row(struct sync_head *head, PGresult *result, int row)
+{
+	struct room_state state;
+	struct room_member last;
+	uint8_t hash[ROOM_HASH];
+	bool known;
+
+	if (room_id_parse(&head->room, PQgetvalue(result, row, 0),
+		(size_t)PQgetlength(result, row, 0)) != CODE_OK)
+		fatal("database sent a malformed room");
+	memset(&state, 0, sizeof(state));
+	row_state(&state, result, row, 1);
+	known = row_bytes(hash, sizeof(hash), result, row, 8);
+	room_head_make(&head->state, &state, known ? hash : NULL);
+	head->has_state = true;
+	row_member(&last, result, row, 10);
+	if (row_bool(result, row, 9) || last.left == 0 ||
+	    last.left >= head->state.number)
+		return;
+	head->state.number = last.left;
+	if (!row_bytes(head->state.hash, ROOM_HASH, result, row, 12))
+		memset(head->state.hash, 0, ROOM_HASH);
+}
+
+/* Columns: room, origin, epoch, lane, contiguous, highest, forked, digest, tip.
+ */
+static void
+stream_row(struct sync_stream *stream, PGresult *result, int row)
+{
+	struct room_stream_head *head = &stream->head;
+
+	memset(stream, 0, sizeof(*stream));
+	if (onion_parse(stream->origin, PQgetvalue(result, row, 1),
+		(size_t)PQgetlength(result, row, 1)) != CODE_OK)
+		fatal("database sent a malformed address");
+	head->epoch = row_integer(result, row, 2);
+	head->lane = (int)row_integer(result, row, 3);
+	head->sequence = row_integer(result, row, 4);
+	head->highest = row_integer(result, row, 5);
+	head->forked = row_integer(result, row, 6);
+	(void)row_bytes(head->digest, ROOM_HASH, result, row, 7);
+	(void)row_bytes(head->tip, ROOM_HASH, result, row, 8);
+}
+
+static void
+streams_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct heads *heads = argument;
+	struct sync_giving *giving = heads->giving;
+	struct room_id room;
+	uint32_t at = 0;
+	int row;
+
+	if (result == NULL) {
+		free(heads);
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	/* They come in the order of the rooms. */
+	for (row = 0; row < PQntuples(result); row++) {
+		if (room_id_parse(&room, PQgetvalue(result, row, 0),
+			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
+			fatal("database sent a malformed room");
+		while (at < heads->count &&
+		       !room_id_equal(&heads->rooms[at].room, &room))
+			at++;
+		if (at == heads->count)
+			break;
+		if (heads->rooms[at].stream_count++ == 0)
+			heads->rooms[at].streams =
+			    &heads->streams[heads->stream_count];
+		stream_row(&heads->streams[heads->stream_count++], result, row);
+	}
+	heads_end(heads);
+}
+
+/* The parameters that both calls have. */
+static void
+rooms_add(struct db_parameters *parameters, const struct sync_giving *giving)
+{
+	struct db_array *rooms = db_array_new(DB_OID_TEXT);
+	char text[ROOM_ID_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < giving->room_count; i++) {
+		room_id_format(text, &giving->rooms[i]);
+		db_array_bytes(rooms, text, ROOM_ID_LENGTH);
+	}
+	db_add_uuid(parameters, giving->to_id);
+	db_add_array(parameters, rooms);
+}
+
+static void
+heads_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct heads *heads = argument;
+	struct sync_giving *giving = heads->giving;
+	struct db_parameters parameters;
+	int row;
+
+	if (result == NULL) {
+		free(heads);
+		sync_give_fail(giving, sqlstate);
+		return;
+	}
+	for (row = 0; row < PQntuples(result) && heads->count < SYNCLOAD_ROOMS;
+	     row++)
+		head_row(&heads->rooms[heads->count++], result, row);
+	db_parameters_init(&parameters);
+	rooms_add(&parameters, giving);
+	db_add_integer(&parameters, SYNCLOAD_STREAMS);
+	db_call(env.db, SQL_SYNC_STREAMS, &parameters, streams_loaded, heads);
+	db_parameters_free(&parameters);
+}
+
+void
+sync_heads_give(struct sync_giving *giving)
+{
+	struct heads *heads = calloc(1, sizeof(*heads));
+	struct db_parameters parameters;
+
+	if (heads == NULL)
+		fatal("out of memory");
+	heads->giving = giving;
+	db_parameters_init(&parameters);
+	rooms_add(&parameters, giving);
+	db_call(env.db, SQL_SYNC_HEADS, &parameters, heads_loaded, heads);
+	db_parameters_free(&parameters);
+}

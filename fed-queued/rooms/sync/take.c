@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/* What a message of server_sync brings; see room_sync_take.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tree.h"
+#include "env.h"
+#include "rooms/resync.h"
+#include "rooms/state/take.h"
+#include "rooms/sync/take.h"
+#include "servers/peer_table.h"
+
+#define FORKS_MAX 256
+
+enum phase { DOCUMENTS, EVIDENCE, VOIDS, HEADS };
+
+/* Where our history and a server's part, while it is looked for. */
+struct parting {
+	TAILQ_ENTRY(parting) entry;
+	struct room_id room;
+	uint8_t peer[ONION_KEY];
+	struct room_fork fork;
+};
+
+static TAILQ_HEAD(, parting) partings = TAILQ_HEAD_INITIALIZER(partings);
+static uint32_t parting_count;
+
+bool
+sync_want(struct sync_taking *taking, const struct sync_ask *ask)
+{
+	if (taking->ask_count == SYNCLOAD_ASKS)
+		return false;
+	taking->asks[taking->ask_count++] = *ask;
+	return true;
+}
+
+static void
+events_want(struct sync_taking *taking, const struct room_id *room,
+    int64_t from, int64_t to)
+{
+	struct sync_ask ask;
+
+	if (from < 1 || to < from)
+		return;
+	memset(&ask, 0, sizeof(ask));
+	ask.room = *room;
+	ask.want = SYNC_ITEMS;
+	ask.from = from;
+	ask.to = to - from < ROOM_EVENTS_MAX ? to : from + ROOM_EVENTS_MAX - 1;
+	(void)sync_want(taking, &ask);
+}
+
+static struct parting *
+parting_find(const struct room_id *room, const uint8_t peer[ONION_KEY])
+{
+	struct parting *parting;
+
+	TAILQ_FOREACH (parting, &partings, entry)
+		if (room_id_equal(&parting->room, room) &&
+		    memcmp(parting->peer, peer, ONION_KEY) == 0)
+			return parting;
+	return NULL;
+}
+
+static void
+parting_end(struct parting *parting)
+{
+	TAILQ_REMOVE(&partings, parting, entry);
+	free(parting);
+	parting_count--;
+}
+
+static struct parting *
+parting_begin(const struct room_id *room, const uint8_t peer[ONION_KEY])
+{
+	struct parting *parting = calloc(1, sizeof(*parting));
+
+	if (parting == NULL)
+		fatal("out of memory");
+	if (parting_count == FORKS_MAX)
+		parting_end(TAILQ_FIRST(&partings));
+	parting->room = *room;
+	memcpy(parting->peer, peer, ONION_KEY);
+	TAILQ_INSERT_TAIL(&partings, parting, entry);
+	parting_count++;
+	return parting;
+}
+
+/* Asks for the next event that tells where two histories part. */
+static void
+parting_go_on(struct sync_taking *taking, const struct room_id *room,
+    int64_t number, bool same)
+{
+	struct parting *parting = parting_find(room, taking->via);
+	int64_t next;
+
+	if (parting == NULL) {
+		if (same)
+			return;
+		parting = parting_begin(room, taking->via);
+		parting->fork.differ = number;
+	} else
+		room_fork_learn(&parting->fork, number, same);
+	next = room_fork_next(&parting->fork);
+	if (next == 0)
+		parting_end(parting);
+	else
+		events_want(taking, room, next, next);
+}
+
+static bool
+is_self(const uint8_t key[ONION_KEY])
+{
+	return memcmp(key, env.identity.server, ONION_KEY) == 0;
+}
+
+static void
+event_taken(const struct room_verdict *verdict, bool ok, void *argument)
+{
+	struct sync_taking *taking = argument;
+	const struct room_event *event = &taking->document.event.event;
+
+	if (!ok) {
+		taking->failed = true;
+		sync_take_next(taking);
+		return;
+	}
+	switch (verdict->outcome) {
+	case ROOM_TAKEN:
+		taking->progress = true;
+		/* We signed it, and did not know. */
+		if (is_self(event->room.home))
+			taking->behind = true;
+		break;
+	case ROOM_KNOWN:
+		parting_go_on(taking, &event->room, event->number, true);
+		break;
+	case ROOM_WAIT:
+		events_want(taking, &event->room, verdict->from, verdict->to);
+		break;
+	case ROOM_CONFLICT:
+		taking->progress = true;
+		if (verdict->code == CODE_STATE_CONFLICT)
+			parting_go_on(
+			    taking, &event->room, verdict->from, false);
+		break;
+	case ROOM_HELD:
+	case ROOM_REFUSED:
+		break;
+	}
+	sync_take_next(taking);
+}
+
+static void
+items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
+{
+	struct sync_taking *taking = argument;
+	uint32_t i;
+
+	taking->failed = taking->failed || !ok;
+	for (i = 0; ok && i < taking->document.count; i++) {
+		if (verdicts[i].outcome != ROOM_TAKEN &&
+		    verdicts[i].outcome != ROOM_HELD &&
+		    verdicts[i].outcome != ROOM_CONFLICT)
+			continue;
+		taking->progress = true;
+		if (is_self(taking->document.proof.origin))
+			taking->behind_epoch = taking->document.first.epoch;
+	}
+	sync_take_next(taking);
+}
+
+/* What an origin declared to another server: proof, and no more. */
+static void
+declared_next(struct sync_taking *taking)
+{
+	const struct document *document = &taking->document;
+
+	if (taking->declared_at < taking->declared.void_count) {
+		sync_void_take(taking,
+		    &taking->declared.voids[taking->declared_at++],
+		    &document->proof, document->answer, false, declared_next);
+		return;
+	}
+	syncload_free(&taking->declared);
+	sync_take_next(taking);
+}
+
+static void
+document_take(struct sync_taking *taking, const struct sync_document *given)
+{
+	struct document *document = &taking->document;
+
+	switch (document_read(document, given)) {
+	case DOCUMENT_EVENT:
+		room_event_take(&document->event, &document->cert, taking->via,
+		    event_taken, taking);
+		return;
+	case DOCUMENT_ITEMS:
+		room_messages_take(&document->room, document->said,
+		    document->count, &document->proof, taking->via, items_taken,
+		    taking);
+		return;
+	case DOCUMENT_VOIDS:
+		taking->declared_at = 0;
+		if (syncload_parse(&taking->declared, true,
+			document->answer->bytes,
+			document->answer->length) == CODE_OK) {
+			declared_next(taking);
+			return;
+		}
+		break;
+	case DOCUMENT_NOTHING:
+		break;
+	}
+	log_debug("sync: a document is refused");
+	sync_take_next(taking);
+}
+
+static uint32_t
+phase_count(const struct sync_taking *taking)
+{
+	switch (taking->phase) {
+	case DOCUMENTS:
+		return taking->message.document_count;
+	case EVIDENCE:
+		return taking->message.pair_count / 2;
+	default:
+		/* Those of an answer alone are signed. */
+		return taking->proof.text == NULL ? 0
+						  : taking->message.void_count;
+	}
+}
+
+void
+sync_take_next(struct sync_taking *taking)
+{
+	const struct sync_message *message = &taking->message;
+	uint32_t at;
+
+	document_free(&taking->document);
+	document_free(&taking->other);
+	while (taking->phase < HEADS && taking->at == phase_count(taking)) {
+		taking->phase++;
+		taking->at = 0;
+	}
+	if (taking->failed || taking->phase == HEADS) {
+		sync_compare(taking);
+		return;
+	}
+	at = taking->at++;
+	if (taking->phase == DOCUMENTS)
+		document_take(taking, &message->documents[at]);
+	else if (taking->phase == EVIDENCE)
+		sync_evidence_take(taking, &message->pairs[2 * at],
+		    &message->pairs[2 * at + 1]);
+	else
+		sync_void_take(taking, &message->voids[at], &taking->proof,
+		    &taking->answer, true, sync_take_next);
+}
+
+void
+sync_take(struct sync_taking *taking)
+{
+	sync_take_next(taking);
+}
+
+void
+sync_taking_free(struct sync_taking *taking)
+{
+	syncload_free(&taking->message);
+	free(taking);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+/* Two documents that somebody shows: whether they contradict each other. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "rooms/messages/look.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/take.h"
+
+/* What an item and a declaration of one origin say of each other. */
+static int64_t
+void_against(const struct room_void *range, const struct room_place *place)
+{
+	struct room_beside beside = {NULL, NULL, NULL, false};
+
+	if (place->sequence == range->last)
+		beside.at = place->digest;
+	else if (place->sequence == range->first - 1)
+		beside.before = place->digest;
+	else if (place->sequence == range->last + 1)
+		beside.after = place->previous;
+	return room_void_contradiction(range, &beside);
+}
+
+static int64_t
+declared_against(const struct document *item, const struct document *answer)
+{
+	static struct sync_message declared; /* large */
+	int64_t number = 0;
+	uint32_t i;
+
+	if (syncload_parse(&declared, true, answer->answer->bytes,
+		answer->answer->length) != CODE_OK)
+		return 0;
+	for (i = 0; number == 0 && i < declared.void_count; i++)
+		if (room_id_equal(&declared.voids[i].room, &item->room) &&
+		    declared.voids[i].epoch == item->first.epoch &&
+		    declared.voids[i].lane == item->first.lane)
+			number = void_against(
+			    &declared.voids[i].range, &item->first.place);
+	syncload_free(&declared);
+	return number;
+}
+
+/* The number in dispute of a stream that both are about, else 0. */
+static int64_t
+streams_against(const struct document *a, const struct document *b)
+{
+	if (memcmp(a->proof.origin, b->proof.origin, ONION_KEY) != 0)
+		return 0;
+	if (b->kind == DOCUMENT_VOIDS)
+		return declared_against(a, b);
+	if (!room_id_equal(&a->room, &b->room) ||
+	    a->first.epoch != b->first.epoch || a->first.lane != b->first.lane)
+		return 0;
+	return room_stream_contradiction(&a->first.place, &b->first.place);
+}
+
+static void
+evidence_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	const struct document *document = &taking->document;
+
+	if (result == NULL) {
+		log_warning("evidence failed sqlstate=%s", sqlstate);
+		taking->failed = true;
+	} else if (row_bool(result, 0, 0)) {
+		taking->progress = true;
+		room_messages_judge(document->kind == DOCUMENT_EVENT
+					? &document->event.event.room
+					: &document->room);
+	}
+	sync_take_next(taking);
+}
+
+static void
+evidence_write(struct sync_taking *taking, int64_t number,
+    const struct sync_document *a, const struct sync_document *b)
+{
+	const struct document *document = &taking->document;
+	bool event = document->kind == DOCUMENT_EVENT;
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
+	size_t one_length, other_length;
+	char *one = document_store(document, a, &one_length);
+	char *other = document_store(&taking->other, b, &other_length);
+	struct db_parameters parameters;
+
+	room_id_format(
+	    room, event ? &document->event.event.room : &document->room);
+	onion_format(origin,
+	    event ? document->event.event.room.home : document->proof.origin);
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, room);
+	db_add_text(&parameters, origin);
+	db_add_text(
+	    &parameters, event ? "STATE_CONFLICT" : "SEQUENCE_CONFLICT");
+	db_add_integer(&parameters, event ? 0 : document->first.epoch);
+	db_add_integer(&parameters, event ? 0 : document->first.lane);
+	db_add_integer(&parameters, number);
+	db_add_bytes(&parameters, one, one_length);
+	db_add_bytes(&parameters, other, other_length);
+	db_add_integer(&parameters, number);
+	db_add_integer(&parameters, number);
+	db_call(
+	    env.db, SQL_SYNC_CONFLICT, &parameters, evidence_written, taking);
+	db_parameters_free(&parameters);
+	free(one);
+	free(other);
+}
+
+void
+sync_evidence_take(struct sync_taking *taking, const struct sync_document *a,
+    const struct sync_document *b)
+{
+	enum document_kind first = document_read(&taking->document, a);
+	enum document_kind second = document_read(&taking->other, b);
+	int64_t number = 0;
+
+	if (first == DOCUMENT_EVENT && second == DOCUMENT_EVENT)
+		number = room_state_contradiction(
+		    &taking->document.event.event, &taking->other.event.event);
+	else if (first == DOCUMENT_ITEMS &&
+		 (second == DOCUMENT_ITEMS || second == DOCUMENT_VOIDS))
+		number = streams_against(&taking->document, &taking->other);
+	else if (first == DOCUMENT_VOIDS && second == DOCUMENT_ITEMS) {
+		sync_evidence_take(taking, b, a);
+		return;
+	}
+	if (number == 0)
+		sync_take_next(taking);
+	else
+		evidence_write(taking, number, a, b);
+}

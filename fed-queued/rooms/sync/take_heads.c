@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Heads of another server compared with ours: what to ask for, which evidence
+ * to show, and whether it knows more of us than we do.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "room/room_heads.h"
+#include "room/room_restore.h"
+#include "rooms/confirmed.h"
+#include "rooms/resync.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/take.h"
+#include "servers/peer_table.h"
+
+/* An epoch that a peer claims to know of us, ahead of our clock at most. */
+#define EPOCH_AHEAD_S 86400
+
+static void streams_load(struct sync_taking *);
+
+static void
+compare_end(struct sync_taking *taking)
+{
+	taking->done(taking);
+}
+
+static void
+compare_fail(struct sync_taking *taking, const char *sqlstate)
+{
+	log_warning("heads failed sqlstate=%s", sqlstate);
+	taking->failed = true;
+	compare_end(taking);
+}
+
+static void
+show(struct sync_taking *taking, const struct sync_ask *ask)
+{
+	if (taking->show_count < SYNCLOAD_ASKS)
+		taking->shows[taking->show_count++] = *ask;
+}
+
+/* One number, or a range. */
+static void
+ask_add(struct sync_taking *taking, struct sync_ask *ask, enum sync_want want,
+    int64_t from, int64_t to)
+{
+	ask->want = want;
+	ask->from = from;
+	ask->to = to;
+	(void)sync_want(taking, ask);
+}
+
+/* place: of what is asked for, but for numbers. */
+static void
+want_note(struct sync_taking *taking, struct sync_ask *place,
+    const struct room_want *want)
+{
+	if ((want->what & ROOM_WANT_ITEMS) != 0)
+		ask_add(taking, place, SYNC_ITEMS, want->from, want->to);
+	if ((want->what & ROOM_WANT_ONE) != 0)
+		ask_add(taking, place, SYNC_PROOF, want->one, want->one);
+	if ((want->what & ROOM_WANT_EVIDENCE) != 0)
+		ask_add(taking, place, SYNC_EVIDENCE, want->evidence,
+		    want->evidence);
+	if ((want->what & ROOM_SHOW_EVIDENCE) == 0)
+		return;
+	place->want = SYNC_EVIDENCE;
+	place->from = place->to = want->evidence;
+	show(taking, place);
+}
+
+static void
+behind_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	char address[LOG_ADDRESS_SIZE];
+
+	if (result == NULL)
+		log_warning("new epoch failed sqlstate=%s", sqlstate);
+	else if (row_bool(result, 0, 0)) {
+		log_error(
+		    "restored server=%s", log_address(address, taking->via));
+		room_sync_restored();
+	}
+	compare_end(taking);
+}
+
+/* Those whom an admin verified are believed. */
+static bool
+claim_believed(const struct sync_taking *taking)
+{
+	return taking->ahead && taking->trust >= TRUST_VERIFIED;
+}
+
+/* Columns: epoch, epoch_seen. */
+static void
+epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	struct db_parameters parameters;
+	int64_t present, next = 0;
+	bool proved;
+
+	if (result == NULL) {
+		compare_fail(taking, sqlstate);
+		return;
+	}
+	present = PQntuples(result) == 0 ? 0 : row_integer(result, 0, 0);
+	/* What is of an older epoch has had its new one. */
+	proved = present != 0 && taking->behind_epoch == present;
+	if (present != 0 &&
+	    (proved || taking->behind || claim_believed(taking)))
+		next = room_epoch_next(
+		    present, row_integer(result, 0, 1), clock_now());
+	if (next == 0) {
+		compare_end(taking);
+		return;
+	}
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, proved ? "t" : "f");
+	db_add_integer(&parameters, present);
+	db_add_integer(&parameters, next);
+	db_add_integer(&parameters, 0);
+	db_call(env.db, SQL_SYNC_BEHIND, &parameters, behind_written, taking);
+	db_parameters_free(&parameters);
+}
+
+static void
+heard_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	struct db_parameters parameters;
+
+	if (result == NULL) {
+		compare_fail(taking, sqlstate);
+		return;
+	}
+	if (!taking->behind && taking->behind_epoch == 0 &&
+	    !claim_believed(taking)) {
+		compare_end(taking);
+		return;
+	}
+	db_parameters_init(&parameters);
+	db_add_integer(&parameters, clock_now() + EPOCH_AHEAD_S);
+	db_call(env.db, SQL_SYNC_EPOCH, &parameters, epoch_loaded, taking);
+	db_parameters_free(&parameters);
+}
+
+/* rooms: those of which it shows no more than we have. */
+static void
+heard_write(struct sync_taking *taking)
+{
+	struct db_array *rooms = db_array_new(DB_OID_TEXT);
+	struct db_parameters parameters;
+	char text[ROOM_ID_SIZE];
+	const struct sync_head *head;
+	uint32_t i;
+
+	for (i = 0; i < taking->message.room_count; i++) {
+		head = &taking->message.rooms[i];
+		if (!head->has_state)
+			continue;
+		room_heard(&head->room);
+		room_id_format(text, &head->room);
+		db_array_bytes(rooms, text, ROOM_ID_LENGTH);
+	}
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, taking->via_id);
+	db_add_array(&parameters, rooms);
+	db_add_integer(&parameters, taking->epoch_seen);
+	db_call(env.db, SQL_SYNC_HEARD, &parameters, heard_written, taking);
+	db_parameters_free(&parameters);
+}
+
+/* Columns: here, five of the stream, ours, tip, own, current. */
+static void
+stream_compare(struct sync_taking *taking, const struct room_id *room,
+    const struct sync_stream *theirs, PGresult *result, int row)
+{
+	const struct room_stream_head *head = &theirs->head;
+	uint8_t ours[ROOM_HASH], tip[ROOM_HASH];
+	bool has_ours, has_tip, own = row_bool(result, row, 8);
+	struct room_stream stream;
+	struct sync_ask place;
+	struct room_want want;
+
+	if (!row_bool(result, row, 0))
+		return;
+	(void)row_stream(&stream, head->epoch, head->lane, result, row, 1);
+	has_ours = row_bytes(ours, sizeof(ours), result, row, 6);
+	has_tip = row_bytes(tip, sizeof(tip), result, row, 7);
+	want = room_stream_compare(&stream, head, has_ours ? ours : NULL,
+	    has_tip ? tip : NULL, own, row_bool(result, row, 9));
+	if (own && head->epoch > taking->epoch_seen &&
+	    head->epoch <= clock_now() + EPOCH_AHEAD_S)
+		taking->epoch_seen = head->epoch;
+	if ((want.what & ROOM_AHEAD_OF_US) != 0)
+		taking->ahead = true;
+	memset(&place, 0, sizeof(place));
+	place.room = *room;
+	place.stream = true;
+	memcpy(place.origin, theirs->origin, ONION_KEY);
+	place.epoch = head->epoch;
+	place.lane = head->lane;
+	want_note(taking, &place, &want);
+}
+
+static void
+streams_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	const struct sync_head *head;
+	uint32_t i, j;
+	int row = 0;
+
+	if (result == NULL) {
+		compare_fail(taking, sqlstate);
+		return;
+	}
+	if (PQntuples(result) != (int)taking->message.stream_count)
+		fatal("database did not answer for each stream");
+	for (i = 0; i < taking->message.room_count; i++) {
+		head = &taking->message.rooms[i];
+		for (j = 0; j < head->stream_count; j++)
+			stream_compare(taking, &head->room, &head->streams[j],
+			    result, row++);
+	}
+	heard_write(taking);
+}
+
+/* Arrays: rooms, origins, epochs, lanes, sequences, highest. */
+static void
+streams_add(struct db_array *arrays[6], const struct sync_head *head)
+{
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
+	const struct room_stream_head *stream;
+	uint32_t i;
+
+	room_id_format(room, &head->room);
+	for (i = 0; i < head->stream_count; i++) {
+		stream = &head->streams[i].head;
+		onion_format(origin, head->streams[i].origin);
+		db_array_bytes(arrays[0], room, ROOM_ID_LENGTH);
+		db_array_bytes(arrays[1], origin, ONION_LENGTH);
+		db_array_int8(arrays[2], stream->epoch);
+		db_array_int4(arrays[3], stream->lane);
+		db_array_int8(arrays[4], stream->sequence);
+		db_array_int8(arrays[5], stream->highest);
+	}
+}
+
+static void
+streams_load(struct sync_taking *taking)
+{
+	static const uint32_t types[6] = {DB_OID_TEXT, DB_OID_TEXT, DB_OID_INT8,
+	    DB_OID_INT4, DB_OID_INT8, DB_OID_INT8};
+	struct db_parameters parameters;
+	struct db_array *arrays[6];
+	uint32_t i;
+
+	for (i = 0; i < 6; i++)
+		arrays[i] = db_array_new(types[i]);
+	for (i = 0; i < taking->message.room_count; i++)
+		streams_add(arrays, &taking->message.rooms[i]);
+	db_parameters_init(&parameters);
+	for (i = 0; i < 6; i++)
+		db_add_array(&parameters, arrays[i]);
+	db_call(env.db, SQL_SYNC_COMPARE_STREAMS, &parameters, streams_loaded,
+	    taking);
+	db_parameters_free(&parameters);
+}
+
+/* Columns: version, seven of the state, ours, own, here, restored. */
+static void
+state_compare(struct sync_taking *taking, struct sync_head *head,
+    PGresult *result, int row)
+{
+	struct room_state state = {.room = head->room};
+	uint8_t ours[ROOM_HASH];
+	struct sync_ask place;
+	struct room_want want;
+	bool has_ours;
+
+	/* A room that we do not know is wanted after a restore alone. */
+	if (!head->has_state ||
+	    (PQgetisnull(result, row, 0) && !row_bool(result, row, 11))) {
+		head->has_state = false;
+		return;
+	}
+	row_state(&state, result, row, 1);
+	has_ours = row_bytes(ours, sizeof(ours), result, row, 8);
+	want = room_head_compare(&state, &head->state, has_ours ? ours : NULL,
+	    row_bool(result, row, 9));
+	memset(&place, 0, sizeof(place));
+	place.room = head->room;
+	want_note(taking, &place, &want);
+	/* It has not answered before we have what it has. */
+	head->has_state = head->state.number <= state.number;
+}
+
+static void
+states_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+	uint32_t i;
+
+	if (result == NULL) {
+		compare_fail(taking, sqlstate);
+		return;
+	}
+	if (PQntuples(result) != (int)taking->message.room_count)
+		fatal("database did not answer for each room");
+	for (i = 0; i < taking->message.room_count; i++)
+		state_compare(
+		    taking, &taking->message.rooms[i], result, (int)i);
+	streams_load(taking);
+}
+
+void
+sync_compare(struct sync_taking *taking)
+{
+	struct db_array *rooms = db_array_new(DB_OID_TEXT);
+	struct db_array *numbers = db_array_new(DB_OID_INT8);
+	struct db_parameters parameters;
+	char text[ROOM_ID_SIZE];
+	uint32_t i;
+
+	for (i = 0; i < taking->message.room_count; i++) {
+		room_id_format(text, &taking->message.rooms[i].room);
+		db_array_bytes(rooms, text, ROOM_ID_LENGTH);
+		db_array_int8(numbers, taking->message.rooms[i].state.number);
+	}
+	db_parameters_init(&parameters);
+	db_add_array(&parameters, rooms);
+	db_add_array(&parameters, numbers);
+	db_call(env.db, SQL_SYNC_COMPARE, &parameters, states_loaded, taking);
+	db_parameters_free(&parameters);
+}

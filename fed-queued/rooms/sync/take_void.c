@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Numbers that their origin declared void: judged and settled in the room's
+ * turn, or found to contradict what is stored.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "rooms/room_row.h"
+#include "rooms/sync/take.h"
+#include "rooms/turn.h"
+
+#define ATTEMPTS_MAX 8 /* against other workers */
+
+struct declaration {
+	struct sync_taking *taking;
+	struct sync_void declared;
+	const struct room_proof *proof;
+	const struct sync_bytes *answer;
+	bool mine; /* to us: settles */
+	void (*done)(struct sync_taking *);
+	char room[ROOM_ID_SIZE];
+	char origin[ONION_SIZE];
+	uint32_t attempts;
+};
+
+static void declaration_load(void *argument);
+
+static void
+declaration_end(struct declaration *declaration)
+{
+	struct sync_taking *taking = declaration->taking;
+	void (*done)(struct sync_taking *) = declaration->done;
+
+	room_turn_end(&declaration->declared.room);
+	free(declaration);
+	done(taking);
+}
+
+static void
+declaration_fail(struct declaration *declaration, const char *sqlstate)
+{
+	log_warning("void failed sqlstate=%s", sqlstate);
+	declaration->taking->failed = true;
+	declaration_end(declaration);
+}
+
+static void
+conflict_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct declaration *declaration = argument;
+
+	if (result == NULL) {
+		declaration_fail(declaration, sqlstate);
+		return;
+	}
+	if (row_bool(result, 0, 0))
+		log_error("sequence-conflict server=%s number=%lld",
+		    declaration->origin,
+		    (long long)declaration->declared.range.first);
+	declaration_end(declaration);
+}
+
+static void
+conflict_write(struct declaration *declaration, int64_t number)
+{
+	const struct room_proof *proof = declaration->proof;
+	struct sync_document given = {.payloads = declaration->answer,
+	    .payload_count = 1,
+	    .text = {proof->text, proof->text_length}};
+	struct document *document = &declaration->taking->other;
+	struct db_parameters parameters;
+	size_t length;
+	char *one;
+
+	memcpy(given.signature, proof->signature, sizeof(given.signature));
+	document->kind = DOCUMENT_VOIDS;
+	one = document_store(document, &given, &length);
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, declaration->room);
+	db_add_text(&parameters, declaration->origin);
+	db_add_text(&parameters, "SEQUENCE_CONFLICT");
+	db_add_integer(&parameters, declaration->declared.epoch);
+	db_add_integer(&parameters, declaration->declared.lane);
+	db_add_integer(&parameters, number);
+	db_add_bytes(&parameters, one, length);
+	db_add_null(&parameters);
+	db_add_integer(&parameters, declaration->declared.range.first);
+	db_add_integer(&parameters, declaration->declared.range.last);
+	db_call(env.db, SQL_SYNC_CONFLICT, &parameters, conflict_written,
+	    declaration);
+	db_parameters_free(&parameters);
+	free(one);
+}
+
+static void
+void_written(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct declaration *declaration = argument;
+
+	if (result == NULL)
+		declaration_fail(declaration, sqlstate);
+	else if (row_bool(result, 0, 0)) {
+		declaration->taking->progress = true;
+		declaration_end(declaration);
+	} else if (++declaration->attempts == ATTEMPTS_MAX)
+		declaration_fail(declaration, "40001");
+	else
+		declaration_load(declaration);
+}
+
+static void
+void_write(struct declaration *declaration, int64_t version,
+    const struct room_stream *stream)
+{
+	const struct room_void *range = &declaration->declared.range;
+	const struct room_proof *proof = declaration->proof;
+	struct db_parameters parameters;
+	uint8_t seen[128];
+
+	room_seen_format(seen, stream);
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, declaration->room);
+	db_add_integer(&parameters, version);
+	db_add_text(&parameters, declaration->origin);
+	db_add_integer(&parameters, stream->epoch);
+	db_add_integer(&parameters, stream->lane);
+	db_add_integer(&parameters, range->first);
+	db_add_integer(&parameters, range->last);
+	db_add_bytes(&parameters, range->previous, ROOM_HASH);
+	db_add_bytes(&parameters, range->digest, ROOM_HASH);
+	db_add_integer(&parameters, stream->contiguous);
+	db_add_integer(&parameters, stream->highest);
+	db_add_integer(&parameters, stream->gap_since);
+	db_add_bytes(&parameters, seen, sizeof(seen));
+	db_add_bytes(&parameters, proof->text, proof->text_length);
+	db_add_bytes(&parameters, proof->signature, sizeof(proof->signature));
+	db_add_bytes(&parameters, proof->key_id, sizeof(proof->key_id));
+	db_add_bytes(&parameters, declaration->answer->bytes,
+	    declaration->answer->length);
+	db_call(env.db, SQL_SYNC_VOID, &parameters, void_written, declaration);
+	db_parameters_free(&parameters);
+}
+
+/* Columns: version, number, five of the stream, three digests, epochs. */
+static void
+declaration_judge(struct declaration *declaration, PGresult *result)
+{
+	const struct room_void *range = &declaration->declared.range;
+	uint8_t before[ROOM_HASH], at[ROOM_HASH], after[ROOM_HASH];
+	struct room_beside beside = {.at_void = true};
+	struct room_stream stream;
+	int64_t number;
+	bool known;
+
+	known = row_stream(&stream, declaration->declared.epoch,
+	    declaration->declared.lane, result, 0, 2);
+	if (row_bytes(before, sizeof(before), result, 0, 7))
+		beside.before = before;
+	if (row_bytes(at, sizeof(at), result, 0, 8))
+		beside.at = at;
+	if (row_bytes(after, sizeof(after), result, 0, 9))
+		beside.after = after;
+	number = declaration->mine
+		     ? room_stream_void(&stream, range, &beside, clock_now())
+		     : room_void_contradiction(range, &beside);
+	if (number != 0 && known)
+		conflict_write(declaration, number);
+	else if (number == 0 && declaration->mine &&
+		 (known || row_integer(result, 0, 10) < ROOM_EPOCHS_MAX))
+		void_write(declaration, row_integer(result, 0, 0), &stream);
+	else
+		declaration_end(declaration);
+}
+
+static void
+declaration_loaded(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct declaration *declaration = argument;
+
+	if (result == NULL)
+		declaration_fail(declaration, sqlstate);
+	else if (PQntuples(result) == 0 || row_integer(result, 0, 1) == 0)
+		declaration_end(declaration);
+	else
+		declaration_judge(declaration, result);
+}
+
+static void
+declaration_load(void *argument)
+{
+	struct declaration *declaration = argument;
+	const struct sync_void *declared = &declaration->declared;
+	struct db_parameters parameters;
+
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, declaration->room);
+	db_add_text(&parameters, declaration->origin);
+	db_add_integer(&parameters, declared->epoch);
+	db_add_integer(&parameters, declared->lane);
+	db_add_integer(&parameters, declared->range.first);
+	db_add_integer(&parameters, declared->range.last);
+	db_call(env.db, SQL_SYNC_VOID_FACTS, &parameters, declaration_loaded,
+	    declaration);
+	db_parameters_free(&parameters);
+}
+
+void
+sync_void_take(struct sync_taking *taking, const struct sync_void *declared,
+    const struct room_proof *proof, const struct sync_bytes *answer, bool mine,
+    void (*done)(struct sync_taking *))
+{
+	struct declaration *declaration = calloc(1, sizeof(*declaration));
+
+	if (declaration == NULL)
+		fatal("out of memory");
+	declaration->taking = taking;
+	declaration->declared = *declared;
+	declaration->proof = proof;
+	declaration->answer = answer;
+	declaration->mine = mine;
+	declaration->done = done;
+	room_id_format(declaration->room, &declared->room);
+	onion_format(declaration->origin, proof->origin);
+	room_turn(&declared->room, declaration_load, declaration);
+}

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: ISC */
+/* The cache of servers; see peers.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "db/statements.h"
+#include "env.h"
+#include "json/batch.h"
+#include "outbound/schedule.h"
+#include "servers/limits.h"
+#include "servers/peer_table.h"
+
+#define RELOAD_MS 50
+
+RB_HEAD(key_tree, peer);
+RB_HEAD(id_tree, peer);
+
+static int
+peer_compare_key(const struct peer *a, const struct peer *b)
+{
+	return memcmp(a->key, b->key, sizeof(a->key));
+}
+
+static int
+peer_compare_id(const struct peer *a, const struct peer *b)
+{
+	return memcmp(a->id, b->id, sizeof(a->id));
+}
+
+RB_GENERATE_STATIC(key_tree, peer, by_key, peer_compare_key);
+RB_GENERATE_STATIC(id_tree, peer, by_id, peer_compare_id);
+
+static struct key_tree keys = RB_INITIALIZER(&keys);
+static struct id_tree ids = RB_INITIALIZER(&ids);
+static unsigned int count;
+static bool loaded;
+static struct event *reload_event;
+
+/* One load at a time; whoever asks during it waits for the next. */
+static struct {
+	bool running;
+	bool again;
+	void (*done)(bool, void *);
+	void *argument;
+} load;
+
+struct peer *
+peer_find(const uint8_t key[32])
+{
+	struct peer probe;
+	struct peer *peer;
+
+	memcpy(probe.key, key, sizeof(probe.key));
+	peer = RB_FIND(key_tree, &keys, &probe);
+	return peer != NULL && peer->present ? peer : NULL;
+}
+
+struct peer *
+peer_find_id(const uint8_t id[16])
+{
+	struct peer probe;
+	struct peer *peer;
+
+	memcpy(probe.id, id, sizeof(probe.id));
+	peer = RB_FIND(id_tree, &ids, &probe);
+	return peer != NULL && peer->present ? peer : NULL;
+}
+
+/* The rate of a level: 100 a minute at level 1, 10x at 2, 100x at 3. */
+static void
+peer_rate(struct peer *peer)
+{
+	int64_t rate = env.settings.items_per_minute;
+
+	if (peer->trust == TRUST_VERIFIED)
+		rate *= 10;
+	else if (peer->trust == TRUST_TRUSTED)
+		rate *= 100;
+	limiter_set(&peer->items, rate, 60000, 3 * rate, clock_ms());
+	peer->items.counter = limits_counter(
+	    peer->trust == TRUST_TRUSTED    ? LIMIT_ITEMS_TRUSTED
+	    : peer->trust == TRUST_VERIFIED ? LIMIT_ITEMS_VERIFIED
+					    : LIMIT_ITEMS_KNOWN);
+	limiter_set(&peer->lookups, env.settings.lookups_per_minute, 60000,
+	    env.settings.lookups_per_minute, clock_ms());
+	peer->lookups.counter = limits_counter(LIMIT_LOOKUPS);
+	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
+	    clock_ms());
+	peer->refusals.counter = limits_counter(LIMIT_REFUSALS);
+}
+
+struct peer *
+peer_put(const uint8_t key[32], const uint8_t id[16], int trust)
+{
+	struct peer probe;
+	struct peer *peer;
+
+	memcpy(probe.key, key, sizeof(probe.key));
+	peer = RB_FIND(key_tree, &keys, &probe);
+	if (peer == NULL) {
+		peer = calloc(1, sizeof(*peer));
+		if (peer == NULL)
+			fatal("out of memory");
+		peer->fresh = true;
+		peer->batch_most = BATCH_ITEMS;
+		memcpy(peer->key, key, sizeof(peer->key));
+		memcpy(peer->id, id, sizeof(peer->id));
+		RB_INSERT(key_tree, &keys, peer);
+		RB_INSERT(id_tree, &ids, peer);
+	} else if (memcmp(peer->id, id, sizeof(peer->id)) != 0) {
+		/* deleted and made anew under another id */
+		RB_REMOVE(id_tree, &ids, peer);
+		memcpy(peer->id, id, sizeof(peer->id));
+		RB_INSERT(id_tree, &ids, peer);
+		peer->certificate_count = 0;
+	}
+	if (!peer->present)
+		count++;
+	peer->present = true;
+	peer->trust = trust;
+	peer_rate(peer);
+	return peer;
+}
+
+unsigned int
+peers_strangers(void)
+{
+	struct peer *peer;
+	unsigned int n = 0;
+
+	RB_FOREACH (peer, key_tree, &keys)
+		if (peer->present &&
+		    (peer->trust == TRUST_UNKNOWN ||
+			peer->trust == TRUST_KNOWN) &&
+		    !peer->kept)
+			n++;
+	return n;
+}
+
+unsigned int
+peers_count(void)
+{
+	return count;
+}
+
+bool
+peers_loaded(void)
+{
+	return loaded;
+}
+
+void
+peers_each(void (*each)(struct peer *, void *), void *argument)
+{
+	struct peer *peer;
+
+	RB_FOREACH (peer, key_tree, &keys)
+		if (peer->present)
+			each(peer, argument);
+}
+
+static void
+load_finish(bool ok)
+{
+	void (*done)(bool, void *) = load.done;
+
+	load.running = false;
+	load.done = NULL;
+	if (ok)
+		loaded = true;
+	if (load.again) {
+		load.again = false;
+		peers_load(done, load.argument);
+		return;
+	}
+	if (done != NULL)
+		done(ok, load.argument);
+}
+
+/* Frees what is neither in the database nor in use. */
+static void
+peers_forget(void)
+{
+	struct peer *peer, *next;
+
+	RB_FOREACH_SAFE (peer, key_tree, &keys, next) {
+		if (peer->present || peer->references > 0)
+			continue;
+		RB_REMOVE(key_tree, &keys, peer);
+		RB_REMOVE(id_tree, &ids, peer);
+		free(peer);
+	}
+}
+
+static void
+load_certificates(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct cert cert;
+	struct peer *peer;
+	uint8_t id[16];
+	int row;
+
+	(void)argument;
+	if (result == NULL) {
+		log_warning("peers-load failed sqlstate=%s", sqlstate);
+		load_finish(false);
+		return;
+	}
+	/* All in one turn: no request ever meets a cache that is half full. */
+	RB_FOREACH (peer, key_tree, &keys)
+		peer->certificate_count = 0;
+	for (row = 0; row < PQntuples(result); row++) {
+		if (PQgetlength(result, row, 0) != (int)sizeof(id))
+			continue;
+		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
+		peer = peer_find_id(id);
+		if (peer == NULL)
+			continue;
+		/*
+		 * Verified when it was stored. Who can write the database can
+		 * set trust levels, too; yet identity is cheap to keep honest.
+		 */
+		if (cert_parse(&cert, PQgetvalue(result, row, 1),
+			(size_t)PQgetlength(result, row, 1)) != CODE_OK ||
+		    memcmp(cert.server, peer->key, 32) != 0) {
+			log_warning("certificate stored is not valid");
+			continue;
+		}
+		peer_certificate_add(peer, &cert, 0, 0);
+	}
+	peers_forget();
+	load_finish(true);
+}
+
+/* No longer than a back-off can be: clocks may have been set back. */
+static int64_t
+retry_left(PGresult *result, int row)
+{
+	int64_t left = strtoll(PQgetvalue(result, row, 7), NULL, 10);
+
+	return left < env.settings.retry_max_ms ? left
+						: env.settings.retry_max_ms;
+}
+
+static void
+load_peer(PGresult *result, int row)
+{
+	struct peer *peer;
+	uint8_t id[16], key[32];
+
+	if (uuid_parse(id, PQgetvalue(result, row, 0),
+		(size_t)PQgetlength(result, row, 0)) != 0 ||
+	    hex_decode(key, sizeof(key), PQgetvalue(result, row, 1),
+		(size_t)PQgetlength(result, row, 1)) != 0) {
+		log_warning("server stored is not valid row=%d", row);
+		return;
+	}
+	peer = peer_put(key, id, atoi(PQgetvalue(result, row, 2)));
+	peer->kept = PQgetvalue(result, row, 3)[0] == '1';
+	peer->highest_serial = strtoull(PQgetvalue(result, row, 4), NULL, 10);
+	peer->min_serial = strtoull(PQgetvalue(result, row, 5), NULL, 10);
+	peer->told_serial = strtoull(PQgetvalue(result, row, 6), NULL, 10);
+	if (!peer->fresh) {
+		/* the rest of the schedule's state is ours since then */
+		schedule_administer(peer, PQgetvalue(result, row, 10)[0] == '1',
+		    (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10));
+		return;
+	}
+	peer->fresh = false;
+	peer->paused = PQgetvalue(result, row, 10)[0] == '1';
+	peer->woken = (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10);
+	peer->retry_ms = clock_ms() + retry_left(result, row);
+	peer->retry_count =
+	    (uint32_t)strtoul(PQgetvalue(result, row, 8), NULL, 10);
+	peer->postponed = peer->retry_count > 0 || peer->retry_ms > clock_ms();
+	peer->generation =
+	    (uint32_t)strtoul(PQgetvalue(result, row, 9), NULL, 10);
+}
+
+static void
+load_peers(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct db_parameters parameters;
+	struct peer *peer;
+	int row;
+
+	(void)argument;
+	if (result == NULL) {
+		log_warning("peers-load failed sqlstate=%s", sqlstate);
+		load_finish(false);
+		return;
+	}
+	/* Objects stay: exchanges under way point at them. */
+	RB_FOREACH (peer, key_tree, &keys)
+		peer->present = false;
+	count = 0;
+	for (row = 0; row < PQntuples(result); row++)
+		load_peer(result, row);
+	db_parameters_init(&parameters);
+	db_call(env.db, SQL_CERTIFICATES, &parameters, load_certificates, NULL);
+}
+
+void
+peers_load(void (*done)(bool, void *), void *argument)
+{
+	struct db_parameters parameters;
+
+	if (load.running) {
+		load.again = true;
+		if (done != NULL) {
+			load.done = done;
+			load.argument = argument;
+		}
+		return;
+	}
+	load.running = true;
+	load.done = done;
+	load.argument = argument;
+	db_parameters_init(&parameters);
+	db_call(env.db, SQL_PEERS, &parameters, load_peers, NULL);
+}
+
+static void
+reload_fire(evutil_socket_t fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	(void)argument;
+	if (db_state(env.db) == DB_UP)
+		peers_load(NULL, NULL);
+}
+
+void
+peers_reload_soon(void)
+{
+	static const struct timeval soon = {0, RELOAD_MS * 1000};
+
+	if (reload_event == NULL) {
+		reload_event = evtimer_new(env.base, reload_fire, NULL);
+		if (reload_event == NULL)
+			fatal("out of memory");
+	}
+	if (!evtimer_pending(reload_event, NULL))
+		evtimer_add(reload_event, &soon);
+}

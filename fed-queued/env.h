@@ -25,25 +25,25 @@
  *	handshake_out.c	our handshakes with others
  *	lookup_in.c	others look up our users; hold.c answers held back
  *	lookup_out.c	we look up theirs
- *	room_inbound.c	items of rooms in requests; room_item.c which they are,
- *			and room_certificate.c who signed an event, pure
+ *	items_take.c	items of rooms in requests; room_item.c which they are,
+ *			and certificate_choose.c who signed an event, pure
  *	room_shown.c	invitations that others show to our users
  *	room_events.c	state events taken, by what room_facts.c reads;
- *			room_decide.c what we decide as a home,
+ *			state_decide.c what we decide as a home,
  *			room_wishes.c in its order: decide, sign, apply;
- *			room_heard.c not before somebody was heard
+ *			confirmed_set.c not before somebody was heard
  *	evidence.c	contradictions, kept for the admin
  *	room_row.c	rooms in results and parameters
- *	room_turn.c	one thing at a time in each room
- *	room_sync.c	with whom heads of rooms are exchanged: room_sync_out.c
- *			we begin, room_sync_in.c others do; room_sync_give.c
+ *	turn_begin.c	one thing at a time in each room
+ *	room_sync.c	with whom heads of rooms are exchanged: sync_exchange.c
+ *			we begin, sync_answer.c others do; room_sync_give.c
  *			what they are given (room_sync_items.c messages,
  *			room_sync_heads.c heads), room_sync_take.c what comes
  *			in (room_sync_void.c, room_sync_evidence.c,
  *			room_sync_compare.c); room_document.c what is signed
  *	room_messages.c	rooms in which messages wait: room_take.c those of
- *			others, judged by room_intake.c (pure), again by
- *			room_judge.c; room_number.c places for ours
+ *			others, judged by intake_run.c (pure), again by
+ *			room_judge.c; messages_number.c places for ours
  *	liveness.c	when a silent peer is asked, what silence means, pure
  *	health.c	pings to peers, who is there
  *	self_probe.c	whether we can be reached ourselves

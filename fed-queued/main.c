@@ -239,12 +239,12 @@ siblings_init(const struct proc *proc)
 static void
 rooms_doorbell(void)
 {
-	if (!env.registered || !env.has_identity || !peers_loaded() ||
+	if (!env.registered || !env.has_identity || !peer_table_loaded() ||
 	    db_state(env.db) != DB_UP)
 		return;
-	room_wishes_doorbell();
-	room_messages_doorbell();
-	room_sync_doorbell();
+	requests_doorbell();
+	messages_look();
+	resync_doorbell();
 }
 
 static void
@@ -289,7 +289,7 @@ checked(bool ok, bool restored)
 	if (restored && begun.before)
 		fatal("the database was restored");
 	if (restored)
-		room_sync_restored();
+		resync_all();
 	if (!ok) {
 		begun.running = false;
 		return;
@@ -323,7 +323,7 @@ database_up(void *argument)
 	(void)argument;
 	begin_try();
 	inbox_count();
-	peers_load(cache_ready, NULL);
+	peer_table_load(cache_ready, NULL);
 }
 
 static void
@@ -344,7 +344,7 @@ database_notify(const char *channel, void *argument)
 	else if (strcmp(channel, "federation_rooms") == 0)
 		rooms_doorbell();
 	else if (strcmp(channel, "federation_servers") == 0)
-		peers_reload_soon();
+		peer_table_reload_soon();
 }
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Payloads that carry state events, read; see roomitem.h. */
+/* Payloads that carry state events, read; see event_payload.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +24,12 @@ certificate_get(struct cert *cert, const json_t *string)
 
 /* The text that was signed, and what it says. */
 static int
-event_text(struct roomload_event *event, const json_t *object)
+event_text(struct signed_event *event, const json_t *object)
 {
 	const char *base64;
 	size_t length;
 
-	if (roomfield_text(&base64, &length, object, "text") == -1 ||
+	if (payload_field_text(&base64, &length, object, "text") == -1 ||
 	    base64_decode((uint8_t *)event->text, sizeof(event->text),
 		&event->text_length, base64, length) == -1)
 		return -1;
@@ -44,7 +44,7 @@ event_text(struct roomload_event *event, const json_t *object)
  * since one that was cut from a larger text is canonical only where that is.
  */
 static int
-event_payload(struct roomload_event *event, const json_t *object)
+event_payload(struct signed_event *event, const json_t *object)
 {
 	uint8_t hash[ROOM_HASH];
 
@@ -57,7 +57,7 @@ event_payload(struct roomload_event *event, const json_t *object)
 	sha256(hash, event->payload, event->payload_length);
 	if (memcmp(hash, event->event.payload_hash, ROOM_HASH) != 0)
 		return -1;
-	return roomload_content(&event->event.content, &event->servers,
+	return room_payload_content(&event->event.content, &event->servers,
 		   event->event.kind, event->payload,
 		   event->payload_length) == CODE_OK
 		   ? 0
@@ -65,31 +65,31 @@ event_payload(struct roomload_event *event, const json_t *object)
 }
 
 enum code
-roomitem_event_read(struct roomload_event *event, const json_t *object)
+signed_event_read(struct signed_event *event, const json_t *object)
 {
 	memset(event, 0, sizeof(*event));
 	if (event_text(event, object) == 0 &&
-	    roomfield_bytes(event->signature, sizeof(event->signature), object,
-		"signature") == 0 &&
+	    payload_field_bytes(event->signature, sizeof(event->signature),
+		object, "signature") == 0 &&
 	    event_payload(event, object) == 0)
 		return CODE_OK;
-	roomitem_event_free(event);
+	signed_event_free(event);
 	return CODE_PAYLOAD_MALFORMED;
 }
 
 void
-roomitem_event_free(struct roomload_event *event)
+signed_event_free(struct signed_event *event)
 {
 	free(event->payload);
 	event->payload = NULL;
 }
 
 static int
-certificates_get(struct roomitem_state *state, const json_t *list)
+certificates_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t i, count = json_array_size(list); /* 0 when it is none */
 
-	if (count < 1 || count > ROOMITEM_CERTIFICATES_MAX)
+	if (count < 1 || count > EVENT_PAYLOAD_CERTIFICATES_MAX)
 		return -1;
 	for (i = 0; i < count; i++)
 		if (certificate_get(
@@ -100,19 +100,19 @@ certificates_get(struct roomitem_state *state, const json_t *list)
 }
 
 static int
-events_get(struct roomitem_state *state, const json_t *list)
+events_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t count = json_array_size(list);
-	struct roomload_event *event;
+	struct signed_event *event;
 
-	if (count < 1 || count > ROOMITEM_EVENTS_MAX)
+	if (count < 1 || count > EVENT_PAYLOAD_EVENTS_MAX)
 		return -1;
 	state->events = calloc(count, sizeof(*state->events));
 	if (state->events == NULL)
 		return -1;
 	while (state->event_count < count) {
 		event = &state->events[state->event_count];
-		if (roomitem_event_read(event,
+		if (signed_event_read(event,
 			json_array_get(list, state->event_count)) != CODE_OK)
 			return -1;
 		state->event_count++;
@@ -124,10 +124,10 @@ events_get(struct roomitem_state *state, const json_t *list)
 }
 
 enum code
-roomitem_state_read(
-    struct roomitem_state *state, const char *payload, size_t length)
+event_payload_state_read(
+    struct event_payload_state *state, const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	int got = -1;
 
 	memset(state, 0, sizeof(*state));
@@ -139,17 +139,17 @@ roomitem_state_read(
 	json_decref(object);
 	if (got == 0)
 		return CODE_OK;
-	roomitem_state_free(state);
+	event_payload_state_free(state);
 	return CODE_PAYLOAD_MALFORMED;
 }
 
 void
-roomitem_state_free(struct roomitem_state *state)
+event_payload_state_free(struct event_payload_state *state)
 {
 	uint32_t i;
 
 	for (i = 0; i < state->event_count; i++)
-		roomitem_event_free(&state->events[i]);
+		signed_event_free(&state->events[i]);
 	free(state->events);
 	state->events = NULL;
 	state->event_count = 0;
@@ -157,14 +157,14 @@ roomitem_state_free(struct roomitem_state *state)
 
 /* What is opaque here: the room's key, and metadata. */
 static int
-invite_opaque(struct roomitem_invite *invite, const json_t *object,
+invite_opaque(struct event_payload_invite *invite, const json_t *object,
     const char *payload, size_t length)
 {
-	uint8_t key[ROOMITEM_KEY_MAX];
+	uint8_t key[EVENT_PAYLOAD_KEY_MAX];
 	const char *text;
 	size_t decoded;
 
-	if (roomfield_text(&text, &invite->room_key_length, object,
+	if (payload_field_text(&text, &invite->room_key_length, object,
 		"encryptedRoomKey") == -1 ||
 	    base64_decode(key, sizeof(key), &decoded, text,
 		invite->room_key_length) == -1 ||
@@ -177,7 +177,7 @@ invite_opaque(struct roomitem_invite *invite, const json_t *object,
 	    canon_member(payload, length, "metadata", &invite->metadata_length);
 	if (invite->room_key == NULL || invite->metadata == NULL ||
 	    *invite->metadata != '{' ||
-	    invite->metadata_length > ROOMITEM_METADATA_MAX)
+	    invite->metadata_length > EVENT_PAYLOAD_METADATA_MAX)
 		return -1;
 	invite->room_key++; /* without quotes */
 	invite->room_key_length -= 2;
@@ -185,10 +185,10 @@ invite_opaque(struct roomitem_invite *invite, const json_t *object,
 }
 
 enum code
-roomitem_invite_read(
-    struct roomitem_invite *invite, const char *payload, size_t length)
+event_payload_invite_read(
+    struct event_payload_invite *invite, const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	enum code code = CODE_PAYLOAD_MALFORMED;
 
 	memset(invite, 0, sizeof(*invite));
@@ -198,44 +198,44 @@ roomitem_invite_read(
 	    certificate_get(&invite->certificate,
 		json_object_get(object, "certificate")) == 0 &&
 	    invite_opaque(invite, object, payload, length) == 0)
-		code = roomitem_event_read(
+		code = signed_event_read(
 		    &invite->event, json_object_get(object, "event"));
 	json_decref(object);
 	if (code == CODE_OK && invite->event.event.kind != ROOM_INVITE) {
-		roomitem_invite_free(invite);
+		event_payload_invite_free(invite);
 		code = CODE_PAYLOAD_MALFORMED;
 	}
 	return code;
 }
 
 void
-roomitem_invite_free(struct roomitem_invite *invite)
+event_payload_invite_free(struct event_payload_invite *invite)
 {
-	roomitem_event_free(&invite->event);
+	signed_event_free(&invite->event);
 }
 
 bool
-roomitem_invite_shown(const char *payload, size_t length)
+event_payload_invite_shown(const char *payload, size_t length)
 {
 	return canon_member(payload, length, "event", &length) != NULL;
 }
 
 enum code
-roomitem_ask_read(struct roomitem_ask *ask, const uint8_t origin[ONION_KEY],
-    const char *payload, size_t length)
+event_payload_ask_read(struct event_payload_ask *ask,
+    const uint8_t origin[ONION_KEY], const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	int got = -1;
 
 	memset(ask, 0, sizeof(*ask));
 	if (object == NULL)
 		return CODE_PAYLOAD_MALFORMED;
-	if (roomfield_room(&ask->room, object) == 0 &&
-	    roomfield_own_user(&ask->inviter, object, "inviterId", origin) ==
-		0 &&
-	    roomfield_user(&ask->invitee, object, "invitee") == 0 &&
-	    roomfield_bytes(ask->nonce, ROOM_NONCE, object, "nonce") == 0)
-		got = roomfield_time(&ask->expires, object, "expires");
+	if (payload_field_room(&ask->room, object) == 0 &&
+	    payload_field_own_user(
+		&ask->inviter, object, "inviterId", origin) == 0 &&
+	    payload_field_user(&ask->invitee, object, "invitee") == 0 &&
+	    payload_field_bytes(ask->nonce, ROOM_NONCE, object, "nonce") == 0)
+		got = payload_field_time(&ask->expires, object, "expires");
 	json_decref(object);
 	return got == 0 ? CODE_OK : CODE_PAYLOAD_MALFORMED;
 }

@@ -32,15 +32,15 @@
 #include "json/room_payload.h"
 #include "proto/cert.h"
 
-#define ROOMITEM_EVENTS_MAX	  64
-#define ROOMITEM_CERTIFICATES_MAX 4
-#define ROOMITEM_KEY_MAX	  4096 /* bytes of an encrypted room key */
-#define ROOMITEM_METADATA_MAX	  4096 /* bytes, canonical */
+#define EVENT_PAYLOAD_EVENTS_MAX       64
+#define EVENT_PAYLOAD_CERTIFICATES_MAX 4
+#define EVENT_PAYLOAD_KEY_MAX	       4096 /* bytes of an encrypted room key */
+#define EVENT_PAYLOAD_METADATA_MAX     4096 /* bytes, canonical */
 
 /* One event as it travels. */
-struct roomload_event {
+struct signed_event {
 	struct room_event event; /* content and payload_hash as well */
-	struct roomload_servers servers;
+	struct room_payload_servers servers;
 	size_t text_length;
 	char text[SIGNTEXT_STATE_MAX];
 	char *payload; /* canonical; owned */
@@ -49,25 +49,25 @@ struct roomload_event {
 };
 
 /* The payload of room_state. */
-struct roomitem_state {
+struct event_payload_state {
 	uint32_t certificate_count;
-	struct cert certificates[ROOMITEM_CERTIFICATES_MAX];
+	struct cert certificates[EVENT_PAYLOAD_CERTIFICATES_MAX];
 	uint32_t event_count;
-	struct roomload_event *events; /* owned */
+	struct signed_event *events; /* owned */
 };
 
 /* room_invite, shown; pointers into the payload. */
-struct roomitem_invite {
+struct event_payload_invite {
 	struct cert certificate;
-	struct roomload_event event; /* its payload is owned */
-	const char *room_key;	     /* base64 */
-	size_t room_key_length;	     /* characters */
-	const char *metadata;	     /* canonical object */
+	struct signed_event event; /* its payload is owned */
+	const char *room_key;	   /* base64 */
+	size_t room_key_length;	   /* characters */
+	const char *metadata;	   /* canonical object */
 	size_t metadata_length;
 };
 
 /* room_invite, asked of the home. */
-struct roomitem_ask {
+struct event_payload_ask {
 	struct room_id room;
 	struct room_user inviter;
 	struct room_user invitee;
@@ -79,21 +79,21 @@ struct roomitem_ask {
  * Each reads into memory that its _free() releases, or returns
  * PAYLOAD_MALFORMED, and nothing needs freeing. Payloads are canonical.
  */
-enum code roomitem_event_read(struct roomload_event *, const json_t *event);
-void roomitem_event_free(struct roomload_event *);
-enum code roomitem_state_read(
-    struct roomitem_state *, const char *payload, size_t length);
-void roomitem_state_free(struct roomitem_state *);
-enum code roomitem_invite_read(
-    struct roomitem_invite *, const char *payload, size_t length);
-void roomitem_invite_free(struct roomitem_invite *);
+enum code signed_event_read(struct signed_event *, const json_t *event);
+void signed_event_free(struct signed_event *);
+enum code event_payload_state_read(
+    struct event_payload_state *, const char *payload, size_t length);
+void event_payload_state_free(struct event_payload_state *);
+enum code event_payload_invite_read(
+    struct event_payload_invite *, const char *payload, size_t length);
+void event_payload_invite_free(struct event_payload_invite *);
 
 /* Whether a room_invite is shown, not asked; whichever it is may still not
  * have its form. */
-bool roomitem_invite_shown(const char *payload, size_t length);
+bool event_payload_invite_shown(const char *payload, size_t length);
 /* The inviter is put together from inviterId and origin. CODE_OK or
  * PAYLOAD_MALFORMED. */
-enum code roomitem_ask_read(struct roomitem_ask *,
+enum code event_payload_ask_read(struct event_payload_ask *,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length);
 
 /*
@@ -101,13 +101,15 @@ enum code roomitem_ask_read(struct roomitem_ask *,
  * terminator; NULL: out of memory. What they are given has its form. Of an
  * event only text, payload and signature are looked at.
  */
-char *roomitem_state_write(const struct roomitem_state *, size_t *length);
-char *roomitem_invite_write(const struct roomitem_invite *, size_t *length);
-char *roomitem_ask_write(const struct roomitem_ask *, size_t *length);
+char *event_payload_state_write(
+    const struct event_payload_state *, size_t *length);
+char *event_payload_invite_write(
+    const struct event_payload_invite *, size_t *length);
+char *event_payload_ask_write(const struct event_payload_ask *, size_t *length);
 
 /* One event into to, canonical; returns what is behind it. */
-char *roomitem_event_put(char *to, const struct roomload_event *);
+char *signed_event_put(char *to, const struct signed_event *);
 /* Bytes that it takes at most. */
-size_t roomitem_event_size(const struct roomload_event *);
+size_t signed_event_size(const struct signed_event *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Payloads that carry state events, written; see roomitem.h. Names stand in
+ * Payloads that carry state events, written; see event_payload.h. Names stand in
  * their order, and no value needs an escape: each is base64, a time, a name or
  * an address, or canonical already.
  */
@@ -49,14 +49,14 @@ put_certificate(char *to, const struct cert *cert)
 }
 
 size_t
-roomitem_event_size(const struct roomload_event *event)
+signed_event_size(const struct signed_event *event)
 {
 	return EVENT_FRAME + BASE64_LENGTH(event->text_length) +
 	       event->payload_length;
 }
 
 char *
-roomitem_event_put(char *to, const struct roomload_event *event)
+signed_event_put(char *to, const struct signed_event *event)
 {
 	to = put_text(to, "{\"payload\":");
 	to = put(to, event->payload, event->payload_length);
@@ -68,7 +68,8 @@ roomitem_event_put(char *to, const struct roomload_event *event)
 }
 
 char *
-roomitem_state_write(const struct roomitem_state *state, size_t *length)
+event_payload_state_write(
+    const struct event_payload_state *state, size_t *length)
 {
 	size_t size =
 	    FRAME + state->certificate_count * (BASE64_LENGTH(CERT_MAX) + 4);
@@ -76,7 +77,7 @@ roomitem_state_write(const struct roomitem_state *state, size_t *length)
 	uint32_t i;
 
 	for (i = 0; i < state->event_count; i++)
-		size += roomitem_event_size(&state->events[i]);
+		size += signed_event_size(&state->events[i]);
 	if ((text = malloc(size)) == NULL)
 		return NULL;
 	at = put_text(text, "{\"certificates\":[");
@@ -87,7 +88,7 @@ roomitem_state_write(const struct roomitem_state *state, size_t *length)
 	at = put_text(at, "],\"events\":[");
 	for (i = 0; i < state->event_count; i++) {
 		at = put_text(at, i == 0 ? "" : ",");
-		at = roomitem_event_put(at, &state->events[i]);
+		at = signed_event_put(at, &state->events[i]);
 	}
 	at = put_text(at, "]}");
 	*length = (size_t)(at - text);
@@ -95,11 +96,12 @@ roomitem_state_write(const struct roomitem_state *state, size_t *length)
 }
 
 char *
-roomitem_invite_write(const struct roomitem_invite *invite, size_t *length)
+event_payload_invite_write(
+    const struct event_payload_invite *invite, size_t *length)
 {
 	size_t size = FRAME + BASE64_LENGTH(CERT_MAX) +
 		      invite->room_key_length + invite->metadata_length +
-		      roomitem_event_size(&invite->event);
+		      signed_event_size(&invite->event);
 	char *text = malloc(size), *at;
 
 	if (text == NULL)
@@ -109,7 +111,7 @@ roomitem_invite_write(const struct roomitem_invite *invite, size_t *length)
 	at = put_text(at, ",\"encryptedRoomKey\":\"");
 	at = put(at, invite->room_key, invite->room_key_length);
 	at = put_text(at, "\",\"event\":");
-	at = roomitem_event_put(at, &invite->event);
+	at = signed_event_put(at, &invite->event);
 	at = put_text(at, ",\"metadata\":");
 	at = put(at, invite->metadata, invite->metadata_length);
 	at = put_text(at, "}");
@@ -118,7 +120,7 @@ roomitem_invite_write(const struct roomitem_invite *invite, size_t *length)
 }
 
 char *
-roomitem_ask_write(const struct roomitem_ask *ask, size_t *length)
+event_payload_ask_write(const struct event_payload_ask *ask, size_t *length)
 {
 	char room[ROOM_ID_SIZE], address[ONION_SIZE], time[TIME_TEXT + 1];
 	char nonce[BASE64_LENGTH(ROOM_NONCE) + 1], *text = malloc(ASK_MAX);

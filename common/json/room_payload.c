@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Payloads of rooms to typed fields; see roomload.h. */
+/* Payloads of rooms to typed fields; see room_payload.h. */
 #include <string.h>
 
 #include "json/canon.h"
@@ -38,11 +38,11 @@ nonce_get(uint8_t nonce[ROOM_NONCE], bool *has, const json_t *object)
 	*has = !json_is_null(json_object_get(object, "nonce"));
 	if (!*has)
 		return 0;
-	return roomfield_bytes(nonce, ROOM_NONCE, object, "nonce");
+	return payload_field_bytes(nonce, ROOM_NONCE, object, "nonce");
 }
 
 static bool
-server_listed(const struct roomload_servers *servers, uint32_t count)
+server_listed(const struct room_payload_servers *servers, uint32_t count)
 {
 	uint32_t i;
 
@@ -55,8 +55,8 @@ server_listed(const struct roomload_servers *servers, uint32_t count)
 
 /* null, or addresses, each once. */
 static int
-servers_get(
-    struct roomload_servers *servers, bool *restricted, const json_t *object)
+servers_get(struct room_payload_servers *servers, bool *restricted,
+    const json_t *object)
 {
 	const json_t *list = json_object_get(object, "allowedServers"), *entry;
 	size_t count = json_array_size(list); /* 0 when it is none */
@@ -82,20 +82,20 @@ servers_get(
 static int
 metadata_get(const json_t *object)
 {
-	static uint8_t bytes[ROOMLOAD_METADATA_MAX];
+	static uint8_t bytes[ROOM_PAYLOAD_METADATA_MAX];
 	const char *text;
 	size_t length, decoded;
 
-	if (roomfield_text(&text, &length, object, "metadata") == -1)
+	if (payload_field_text(&text, &length, object, "metadata") == -1)
 		return -1;
 	return base64_decode(bytes, sizeof(bytes), &decoded, text, length);
 }
 
 static int
-create_get(struct room_content *content, struct roomload_servers *servers,
+create_get(struct room_content *content, struct room_payload_servers *servers,
     const json_t *object)
 {
-	if (roomfield_user(&content->user, object, "creator") == -1 ||
+	if (payload_field_user(&content->user, object, "creator") == -1 ||
 	    bool_get(&content->federated, object, "federation") == -1 ||
 	    bool_get(
 		&content->require_invite, object, "requireInviteForJoin") == -1)
@@ -106,23 +106,23 @@ create_get(struct room_content *content, struct roomload_servers *servers,
 static int
 invite_get(struct room_content *content, const json_t *object)
 {
-	if (roomfield_user(&content->user, object, "invitee") == -1 ||
-	    roomfield_user(&content->inviter, object, "inviter") == -1 ||
-	    roomfield_time(&content->expires, object, "expires") == -1)
+	if (payload_field_user(&content->user, object, "invitee") == -1 ||
+	    payload_field_user(&content->inviter, object, "inviter") == -1 ||
+	    payload_field_time(&content->expires, object, "expires") == -1)
 		return -1;
-	return roomfield_bytes(content->nonce, ROOM_NONCE, object, "nonce");
+	return payload_field_bytes(content->nonce, ROOM_NONCE, object, "nonce");
 }
 
 static int
 join_get(struct room_content *content, const json_t *object)
 {
-	if (roomfield_user(&content->user, object, "member") == -1)
+	if (payload_field_user(&content->user, object, "member") == -1)
 		return -1;
 	return nonce_get(content->nonce, &content->has_nonce, object);
 }
 
 static int
-content_get(struct room_content *content, struct roomload_servers *servers,
+content_get(struct room_content *content, struct room_payload_servers *servers,
     enum room_kind kind, const json_t *object)
 {
 	switch (kind) {
@@ -134,7 +134,7 @@ content_get(struct room_content *content, struct roomload_servers *servers,
 		return join_get(content, object);
 	case ROOM_LEAVE:
 	case ROOM_REMOVE:
-		return roomfield_user(&content->user, object, "member");
+		return payload_field_user(&content->user, object, "member");
 	case ROOM_SERVERS:
 		return servers_get(servers, &content->restricted, object);
 	case ROOM_RENAME:
@@ -150,10 +150,11 @@ content_get(struct room_content *content, struct roomload_servers *servers,
 }
 
 enum code
-roomload_content(struct room_content *content, struct roomload_servers *servers,
-    enum room_kind kind, const char *payload, size_t length)
+room_payload_content(struct room_content *content,
+    struct room_payload_servers *servers, enum room_kind kind,
+    const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	int got;
 
 	memset(content, 0, sizeof(*content));
@@ -191,9 +192,9 @@ message_fields(struct room_message *message, const json_t *object,
 	struct room_place *place = &message->place;
 	int64_t lane;
 
-	if (roomfield_room(&message->room, object) == -1 ||
-	    roomfield_own_user(&message->sender, object, "senderId", origin) ==
-		-1 ||
+	if (payload_field_room(&message->room, object) == -1 ||
+	    payload_field_own_user(
+		&message->sender, object, "senderId", origin) == -1 ||
 	    number_get(&message->state_number, object, "stateNumber",
 		ROOM_NUMBER_MAX) == -1 ||
 	    number_get(&message->epoch, object, "epoch", ROOM_NUMBER_MAX) ==
@@ -203,11 +204,12 @@ message_fields(struct room_message *message, const json_t *object,
 		-1)
 		return -1;
 	message->lane = (int)lane;
-	return roomfield_bytes(place->previous, ROOM_HASH, object, "previous");
+	return payload_field_bytes(
+	    place->previous, ROOM_HASH, object, "previous");
 }
 
 static int
-message_opaque(struct roomload_message *message, const json_t *object,
+message_opaque(struct room_payload_message *message, const json_t *object,
     const char *payload, size_t length)
 {
 	const char *type, *metadata;
@@ -221,7 +223,8 @@ message_opaque(struct roomload_message *message, const json_t *object,
 	message->content++; /* without quotes */
 	message->content_length -= 2;
 	if (!base64_valid(message->content, message->content_length) ||
-	    roomfield_text(&type, &type_length, object, "messageType") == -1 ||
+	    payload_field_text(&type, &type_length, object, "messageType") ==
+		-1 ||
 	    !signtext_type_valid(type, type_length))
 		return -1;
 	memcpy(message->type, type, type_length);
@@ -234,10 +237,10 @@ message_opaque(struct roomload_message *message, const json_t *object,
 }
 
 enum code
-roomload_message(struct roomload_message *message,
+room_payload_message(struct room_payload_message *message,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	int got;
 
 	memset(message, 0, sizeof(*message));
@@ -251,17 +254,17 @@ roomload_message(struct roomload_message *message,
 }
 
 enum code
-roomload_request(struct roomload_request *request, bool join,
+room_payload_request(struct room_payload_request *request, bool join,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length)
 {
-	json_t *object = roomfield_object(payload, length);
+	json_t *object = payload_field_object(payload, length);
 	int got = -1;
 
 	memset(request, 0, sizeof(*request));
 	if (object == NULL)
 		return CODE_PAYLOAD_MALFORMED;
-	if (roomfield_room(&request->room, object) == 0)
-		got = roomfield_own_user(
+	if (payload_field_room(&request->room, object) == 0)
+		got = payload_field_own_user(
 		    &request->user, object, "userId", origin);
 	if (got == 0 && join)
 		got = nonce_get(request->nonce, &request->has_nonce, object);

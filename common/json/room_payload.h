@@ -13,16 +13,16 @@
 #include "room/room_event.h"
 #include "room/room_message.h"
 
-#define ROOMLOAD_METADATA_MAX 16384 /* bytes, of a rename, decoded */
+#define ROOM_PAYLOAD_METADATA_MAX 16384 /* bytes, of a rename, decoded */
 
 /* A list of allowed servers. */
-struct roomload_servers {
+struct room_payload_servers {
 	uint32_t count; /* at most ROOM_SERVERS_MAX, each once */
 	uint8_t key[ROOM_SERVERS_MAX][ONION_KEY];
 };
 
 /* A message; pointers into the payload. */
-struct roomload_message {
+struct room_payload_message {
 	struct room_message message; /* all but place.digest */
 	const char *content;	     /* base64, opaque */
 	size_t content_length;	     /* characters, without quotes */
@@ -32,7 +32,7 @@ struct roomload_message {
 };
 
 /* A request to join or to leave. */
-struct roomload_request {
+struct room_payload_request {
 	struct room_id room;
 	struct room_user user;
 	bool has_nonce; /* to join, with an invitation */
@@ -43,40 +43,42 @@ struct roomload_request {
  * A state event's payload. content: all that the kind has; servers: what
  * create and allowed_servers list, else empty. CODE_OK or PAYLOAD_MALFORMED.
  */
-enum code roomload_content(struct room_content *content,
-    struct roomload_servers *servers, enum room_kind, const char *payload,
+enum code room_payload_content(struct room_content *content,
+    struct room_payload_servers *servers, enum room_kind, const char *payload,
     size_t length);
 /* What a state event's payload is made of. */
-struct roomload_content {
+struct room_payload_content {
 	enum room_kind kind; /* a valid one */
 	struct room_content content;
-	struct roomload_servers servers; /* where content is restricted */
-	const uint8_t *metadata;	 /* rename, encrypted */
-	size_t metadata_length;		 /* bytes */
+	struct room_payload_servers servers; /* where content is restricted */
+	const uint8_t *metadata;	     /* rename, encrypted */
+	size_t metadata_length;		     /* bytes */
 };
 /*
  * The opposite: the canonical payload, newly allocated (free()), *length bytes
  * and no terminator. Limits are not looked at: whoever writes reads it back.
  * NULL: out of memory.
  */
-char *roomload_content_format(const struct roomload_content *, size_t *length);
+char *room_payload_content_format(
+    const struct room_payload_content *, size_t *length);
 /*
  * A message of origin's: the sender is put together from senderId and origin.
  * CODE_OK or PAYLOAD_MALFORMED.
  */
-enum code roomload_message(struct roomload_message *,
+enum code room_payload_message(struct room_payload_message *,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length);
 /*
  * The opposite: the canonical payload, newly allocated (free()), *length bytes
  * and no terminator. content and metadata must have their form. NULL: out of
  * memory.
  */
-char *roomload_message_format(const struct roomload_message *, size_t *length);
+char *room_payload_message_format(
+    const struct room_payload_message *, size_t *length);
 /*
  * room_join (join true: with nonce, a string or null) or room_leave of
  * origin's: {"globalRoomId","nonce","userId"}. CODE_OK or PAYLOAD_MALFORMED.
  */
-enum code roomload_request(struct roomload_request *, bool join,
+enum code room_payload_request(struct room_payload_request *, bool join,
     const uint8_t origin[ONION_KEY], const char *payload, size_t length);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Payloads of state events, written; see roomload.h. Names stand in their
+ * Payloads of state events, written; see room_payload.h. Names stand in their
  * order, and no value needs an escape: each is a name, an address, a time or
  * base64.
  */
@@ -60,7 +60,7 @@ out_nonce(struct out *out, const uint8_t *nonce)
 }
 
 static void
-out_servers(struct out *out, const struct roomload_content *from)
+out_servers(struct out *out, const struct room_payload_content *from)
 {
 	char address[ONION_SIZE];
 	uint32_t i;
@@ -81,7 +81,7 @@ out_servers(struct out *out, const struct roomload_content *from)
 }
 
 static void
-out_create(struct out *out, const struct roomload_content *from)
+out_create(struct out *out, const struct room_payload_content *from)
 {
 	const struct room_content *content = &from->content;
 
@@ -96,7 +96,7 @@ out_create(struct out *out, const struct roomload_content *from)
 }
 
 static void
-out_invite(struct out *out, const struct roomload_content *from)
+out_invite(struct out *out, const struct room_payload_content *from)
 {
 	const struct room_content *content = &from->content;
 	char time[TIME_TEXT + 1];
@@ -112,7 +112,7 @@ out_invite(struct out *out, const struct roomload_content *from)
 }
 
 static void
-out_join(struct out *out, const struct roomload_content *from)
+out_join(struct out *out, const struct room_payload_content *from)
 {
 	const struct room_content *content = &from->content;
 
@@ -121,13 +121,13 @@ out_join(struct out *out, const struct roomload_content *from)
 }
 
 static void
-out_member(struct out *out, const struct roomload_content *from)
+out_member(struct out *out, const struct room_payload_content *from)
 {
 	out_user(out, "member", &from->content.user);
 }
 
 static void
-out_rename(struct out *out, const struct roomload_content *from)
+out_rename(struct out *out, const struct room_payload_content *from)
 {
 	out_text(out, "\"metadata\":\"");
 	if ((size_t)(out->end - out->at) >
@@ -139,24 +139,25 @@ out_rename(struct out *out, const struct roomload_content *from)
 }
 
 static void
-out_federation(struct out *out, const struct roomload_content *from)
+out_federation(struct out *out, const struct room_payload_content *from)
 {
 	out_text(out,
 	    from->content.federated ? "\"enabled\":true" : "\"enabled\":false");
 }
 
 static void
-out_close(struct out *out, const struct roomload_content *from)
+out_close(struct out *out, const struct room_payload_content *from)
 {
 	(void)out;
 	(void)from;
 }
 
 char *
-roomload_content_format(const struct roomload_content *from, size_t *length)
+room_payload_content_format(
+    const struct room_payload_content *from, size_t *length)
 {
 	static void (*const kinds[ROOM_KINDS])(
-	    struct out *, const struct roomload_content *) = {
+	    struct out *, const struct room_payload_content *) = {
 	    [ROOM_CREATE] = out_create,
 	    [ROOM_INVITE] = out_invite,
 	    [ROOM_JOIN] = out_join,

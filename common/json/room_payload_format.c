@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message's payload, written; see roomload.h. Names stand in their order, and
+ * A message's payload, written; see room_payload.h. Names stand in their order, and
  * no value needs an escape: each is a number, base64, or of a few characters.
  */
 #include <stdio.h>
@@ -21,7 +21,7 @@ put(char *at, const char *bytes, size_t length)
 
 /* From epoch to messageType. */
 static char *
-put_head(char *at, size_t size, const struct roomload_message *message)
+put_head(char *at, size_t size, const struct room_payload_message *message)
 {
 	char room[ROOM_ID_SIZE];
 	int length;
@@ -52,7 +52,8 @@ put_tail(char *at, size_t size, const struct room_message *message)
 }
 
 char *
-roomload_message_format(const struct roomload_message *message, size_t *length)
+room_payload_message_format(
+    const struct room_payload_message *message, size_t *length)
 {
 	static const char first[] = "{\"encryptedContent\":\"";
 	static const char metadata[] = ",\"metadata\":";

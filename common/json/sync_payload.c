@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* server_sync read; see syncload.h. */
+/* server_sync read; see sync_payload.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +95,7 @@ ask_read(struct reader *reader, const json_t *object)
 	struct sync_ask *ask = &message->asks[message->ask_count];
 	int64_t most;
 
-	if (message->ask_count == SYNCLOAD_ASKS)
+	if (message->ask_count == SYNC_PAYLOAD_ASKS)
 		return -1;
 	ask->stream = json_object_get(object, "lane") != NULL;
 	most = ask->stream ? ROOM_RANGE_MAX : ROOM_EVENTS_MAX;
@@ -140,7 +140,7 @@ payloads_read(struct reader *reader, struct sync_document *document,
 	size_t count = json_array_size(list), i; /* 0 when it is none */
 
 	if (count < 1 || count > most ||
-	    count > SYNCLOAD_PAYLOADS - message->payload_count)
+	    count > SYNC_PAYLOAD_PAYLOADS - message->payload_count)
 		return -1;
 	document->payloads = &message->payloads[message->payload_count];
 	document->payload_count = (uint32_t)count;
@@ -160,7 +160,7 @@ document_get(struct reader *reader, struct sync_document *document,
 	const struct sync_message *message = reader->message;
 
 	if (message->document_count + message->pair_count >=
-		SYNCLOAD_DOCUMENTS ||
+		SYNC_PAYLOAD_DOCUMENTS ||
 	    bytes_get(reader, &document->certificate, CERT_MAX,
 		json_object_get(object, "certificate")) == -1 ||
 	    bytes_get(reader, &document->text, SIGNTEXT_BATCH_MAX,
@@ -177,7 +177,7 @@ document_read(struct reader *reader, const json_t *object)
 {
 	struct sync_message *message = reader->message;
 
-	if (message->document_count == SYNCLOAD_DOCUMENTS ||
+	if (message->document_count == SYNC_PAYLOAD_DOCUMENTS ||
 	    document_get(reader, &message->documents[message->document_count],
 		object, 64) == -1)
 		return -1;
@@ -195,7 +195,7 @@ evidence_read(struct reader *reader, const json_t *pair)
 	if (json_array_size(pair) != 2)
 		return -1;
 	for (i = 0; i < 2; i++) {
-		if (message->pair_count == SYNCLOAD_DOCUMENTS ||
+		if (message->pair_count == SYNC_PAYLOAD_DOCUMENTS ||
 		    document_get(reader, &message->pairs[message->pair_count],
 			json_array_get(pair, i), 1) == -1)
 			return -1;
@@ -210,7 +210,7 @@ stream_read(struct sync_message *message, const json_t *object)
 	struct sync_stream *stream = &message->streams[message->stream_count];
 	struct room_stream_head *head = &stream->head;
 
-	if (message->stream_count == SYNCLOAD_STREAMS ||
+	if (message->stream_count == SYNC_PAYLOAD_STREAMS ||
 	    origin_get(stream->origin, object) == -1 ||
 	    lane_get(&head->epoch, &head->lane, object) == -1 ||
 	    number_get(&head->sequence, object, "sequence", 0,
@@ -248,7 +248,7 @@ head_read(struct reader *reader, const json_t *object)
 	const json_t *list = json_object_get(object, "streams");
 	size_t i;
 
-	if (message->room_count == SYNCLOAD_ROOMS || !json_is_array(list) ||
+	if (message->room_count == SYNC_PAYLOAD_ROOMS || !json_is_array(list) ||
 	    room_get(&head->room, object) == -1 ||
 	    state_get(head, json_object_get(object, "state")) == -1)
 		return -1;
@@ -268,7 +268,7 @@ void_read(struct reader *reader, const json_t *object)
 	struct sync_void *declared = &message->voids[message->void_count];
 	struct room_void *range = &declared->range;
 
-	if (message->void_count == SYNCLOAD_VOIDS ||
+	if (message->void_count == SYNC_PAYLOAD_VOIDS ||
 	    room_get(&declared->room, object) == -1 ||
 	    lane_get(&declared->epoch, &declared->lane, object) == -1 ||
 	    number_get(&range->first, object, "first", 1, ROOM_NUMBER_MAX) ==
@@ -313,8 +313,8 @@ message_read(struct reader *reader, bool answer, const json_t *object)
 }
 
 enum code
-syncload_parse(struct sync_message *message, bool answer, const char *payload,
-    size_t length)
+sync_payload_parse(struct sync_message *message, bool answer,
+    const char *payload, size_t length)
 {
 	struct reader reader = {message, NULL};
 	json_t *root;
@@ -332,12 +332,12 @@ syncload_parse(struct sync_message *message, bool answer, const char *payload,
 	json_decref(root);
 	if (read == 0)
 		return CODE_OK;
-	syncload_free(message);
+	sync_payload_free(message);
 	return CODE_PAYLOAD_MALFORMED;
 }
 
 void
-syncload_free(struct sync_message *message)
+sync_payload_free(struct sync_message *message)
 {
 	free(message->storage);
 	message->storage = NULL;

@@ -35,15 +35,15 @@
 
 #include "room/room_heads.h"
 
-#define SYNC_TYPE	   "server_sync"
-#define SYNCLOAD_ASKS	   64  /* of each of these at most in a message */
-#define SYNCLOAD_DOCUMENTS 128 /* those of evidence included */
-#define SYNCLOAD_PAYLOADS  256 /* of all documents */
-#define SYNCLOAD_ROOMS	   32
-#define SYNCLOAD_STREAMS   128 /* of all rooms */
-#define SYNCLOAD_VOIDS	   64
+#define SYNC_TYPE	       "server_sync"
+#define SYNC_PAYLOAD_ASKS      64  /* of each of these at most in a message */
+#define SYNC_PAYLOAD_DOCUMENTS 128 /* those of evidence included */
+#define SYNC_PAYLOAD_PAYLOADS  256 /* of all documents */
+#define SYNC_PAYLOAD_ROOMS     32
+#define SYNC_PAYLOAD_STREAMS   128 /* of all rooms */
+#define SYNC_PAYLOAD_VOIDS     64
 /* Bytes after which no document is added: heads fit behind them. */
-#define SYNCLOAD_FULL	   (180U * 1024)
+#define SYNC_PAYLOAD_FULL      (180U * 1024)
 
 enum sync_want { SYNC_ITEMS, SYNC_PROOF, SYNC_EVIDENCE, SYNC_WANTS };
 
@@ -94,20 +94,20 @@ struct sync_void {
 
 struct sync_message {
 	uint32_t ask_count;
-	struct sync_ask asks[SYNCLOAD_ASKS];
+	struct sync_ask asks[SYNC_PAYLOAD_ASKS];
 	uint32_t document_count;
-	struct sync_document documents[SYNCLOAD_DOCUMENTS];
+	struct sync_document documents[SYNC_PAYLOAD_DOCUMENTS];
 	uint32_t pair_count; /* of evidence: two of pairs each */
-	struct sync_document pairs[SYNCLOAD_DOCUMENTS];
+	struct sync_document pairs[SYNC_PAYLOAD_DOCUMENTS];
 	uint32_t room_count;
-	struct sync_head rooms[SYNCLOAD_ROOMS];
+	struct sync_head rooms[SYNC_PAYLOAD_ROOMS];
 	uint32_t void_count;
-	struct sync_void voids[SYNCLOAD_VOIDS];
+	struct sync_void voids[SYNC_PAYLOAD_VOIDS];
 	/* what those point into */
 	uint32_t stream_count;
-	struct sync_stream streams[SYNCLOAD_STREAMS];
+	struct sync_stream streams[SYNC_PAYLOAD_STREAMS];
 	uint32_t payload_count;
-	struct sync_bytes payloads[SYNCLOAD_PAYLOADS];
+	struct sync_bytes payloads[SYNC_PAYLOAD_PAYLOADS];
 	char *storage; /* owned */
 };
 
@@ -116,9 +116,9 @@ struct sync_message {
  * acknowledgement's with the member "answer". CODE_OK or PAYLOAD_MALFORMED;
  * then nothing needs freeing.
  */
-enum code syncload_parse(
+enum code sync_payload_parse(
     struct sync_message *, bool answer, const char *payload, size_t length);
-void syncload_free(struct sync_message *);
+void sync_payload_free(struct sync_message *);
 
 /* A message while it is written; one list for each member. */
 struct sync_writer {
@@ -136,20 +136,20 @@ struct sync_writer {
 /*
  * Each returns false, and adds nothing, when the message is full.
  */
-void syncload_begin(struct sync_writer *);
-bool syncload_ask(struct sync_writer *, const struct sync_ask *);
-bool syncload_document(struct sync_writer *, const struct sync_document *);
-bool syncload_evidence(struct sync_writer *, const struct sync_document *,
+void sync_payload_begin(struct sync_writer *);
+bool sync_payload_ask(struct sync_writer *, const struct sync_ask *);
+bool sync_payload_document(struct sync_writer *, const struct sync_document *);
+bool sync_payload_evidence(struct sync_writer *, const struct sync_document *,
     const struct sync_document *);
-bool syncload_head(struct sync_writer *, const struct sync_head *);
-bool syncload_void(struct sync_writer *, const struct sync_void *);
+bool sync_payload_head(struct sync_writer *, const struct sync_head *);
+bool sync_payload_void(struct sync_writer *, const struct sync_void *);
 /* How many declarations that numbers are void. */
-uint32_t syncload_declares(const struct sync_writer *);
+uint32_t sync_payload_declares(const struct sync_writer *);
 /*
  * The canonical text, which the caller frees; *length bytes, not terminated.
  * One that declares numbers void holds nothing else, since it is kept and shown
  * to others as it is.
  */
-char *syncload_end(struct sync_writer *, size_t *length);
+char *sync_payload_end(struct sync_writer *, size_t *length);
 
 #endif

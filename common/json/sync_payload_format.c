@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server_sync written; see syncload.h. Nothing in it needs an escape, so the
+ * server_sync written; see sync_payload.h. Nothing in it needs an escape, so the
  * canonical text is put together as it goes.
  */
 #include <stdarg.h>
@@ -80,19 +80,19 @@ put_room(struct sync_writer *writer, enum list list, const struct room_id *room)
 }
 
 void
-syncload_begin(struct sync_writer *writer)
+sync_payload_begin(struct sync_writer *writer)
 {
 	memset(writer, 0, sizeof(*writer));
 }
 
 bool
-syncload_ask(struct sync_writer *writer, const struct sync_ask *ask)
+sync_payload_ask(struct sync_writer *writer, const struct sync_ask *ask)
 {
 	static const char *const wants[SYNC_WANTS] = {
 	    "items", "proof", "evidence"};
 	char origin[ONION_SIZE];
 
-	if (writer->lists[ASK].count == SYNCLOAD_ASKS)
+	if (writer->lists[ASK].count == SYNC_PAYLOAD_ASKS)
 		return false;
 	put_begin(writer, ASK);
 	put(writer, ASK, "{");
@@ -153,15 +153,15 @@ static bool
 document_fits(const struct sync_writer *writer, uint32_t documents,
     uint32_t payloads, size_t size)
 {
-	return writer->documents + documents <= SYNCLOAD_DOCUMENTS &&
-	       writer->payloads + payloads <= SYNCLOAD_PAYLOADS &&
+	return writer->documents + documents <= SYNC_PAYLOAD_DOCUMENTS &&
+	       writer->payloads + payloads <= SYNC_PAYLOAD_PAYLOADS &&
 	       writer->lists[DOCUMENTS].length +
 		       writer->lists[EVIDENCE].length + size <=
-		   SYNCLOAD_FULL;
+		   SYNC_PAYLOAD_FULL;
 }
 
 bool
-syncload_document(
+sync_payload_document(
     struct sync_writer *writer, const struct sync_document *document)
 {
 	if (!document_fits(
@@ -173,7 +173,7 @@ syncload_document(
 }
 
 bool
-syncload_evidence(struct sync_writer *writer, const struct sync_document *a,
+sync_payload_evidence(struct sync_writer *writer, const struct sync_document *a,
     const struct sync_document *b)
 {
 	if (!document_fits(writer, 2, 2, document_size(a) + document_size(b)))
@@ -220,12 +220,12 @@ put_state(struct sync_writer *writer, const struct sync_head *head)
 }
 
 bool
-syncload_head(struct sync_writer *writer, const struct sync_head *head)
+sync_payload_head(struct sync_writer *writer, const struct sync_head *head)
 {
 	uint32_t i;
 
-	if (writer->lists[HEADS].count == SYNCLOAD_ROOMS ||
-	    head->stream_count > SYNCLOAD_STREAMS - writer->streams ||
+	if (writer->lists[HEADS].count == SYNC_PAYLOAD_ROOMS ||
+	    head->stream_count > SYNC_PAYLOAD_STREAMS - writer->streams ||
 	    writer->length + HEAD_MAX + head->stream_count * STREAM_MAX >
 		ENVELOPE_MAX - AROUND)
 		return false;
@@ -245,11 +245,11 @@ syncload_head(struct sync_writer *writer, const struct sync_head *head)
 }
 
 bool
-syncload_void(struct sync_writer *writer, const struct sync_void *declared)
+sync_payload_void(struct sync_writer *writer, const struct sync_void *declared)
 {
 	const struct room_void *range = &declared->range;
 
-	if (writer->lists[VOIDS].count == SYNCLOAD_VOIDS)
+	if (writer->lists[VOIDS].count == SYNC_PAYLOAD_VOIDS)
 		return false;
 	put_begin(writer, VOIDS);
 	put(writer, VOIDS, "{\"digest\":");
@@ -266,15 +266,15 @@ syncload_void(struct sync_writer *writer, const struct sync_void *declared)
 }
 
 uint32_t
-syncload_declares(const struct sync_writer *writer)
+sync_payload_declares(const struct sync_writer *writer)
 {
 	return writer->lists[VOIDS].count;
 }
 
 char *
-syncload_end(struct sync_writer *writer, size_t *length)
+sync_payload_end(struct sync_writer *writer, size_t *length)
 {
-	enum list list = syncload_declares(writer) > 0 ? VOIDS : ASK;
+	enum list list = sync_payload_declares(writer) > 0 ? VOIDS : ASK;
 	char *text = malloc(writer->length + LISTS * 32), *at = text;
 
 	if (text == NULL)

@@ -107,7 +107,7 @@ judge(const struct room_state *state, const struct room_message *message,
 }
 
 struct room_verdict
-room_message_take(const struct room_state *state, struct room_stream *stream,
+room_message_judge(const struct room_state *state, struct room_stream *stream,
     const struct room_message *message, const struct room_message_facts *facts,
     int64_t now)
 {
@@ -131,7 +131,7 @@ room_message_take(const struct room_state *state, struct room_stream *stream,
 }
 
 struct room_verdict
-room_message_again(const struct room_state *state,
+room_message_judge_again(const struct room_state *state,
     const struct room_message *message, const struct room_message_facts *facts,
     int64_t since, int64_t now)
 {

@@ -51,7 +51,7 @@ struct room_message_facts {
  * settled in stream. from..to with ROOM_HELD: state numbers that we lack; with
  * ROOM_WAIT: state numbers, or sequences with SEQUENCE_AHEAD.
  */
-struct room_verdict room_message_take(const struct room_state *,
+struct room_verdict room_message_judge(const struct room_state *,
     struct room_stream *, const struct room_message *,
     const struct room_message_facts *, int64_t now);
 /*
@@ -59,7 +59,7 @@ struct room_verdict room_message_take(const struct room_state *,
  * (it was acknowledged; it is dropped and logged), or ROOM_HELD still. since:
  * when it came.
  */
-struct room_verdict room_message_again(const struct room_state *,
+struct room_verdict room_message_judge_again(const struct room_state *,
     const struct room_message *, const struct room_message_facts *,
     int64_t since, int64_t now);
 /*

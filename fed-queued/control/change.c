@@ -55,7 +55,7 @@ change_wake(const struct change *change, const char *server, int lane)
 	int i;
 
 	if (onion_parse(key, server, strlen(server)) == CODE_OK)
-		peer = peer_find(key);
+		peer = peer_table_find(key);
 	if (peer == NULL || is(change, "hold") || is(change, "cancel"))
 		return;
 	for (i = 1; i <= LANES; i++)
@@ -226,7 +226,7 @@ woken(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	if (onion_parse(key, change->server, strlen(change->server)) == CODE_OK)
-		peer = peer_find(key);
+		peer = peer_table_find(key);
 	if (peer != NULL)
 		schedule_administer(peer, result_true(result, 0, 2),
 		    (uint32_t)result_integer(result, 0, 3));

@@ -19,7 +19,7 @@ struct control_client;
 /* Takes over the listening descriptor. */
 void control_init(int descriptor);
 
-/* For control_verbs.c: the table of what may be asked. */
+/* For verbs.c: the table of what may be asked. */
 struct control_verb_entry {
 	uint16_t verb;
 	uint32_t arguments; /* exactly */

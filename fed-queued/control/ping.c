@@ -66,7 +66,7 @@ ping_find(const char *address, struct peer **peer)
 		return CODE_INTERNAL;
 	if (memcmp(key, env.identity.server, sizeof(key)) == 0)
 		return CODE_SELF;
-	*peer = peer_find(key);
+	*peer = peer_table_find(key);
 	if (*peer == NULL)
 		return CODE_SERVER_UNKNOWN;
 	return (*peer)->trust == TRUST_BLOCKED ? CODE_SERVER_BLOCKED : CODE_OK;

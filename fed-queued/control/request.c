@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the verbs of the control socket share; see control_request.h. */
+/* What the verbs of the control socket share; see request.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -79,7 +79,8 @@ add_done(PGresult *result, const char *sqlstate, void *argument)
 		request_end(request, CODE_DATABASE, NULL);
 		return;
 	}
-	peer = peer_put(request->key, id, (int)result_integer(result, 0, 1));
+	peer =
+	    peer_table_put(request->key, id, (int)result_integer(result, 0, 1));
 	peer->kept = true;
 	server_row(request, peer);
 	request_end(request, CODE_OK, NULL);
@@ -115,7 +116,7 @@ static void
 trust_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct request *request = argument;
-	struct peer *peer = peer_find(request->key);
+	struct peer *peer = peer_table_find(request->key);
 	char address[LOG_ADDRESS_SIZE];
 	int before;
 
@@ -129,7 +130,7 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	before = peer->trust;
-	peer = peer_put(request->key, peer->id, request->level);
+	peer = peer_table_put(request->key, peer->id, request->level);
 	peer->kept = true;
 	log_info("trust server=%s level=%d by=\"%s\"",
 	    log_address(address, request->key), request->level,
@@ -191,7 +192,7 @@ static void
 handshake_done(enum code code, const struct ack_result *result, void *argument)
 {
 	struct request *request = argument;
-	struct peer *peer = peer_find(request->key);
+	struct peer *peer = peer_table_find(request->key);
 
 	(void)result;
 	if (code == CODE_OK && peer != NULL) {
@@ -212,7 +213,7 @@ control_handshake(
 
 	if (request == NULL)
 		return;
-	peer = peer_find(request->key);
+	peer = peer_table_find(request->key);
 	if (peer != NULL && peer->trust == TRUST_BLOCKED) {
 		request_end(request, CODE_SERVER_BLOCKED, NULL);
 		return;
@@ -224,7 +225,7 @@ static void
 change_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct request *request = argument;
-	struct peer *peer = peer_find(request->key);
+	struct peer *peer = peer_table_find(request->key);
 	char address[LOG_ADDRESS_SIZE];
 	struct msg_control_row row;
 	enum code code = CODE_DATABASE;

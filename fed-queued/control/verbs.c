@@ -51,7 +51,7 @@ status_done(PGresult *result, const char *sqlstate, void *argument)
 	control_add_string(&row, "started", started);
 	control_add_string(&row, "database", db_reason(env.db));
 	control_add_boolean(&row, "ready",
-	    env.has_identity && env.registered && peers_loaded() &&
+	    env.has_identity && env.registered && peer_table_loaded() &&
 		db_state(env.db) == DB_UP);
 	control_add_boolean(&row, "paused", schedule_paused());
 	self_probe_show(&row);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The verbs of the control socket, for the table in control_verbs.c. */
+/* The verbs of the control socket, for the table in verbs.c. */
 #ifndef TORFED_CONTROL_VERBS_H
 #define TORFED_CONTROL_VERBS_H
 
@@ -8,7 +8,7 @@
 typedef void control_verb_function(
     struct control_client *, const struct msg_control *);
 
-/* control_server.c */
+/* servers.c */
 control_verb_function control_show_servers;
 control_verb_function control_server_add;
 control_verb_function control_server_trust;
@@ -17,15 +17,15 @@ control_verb_function control_server_pause;
 control_verb_function control_server_resume;
 control_verb_function control_server_retry;
 control_verb_function control_handshake;
-/* control_queue.c: how things stand */
+/* queue.c: how things stand */
 control_verb_function control_show_queue;
 control_verb_function control_show_dead;
 control_verb_function control_show_message;
 control_verb_function control_queue_show;
-/* control_rooms.c */
+/* rooms.c */
 control_verb_function control_show_rooms;
 control_verb_function control_check;
-/* control_change.c: what is changed */
+/* change.c: what is changed */
 control_verb_function control_queue_hold;
 control_verb_function control_queue_release;
 control_verb_function control_queue_retry;

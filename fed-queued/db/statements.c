@@ -245,7 +245,7 @@ static const char sql_work_new[] =
  * claim if that lease's worker lost the database, and lies above what this one
  * has claimed. $10 is a queue id that no item to be found lies below, so that
  * what is settled and cannot be vacuumed yet is not read again and again; see
- * outbound.c.
+ * outbound/outbound.c.
  *
  * Always at least one row: whether the lease is ours, then an item or nulls,
  * for how many ms it is another's (null: it took it this moment), the oldest

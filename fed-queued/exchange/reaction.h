@@ -28,8 +28,8 @@ enum destination_effect {
 	DESTINATION_WAIT,      /* for as long as it said */
 	DESTINATION_NONE,      /* not its fault, or not its business */
 	DESTINATION_HANDSHAKE, /* one handshake, one retry, then back off */
-	DESTINATION_PROVE,     /* a handshake, then back off (suspect.h) */
-	DESTINATION_PAUSE      /* our own outage: all sending pauses */
+	DESTINATION_PROVE, /* a handshake, then back off (servers/suspect.h) */
+	DESTINATION_PAUSE  /* our own outage: all sending pauses */
 };
 
 struct reaction {

@@ -187,7 +187,7 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 	    .retry_after = sent->retry_after,
 	    .started = sent->started};
 	static struct ack_result results[BATCH_ITEMS];
-	struct peer *peer = peer_find(exchange->request.destination);
+	struct peer *peer = peer_table_find(exchange->request.destination);
 	uint8_t request_hash[32];
 
 	if (sent->code != CODE_OK) {

@@ -24,7 +24,7 @@ commit_pending(void)
 
 static void
 group_parameters(
-    struct db_parameters *parameters, const struct fair_group *group)
+    struct db_parameters *parameters, const struct fairness_group *group)
 {
 	struct db_array *index = db_array_new(DB_OID_INT4);
 	struct db_array *server = db_array_new(DB_OID_UUID);
@@ -100,7 +100,7 @@ row_result(PGresult *rows, int row, struct commit_item *item,
 static void
 group_done(PGresult *rows, const char *sqlstate, void *argument)
 {
-	struct fair_group *group = argument;
+	struct fairness_group *group = argument;
 	struct ack_result result;
 	struct commit_item *item;
 	uint32_t index;
@@ -132,13 +132,13 @@ void
 commit_flush(void)
 {
 	struct db_parameters parameters;
-	struct fair_group *group;
+	struct fairness_group *group;
 
-	while (flying < GROUPS_FLYING && fair_waiting()) {
+	while (flying < GROUPS_FLYING && fairness_waiting()) {
 		group = malloc(sizeof(*group));
 		if (group == NULL)
 			fatal("out of memory");
-		fair_fill(group);
+		fairness_fill(group);
 		group_parameters(&parameters, group);
 		flying++;
 		db_call(env.db, SQL_COMMIT, &parameters, group_done, group);
@@ -147,8 +147,8 @@ commit_flush(void)
 }
 
 void
-commit_add(struct fair_lane *lane, struct commit_item *item)
+commit_add(struct fairness_lane *lane, struct commit_item *item)
 {
 	pending++;
-	fair_add(lane, item);
+	fairness_add(lane, item);
 }

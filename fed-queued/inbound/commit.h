@@ -13,7 +13,7 @@
 
 #include "exchange/ack.h"
 
-struct fair_lane;
+struct fairness_lane;
 
 /* Owned by the caller, with all it points at, until done() is called. */
 struct commit_item {
@@ -40,7 +40,7 @@ struct commit_item {
  * Items of one request follow each other; then commit_flush(). The lane is the
  * server's, whose turn comes as often as any other's.
  */
-void commit_add(struct fair_lane *, struct commit_item *);
+void commit_add(struct fairness_lane *, struct commit_item *);
 void commit_flush(void);
 size_t commit_pending(void); /* items not yet answered */
 

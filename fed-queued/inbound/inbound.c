@@ -256,7 +256,7 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 static void
 peer_alive(const uint8_t origin[32])
 {
-	struct peer *peer = peer_find(origin);
+	struct peer *peer = peer_table_find(origin);
 
 	if (peer == NULL || peer->trust < TRUST_KNOWN)
 		return;
@@ -355,8 +355,8 @@ inbound_copy(struct inbound *inbound, const struct peer *peer,
 		entry = &inbound->items[i];
 		entry->inbound = inbound;
 		entry->index = i;
-		entry->room =
-		    room_item_is(view.type, view.payload, view.payload_length);
+		entry->room = item_kind_is_room(
+		    view.type, view.payload, view.payload_length);
 		memcpy(entry->type, view.type, sizeof(entry->type));
 		memcpy(entry->item.server_id, peer->id, 16);
 		memcpy(entry->item.message_id, view.id, 16);
@@ -411,7 +411,7 @@ inbound_rooms(struct commit_item *const *rooms, uint32_t count,
 	memcpy(proof.key_id, envelope->header.key_id, sizeof(proof.key_id));
 	proof.text = text;
 	proof.text_length = check_signing_text(text, check, envelope);
-	room_inbound(rooms, count, &proof, peer->trust);
+	items_take(rooms, count, &proof, peer->trust);
 }
 
 static void
@@ -507,7 +507,7 @@ inbound_sync(struct inbound *inbound, const struct peer *peer,
 	inbound->results[0] = check->items[0].result;
 	if (check->code == CODE_OK) {
 		inbound->results[0].status = ACK_ACCEPTED;
-		if (room_sync_in(peer, envelope->payload,
+		if (sync_answer(peer, envelope->payload,
 			envelope->payload_length, inbound_synced, inbound))
 			return;
 		inbound->results[0] = (struct ack_result){
@@ -587,7 +587,7 @@ inbound_check(
 	    .strangers = limits_bucket(LIMIT_STRANGERS),
 	    .failures = limits_bucket(LIMIT_FAILURES),
 	    .room = inbox_room()};
-	struct peer *peer = peer_find(envelope->header.origin);
+	struct peer *peer = peer_table_find(envelope->header.origin);
 	enum limit crowd = inbound_crowd(peer);
 	static struct check check; /* large */
 
@@ -627,7 +627,8 @@ inbound_request(const struct message *message)
 
 	if (wire_request_decode(message, &request) != 0)
 		fatal("fed-listener sent a malformed request");
-	if (!env.has_identity || !peers_loaded() || db_state(env.db) != DB_UP) {
+	if (!env.has_identity || !peer_table_loaded() ||
+	    db_state(env.db) != DB_UP) {
 		respond_unavailable(message->id);
 		return;
 	}

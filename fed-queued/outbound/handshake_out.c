@@ -88,7 +88,7 @@ attempt_stored(enum code code, void *argument)
 static void
 attempt_failed(struct attempt *attempt, const struct transport_outcome *outcome)
 {
-	struct peer *peer = peer_find(attempt->server);
+	struct peer *peer = peer_table_find(attempt->server);
 
 	if (reaction_find(outcome, NULL).fresh_circuit)
 		(*(peer != NULL ? &peer->generation : &generation))++;
@@ -101,7 +101,7 @@ attempt_store(struct attempt *attempt, const struct handshake *handshake)
 	if (!attempt->ping)
 		strangers_store(handshake, attempt->kept, attempt->serial,
 		    attempt_stored, attempt);
-	else if (peer_find(attempt->server) != NULL)
+	else if (peer_table_find(attempt->server) != NULL)
 		strangers_refresh(
 		    handshake, attempt->serial, attempt_stored, attempt);
 	else /* it has gone meanwhile */
@@ -160,7 +160,7 @@ attempt_send(struct attempt *attempt)
 
 	memset(&request, 0, sizeof(request));
 	memcpy(request.destination, attempt->server, 32);
-	request.peer = peer_find(attempt->server);
+	request.peer = peer_table_find(attempt->server);
 	request.generation =
 	    request.peer != NULL ? request.peer->generation : generation;
 	memset(&item, 0, sizeof(item));

@@ -71,7 +71,7 @@ health_seen(struct peer *peer)
 {
 	if (peer->offline) {
 		change_log(peer, "online", "");
-		room_sync_heard(peer);
+		resync_peer(peer);
 	}
 	peer->offline = false;
 	peer->heard_ms = peer->seen_ms = clock_ms();
@@ -208,7 +208,7 @@ pings_begin(struct look *look)
 	for (begun = 0; begun < TICK_PINGS; begun++) {
 		look->most = NULL;
 		look->overdue = 0;
-		peers_each(look_overdue, look);
+		peer_table_each(look_overdue, look);
 		if (look->most == NULL)
 			return true;
 		if (!ping_begin(look->most))
@@ -238,7 +238,7 @@ static void
 first_pings(struct look *look)
 {
 	int64_t interval = env.settings.health_interval_ms,
-		spread = FIRST_EACH_MS * (int64_t)peers_count();
+		spread = FIRST_EACH_MS * (int64_t)peer_table_count();
 
 	if (looked || env.go.generation > 1) {
 		look->wait_ms = interval;
@@ -263,12 +263,12 @@ tick_fire(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	if (!env.registered || !env.has_identity || !peers_loaded() ||
+	if (!env.registered || !env.has_identity || !peer_table_loaded() ||
 	    db_state(env.db) != DB_UP || (!looked && !tor_works(look.now)))
 		return;
 	first_pings(&look);
 	if (pings_begin(&look))
-		peers_each(look_silent, &look);
+		peer_table_each(look_silent, &look);
 	looked = true;
 }
 

@@ -64,7 +64,7 @@ work_row(PGresult *result, int row)
 	memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
 	if (highest > work.highest)
 		work.highest = highest;
-	peer = peer_find_id(id);
+	peer = peer_table_find_id(id);
 	if (peer != NULL && lane >= 1 && lane <= LANES)
 		work.found(peer, (int)lane);
 }
@@ -111,7 +111,7 @@ work_call(bool whole)
 }
 
 void
-queue_work(void (*found)(struct peer *, int lane), void (*done)(void))
+lanes_find(void (*found)(struct peer *, int lane), void (*done)(void))
 {
 	work.found = found;
 	work.done = done;

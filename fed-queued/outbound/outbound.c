@@ -350,7 +350,7 @@ react_acknowledged(
 }
 
 /* The request was sent and not acknowledged: the next is half as large, until
- * the item that kills the exchange is alone (suspect.h). */
+ * the item that kills the exchange is alone (servers/suspect.h). */
 static void
 session_halve(struct session *session, struct reaction *reaction)
 {
@@ -569,7 +569,7 @@ claimed(struct claim *claim, bool ok, void *argument)
 		session->next = claim;
 	} else {
 		session->exhausted = true;
-		claim_free(claim);
+		queue_claim_free(claim);
 	}
 	session_step(session);
 }
@@ -597,7 +597,7 @@ static void
 session_close(struct session *session)
 {
 	if (session->next != NULL)
-		claim_free(session->next);
+		queue_claim_free(session->next);
 	session->next = NULL;
 	if (session->leased)
 		queue_release(&session->lease, session_end, session);
@@ -626,7 +626,7 @@ session_step(struct session *session)
 	       !session->ending) {
 		session->current = session->next;
 		/* Claimed before the last answer said how many are welcome. */
-		session->next = claim_split(
+		session->next = queue_claim_split(
 		    session->current, session->lease.peer->batch_most);
 		claim_send(session);
 	}
@@ -682,7 +682,7 @@ outbound_run(void)
 		if (lane == LANE_LOOKUP)
 			lookup_out(peer);
 		else if (lane == LANE_SYNC)
-			room_sync_out(peer);
+			sync_exchange(peer);
 		else
 			session_start(peer, lane);
 	}
@@ -691,8 +691,8 @@ outbound_run(void)
 void
 outbound_doorbell(void)
 {
-	if (env.registered && peers_loaded() && db_state(env.db) == DB_UP)
-		queue_work(schedule_work, outbound_run);
+	if (env.registered && peer_table_loaded() && db_state(env.db) == DB_UP)
+		lanes_find(schedule_work, outbound_run);
 }
 
 bool

@@ -151,7 +151,7 @@ queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
 }
 
 void
-claim_free(struct claim *claim)
+queue_claim_free(struct claim *claim)
 {
 	uint32_t i;
 
@@ -161,7 +161,7 @@ claim_free(struct claim *claim)
 }
 
 struct claim *
-claim_split(struct claim *claim, uint32_t most)
+queue_claim_split(struct claim *claim, uint32_t most)
 {
 	struct claim *rest;
 
@@ -259,7 +259,7 @@ queue_settle(const struct lease *lease, struct claim *claim,
 	}
 	db_call(env.db, SQL_SETTLE, &p, settle_done, NULL);
 	db_parameters_free(&p);
-	claim_free(claim);
+	queue_claim_free(claim);
 }
 
 static void

@@ -63,17 +63,17 @@ struct receipt {
  * highest: the highest queue id claimed under this lease before, 0 none; what
  * was claimed up to there and is not settled is passed over. Nothing is looked
  * for up to the queue id floor (0: from the start). claim is the callback's, to
- * be freed with claim_free(); ok false: the database did not answer.
+ * be freed with queue_claim_free(); ok false: the database did not answer.
  */
 typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
 void queue_claim(const struct lease *, int64_t highest, int64_t floor,
     uint32_t most, queue_claimed, void *argument);
-void claim_free(struct claim *);
+void queue_claim_free(struct claim *);
 /*
  * Leaves the first most items (at least one); the others come as a claim of
  * their own, NULL when there are none.
  */
-struct claim *claim_split(struct claim *, uint32_t most);
+struct claim *queue_claim_split(struct claim *, uint32_t most);
 /* Writes the items' outcomes; frees the claim at once. receipt may be NULL. */
 void queue_settle(const struct lease *, struct claim *, const struct receipt *);
 /* Ends the lease; what was claimed and not settled is pending again. */
@@ -92,6 +92,6 @@ void queue_resume(struct peer *);
  * Which lanes have items: found() for each, then done(). At most one look at
  * a time; a call during one leads to another after it.
  */
-void queue_work(void (*found)(struct peer *, int lane), void (*done)(void));
+void lanes_find(void (*found)(struct peer *, int lane), void (*done)(void));
 
 #endif

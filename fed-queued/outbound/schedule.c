@@ -144,7 +144,7 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	(void)argument;
 	timer_ms = 0;
-	peers_each(consider_each, NULL);
+	peer_table_each(consider_each, NULL);
 	run();
 }
 

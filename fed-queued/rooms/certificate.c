@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The certificate that verifies a state event; see room_certificate.h. */
+/* The certificate that verifies a state event; see certificate_choose.h. */
 #include <string.h>
 
 #include "rooms/certificate.h"
@@ -41,7 +41,7 @@ given_good(struct room_certificates *certificates, uint32_t index,
 }
 
 const struct cert *
-room_certificate(struct room_certificates *certificates,
+certificate_choose(struct room_certificates *certificates,
     const struct room_event *event, int64_t now)
 {
 	const struct cert *cert = NULL;

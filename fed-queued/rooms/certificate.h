@@ -29,7 +29,7 @@ struct room_certificates {
  * certificates, when the event says it was made; it points into what it was
  * found in. NULL: there is none.
  */
-const struct cert *room_certificate(
+const struct cert *certificate_choose(
     struct room_certificates *, const struct room_event *, int64_t now);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rooms of ours that others have told of; see room_heard.h. */
+/* Rooms of ours that others have told of; see confirmed_set.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ RB_GENERATE_STATIC(heard_rooms, heard, entry, heard_compare)
 static int64_t begun_ms; /* 0: not yet */
 
 void
-room_heard_begin(void)
+confirmed_begin(void)
 {
 	if (begun_ms == 0)
 		begun_ms = clock_ms();
@@ -49,7 +49,7 @@ over(void)
 }
 
 void
-room_heard(const struct room_id *room)
+confirmed_set(const struct room_id *room)
 {
 	struct heard *heard;
 
@@ -64,7 +64,7 @@ room_heard(const struct room_id *room)
 }
 
 bool
-room_heard_wait(const struct room_id *room, uint32_t servers)
+confirmed_wait(const struct room_id *room, uint32_t servers)
 {
 	struct heard wanted;
 

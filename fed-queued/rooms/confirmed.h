@@ -11,10 +11,10 @@
 #include "room/room_id.h"
 
 /* Others are asked from now on. */
-void room_heard_begin(void);
+void confirmed_begin(void);
 /* Somebody knows no more of the room than we do. */
-void room_heard(const struct room_id *);
+void confirmed_set(const struct room_id *);
 /* Whether nothing may be signed yet. servers: others that have a member. */
-bool room_heard_wait(const struct room_id *, uint32_t servers);
+bool confirmed_wait(const struct room_id *, uint32_t servers);
 
 #endif

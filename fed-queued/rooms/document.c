@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Documents of server_sync; see room_document.h. */
+/* Documents of server_sync; see document.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ signer_valid(const struct cert *cert, const uint8_t server[32],
 static bool
 event_read(struct document *document, const struct sync_document *given)
 {
-	struct roomload_event *event = &document->event;
+	struct signed_event *event = &document->event;
 	const struct sync_bytes *payload = &given->payloads[0];
 	uint8_t hash[32];
 
@@ -42,7 +42,7 @@ event_read(struct document *document, const struct sync_document *given)
 		event->event.key_id, event->event.timestamp) ||
 	    !room_event_verify(
 		&event->event, given->signature, document->cert.signing_key) ||
-	    roomload_content(&event->event.content, &event->servers,
+	    room_payload_content(&event->event.content, &event->servers,
 		event->event.kind, payload->bytes, payload->length) != CODE_OK)
 		return false;
 	event->text_length = given->text.length;
@@ -81,8 +81,8 @@ proof_read(struct document *document, const struct sync_document *given)
 static bool
 items_read(struct document *document, const struct sync_document *given)
 {
-	struct roomload_message message;
-	struct room_said *said;
+	struct room_payload_message message;
+	struct signed_message *said;
 	uint8_t hash[32];
 	uint32_t i;
 
@@ -93,7 +93,7 @@ items_read(struct document *document, const struct sync_document *given)
 		sha256(hash, said->payload, said->payload_length);
 		if (!signtext_names(&document->text, "message", hash,
 			said->message_id, said->digest) ||
-		    roomload_message(&message, document->proof.origin,
+		    room_payload_message(&message, document->proof.origin,
 			said->payload, said->payload_length) != CODE_OK)
 			return false;
 		memcpy(message.message.place.digest, said->digest, 32);
@@ -171,7 +171,7 @@ certificate_find(
 
 	if (signtext_parse(&parsed, text->bytes, text->length) != CODE_OK)
 		return -1;
-	peer = peer_find(parsed.header.origin);
+	peer = peer_table_find(parsed.header.origin);
 	if (peer != NULL)
 		cert = peer_certificate(peer, parsed.header.key_id);
 	if (memcmp(parsed.header.key_id, env.identity.key_id, 32) == 0)

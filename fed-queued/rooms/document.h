@@ -23,14 +23,14 @@ enum document_kind {
 struct document {
 	enum document_kind kind;
 	struct cert cert;
-	struct roomload_event event;	    /* DOCUMENT_EVENT */
-	struct signtext text;		    /* the others */
-	struct room_proof proof;	    /* the same */
-	uint32_t count;			    /* DOCUMENT_ITEMS */
-	struct room_said said[BATCH_ITEMS]; /* all of one room */
-	struct room_id room;		    /* that room */
-	struct room_message first;	    /* of the first of them */
-	const struct sync_bytes *answer;    /* DOCUMENT_VOIDS: the payload */
+	struct signed_event event;		 /* DOCUMENT_EVENT */
+	struct signtext text;			 /* the others */
+	struct room_proof proof;		 /* the same */
+	uint32_t count;				 /* DOCUMENT_ITEMS */
+	struct signed_message said[BATCH_ITEMS]; /* all of one room */
+	struct room_id room;			 /* that room */
+	struct room_message first;		 /* of the first of them */
+	const struct sync_bytes *answer; /* DOCUMENT_VOIDS: the payload */
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Invitations that others show to our users; see room_shown.h. */
+/* Invitations that others show to our users; see invitation.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,7 +58,7 @@ keep_done(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-room_item_keep(const uint8_t origin[32], const struct commit_item *item,
+received_keep(const uint8_t origin[32], const struct commit_item *item,
     room_done done, void *argument)
 {
 	struct keep *keep = calloc(1, sizeof(*keep));
@@ -217,7 +217,7 @@ shown_loaded(PGresult *result, const char *sqlstate, void *argument)
 	if (verdict.outcome == ROOM_TAKEN)
 		shown_write(shown);
 	else if (verdict.code == CODE_ID_CONFLICT)
-		room_item_keep(
+		received_keep(
 		    shown->origin, shown->item, shown_conflict, shown);
 	else
 		shown_end(shown, &verdict);
@@ -245,8 +245,9 @@ shown_load(struct shown *shown)
 }
 
 void
-room_shown_take(const struct roomitem_invite *invite, const uint8_t origin[32],
-    const struct commit_item *item, room_done done, void *argument)
+invitation_take(const struct event_payload_invite *invite,
+    const uint8_t origin[32], const struct commit_item *item, room_done done,
+    void *argument)
 {
 	struct shown *shown = calloc(1, sizeof(*shown));
 

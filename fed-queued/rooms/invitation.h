@@ -14,13 +14,14 @@
  * origin; it must last until done() is called, the rest is copied. ok false:
  * the database did not answer.
  */
-void room_shown_take(const struct roomitem_invite *, const uint8_t origin[32],
-    const struct commit_item *item, room_done, void *argument);
+void invitation_take(const struct event_payload_invite *,
+    const uint8_t origin[32], const struct commit_item *item, room_done,
+    void *argument);
 /*
  * Keeps the id of an item that was accepted. done: ROOM_TAKEN, or ROOM_REFUSED
  * with ID_CONFLICT, and evidence is kept; item as above.
  */
-void room_item_keep(const uint8_t origin[32], const struct commit_item *item,
+void received_keep(const uint8_t origin[32], const struct commit_item *item,
     room_done, void *argument);
 
 #endif

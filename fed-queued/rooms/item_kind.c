@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Items of rooms in requests; see room_item.h. */
+/* Items of rooms in requests; see item_kind.h. */
 #include <string.h>
 
 #include "json/canon.h"
@@ -18,7 +18,7 @@ static const enum ack_status statuses[] = {
 };
 
 bool
-room_item_is(const char *type, const char *payload, size_t length)
+item_kind_is_room(const char *type, const char *payload, size_t length)
 {
 	size_t i, value;
 
@@ -32,7 +32,7 @@ room_item_is(const char *type, const char *payload, size_t length)
 }
 
 void
-room_item_result(struct ack_result *result, const struct room_verdict *verdict)
+item_kind_result(struct ack_result *result, const struct room_verdict *verdict)
 {
 	memset(result, 0, sizeof(*result));
 	result->status = statuses[verdict->outcome];

@@ -16,8 +16,8 @@
  * Whether an item is a room's: by its type, or a message whose canonical
  * payload has globalRoomId. Of others the payload's names are looked at once.
  */
-bool room_item_is(const char *type, const char *payload, size_t length);
+bool item_kind_is_room(const char *type, const char *payload, size_t length);
 /* ROOM_HELD is accepted; ROOM_WAIT waits for a second at least. */
-void room_item_result(struct ack_result *, const struct room_verdict *);
+void item_kind_result(struct ack_result *, const struct room_verdict *);
 
 #endif

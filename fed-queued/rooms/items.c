@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The items of rooms in one request; see room_inbound.h. */
+/* The items of rooms in one request; see items_take.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,12 +32,12 @@ struct work {
 	uint32_t together[BATCH_ITEMS];
 	uint32_t together_count;
 	/* room_state: its events, and the one at hand */
-	struct roomitem_state state;
+	struct event_payload_state state;
 	struct room_certificates certificates;
 	uint32_t event;
 	bool taken; /* one was new */
 	/* a request to us as the home */
-	struct room_wish wish;
+	struct state_request wish;
 };
 
 static void work_run(struct work *work);
@@ -52,7 +52,7 @@ item_answer(struct work *work, uint32_t index,
 
 	work->items[index] = NULL;
 	if (ok)
-		room_item_result(&result, verdict);
+		item_kind_result(&result, verdict);
 	else
 		work->broken = true;
 	item->done(item, ok, ok ? &result : NULL);
@@ -110,7 +110,7 @@ messages_done(const struct room_verdict *verdicts, bool ok, void *argument)
 static void
 messages_begin(struct work *work)
 {
-	struct room_said said[BATCH_ITEMS];
+	struct signed_message said[BATCH_ITEMS];
 	const struct commit_item *item;
 	struct room_id room, other;
 	uint32_t i, count = 0;
@@ -132,7 +132,7 @@ messages_begin(struct work *work)
 		work->together[count++] = i;
 	}
 	work->together_count = count;
-	room_messages_take(&room, said, count, &work->proof, work->proof.origin,
+	messages_take(&room, said, count, &work->proof, work->proof.origin,
 	    messages_done, work);
 }
 
@@ -145,7 +145,7 @@ certificates_init(struct room_certificates *certificates,
 	memset(certificates, 0, sizeof(*certificates));
 	if (memcmp(home, env.identity.server, ONION_KEY) == 0)
 		certificates->own = &env.certificate;
-	certificates->home = peer_find(home);
+	certificates->home = peer_table_find(home);
 	certificates->given = given;
 	certificates->count = count;
 }
@@ -155,7 +155,7 @@ certificate_find(
     struct room_certificates *certificates, const struct room_event *event)
 {
 	const struct cert *cert =
-	    room_certificate(certificates, event, clock_now());
+	    certificate_choose(certificates, event, clock_now());
 
 	if (certificates->known != NULL)
 		evidence_certificates(certificates->home, certificates->known,
@@ -170,7 +170,7 @@ state_end(const struct room_verdict *verdict, bool ok, void *argument)
 {
 	struct work *work = argument;
 
-	roomitem_state_free(&work->state);
+	event_payload_state_free(&work->state);
 	work_done(verdict, ok, work);
 }
 
@@ -206,23 +206,22 @@ static void
 state_next(struct work *work)
 {
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_NOT_HOME, 0, 0, 0, 0};
-	const struct roomload_event *event;
+	const struct signed_event *event;
 	const struct cert *cert;
 
 	if (work->event == work->state.event_count) {
-		room_item_keep(work->proof.origin, work->items[work->next],
+		received_keep(work->proof.origin, work->items[work->next],
 		    state_kept, work);
 		return;
 	}
 	event = &work->state.events[work->event];
 	/* Servers come and go between two events. */
-	work->certificates.home = peer_find(event->event.room.home);
+	work->certificates.home = peer_table_find(event->event.room.home);
 	cert = certificate_find(&work->certificates, &event->event);
 	if (cert == NULL)
 		state_end(&verdict, true, work);
 	else
-		room_event_take(
-		    event, cert, work->proof.origin, state_taken, work);
+		state_take(event, cert, work->proof.origin, state_taken, work);
 }
 
 static void
@@ -230,7 +229,7 @@ state_begin(struct work *work)
 {
 	const struct commit_item *item = work->items[work->next];
 
-	if (roomitem_state_read(
+	if (event_payload_state_read(
 		&work->state, item->payload, item->payload_length) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
@@ -252,7 +251,7 @@ wish_decided(const struct room_verdict *verdict, bool ok, void *argument)
 
 	/* Its id names something else: both are kept. */
 	if (ok && verdict->code == CODE_ID_CONFLICT)
-		room_item_keep(work->proof.origin, work->items[work->next],
+		received_keep(work->proof.origin, work->items[work->next],
 		    work_done, work);
 	else
 		work_done(verdict, ok, work);
@@ -261,7 +260,7 @@ wish_decided(const struct room_verdict *verdict, bool ok, void *argument)
 static void
 wish_decide(struct work *work)
 {
-	room_decide(&work->wish, work->proof.origin,
+	state_decide(&work->wish, work->proof.origin,
 	    work->items[work->next]->digest, wish_decided, work);
 }
 
@@ -299,7 +298,7 @@ join_check(struct work *work)
 	db_parameters_free(&parameters);
 }
 
-static struct room_wish *
+static struct state_request *
 wish_new(struct work *work, enum room_kind kind)
 {
 	memset(&work->wish, 0, sizeof(work->wish));
@@ -326,11 +325,12 @@ static void
 request_begin(struct work *work, bool join)
 {
 	const struct commit_item *item = work->items[work->next];
-	struct room_wish *wish = wish_new(work, join ? ROOM_JOIN : ROOM_LEAVE);
-	struct roomload_request request;
+	struct state_request *wish =
+	    wish_new(work, join ? ROOM_JOIN : ROOM_LEAVE);
+	struct room_payload_request request;
 
-	if (roomload_request(&request, join, work->proof.origin, item->payload,
-		item->payload_length) != CODE_OK) {
+	if (room_payload_request(&request, join, work->proof.origin,
+		item->payload, item->payload_length) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
 	}
@@ -366,10 +366,10 @@ static void
 ask_begin(struct work *work)
 {
 	const struct commit_item *item = work->items[work->next];
-	struct room_wish *wish = wish_new(work, ROOM_INVITE);
-	struct roomitem_ask ask;
+	struct state_request *wish = wish_new(work, ROOM_INVITE);
+	struct event_payload_ask ask;
 
-	if (roomitem_ask_read(&ask, work->proof.origin, item->payload,
+	if (event_payload_ask_read(&ask, work->proof.origin, item->payload,
 		item->payload_length) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
@@ -390,14 +390,14 @@ invite_begin(struct work *work)
 	const struct commit_item *item = work->items[work->next];
 	const struct room_event *event;
 	struct room_certificates certificates;
-	struct roomitem_invite invite;
+	struct event_payload_invite invite;
 	const struct cert *cert;
 
-	if (!roomitem_invite_shown(item->payload, item->payload_length)) {
+	if (!event_payload_invite_shown(item->payload, item->payload_length)) {
 		ask_begin(work);
 		return;
 	}
-	if (roomitem_invite_read(
+	if (event_payload_invite_read(
 		&invite, item->payload, item->payload_length) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
@@ -408,11 +408,11 @@ invite_begin(struct work *work)
 	cert = certificate_find(&certificates, event);
 	if (cert != NULL &&
 	    room_event_verify(event, invite.event.signature, cert->signing_key))
-		room_shown_take(
+		invitation_take(
 		    &invite, work->proof.origin, item, work_done, work);
 	else
 		work_refuse(work, CODE_NOT_HOME);
-	roomitem_invite_free(&invite);
+	event_payload_invite_free(&invite);
 }
 
 /* A request ---------------------------------------------------------------- */
@@ -466,7 +466,7 @@ work_run(struct work *work)
 }
 
 void
-room_inbound(struct commit_item *const *items, uint32_t count,
+items_take(struct commit_item *const *items, uint32_t count,
     const struct room_proof *proof, int trust)
 {
 	struct work *work = calloc(1, sizeof(*work));

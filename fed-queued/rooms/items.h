@@ -10,12 +10,12 @@
 #include "rooms/messages/look.h"
 
 /*
- * items: 1 to BATCH_ITEMS, of types that room_item_is() knows, in the order of
+ * items: 1 to BATCH_ITEMS, of types that item_kind_is_room() knows, in the order of
  * the request, each with its type; done() of each is called once, and with ok
  * false of all that follow one whose outcome is not known. proof is copied.
  * trust: the level of proof->origin.
  */
-void room_inbound(struct commit_item *const *items, uint32_t count,
+void items_take(struct commit_item *const *items, uint32_t count,
     const struct room_proof *proof, int trust);
 
 #endif

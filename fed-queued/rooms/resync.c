@@ -2,7 +2,7 @@
 /*
  * With whom heads are to be exchanged, and of which rooms: when something is
  * missing, when a server is heard again, after a start, and otherwise every
- * quarter of an hour. What becomes of it is room_sync_out.c's.
+ * quarter of an hour. What becomes of it is sync_exchange.c's.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ static void
 sync_add(
     const uint8_t key[ONION_KEY], const struct room_id *room, int64_t delay_ms)
 {
-	struct peer *peer = peer_find(key);
+	struct peer *peer = peer_table_find(key);
 	struct waiting *waiting;
 
 	if (peer == NULL || peer->trust < TRUST_KNOWN)
@@ -114,7 +114,7 @@ sync_add(
 }
 
 void
-room_sync_soon(const struct room_id *room, const uint8_t *peer)
+resync_soon(const struct room_id *room, const uint8_t *peer)
 {
 	const uint8_t *key = peer == NULL ? room->home : peer;
 
@@ -126,7 +126,7 @@ room_sync_soon(const struct room_id *room, const uint8_t *peer)
 }
 
 void
-room_sync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
+resync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
 {
 	int64_t ended_ms = waiting_get(peer)->ended_ms;
 
@@ -136,25 +136,25 @@ room_sync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
 }
 
 void
-room_sync_heard(struct peer *peer)
+resync_peer(struct peer *peer)
 {
 	sync_add(peer->key, NULL, 0);
 	outbound_due();
 }
 
 void
-room_sync_restored(void)
+resync_all(void)
 {
 	struct waiting *waiting;
 
 	RB_FOREACH (waiting, waiting_servers, &servers)
 		waiting->next_ms = 0;
 	servers_ms = 0;
-	room_sync_doorbell();
+	resync_doorbell();
 }
 
 uint32_t
-room_sync_waiting(
+resync_waiting(
     const struct peer *peer, struct room_id *rooms, uint32_t most, bool *all)
 {
 	struct waiting *waiting = waiting_get(peer->key);
@@ -174,7 +174,7 @@ room_sync_waiting(
 }
 
 void
-room_sync_ended(struct peer *peer, bool failed)
+resync_ended(struct peer *peer, bool failed)
 {
 	struct waiting *waiting = waiting_get(peer->key);
 
@@ -209,9 +209,9 @@ due_loaded(PGresult *result, const char *sqlstate, void *argument)
 		    room_id_parse(&room, PQgetvalue(result, row, 1),
 			(size_t)PQgetlength(result, row, 1)) != CODE_OK)
 			fatal("database sent a malformed gap");
-		peer = peer_find_id(id);
+		peer = peer_table_find_id(id);
 		if (peer != NULL)
-			room_sync_later(&room, peer->key);
+			resync_later(&room, peer->key);
 	}
 }
 
@@ -240,7 +240,7 @@ servers_loaded(PGresult *result, const char *sqlstate, void *argument)
 	for (row = 0; row < PQntuples(result); row++) {
 		if (!row_bytes(id, sizeof(id), result, row, 0))
 			fatal("database sent a malformed id");
-		peer = peer_find_id(id);
+		peer = peer_table_find_id(id);
 		if (peer == NULL)
 			continue;
 		waiting = waiting_get(peer->key);
@@ -290,7 +290,7 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	room_sync_doorbell();
+	resync_doorbell();
 }
 
 static void
@@ -306,13 +306,13 @@ timer_begin(void)
 }
 
 void
-room_sync_doorbell(void)
+resync_doorbell(void)
 {
 	timer_begin();
-	if (!env.registered || !env.has_identity || !peers_loaded() ||
+	if (!env.registered || !env.has_identity || !peer_table_loaded() ||
 	    db_state(env.db) != DB_UP)
 		return;
-	room_heard_begin();
+	confirmed_begin();
 	due_look();
 	servers_look();
 }

@@ -12,24 +12,24 @@ struct peer;
 
 /* We lack something of the room: its heads are exchanged with that server
  * soon. peer: NULL for the room's home. */
-void room_sync_soon(const struct room_id *, const uint8_t *peer);
+void resync_soon(const struct room_id *, const uint8_t *peer);
 /* The same, but not right behind an exchange with it. */
-void room_sync_later(const struct room_id *, const uint8_t peer[ONION_KEY]);
+void resync_later(const struct room_id *, const uint8_t peer[ONION_KEY]);
 /* A server that was offline is there again: heads of all rooms. */
-void room_sync_heard(struct peer *);
+void resync_peer(struct peer *);
 /* Our database is older than it should be: all are asked. */
-void room_sync_restored(void);
+void resync_all(void);
 /* Heads are exchanged with those that it is time for. */
-void room_sync_doorbell(void);
+void resync_doorbell(void);
 /* The peer's lane LANE_SYNC is due and marked busy; ends with
  * outbound_done(). */
-void room_sync_out(struct peer *);
+void sync_exchange(struct peer *);
 
-/* Between room_sync.c and room_sync_out.c: takes the rooms that wait for the
+/* Between resync.c and sync_exchange.c: takes the rooms that wait for the
  * peer, at most most of them; all: all that are shared. */
-uint32_t room_sync_waiting(
+uint32_t resync_waiting(
     const struct peer *, struct room_id *rooms, uint32_t most, bool *all);
 /* An exchange with the peer has ended; failed: it comes again. */
-void room_sync_ended(struct peer *, bool failed);
+void resync_ended(struct peer *, bool failed);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One thing at a time in each room; see room_turn.h. */
+/* One thing at a time in each room; see turn_begin.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,7 @@ busy_find(const struct room_id *room)
 }
 
 void
-room_turn(const struct room_id *room, void (*run)(void *), void *argument)
+turn_begin(const struct room_id *room, void (*run)(void *), void *argument)
 {
 	struct busy *busy = busy_find(room);
 	struct turn *turn = calloc(1, sizeof(*turn));
@@ -62,7 +62,7 @@ room_turn(const struct room_id *room, void (*run)(void *), void *argument)
 }
 
 void
-room_turn_end(const struct room_id *room)
+turn_end(const struct room_id *room)
 {
 	struct busy *busy = busy_find(room);
 	struct turn *turn;

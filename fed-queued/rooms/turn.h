@@ -12,10 +12,10 @@
 
 /*
  * run(argument) is called when it is this one's turn, at once if nobody else
- * has it; room_turn_end() must follow, once, when all of it is written or
+ * has it; turn_end() must follow, once, when all of it is written or
  * given up. Turns come in the order in which they were asked for.
  */
-void room_turn(const struct room_id *, void (*run)(void *), void *argument);
-void room_turn_end(const struct room_id *);
+void turn_begin(const struct room_id *, void (*run)(void *), void *argument);
+void turn_end(const struct room_id *);
 
 #endif

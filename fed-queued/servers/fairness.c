@@ -4,13 +4,13 @@
 
 #include "servers/fairness.h"
 
-TAILQ_HEAD(lane_list, fair_lane);
+TAILQ_HEAD(lane_list, fairness_lane);
 
 /* Lanes with items, the one whose turn is next first. */
 static struct lane_list lanes = TAILQ_HEAD_INITIALIZER(lanes);
 
 void
-fair_add(struct fair_lane *lane, struct commit_item *item)
+fairness_add(struct fairness_lane *lane, struct commit_item *item)
 {
 	if (!lane->waiting) {
 		lane->waiting = true;
@@ -21,13 +21,13 @@ fair_add(struct fair_lane *lane, struct commit_item *item)
 }
 
 bool
-fair_waiting(void)
+fairness_waiting(void)
 {
 	return !TAILQ_EMPTY(&lanes);
 }
 
 static bool
-group_has(const struct fair_group *group, const struct commit_item *item)
+group_has(const struct fairness_group *group, const struct commit_item *item)
 {
 	int i;
 
@@ -41,7 +41,7 @@ group_has(const struct fair_group *group, const struct commit_item *item)
 }
 
 static bool
-group_fits(const struct fair_group *group, const struct commit_item *first)
+group_fits(const struct fairness_group *group, const struct commit_item *first)
 {
 	int together = first->together > 0 ? (int)first->together : 1;
 
@@ -51,7 +51,7 @@ group_fits(const struct fair_group *group, const struct commit_item *first)
 
 /* The lane's first request; false when all its ids have to wait. */
 static bool
-group_take(struct fair_group *group, struct fair_lane *lane)
+group_take(struct fairness_group *group, struct fairness_lane *lane)
 {
 	struct commit_item *item = TAILQ_FIRST(&lane->items), *next;
 	int before = group->count;
@@ -70,10 +70,10 @@ group_take(struct fair_group *group, struct fair_lane *lane)
 }
 
 void
-fair_fill(struct fair_group *group)
+fairness_fill(struct fairness_group *group)
 {
 	struct lane_list later = TAILQ_HEAD_INITIALIZER(later);
-	struct fair_lane *lane;
+	struct fairness_lane *lane;
 
 	group->count = 0;
 	group->bytes = 0;

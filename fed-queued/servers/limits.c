@@ -219,7 +219,7 @@ show_own(struct control_client *client)
 	struct most most = {0};
 	int trust;
 
-	peers_each(most_add, &most);
+	peer_table_each(most_add, &most);
 	own_row(client, LIMIT_REQUESTS_UNDER_WAY, (int64_t)inbound_pending(),
 	    settings->requests_pending);
 	/* What is free, but 0 would read as no limit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A server's certificates, newest serial first; see peers.h. Pure. */
+/* A server's certificates, newest serial first; see peer_table.h. Pure. */
 #include <string.h>
 
 #include "servers/peer_table.h"

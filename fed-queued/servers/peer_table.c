@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The cache of servers; see peers.h. */
+/* The cache of servers; see peer_table.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +47,7 @@ static struct {
 } load;
 
 struct peer *
-peer_find(const uint8_t key[32])
+peer_table_find(const uint8_t key[32])
 {
 	struct peer probe;
 	struct peer *peer;
@@ -58,7 +58,7 @@ peer_find(const uint8_t key[32])
 }
 
 struct peer *
-peer_find_id(const uint8_t id[16])
+peer_table_find_id(const uint8_t id[16])
 {
 	struct peer probe;
 	struct peer *peer;
@@ -92,7 +92,7 @@ peer_rate(struct peer *peer)
 }
 
 struct peer *
-peer_put(const uint8_t key[32], const uint8_t id[16], int trust)
+peer_table_put(const uint8_t key[32], const uint8_t id[16], int trust)
 {
 	struct peer probe;
 	struct peer *peer;
@@ -125,7 +125,7 @@ peer_put(const uint8_t key[32], const uint8_t id[16], int trust)
 }
 
 unsigned int
-peers_strangers(void)
+peer_table_strangers(void)
 {
 	struct peer *peer;
 	unsigned int n = 0;
@@ -140,19 +140,19 @@ peers_strangers(void)
 }
 
 unsigned int
-peers_count(void)
+peer_table_count(void)
 {
 	return count;
 }
 
 bool
-peers_loaded(void)
+peer_table_loaded(void)
 {
 	return loaded;
 }
 
 void
-peers_each(void (*each)(struct peer *, void *), void *argument)
+peer_table_each(void (*each)(struct peer *, void *), void *argument)
 {
 	struct peer *peer;
 
@@ -172,7 +172,7 @@ load_finish(bool ok)
 		loaded = true;
 	if (load.again) {
 		load.again = false;
-		peers_load(done, load.argument);
+		peer_table_load(done, load.argument);
 		return;
 	}
 	if (done != NULL)
@@ -215,7 +215,7 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 		if (PQgetlength(result, row, 0) != (int)sizeof(id))
 			continue;
 		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
-		peer = peer_find_id(id);
+		peer = peer_table_find_id(id);
 		if (peer == NULL)
 			continue;
 		/*
@@ -257,7 +257,7 @@ load_peer(PGresult *result, int row)
 		log_warning("server stored is not valid row=%d", row);
 		return;
 	}
-	peer = peer_put(key, id, atoi(PQgetvalue(result, row, 2)));
+	peer = peer_table_put(key, id, atoi(PQgetvalue(result, row, 2)));
 	peer->kept = PQgetvalue(result, row, 3)[0] == '1';
 	peer->highest_serial = strtoull(PQgetvalue(result, row, 4), NULL, 10);
 	peer->min_serial = strtoull(PQgetvalue(result, row, 5), NULL, 10);
@@ -303,7 +303,7 @@ load_peers(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-peers_load(void (*done)(bool, void *), void *argument)
+peer_table_load(void (*done)(bool, void *), void *argument)
 {
 	struct db_parameters parameters;
 
@@ -329,11 +329,11 @@ reload_fire(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	(void)argument;
 	if (db_state(env.db) == DB_UP)
-		peers_load(NULL, NULL);
+		peer_table_load(NULL, NULL);
 }
 
 void
-peers_reload_soon(void)
+peer_table_reload_soon(void)
 {
 	static const struct timeval soon = {0, RELOAD_MS * 1000};
 

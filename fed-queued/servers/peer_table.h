@@ -48,7 +48,7 @@ struct lane {
 struct peer {
 	RB_ENTRY(peer) by_key;
 	RB_ENTRY(peer) by_id;
-	TAILQ_ENTRY(peer) due; /* schedule.c's round */
+	TAILQ_ENTRY(peer) due; /* outbound/schedule.c's round */
 	bool in_round;
 	bool present; /* in the database; else only still referenced */
 	bool fresh;   /* not yet filled in from the database */
@@ -72,11 +72,11 @@ struct peer {
 		size_t requests;
 		size_t bytes;
 	} under_way;
-	struct fair_lane commits; /* items that wait for a transaction */
-	int64_t seen_ms;	  /* when last_seen was last written */
-	int64_t woken_ms;	  /* when a request last ended the back-off */
+	struct fairness_lane commits; /* items that wait for a transaction */
+	int64_t seen_ms;	      /* when last_seen was last written */
+	int64_t woken_ms; /* when a request last ended the back-off */
 
-	/* outbound: schedule.c */
+	/* outbound: outbound/schedule.c */
 	struct lane lanes[LANES_ALL + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
@@ -88,7 +88,7 @@ struct peer {
 	uint32_t batch_most;  /* items in the next request, as far as known */
 	int64_t handshake_ms; /* when a 401 last led to a handshake */
 
-	/* health.c, by the rules of liveness.c; all of clock_ms() */
+	/* outbound/health.c, by the rules of liveness.c; all of clock_ms() */
 	int64_t heard_ms;	/* something signed last came; 0 never */
 	int64_t watched_ms;	/* since then; 0 not yet */
 	int64_t ping_ms;	/* not before this */
@@ -99,15 +99,16 @@ struct peer {
 
 /* Loads everything; done(argument) once the cache is whole, or with failure
  * when the database went away. */
-void peers_load(void (*done)(bool ok, void *), void *argument);
+void peer_table_load(void (*done)(bool ok, void *), void *argument);
 /* Soon, and not more often than every 50 ms. */
-void peers_reload_soon(void);
-bool peers_loaded(void);
+void peer_table_reload_soon(void);
+bool peer_table_loaded(void);
 
-struct peer *peer_find(const uint8_t key[32]);
-struct peer *peer_find_id(const uint8_t id[16]);
+struct peer *peer_table_find(const uint8_t key[32]);
+struct peer *peer_table_find_id(const uint8_t id[16]);
 /* Adds or refreshes one that the database has just returned. */
-struct peer *peer_put(const uint8_t key[32], const uint8_t id[16], int trust);
+struct peer *peer_table_put(
+    const uint8_t key[32], const uint8_t id[16], int trust);
 /* The certificate that key_id names, or NULL. */
 const struct cert *peer_certificate(
     const struct peer *, const uint8_t key_id[32]);
@@ -117,9 +118,9 @@ void peer_certificate_add(struct peer *, const struct cert *,
 /* A known certificate of that serial with another key id, or NULL. */
 const struct cert *peer_certificate_conflict(
     const struct peer *, const struct cert *);
-unsigned int peers_strangers(void); /* levels 0 and 1, untouched */
-unsigned int peers_count(void);
+unsigned int peer_table_strangers(void); /* levels 0 and 1, untouched */
+unsigned int peer_table_count(void);
 /* Each in turn. */
-void peers_each(void (*each)(struct peer *, void *), void *argument);
+void peer_table_each(void (*each)(struct peer *, void *), void *argument);
 
 #endif

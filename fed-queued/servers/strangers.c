@@ -40,7 +40,8 @@ store_row(struct store *store, PGresult *result)
 	if (uuid_parse(id, PQgetvalue(result, 0, 0),
 		(size_t)PQgetlength(result, 0, 0)) != 0)
 		fatal("database sent a malformed id");
-	peer = peer_put(store->cert.server, id, atoi(PQgetvalue(result, 0, 1)));
+	peer = peer_table_put(
+	    store->cert.server, id, atoi(PQgetvalue(result, 0, 1)));
 	peer->kept = PQgetvalue(result, 0, 2)[0] == '1';
 	peer->told_serial = strtoull(PQgetvalue(result, 0, 5), NULL, 10);
 	health_seen(peer);
@@ -76,7 +77,7 @@ evict_done(PGresult *result, const char *sqlstate, void *argument)
 	if (result == NULL)
 		log_warning("stranger-evict failed sqlstate=%s", sqlstate);
 	else
-		peers_reload_soon();
+		peer_table_reload_soon();
 }
 
 /* Room for one more, at random: a flood cannot choose whom it pushes out. */
@@ -96,7 +97,7 @@ strangers_expire(void)
 {
 	struct db_parameters parameters;
 
-	if (peers_strangers() == 0)
+	if (peer_table_strangers() == 0)
 		return;
 	db_parameters_init(&parameters);
 	db_call(env.db, SQL_STRANGER_EXPIRE, &parameters, evict_done, NULL);
@@ -130,8 +131,8 @@ store_begin(const struct handshake *handshake, bool kept, int64_t level,
 	struct store *store;
 	uint8_t key_id[32];
 
-	if (peer_find(cert->server) == NULL && !kept &&
-	    peers_strangers() >= STRANGERS_MAX)
+	if (peer_table_find(cert->server) == NULL && !kept &&
+	    peer_table_strangers() >= STRANGERS_MAX)
 		strangers_evict();
 	store = malloc(sizeof(*store));
 	if (store == NULL)

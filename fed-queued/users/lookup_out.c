@@ -342,7 +342,7 @@ work_done(PGresult *result, const char *sqlstate, void *argument)
 		if (PQgetlength(result, row, 0) != (int)sizeof(id))
 			fatal("database sent a malformed id");
 		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
-		peer = peer_find_id(id);
+		peer = peer_table_find_id(id);
 		if (peer != NULL)
 			schedule_work(peer, LANE_LOOKUP);
 		else
@@ -358,7 +358,8 @@ lookup_out_doorbell(void)
 {
 	struct db_parameters parameters;
 
-	if (!env.registered || !peers_loaded() || db_state(env.db) != DB_UP)
+	if (!env.registered || !peer_table_loaded() ||
+	    db_state(env.db) != DB_UP)
 		return;
 	work.again = work.running;
 	if (work.running)

@@ -28,60 +28,60 @@ same(char *first, size_t first_length, char *second, size_t second_length)
 static void
 state_try(const char *payload, size_t size)
 {
-	struct roomitem_state state, again;
+	struct event_payload_state state, again;
 	size_t length, again_length;
 	char *text, *written;
 
-	if (roomitem_state_read(&state, payload, size) != CODE_OK)
+	if (event_payload_state_read(&state, payload, size) != CODE_OK)
 		return;
-	text = roomitem_state_write(&state, &length);
+	text = event_payload_state_write(&state, &length);
 	if (text == NULL ||
-	    roomitem_state_read(&again, text, length) != CODE_OK ||
+	    event_payload_state_read(&again, text, length) != CODE_OK ||
 	    again.event_count != state.event_count)
 		abort();
-	written = roomitem_state_write(&again, &again_length);
+	written = event_payload_state_write(&again, &again_length);
 	same(text, length, written, again_length);
-	roomitem_state_free(&again);
-	roomitem_state_free(&state);
+	event_payload_state_free(&again);
+	event_payload_state_free(&state);
 }
 
 static void
 invite_try(const char *payload, size_t size)
 {
-	struct roomitem_invite invite, again;
+	struct event_payload_invite invite, again;
 	size_t length, again_length;
 	char *text, *written;
 
-	if (roomitem_invite_read(&invite, payload, size) != CODE_OK)
+	if (event_payload_invite_read(&invite, payload, size) != CODE_OK)
 		return;
-	if (!roomitem_invite_shown(payload, size) ||
+	if (!event_payload_invite_shown(payload, size) ||
 	    invite.event.event.kind != ROOM_INVITE)
 		abort();
-	text = roomitem_invite_write(&invite, &length);
+	text = event_payload_invite_write(&invite, &length);
 	if (text == NULL ||
-	    roomitem_invite_read(&again, text, length) != CODE_OK)
+	    event_payload_invite_read(&again, text, length) != CODE_OK)
 		abort();
-	written = roomitem_invite_write(&again, &again_length);
+	written = event_payload_invite_write(&again, &again_length);
 	same(strndup(text, length), length, written, again_length);
 	free(text);
-	roomitem_invite_free(&again);
-	roomitem_invite_free(&invite);
+	event_payload_invite_free(&again);
+	event_payload_invite_free(&invite);
 }
 
 static void
 ask_try(const char *payload, size_t size)
 {
-	struct roomitem_ask ask, again;
+	struct event_payload_ask ask, again;
 	size_t length, again_length;
 	char *text, *written;
 
-	if (roomitem_ask_read(&ask, origin, payload, size) != CODE_OK)
+	if (event_payload_ask_read(&ask, origin, payload, size) != CODE_OK)
 		return;
-	text = roomitem_ask_write(&ask, &length);
+	text = event_payload_ask_write(&ask, &length);
 	if (text == NULL ||
-	    roomitem_ask_read(&again, origin, text, length) != CODE_OK)
+	    event_payload_ask_read(&again, origin, text, length) != CODE_OK)
 		abort();
-	written = roomitem_ask_write(&again, &again_length);
+	written = event_payload_ask_write(&again, &again_length);
 	same(text, length, written, again_length);
 }
 

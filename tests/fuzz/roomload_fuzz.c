@@ -17,9 +17,9 @@ static const uint8_t origin[ONION_KEY];
 static void
 message_try(const char *text, size_t size)
 {
-	struct roomload_message message;
+	struct room_payload_message message;
 
-	if (roomload_message(&message, origin, text, size) != CODE_OK)
+	if (room_payload_message(&message, origin, text, size) != CODE_OK)
 		return;
 	if (message.content < text ||
 	    message.content + message.content_length > text + size ||
@@ -33,21 +33,21 @@ message_try(const char *text, size_t size)
 static void
 content_try(enum room_kind kind, const char *text, size_t size)
 {
-	static struct roomload_content from;
-	static struct roomload_servers servers;
+	static struct room_payload_content from;
+	static struct room_payload_servers servers;
 	struct room_content content;
 	size_t length;
 	char *written;
 
-	if (roomload_content(&from.content, &from.servers, kind, text, size) !=
-	    CODE_OK)
+	if (room_payload_content(
+		&from.content, &from.servers, kind, text, size) != CODE_OK)
 		return;
 	from.kind = kind;
 	if (kind == ROOM_RENAME)
 		return; /* its metadata is not among what is read */
-	written = roomload_content_format(&from, &length);
+	written = room_payload_content_format(&from, &length);
 	if (written == NULL ||
-	    roomload_content(&content, &servers, kind, written, length) !=
+	    room_payload_content(&content, &servers, kind, written, length) !=
 		CODE_OK ||
 	    memcmp(&content, &from.content, sizeof(content)) != 0 ||
 	    servers.count != from.servers.count ||
@@ -61,7 +61,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *text = (const char *)data + 1;
-	struct roomload_request request;
+	struct room_payload_request request;
 
 	if (ed_init() == -1)
 		abort();
@@ -77,7 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case ROOM_KINDS + 1:
 	case ROOM_KINDS + 2:
-		roomload_request(
+		room_payload_request(
 		    &request, data[0] % 2 == 0, origin, text, size - 1);
 		break;
 	default:

@@ -21,19 +21,19 @@ write_again(struct sync_writer *writer)
 {
 	uint32_t i;
 
-	syncload_begin(writer);
+	sync_payload_begin(writer);
 	for (i = 0; i < message.ask_count; i++)
-		if (!syncload_ask(writer, &message.asks[i]))
+		if (!sync_payload_ask(writer, &message.asks[i]))
 			abort();
 	for (i = 0; i < message.document_count; i++)
-		if (!syncload_document(writer, &message.documents[i]))
+		if (!sync_payload_document(writer, &message.documents[i]))
 			return;
 	for (i = 0; i + 1 < message.pair_count; i += 2)
-		if (!syncload_evidence(
+		if (!sync_payload_evidence(
 			writer, &message.pairs[i], &message.pairs[i + 1]))
 			return;
 	for (i = 0; i < message.room_count; i++)
-		if (!syncload_head(writer, &message.rooms[i]))
+		if (!sync_payload_head(writer, &message.rooms[i]))
 			return;
 }
 
@@ -44,17 +44,17 @@ request_try(const char *text, size_t size)
 	size_t length;
 	char *again;
 
-	if (syncload_parse(&message, false, text, size) != CODE_OK)
+	if (sync_payload_parse(&message, false, text, size) != CODE_OK)
 		return;
 	write_again(&writer);
-	again = syncload_end(&writer, &length);
+	again = sync_payload_end(&writer, &length);
 	if (!canon_check(again, length) ||
-	    syncload_parse(&second, false, again, length) != CODE_OK ||
+	    sync_payload_parse(&second, false, again, length) != CODE_OK ||
 	    second.ask_count != message.ask_count)
 		abort();
 	free(again);
-	syncload_free(&message);
-	syncload_free(&second);
+	sync_payload_free(&message);
+	sync_payload_free(&second);
 }
 
 static void
@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] % 3 == 0)
 		request_try(text, size - 1);
-	else if (syncload_parse(&message, true, text, size - 1) == CODE_OK)
-		syncload_free(&message);
+	else if (sync_payload_parse(&message, true, text, size - 1) == CODE_OK)
+		sync_payload_free(&message);
 	return 0;
 }

@@ -62,13 +62,13 @@ inbox_stored(void)
 
 /* Nothing of the home's is decided here. */
 void
-room_wishes_soon(const struct room_id *room)
+requests_soon(const struct room_id *room)
 {
 	(void)room;
 }
 
 void
-room_sync_soon(const struct room_id *room, const uint8_t *peer)
+resync_soon(const struct room_id *room, const uint8_t *peer)
 {
 	char address[ONION_SIZE] = "home";
 
@@ -148,7 +148,7 @@ room_read(const char *text)
 }
 
 static void
-said_read(struct room_said *said)
+said_read(struct signed_message *said)
 {
 	char *line = line_read(), *payload;
 	uint8_t hash[32];
@@ -170,7 +170,7 @@ take(char *line)
 {
 	static const char text[] = "what the origin signed";
 	char via[ONION_SIZE], origin[ONION_SIZE], id[ROOM_ID_SIZE];
-	struct room_said said[BATCH_ITEMS];
+	struct signed_message said[BATCH_ITEMS];
 	struct room_proof proof = {.text = text, .text_length = sizeof(text)};
 	uint8_t by[ONION_KEY];
 	struct room_id room;
@@ -190,7 +190,7 @@ take(char *line)
 	memset(proof.signature, 7, sizeof(proof.signature));
 	for (i = 0; i < asked; i++)
 		said_read(&said[i]);
-	room_messages_take(&room, said, asked, &proof, by, taken, NULL);
+	messages_take(&room, said, asked, &proof, by, taken, NULL);
 	/* All was copied. */
 	for (i = 0; i < asked; i++) {
 		payload.constant = said[i].payload;
@@ -208,9 +208,9 @@ command_run(char *line)
 		take(line);
 	} else if (strncmp(line, "judge ", 6) == 0) {
 		room = room_read(line + 6);
-		room_messages_judge(&room);
+		messages_judge(&room);
 	} else if (strcmp(line, "doorbell") == 0) {
-		room_messages_doorbell();
+		messages_look();
 	} else
 		errx(1, "not understood: %s", line);
 	while (db_pending(env.db) > 0)

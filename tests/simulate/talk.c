@@ -313,7 +313,7 @@ item_take(int node, int index)
 	room_stream_init(&fresh, item->message.epoch, item->message.lane);
 	if (known != NULL)
 		stream = &known->stream;
-	verdict = room_message_take(
+	verdict = room_message_judge(
 	    &room->state, stream, &item->message, &facts, world.now);
 	if (known == NULL && fresh.highest > 0)
 		room_stream_get(
@@ -402,7 +402,7 @@ judge_again(int node, struct room *room, struct entry *entry)
 	struct room_verdict verdict;
 
 	facts_make(node, room, item, &facts);
-	verdict = room_message_again(
+	verdict = room_message_judge_again(
 	    &room->state, &item->message, &facts, entry->since, world.now);
 	if (verdict.outcome == ROOM_HELD)
 		return;

@@ -14,9 +14,9 @@
 #include "base/share.h"
 #include "fed-queued/servers/fairness.h"
 
-static struct fair_lane lanes[3];
+static struct fairness_lane lanes[3];
 static struct commit_item items[3][400];
-static struct fair_group group;
+static struct fairness_group group;
 
 /* Items first to last of a server, as one request. */
 static void
@@ -28,7 +28,7 @@ request(int server, int first, int last)
 	for (i = first; i <= last; i++) {
 		item = &items[server][i];
 		item->together = i == first ? (uint32_t)(last - first + 1) : 0;
-		fair_add(&lanes[server], item);
+		fairness_add(&lanes[server], item);
 	}
 }
 
@@ -87,14 +87,14 @@ one_of_each_in_turn(void **state)
 	int i;
 
 	(void)state;
-	assert_false(fair_waiting());
+	assert_false(fairness_waiting());
 	for (i = 0; i < 6; i++)
 		request(0, 2 * i, 2 * i + 1);
 	request(1, 0, 0);
 	request(2, 0, 2);
 	request(2, 3, 3);
-	assert_true(fair_waiting());
-	fair_fill(&group);
+	assert_true(fairness_waiting());
+	fairness_fill(&group);
 	assert_int_equal(group.count, 12 + 1 + 4);
 	assert_int_equal(group.bytes, 10 * 17);
 	expect(0, 0, 0);
@@ -106,8 +106,8 @@ one_of_each_in_turn(void **state)
 	expect(8, 2, 3);
 	for (i = 0; i < 8; i++)
 		expect(9 + i, 0, 4 + i);
-	assert_false(fair_waiting());
-	fair_fill(&group);
+	assert_false(fairness_waiting());
+	fairness_fill(&group);
 	assert_int_equal(group.count, 0);
 }
 
@@ -121,14 +121,14 @@ full_groups(void **state)
 	for (i = 0; i < 6; i++)
 		request(0, 64 * i, 64 * i + 63);
 	request(1, 0, 0);
-	fair_fill(&group);
+	fairness_fill(&group);
 	assert_int_equal(group.count, 3 * 64 + 1);
 	expect(64, 1, 0);
 	expect(65, 0, 64);
-	fair_fill(&group);
+	fairness_fill(&group);
 	assert_int_equal(group.count, 3 * 64);
 	expect(0, 0, 3 * 64);
-	assert_false(fair_waiting());
+	assert_false(fairness_waiting());
 }
 
 static void
@@ -143,10 +143,10 @@ large_payloads(void **state)
 		request(0, i, i);
 	}
 	for (i = 100; i > 0; i -= group.count) {
-		fair_fill(&group);
+		fairness_fill(&group);
 		assert_int_equal(group.count, i < most ? i : most);
 	}
-	assert_false(fair_waiting());
+	assert_false(fairness_waiting());
 }
 
 /* The same id twice: the second waits, and keeps nobody else waiting. */
@@ -160,18 +160,18 @@ an_id_once(void **state)
 	request(0, 3, 3);
 	request(1, 0, 0);
 	request(1, 1, 1);
-	fair_fill(&group);
+	fairness_fill(&group);
 	assert_int_equal(group.count, 4);
 	expect(0, 0, 0);
 	expect(1, 1, 0);
 	expect(2, 0, 2);
 	expect(3, 1, 1);
-	assert_true(fair_waiting());
-	fair_fill(&group);
+	assert_true(fairness_waiting());
+	fairness_fill(&group);
 	assert_int_equal(group.count, 2);
 	expect(0, 0, 1);
 	expect(1, 0, 3);
-	assert_false(fair_waiting());
+	assert_false(fairness_waiting());
 }
 
 int

@@ -65,7 +65,7 @@ set_up(void **state)
 static const struct cert *
 found(void)
 {
-	return room_certificate(&certificates, &event, NOW);
+	return certificate_choose(&certificates, &event, NOW);
 }
 
 static void

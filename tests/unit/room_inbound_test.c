@@ -42,7 +42,7 @@ static bool later; /* answers wait for answer_next() */
 static bool present;
 static struct {
 	room_done done;
-	room_messages_done messages;
+	messages_done messages;
 	db_callback found;
 	void *argument;
 } waiting;
@@ -69,8 +69,7 @@ answer_next(void)
 }
 
 static void
-ask(const char *what, room_done done, room_messages_done messages,
-    void *argument)
+ask(const char *what, room_done done, messages_done messages, void *argument)
 {
 	strcat(asked, *asked == '\0' ? "" : " ");
 	strcat(asked, what);
@@ -82,9 +81,9 @@ ask(const char *what, room_done done, room_messages_done messages,
 }
 
 void
-room_messages_take(const struct room_id *room, const struct room_said *said,
+messages_take(const struct room_id *room, const struct signed_message *said,
     uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], room_messages_done done, void *argument)
+    const uint8_t via[ONION_KEY], messages_done done, void *argument)
 {
 	char text[32];
 
@@ -99,7 +98,7 @@ room_messages_take(const struct room_id *room, const struct room_said *said,
 }
 
 void
-room_event_take(const struct roomload_event *event, const struct cert *cert,
+state_take(const struct signed_event *event, const struct cert *cert,
     const uint8_t via[ONION_KEY], room_done done, void *argument)
 {
 	char text[32];
@@ -111,7 +110,7 @@ room_event_take(const struct roomload_event *event, const struct cert *cert,
 }
 
 void
-room_decide(const struct room_wish *wish, const uint8_t *origin,
+state_decide(const struct state_request *wish, const uint8_t *origin,
     const uint8_t *digest, room_done done, void *argument)
 {
 	char text[256];
@@ -125,8 +124,9 @@ room_decide(const struct room_wish *wish, const uint8_t *origin,
 }
 
 void
-room_shown_take(const struct roomitem_invite *invite, const uint8_t origin[32],
-    const struct commit_item *item, room_done done, void *argument)
+invitation_take(const struct event_payload_invite *invite,
+    const uint8_t origin[32], const struct commit_item *item, room_done done,
+    void *argument)
 {
 	assert_int_equal(invite->event.event.number, 2);
 	assert_memory_equal(origin, bob, 32);
@@ -135,7 +135,7 @@ room_shown_take(const struct roomitem_invite *invite, const uint8_t origin[32],
 }
 
 void
-room_item_keep(const uint8_t origin[32], const struct commit_item *item,
+received_keep(const uint8_t origin[32], const struct commit_item *item,
     room_done done, void *argument)
 {
 	assert_memory_equal(origin, bob, 32);
@@ -165,7 +165,7 @@ row_bool(PGresult *result, int row, int column)
 }
 
 struct peer *
-peer_find(const uint8_t key[32])
+peer_table_find(const uint8_t key[32])
 {
 	(void)key;
 	return NULL;
@@ -250,7 +250,7 @@ run(int trust, uint32_t count, const char *const types[],
 	memcpy(proof.origin, bob, 32);
 	proof.text = "text";
 	proof.text_length = 4;
-	room_inbound(list, count, &proof, trust);
+	items_take(list, count, &proof, trust);
 }
 
 static void

@@ -13,7 +13,7 @@
 static bool
 is(const char *type, const char *payload)
 {
-	return room_item_is(type, payload, strlen(payload));
+	return item_kind_is_room(type, payload, strlen(payload));
 }
 
 static void
@@ -44,7 +44,7 @@ answered(enum room_outcome outcome, enum code code, uint32_t seconds)
 	struct room_verdict verdict = {outcome, code, seconds, 0, 1, 2};
 	struct ack_result result;
 
-	room_item_result(&result, &verdict);
+	item_kind_result(&result, &verdict);
 	return result;
 }
 

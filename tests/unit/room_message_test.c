@@ -40,7 +40,7 @@ static struct room_verdict
 take(void)
 {
 	room_stream_init(&stream, 1, 2);
-	return room_message_take(&state, &stream, &message, &facts, NOW);
+	return room_message_judge(&state, &stream, &message, &facts, NOW);
 }
 
 static void
@@ -115,7 +115,7 @@ room_missing(void **unused)
 	struct room_verdict verdict;
 
 	(void)unused;
-	verdict = room_message_take(NULL, &stream, &message, &facts, NOW);
+	verdict = room_message_judge(NULL, &stream, &message, &facts, NOW);
 	assert_int_equal(verdict.outcome, ROOM_REFUSED);
 	assert_int_equal(verdict.code, CODE_ROOM_UNKNOWN);
 	state.number = 0;
@@ -162,7 +162,8 @@ held(void **unused)
 static struct room_verdict
 again(int64_t age)
 {
-	return room_message_again(&state, &message, &facts, NOW - age, NOW);
+	return room_message_judge_again(
+	    &state, &message, &facts, NOW - age, NOW);
 }
 
 static void

@@ -78,14 +78,14 @@ static void
 states(void **state)
 {
 	const char *payload = payload_of("roomState");
-	struct roomitem_state item;
+	struct event_payload_state item;
 	uint32_t i;
 	size_t length;
 	char *text;
 
 	(void)state;
 	assert_int_equal(
-	    roomitem_state_read(&item, payload, strlen(payload)), CODE_OK);
+	    event_payload_state_read(&item, payload, strlen(payload)), CODE_OK);
 	assert_int_equal(item.certificate_count, 1);
 	assert_memory_equal(item.certificates[0].server, alice.server, 32);
 	assert_int_equal(item.event_count, 3);
@@ -97,77 +97,80 @@ states(void **state)
 	assert_string_equal(item.events[0].event.content.user.name, "alice");
 	assert_string_equal(item.events[1].event.content.user.name, "bob");
 	assert_true(item.events[2].event.content.has_nonce);
-	text = roomitem_state_write(&item, &length);
+	text = event_payload_state_write(&item, &length);
 	written(text, length, payload);
-	roomitem_state_free(&item);
+	event_payload_state_free(&item);
 }
 
 static void
 invites(void **state)
 {
 	const char *payload = payload_of("roomInvite");
-	struct roomitem_invite item;
+	struct event_payload_invite item;
 	size_t length;
 	char *text;
 
 	(void)state;
-	assert_true(roomitem_invite_shown(payload, strlen(payload)));
+	assert_true(event_payload_invite_shown(payload, strlen(payload)));
 	assert_int_equal(
-	    roomitem_invite_read(&item, payload, strlen(payload)), CODE_OK);
+	    event_payload_invite_read(&item, payload, strlen(payload)),
+	    CODE_OK);
 	assert_memory_equal(item.certificate.server, alice.server, 32);
 	assert_int_equal(item.event.event.kind, ROOM_INVITE);
 	assert_int_equal(item.room_key_length, 4);
 	assert_memory_equal(item.room_key, "AAAA", 4);
 	assert_int_equal(item.metadata_length, 2);
 	assert_memory_equal(item.metadata, "{}", 2);
-	text = roomitem_invite_write(&item, &length);
+	text = event_payload_invite_write(&item, &length);
 	written(text, length, payload);
-	roomitem_invite_free(&item);
+	event_payload_invite_free(&item);
 }
 
 static void
 asks(void **state)
 {
 	const char *payload = payload_of("roomInviteRequest");
-	struct roomitem_ask item;
+	struct event_payload_ask item;
 	size_t length;
 	char *text;
 
 	(void)state;
-	assert_false(roomitem_invite_shown(payload, strlen(payload)));
+	assert_false(event_payload_invite_shown(payload, strlen(payload)));
 	assert_int_equal(
-	    roomitem_ask_read(&item, bob, payload, strlen(payload)), CODE_OK);
+	    event_payload_ask_read(&item, bob, payload, strlen(payload)),
+	    CODE_OK);
 	assert_memory_equal(item.room.home, alice.server, 32);
 	assert_string_equal(item.inviter.name, "bob");
 	assert_memory_equal(item.inviter.server, bob, 32);
 	assert_string_equal(item.invitee.name, "carol");
 	assert_memory_equal(item.invitee.server, bob, 32);
 	assert_int_equal(item.nonce[0], 16);
-	text = roomitem_ask_write(&item, &length);
+	text = event_payload_ask_write(&item, &length);
 	written(text, length, payload);
 }
 
-/* What roomload.h reads of the page's payloads. */
+/* What room_payload.h reads of the page's payloads. */
 static void
 requests(void **state)
 {
 	const char *payload = payload_of("roomJoin");
-	struct roomload_message message;
-	struct roomload_request request;
+	struct room_payload_message message;
+	struct room_payload_request request;
 
 	(void)state;
 	assert_int_equal(
-	    roomload_request(&request, true, bob, payload, strlen(payload)),
+	    room_payload_request(&request, true, bob, payload, strlen(payload)),
 	    CODE_OK);
 	assert_true(request.has_nonce);
 	payload = payload_of("roomLeave");
-	assert_int_equal(
-	    roomload_request(&request, false, bob, payload, strlen(payload)),
+	assert_int_equal(room_payload_request(
+			     &request, false, bob, payload, strlen(payload)),
 	    CODE_OK);
 	assert_string_equal(request.user.name, "bob");
 	payload = payload_of("roomMessage");
 	assert_int_equal(
-	    roomload_message(&message, bob, payload, strlen(payload)), CODE_OK);
+	    room_payload_message(&message, bob, payload, strlen(payload)),
+	    CODE_OK);
 	assert_int_equal(message.message.state_number, 3);
 }
 
@@ -175,24 +178,26 @@ static enum code
 read_any(const char *name, const char *payload)
 {
 	size_t length = strlen(payload);
-	struct roomload_message message;
-	struct roomload_request request;
-	struct roomitem_invite invite;
-	struct roomitem_state state;
-	struct roomitem_ask ask;
+	struct room_payload_message message;
+	struct room_payload_request request;
+	struct event_payload_invite invite;
+	struct event_payload_state state;
+	struct event_payload_ask ask;
 
 	if (strcmp(name, "roomMessage") == 0)
-		return roomload_message(&message, bob, payload, length);
+		return room_payload_message(&message, bob, payload, length);
 	if (strcmp(name, "roomJoin") == 0)
-		return roomload_request(&request, true, bob, payload, length);
+		return room_payload_request(
+		    &request, true, bob, payload, length);
 	if (strcmp(name, "roomLeave") == 0)
-		return roomload_request(&request, false, bob, payload, length);
+		return room_payload_request(
+		    &request, false, bob, payload, length);
 	if (strcmp(name, "roomState") == 0)
-		return roomitem_state_read(&state, payload, length);
+		return event_payload_state_read(&state, payload, length);
 	if (strcmp(name, "roomInviteRequest") == 0)
-		return roomitem_ask_read(&ask, bob, payload, length);
+		return event_payload_ask_read(&ask, bob, payload, length);
 	assert_string_equal(name, "roomInvite");
-	return roomitem_invite_read(&invite, payload, length);
+	return event_payload_invite_read(&invite, payload, length);
 }
 
 static void
@@ -219,7 +224,7 @@ refused(void **state)
 static enum code
 state_of(size_t certificates, size_t events)
 {
-	struct roomitem_state item;
+	struct event_payload_state item;
 	json_t *payload = json_loads(payload_of("roomState"), 0, NULL), *list;
 	enum code code;
 	size_t length;
@@ -233,11 +238,11 @@ state_of(size_t certificates, size_t events)
 		json_array_append(list, json_array_get(list, 0));
 	text = canon_write(payload, &length);
 	json_decref(payload);
-	code = roomitem_state_read(&item, text, length);
+	code = event_payload_state_read(&item, text, length);
 	free(text);
 	if (code == CODE_OK) {
 		assert_int_equal(item.event_count, events);
-		roomitem_state_free(&item);
+		event_payload_state_free(&item);
 	}
 	return code;
 }
@@ -246,23 +251,23 @@ static void
 state_bounds(void **state)
 {
 	(void)state;
-	assert_int_equal(state_of(ROOMITEM_CERTIFICATES_MAX, 3), CODE_OK);
+	assert_int_equal(state_of(EVENT_PAYLOAD_CERTIFICATES_MAX, 3), CODE_OK);
+	assert_int_equal(state_of(EVENT_PAYLOAD_CERTIFICATES_MAX + 1, 3),
+	    CODE_PAYLOAD_MALFORMED);
+	assert_int_equal(state_of(1, EVENT_PAYLOAD_EVENTS_MAX), CODE_OK);
 	assert_int_equal(
-	    state_of(ROOMITEM_CERTIFICATES_MAX + 1, 3), CODE_PAYLOAD_MALFORMED);
-	assert_int_equal(state_of(1, ROOMITEM_EVENTS_MAX), CODE_OK);
-	assert_int_equal(
-	    state_of(1, ROOMITEM_EVENTS_MAX + 1), CODE_PAYLOAD_MALFORMED);
+	    state_of(1, EVENT_PAYLOAD_EVENTS_MAX + 1), CODE_PAYLOAD_MALFORMED);
 }
 
 /* With a key and metadata of so many bytes. */
 static enum code
 invite_of(size_t key, size_t metadata)
 {
-	static const uint8_t zero[ROOMITEM_KEY_MAX + 1];
+	static const uint8_t zero[EVENT_PAYLOAD_KEY_MAX + 1];
 	static char base64[BASE64_LENGTH(sizeof(zero)) + 1];
 	json_t *payload = json_loads(payload_of("roomInvite"), 0, NULL), *more;
-	struct roomitem_invite item;
-	char opaque[ROOMITEM_METADATA_MAX + 2], *text;
+	struct event_payload_invite item;
+	char opaque[EVENT_PAYLOAD_METADATA_MAX + 2], *text;
 	enum code code;
 	size_t length;
 
@@ -275,11 +280,11 @@ invite_of(size_t key, size_t metadata)
 	json_object_set_new(payload, "metadata", more);
 	text = canon_write(payload, &length);
 	json_decref(payload);
-	code = roomitem_invite_read(&item, text, length);
+	code = event_payload_invite_read(&item, text, length);
 	if (code == CODE_OK) {
 		assert_int_equal(item.room_key_length, strlen(base64));
 		assert_int_equal(item.metadata_length, metadata);
-		roomitem_invite_free(&item);
+		event_payload_invite_free(&item);
 	}
 	free(text);
 	return code;
@@ -291,11 +296,12 @@ invite_bounds(void **state)
 	(void)state;
 	assert_int_equal(invite_of(1, 8), CODE_OK);
 	assert_int_equal(
-	    invite_of(ROOMITEM_KEY_MAX, ROOMITEM_METADATA_MAX), CODE_OK);
+	    invite_of(EVENT_PAYLOAD_KEY_MAX, EVENT_PAYLOAD_METADATA_MAX),
+	    CODE_OK);
 	assert_int_equal(
-	    invite_of(ROOMITEM_KEY_MAX + 1, 8), CODE_PAYLOAD_MALFORMED);
-	assert_int_equal(
-	    invite_of(1, ROOMITEM_METADATA_MAX + 1), CODE_PAYLOAD_MALFORMED);
+	    invite_of(EVENT_PAYLOAD_KEY_MAX + 1, 8), CODE_PAYLOAD_MALFORMED);
+	assert_int_equal(invite_of(1, EVENT_PAYLOAD_METADATA_MAX + 1),
+	    CODE_PAYLOAD_MALFORMED);
 }
 
 /* Whatever it holds: an item has an end. */
@@ -304,14 +310,15 @@ too_large(void **state)
 {
 	const char *payload = payload_of("roomState");
 	char *large = malloc(ITEM_MAX + 2);
-	struct roomitem_state item;
+	struct event_payload_state item;
 
 	(void)state;
 	memset(large, ' ', ITEM_MAX + 1);
 	memcpy(large, payload, strlen(payload));
-	assert_int_equal(roomitem_state_read(&item, large, ITEM_MAX), CODE_OK);
-	roomitem_state_free(&item);
-	assert_int_equal(roomitem_state_read(&item, large, ITEM_MAX + 1),
+	assert_int_equal(
+	    event_payload_state_read(&item, large, ITEM_MAX), CODE_OK);
+	event_payload_state_free(&item);
+	assert_int_equal(event_payload_state_read(&item, large, ITEM_MAX + 1),
 	    CODE_PAYLOAD_MALFORMED);
 	free(large);
 }

@@ -44,13 +44,13 @@
 	    "\"" ZERO "\"", "\"bob\"", "1", "4")
 
 static struct room_content content;
-static struct roomload_servers servers;
+static struct room_payload_servers servers;
 static uint8_t origin[32];
 
 static enum code
 take(enum room_kind kind, const char *payload)
 {
-	return roomload_content(
+	return room_payload_content(
 	    &content, &servers, kind, payload, strlen(payload));
 }
 
@@ -105,7 +105,7 @@ static void
 written(enum room_kind kind, const char *payload)
 {
 	static const uint8_t name[] = {0, 1, 2, 255};
-	struct roomload_content from;
+	struct room_payload_content from;
 	size_t length;
 	char *text;
 
@@ -116,7 +116,7 @@ written(enum room_kind kind, const char *payload)
 	from.servers = servers;
 	from.metadata = name;
 	from.metadata_length = kind == ROOM_RENAME ? sizeof(name) : 0;
-	text = roomload_content_format(&from, &length);
+	text = room_payload_content_format(&from, &length);
 	assert_non_null(text);
 	assert_int_equal(length, strlen(payload));
 	assert_memory_equal(text, payload, length);
@@ -151,8 +151,8 @@ contents_written(void **state)
 static void
 contents_longest(void **state)
 {
-	static uint8_t name[ROOMLOAD_METADATA_MAX];
-	static struct roomload_content from;
+	static uint8_t name[ROOM_PAYLOAD_METADATA_MAX];
+	static struct room_payload_content from;
 	size_t length;
 	char *text;
 	int i;
@@ -165,7 +165,7 @@ contents_longest(void **state)
 		from.kind = (enum room_kind)i;
 		from.metadata = name;
 		from.metadata_length = i == ROOM_RENAME ? sizeof(name) : 0;
-		text = roomload_content_format(&from, &length);
+		text = room_payload_content_format(&from, &length);
 		assert_non_null(text);
 		assert_true(canon_check(text, length));
 		assert_int_equal(text[length - 1], '}');
@@ -232,19 +232,20 @@ contents_refused(void **state)
 static enum code
 message_take(const char *payload)
 {
-	struct roomload_message message;
+	struct room_payload_message message;
 
-	return roomload_message(&message, origin, payload, strlen(payload));
+	return room_payload_message(&message, origin, payload, strlen(payload));
 }
 
 static void
 messages(void **state)
 {
-	struct roomload_message message;
+	struct room_payload_message message;
 
 	(void)state;
 	assert_int_equal(
-	    roomload_message(&message, origin, GOOD, strlen(GOOD)), CODE_OK);
+	    room_payload_message(&message, origin, GOOD, strlen(GOOD)),
+	    CODE_OK);
 	assert_int_equal(message.message.state_number, 4);
 	assert_int_equal(message.message.lane, 2);
 	assert_int_equal(message.message.place.sequence, 1);
@@ -332,16 +333,16 @@ messages_written(void **state)
 		"9007199254740991"),
 	    BAD(A, "1", R, "1", "\"a\",\"metadata\":{}", Z, "\"b\"", "1", "1"),
 	};
-	struct roomload_message message;
+	struct room_payload_message message;
 	size_t i, length;
 	char *text;
 
 	(void)state;
 	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		assert_int_equal(roomload_message(&message, origin, good[i],
+		assert_int_equal(room_payload_message(&message, origin, good[i],
 				     strlen(good[i])),
 		    CODE_OK);
-		text = roomload_message_format(&message, &length);
+		text = room_payload_message_format(&message, &length);
 		assert_non_null(text);
 		assert_int_equal(length, strlen(good[i]));
 		assert_memory_equal(text, good[i], length);
@@ -351,16 +352,17 @@ messages_written(void **state)
 }
 
 static enum code
-request_take(bool join, const char *payload, struct roomload_request *request)
+request_take(
+    bool join, const char *payload, struct room_payload_request *request)
 {
-	return roomload_request(
+	return room_payload_request(
 	    request, join, origin, payload, strlen(payload));
 }
 
 static void
 requests(void **state)
 {
-	struct roomload_request request;
+	struct room_payload_request request;
 
 	(void)state;
 	assert_int_equal(request_take(true,

@@ -29,7 +29,7 @@ clock_ms(void)
 }
 
 void
-peers_each(void (*each)(struct peer *, void *), void *argument)
+peer_table_each(void (*each)(struct peer *, void *), void *argument)
 {
 	int i;
 

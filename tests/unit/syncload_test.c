@@ -57,10 +57,11 @@ static uint8_t origin[ONION_KEY];
 static enum code
 parse(bool answer, const char *text)
 {
-	enum code code = syncload_parse(&message, answer, text, strlen(text));
+	enum code code =
+	    sync_payload_parse(&message, answer, text, strlen(text));
 
 	if (code == CODE_OK)
-		syncload_free(&message);
+		sync_payload_free(&message);
 	return code;
 }
 
@@ -180,7 +181,7 @@ static void
 again(struct sync_writer *writer, bool answer)
 {
 	size_t length;
-	char *text = syncload_end(writer, &length);
+	char *text = sync_payload_end(writer, &length);
 	char *ack = malloc(length + 16);
 
 	assert_non_null(ack);
@@ -192,7 +193,7 @@ again(struct sync_writer *writer, bool answer)
 	else
 		memcpy(ack, text, length);
 	assert_int_equal(
-	    syncload_parse(&message, answer, ack, length), CODE_OK);
+	    sync_payload_parse(&message, answer, ack, length), CODE_OK);
 	free(text);
 	free(ack);
 }
@@ -211,12 +212,12 @@ round_trip(void **state)
 	(void)state;
 	memcpy(ask.origin, origin, ONION_KEY);
 	memcpy(stream.origin, origin, ONION_KEY);
-	syncload_begin(&writer);
-	assert_true(syncload_head(&writer, &head));
-	assert_true(syncload_evidence(&writer, &single, &single));
-	assert_true(syncload_document(&writer, &document));
-	assert_true(syncload_ask(&writer, &ask));
-	assert_int_equal(syncload_declares(&writer), 0);
+	sync_payload_begin(&writer);
+	assert_true(sync_payload_head(&writer, &head));
+	assert_true(sync_payload_evidence(&writer, &single, &single));
+	assert_true(sync_payload_document(&writer, &document));
+	assert_true(sync_payload_ask(&writer, &ask));
+	assert_int_equal(sync_payload_declares(&writer), 0);
 	again(&writer, false);
 	assert_int_equal(message.ask_count, 1);
 	assert_memory_equal(message.asks[0].origin, origin, ONION_KEY);
@@ -234,7 +235,7 @@ round_trip(void **state)
 	assert_int_equal(message.rooms[0].streams[0].head.highest, 11);
 	assert_int_equal(message.rooms[0].streams[0].head.forked, 12);
 	assert_int_equal(message.rooms[0].streams[0].head.tip[0], 2);
-	syncload_free(&message);
+	sync_payload_free(&message);
 }
 
 static void
@@ -246,18 +247,18 @@ declared(void **state)
 	uint32_t i;
 
 	(void)state;
-	syncload_begin(&writer);
-	assert_true(syncload_head(&writer, &head));
-	for (i = 0; i < SYNCLOAD_VOIDS; i++)
-		assert_true(syncload_void(&writer, &given));
-	assert_false(syncload_void(&writer, &given));
-	assert_int_equal(syncload_declares(&writer), SYNCLOAD_VOIDS);
+	sync_payload_begin(&writer);
+	assert_true(sync_payload_head(&writer, &head));
+	for (i = 0; i < SYNC_PAYLOAD_VOIDS; i++)
+		assert_true(sync_payload_void(&writer, &given));
+	assert_false(sync_payload_void(&writer, &given));
+	assert_int_equal(sync_payload_declares(&writer), SYNC_PAYLOAD_VOIDS);
 	again(&writer, true);
-	assert_int_equal(message.void_count, SYNCLOAD_VOIDS);
+	assert_int_equal(message.void_count, SYNC_PAYLOAD_VOIDS);
 	assert_int_equal(message.room_count, 0);
 	assert_int_equal(message.voids[0].range.last, 5);
 	assert_int_equal(message.voids[0].range.digest[0], 2);
-	syncload_free(&message);
+	sync_payload_free(&message);
 }
 
 /* As much of everything as fits is within an envelope. */
@@ -269,7 +270,7 @@ full(void **state)
 	struct sync_document document = document_make(&payload, 1);
 	struct sync_ask ask = {room, SYNC_ITEMS, true, {0}, ROOM_NUMBER_MAX, 3,
 	    ROOM_NUMBER_MAX, ROOM_NUMBER_MAX};
-	struct sync_stream streams[SYNCLOAD_STREAMS];
+	struct sync_stream streams[SYNC_PAYLOAD_STREAMS];
 	struct sync_head head = {.room = room, .streams = streams};
 	struct sync_writer writer;
 	uint32_t asked = 0, given = 0, told = 0;
@@ -277,26 +278,26 @@ full(void **state)
 	(void)state;
 	memcpy(ask.origin, origin, ONION_KEY);
 	memset(streams, 0, sizeof(streams));
-	for (told = 0; told < SYNCLOAD_STREAMS; told++) {
+	for (told = 0; told < SYNC_PAYLOAD_STREAMS; told++) {
 		memcpy(streams[told].origin, origin, ONION_KEY);
 		streams[told].head = (struct room_stream_head){ROOM_NUMBER_MAX,
 		    3, ROOM_NUMBER_MAX, {0}, ROOM_NUMBER_MAX, {0},
 		    ROOM_NUMBER_MAX};
 	}
-	syncload_begin(&writer);
-	while (syncload_ask(&writer, &ask))
+	sync_payload_begin(&writer);
+	while (sync_payload_ask(&writer, &ask))
 		asked++;
-	while (syncload_document(&writer, &document))
+	while (sync_payload_document(&writer, &document))
 		given++;
-	head.stream_count = SYNCLOAD_STREAMS / 2;
-	for (told = 0; syncload_head(&writer, &head);)
+	head.stream_count = SYNC_PAYLOAD_STREAMS / 2;
+	for (told = 0; sync_payload_head(&writer, &head);)
 		told++;
-	assert_int_equal(asked, SYNCLOAD_ASKS);
+	assert_int_equal(asked, SYNC_PAYLOAD_ASKS);
 	assert_int_equal(given, 2);
 	assert_int_equal(told, 2);
 	again(&writer, false);
-	assert_int_equal(message.stream_count, SYNCLOAD_STREAMS);
-	syncload_free(&message);
+	assert_int_equal(message.stream_count, SYNC_PAYLOAD_STREAMS);
+	sync_payload_free(&message);
 }
 
 /* Both sides of what is counted: documents, payloads, rooms. */
@@ -312,28 +313,28 @@ counted(void **state)
 	uint32_t i;
 
 	(void)state;
-	syncload_begin(&writer);
-	for (i = 0; i < SYNCLOAD_DOCUMENTS - 1; i++)
-		assert_true(syncload_document(&writer, &one));
-	assert_false(syncload_evidence(&writer, &one, &one));
-	assert_true(syncload_document(&writer, &one));
-	assert_false(syncload_document(&writer, &one));
-	for (i = 0; i < SYNCLOAD_ROOMS; i++)
-		assert_true(syncload_head(&writer, &head));
-	assert_false(syncload_head(&writer, &head));
+	sync_payload_begin(&writer);
+	for (i = 0; i < SYNC_PAYLOAD_DOCUMENTS - 1; i++)
+		assert_true(sync_payload_document(&writer, &one));
+	assert_false(sync_payload_evidence(&writer, &one, &one));
+	assert_true(sync_payload_document(&writer, &one));
+	assert_false(sync_payload_document(&writer, &one));
+	for (i = 0; i < SYNC_PAYLOAD_ROOMS; i++)
+		assert_true(sync_payload_head(&writer, &head));
+	assert_false(sync_payload_head(&writer, &head));
 	again(&writer, true);
-	assert_int_equal(message.document_count, SYNCLOAD_DOCUMENTS);
-	assert_int_equal(message.room_count, SYNCLOAD_ROOMS);
-	syncload_free(&message);
+	assert_int_equal(message.document_count, SYNC_PAYLOAD_DOCUMENTS);
+	assert_int_equal(message.room_count, SYNC_PAYLOAD_ROOMS);
+	sync_payload_free(&message);
 	for (i = 0; i < 64; i++)
 		many[i] = payload;
-	syncload_begin(&writer);
-	for (i = 0; i < SYNCLOAD_PAYLOADS / 64; i++)
-		assert_true(syncload_document(&writer, &batch));
-	assert_false(syncload_document(&writer, &one));
+	sync_payload_begin(&writer);
+	for (i = 0; i < SYNC_PAYLOAD_PAYLOADS / 64; i++)
+		assert_true(sync_payload_document(&writer, &batch));
+	assert_false(sync_payload_document(&writer, &one));
 	again(&writer, false);
-	assert_int_equal(message.payload_count, SYNCLOAD_PAYLOADS);
-	syncload_free(&message);
+	assert_int_equal(message.payload_count, SYNC_PAYLOAD_PAYLOADS);
+	sync_payload_free(&message);
 }
 
 static void
@@ -390,7 +391,7 @@ vector_read(const json_t *vectors, const char *name, bool answer)
 
 	assert_non_null(text);
 	assert_int_equal(
-	    syncload_parse(&message, answer, text, strlen(text)), CODE_OK);
+	    sync_payload_parse(&message, answer, text, strlen(text)), CODE_OK);
 }
 
 /* Those of the protocol's page, made by another implementation. */
@@ -418,15 +419,15 @@ vectors(void **state)
 	assert_true(signtext_names(&parsed, "message", hash, id, digest));
 	assert_memory_equal(
 	    digest, message.rooms[0].streams[0].head.digest, 32);
-	syncload_free(&message);
+	sync_payload_free(&message);
 	vector_read(root, "syncAck", true);
 	assert_int_equal(message.document_count, 1);
 	assert_int_equal(message.rooms[0].state.number, 4);
-	syncload_free(&message);
+	sync_payload_free(&message);
 	vector_read(root, "syncVoids", true);
 	assert_int_equal(message.void_count, 1);
 	assert_int_equal(message.voids[0].range.last, 2);
-	syncload_free(&message);
+	sync_payload_free(&message);
 	json_decref(root);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of one request, judged in their order; see room_intake.h. */
+/* Messages of one request, judged in their order; see intake_run.h. */
 #include <string.h>
 
 #include "room/room_speaker.h"
@@ -69,7 +69,7 @@ id_before(const struct intake *intake, const struct intake_item *item)
 }
 
 bool
-room_intake_first(const struct intake *intake, const struct intake_item *item)
+intake_first(const struct intake *intake, const struct intake_item *item)
 {
 	return id_before(intake, item) == NULL;
 }
@@ -167,7 +167,7 @@ id_conflict(const struct intake *intake, struct intake_item *item,
 }
 
 const struct room_verdict *
-room_intake_last(const struct intake *intake, const struct intake_item *item)
+intake_last(const struct intake *intake, const struct intake_item *item)
 {
 	const struct intake_item *end = intake->items + intake->count, *other;
 	const struct room_verdict *last = &item->verdict;
@@ -224,8 +224,8 @@ item_judge(struct intake *intake, struct intake_item *item)
 	if (known == KNOWN_OTHER)
 		id_conflict(intake, item, entry, &facts);
 	else
-		item->verdict = room_message_take(intake->state, &entry->stream,
-		    &item->message, &facts, intake->now);
+		item->verdict = room_message_judge(intake->state,
+		    &entry->stream, &item->message, &facts, intake->now);
 	/* Of one epoch too many not even a contradiction is kept. */
 	if (item->verdict.outcome == ROOM_CONFLICT && !facts.epoch_known &&
 	    facts.epochs >= ROOM_EPOCHS_MAX) {
@@ -243,7 +243,7 @@ item_judge(struct intake *intake, struct intake_item *item)
 }
 
 void
-room_intake(struct intake *intake)
+intake_run(struct intake *intake)
 {
 	struct intake_item *item;
 	enum code code;

@@ -61,11 +61,11 @@ struct intake {
 };
 
 /* Decides on all of them, in their order. streams begin empty. */
-void room_intake(struct intake *);
+void intake_run(struct intake *);
 /* Of those before nothing is kept under its id. */
-bool room_intake_first(const struct intake *, const struct intake_item *);
+bool intake_first(const struct intake *, const struct intake_item *);
 /* Of one that is kept the verdict in the end: it may come more than once. */
-const struct room_verdict *room_intake_last(
+const struct room_verdict *intake_last(
     const struct intake *, const struct intake_item *);
 
 #endif

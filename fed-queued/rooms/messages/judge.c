@@ -58,12 +58,12 @@ judging_end(struct judging *judging, bool ok)
 	if (ok && judging->again) {
 		judging->again = false;
 		judging->behind = 0;
-		room_turn(&room, judging_run, judging);
+		turn_begin(&room, judging_run, judging);
 	} else {
 		TAILQ_REMOVE(&judgings, judging, entry);
 		free(judging);
 	}
-	room_turn_end(&room);
+	turn_end(&room);
 }
 
 /* The present portion is done. */
@@ -175,7 +175,7 @@ row_judge(struct judging *judging, struct change *change,
 	open_row(&open, result, row);
 	open.message.room = judging->room;
 	judging->next = row_integer(result, row, OPEN_ID);
-	verdict = room_message_again(state, &open.message, &open.facts,
+	verdict = room_message_judge_again(state, &open.message, &open.facts,
 	    open.since, row_integer(result, row, OPEN_NOW));
 	/* That it filled a void is so whatever its state. */
 	verdict.flags |= open.flags & ROOM_FILLED;
@@ -257,7 +257,7 @@ judging_run(void *argument)
 }
 
 void
-room_messages_judge(const struct room_id *room)
+messages_judge(const struct room_id *room)
 {
 	struct judging *judging;
 
@@ -272,5 +272,5 @@ room_messages_judge(const struct room_id *room)
 	TAILQ_INSERT_TAIL(&judgings, judging, entry);
 	judging->room = *room;
 	room_id_format(judging->room_text, room);
-	room_turn(room, judging_run, judging);
+	turn_begin(room, judging_run, judging);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* In which rooms messages wait for us; see room_messages.h. */
+/* In which rooms messages wait for us; see look.h. */
 #include <string.h>
 
 #include "base/log.h"
@@ -25,9 +25,9 @@ work_row(PGresult *result, int row)
 		(size_t)PQgetlength(result, row, 0)) != CODE_OK)
 		fatal("database sent a malformed room");
 	if (row_bool(result, row, 1))
-		room_number(&room);
+		messages_number(&room);
 	else
-		room_messages_judge(&room);
+		messages_judge(&room);
 }
 
 static void
@@ -44,11 +44,11 @@ work_done(PGresult *result, const char *sqlstate, void *argument)
 	for (row = 0; row < PQntuples(result); row++)
 		work_row(result, row);
 	if (work.again)
-		room_messages_doorbell();
+		messages_look();
 }
 
 void
-room_messages_doorbell(void)
+messages_look(void)
 {
 	struct db_parameters parameters;
 

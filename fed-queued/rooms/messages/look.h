@@ -21,7 +21,7 @@ struct room_proof {
 	uint8_t key_id[32];
 };
 
-struct room_said {
+struct signed_message {
 	uint8_t message_id[UUID_SIZE];
 	uint8_t digest[32];  /* the item digest */
 	const char *payload; /* canonical */
@@ -29,7 +29,7 @@ struct room_said {
 };
 
 /* verdicts: one for each; ok false: the database did not answer. */
-typedef void (*room_messages_done)(
+typedef void (*messages_taken)(
     const struct room_verdict *verdicts, bool ok, void *argument);
 
 /*
@@ -38,12 +38,12 @@ typedef void (*room_messages_done)(
  * ROOM_KNOWN; one that is malformed ROOM_REFUSED with PAYLOAD_MALFORMED. via:
  * the server that showed them. All is copied.
  */
-void room_messages_take(const struct room_id *, const struct room_said *,
+void messages_take(const struct room_id *, const struct signed_message *,
     uint32_t count, const struct room_proof *, const uint8_t via[ONION_KEY],
-    room_messages_done, void *argument);
+    messages_taken, void *argument);
 /* The room's state has changed: what was held is judged again. */
-void room_messages_judge(const struct room_id *);
+void messages_judge(const struct room_id *);
 /* The application has written messages. Also judges what is due. */
-void room_messages_doorbell(void);
+void messages_look(void);
 
 #endif

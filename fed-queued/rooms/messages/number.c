@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Places for messages of ours; see room_number.h. */
+/* Places for messages of ours; see messages_number.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,15 +77,15 @@ numbering_end(struct numbering *numbering, bool ok)
 
 	if (ok && (numbering->more || numbering->again)) {
 		/* Whoever waits for the room has his turn in between. */
-		room_turn(&room, numbering_run, numbering);
+		turn_begin(&room, numbering_run, numbering);
 	} else {
 		TAILQ_REMOVE(&numberings, numbering, entry);
 		free(numbering);
 	}
-	room_turn_end(&room);
+	turn_end(&room);
 	/* Who wrote and then left waited for this. */
 	if (ok && memcmp(room.home, env.identity.server, ONION_KEY) == 0)
-		room_wishes_soon(&room);
+		requests_soon(&room);
 }
 
 static void
@@ -160,8 +160,8 @@ own_get(struct numbering *numbering, PGresult *result, int row, int lane)
 
 /* The sender, the type and the opaque parts; false: one has not its form. */
 static bool
-message_row(
-    struct roomload_message *message, char **content, PGresult *result, int row)
+message_row(struct room_payload_message *message, char **content,
+    PGresult *result, int row)
 {
 	size_t length = (size_t)PQgetlength(result, row, NEW_CONTENT);
 	const char *sender = PQgetvalue(result, row, NEW_SENDER);
@@ -192,15 +192,15 @@ message_row(
 
 /* What it is on the wire; NULL: it cannot go there, and *code tells why. */
 static char *
-payload_make(struct roomload_message *message, size_t *length, enum code *code,
-    PGresult *result, int row)
+payload_make(struct room_payload_message *message, size_t *length,
+    enum code *code, PGresult *result, int row)
 {
 	char *content = NULL, *payload;
 
 	*code = CODE_PAYLOAD_MALFORMED;
 	if (!message_row(message, &content, result, row))
 		return NULL;
-	payload = roomload_message_format(message, length);
+	payload = room_payload_message_format(message, length);
 	if (payload == NULL)
 		fatal("out of memory");
 	free(content);
@@ -230,7 +230,7 @@ static void
 row_number(struct numbering *numbering, struct places *places, PGresult *result,
     int row)
 {
-	struct roomload_message message;
+	struct room_payload_message message;
 	struct room_message *place = &message.message;
 	int64_t id = row_integer(result, row, NEW_ID);
 	struct room_member member;
@@ -341,7 +341,7 @@ numbering_run(void *argument)
 }
 
 void
-room_number(const struct room_id *room)
+messages_number(const struct room_id *room)
 {
 	struct numbering *numbering;
 
@@ -356,5 +356,5 @@ room_number(const struct room_id *room)
 	TAILQ_INSERT_TAIL(&numberings, numbering, entry);
 	numbering->room = *room;
 	room_id_format(numbering->room_text, room);
-	room_turn(room, numbering_run, numbering);
+	turn_begin(room, numbering_run, numbering);
 }

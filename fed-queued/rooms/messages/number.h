@@ -10,6 +10,6 @@
 #include "room/room_id.h"
 
 /* In the room's turn, as often as there are any. */
-void room_number(const struct room_id *);
+void messages_number(const struct room_id *);
 
 #endif

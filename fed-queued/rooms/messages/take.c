@@ -44,7 +44,7 @@ take_end(struct take *take, bool ok)
 
 	take->done(ok ? take->verdicts : NULL, ok, take->argument);
 	take_free(take);
-	room_turn_end(&room);
+	turn_end(&room);
 }
 
 static void
@@ -85,12 +85,12 @@ take_sync(struct take *take)
 		origin |= room_stream_gap(&take->intake.streams[i].stream,
 		    take->intake.now, &from, &to);
 	if (home && memcmp(take->room.home, take->intake.self, ONION_KEY) != 0)
-		room_sync_soon(&take->room, NULL);
+		resync_soon(&take->room, NULL);
 	if (via)
-		room_sync_soon(&take->room, take->via);
+		resync_soon(&take->room, take->via);
 	if (origin &&
 	    memcmp(take->intake.origin, take->intake.self, ONION_KEY) != 0)
-		room_sync_soon(&take->room, take->intake.origin);
+		resync_soon(&take->room, take->intake.origin);
 }
 
 /* The application is shown it: not what it wrote itself. */
@@ -147,7 +147,7 @@ take_known(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	take_facts_row(take, result);
-	room_intake(&take->intake);
+	intake_run(&take->intake);
 	if (take_write_ask(&parameters, take))
 		db_call(env.db, SQL_ROOM_MESSAGES_TAKE, &parameters,
 		    take_written, take);
@@ -173,13 +173,13 @@ take_run(void *argument)
 
 /* One that has its form goes on; another is refused. */
 static void
-take_add(struct take *take, const struct room_said *said, uint32_t index)
+take_add(struct take *take, const struct signed_message *said, uint32_t index)
 {
 	uint32_t i = take->intake.count;
 	struct intake_item *item = &take->intake.items[i];
-	struct roomload_message message;
+	struct room_payload_message message;
 
-	if (roomload_message(&message, take->intake.origin, said->payload,
+	if (room_payload_message(&message, take->intake.origin, said->payload,
 		said->payload_length) != CODE_OK ||
 	    !room_id_equal(&message.message.room, &take->room)) {
 		take->verdicts[index].outcome = ROOM_REFUSED;
@@ -200,9 +200,9 @@ take_add(struct take *take, const struct room_said *said, uint32_t index)
 }
 
 void
-room_messages_take(const struct room_id *room, const struct room_said *said,
+messages_take(const struct room_id *room, const struct signed_message *said,
     uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], room_messages_done done, void *argument)
+    const uint8_t via[ONION_KEY], messages_taken done, void *argument)
 {
 	struct take *take = calloc(1, sizeof(*take));
 	char *text = malloc(proof->text_length);
@@ -224,5 +224,5 @@ room_messages_take(const struct room_id *room, const struct room_said *said,
 	take->argument = argument;
 	for (i = 0; i < count; i++)
 		take_add(take, &said[i], i);
-	room_turn(room, take_run, take);
+	turn_begin(room, take_run, take);
 }

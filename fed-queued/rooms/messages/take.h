@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What room_take.c has of one call, for room_take_row.c. */
+/* What take.c has of one call, for take_row.c. */
 #ifndef TORFED_ROOM_TAKE_H
 #define TORFED_ROOM_TAKE_H
 
@@ -7,7 +7,7 @@
 #include "rooms/messages/intake.h"
 #include "rooms/messages/look.h"
 
-/* One call of room_messages_take(), while it is under way. */
+/* One call of messages_take(), while it is under way. */
 struct take {
 	struct room_id room;
 	char room_text[ROOM_ID_SIZE];
@@ -24,7 +24,7 @@ struct take {
 	struct intake intake;
 	struct room_state state;
 	int64_t version;
-	room_messages_done done;
+	messages_taken done;
 	void *argument;
 };
 
@@ -33,7 +33,7 @@ void take_facts_ask(struct db_parameters *, const struct take *);
 /* What it has answered: intake is complete but for its verdicts. */
 void take_facts_row(struct take *, PGresult *);
 /*
- * What room_messages_take() is to write; false: nothing. The parameters point
+ * What messages_take() is to write; false: nothing. The parameters point
  * into take.
  */
 bool take_write_ask(struct db_parameters *, const struct take *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of others in parameters and results; see room_take.h. */
+/* Messages of others in parameters and results; see take.h. */
 #include <string.h>
 
 #include "base/log.h"
@@ -114,7 +114,7 @@ take_facts_row(struct take *take, PGresult *result)
 		item_row(&take->intake.items[i], result, (int)i);
 }
 
-/* The arrays of messages that room_messages_take() writes. */
+/* The arrays of messages that messages_take() writes. */
 struct columns {
 	struct db_array *id, *digest, *sender, *type, *status, *code, *flags,
 	    *lane, *epoch, *sequence, *state, *previous, *payload, *number;
@@ -225,8 +225,8 @@ columns_item(struct columns *columns, const struct take *take, uint32_t i)
 		columns_row(columns, take, i, "conflict", &item->verdict,
 		    item->verdict.from);
 	else if (item->stored && !item->id_conflict &&
-		 room_intake_first(&take->intake, item)) {
-		last = room_intake_last(&take->intake, item);
+		 intake_first(&take->intake, item)) {
+		last = intake_last(&take->intake, item);
 		columns_row(columns, take, i, status_name(last), last, 0);
 	}
 }

@@ -48,9 +48,9 @@ deciding_end(struct deciding *deciding, bool ok)
 	deciding->done(ok ? &deciding->verdict : NULL, ok, deciding->argument);
 	free(deciding->payload);
 	free(deciding);
-	room_turn_end(&room);
+	turn_end(&room);
 	if (taken)
-		room_wishes_soon(&room);
+		requests_soon(&room);
 }
 
 static void
@@ -58,7 +58,7 @@ deciding_turn(void *argument)
 {
 	struct deciding *deciding = argument;
 
-	room_turn(&deciding->event.room, deciding_run, deciding);
+	turn_begin(&deciding->event.room, deciding_run, deciding);
 }
 
 static void
@@ -162,8 +162,8 @@ deciding_wait(struct deciding *deciding)
 {
 	struct room_id room = deciding->event.room;
 
-	room_turn_end(&room);
-	room_wishes_wait(&room, deciding_turn, deciding);
+	turn_end(&room);
+	requests_wait(&room, deciding_turn, deciding);
 }
 
 static void
@@ -178,7 +178,7 @@ deciding_known(PGresult *result, const char *sqlstate, void *argument)
 		deciding_end(deciding, false);
 		return;
 	}
-	event_facts_row(&facts, &deciding->event.room, result);
+	facts_row(&facts, &deciding->event.room, result);
 	*verdict = deciding_judge(deciding, &facts);
 	if (verdict->outcome == ROOM_TAKEN)
 		deciding_write(deciding, facts.version);
@@ -196,9 +196,8 @@ deciding_run(void *argument)
 {
 	struct deciding *deciding = argument;
 
-	event_facts_call(&deciding->event,
-	    deciding->asked ? deciding->origin : NULL, deciding->request,
-	    deciding_known, deciding);
+	facts_call(&deciding->event, deciding->asked ? deciding->origin : NULL,
+	    deciding->request, deciding_known, deciding);
 }
 
 /* payload: owned from here on. */
@@ -226,17 +225,17 @@ deciding_new(const struct room_id *room, enum room_kind kind,
 /* The event's payload, if others will take it; NULL: it does not have its
  * form. */
 static char *
-payload_make(const struct room_wish *wish, size_t *length)
+payload_make(const struct state_request *wish, size_t *length)
 {
-	struct roomload_content from = {wish->kind, wish->content,
+	struct room_payload_content from = {wish->kind, wish->content,
 	    wish->servers, wish->metadata, wish->metadata_length};
-	struct roomload_servers servers;
+	struct room_payload_servers servers;
 	struct room_content content;
-	char *payload = roomload_content_format(&from, length);
+	char *payload = room_payload_content_format(&from, length);
 
 	if (payload == NULL)
 		fatal("out of memory");
-	if (roomload_content(
+	if (room_payload_content(
 		&content, &servers, wish->kind, payload, *length) == CODE_OK)
 		return payload;
 	free(payload);
@@ -244,7 +243,7 @@ payload_make(const struct room_wish *wish, size_t *length)
 }
 
 void
-room_decide(const struct room_wish *wish, const uint8_t *origin,
+state_decide(const struct state_request *wish, const uint8_t *origin,
     const uint8_t *digest, room_done done, void *argument)
 {
 	struct room_verdict malformed = {
@@ -270,7 +269,7 @@ room_decide(const struct room_wish *wish, const uint8_t *origin,
 }
 
 void
-room_decide_again(const struct roomload_event *event,
+state_decide_again(const struct signed_event *event,
     const uint8_t request[UUID_SIZE], room_done done, void *argument)
 {
 	char *payload = malloc(event->payload_length + 1);

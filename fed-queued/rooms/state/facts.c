@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a state event is judged by; see room_facts.h. */
+/* What a state event is judged by; see facts.h. */
 #include <string.h>
 
 #include "base/log.h"
@@ -21,7 +21,7 @@ user_add(struct db_parameters *parameters, char text[ROOM_USER_SIZE],
 }
 
 void
-event_facts_call(const struct room_event *event, const uint8_t *origin,
+facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback callback, void *argument)
 {
 	const struct room_content *content = &event->content;
@@ -72,8 +72,7 @@ enum {
 };
 
 void
-event_facts_row(
-    struct event_facts *to, const struct room_id *room, PGresult *result)
+facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 {
 	struct room_facts *facts = &to->facts;
 

@@ -22,10 +22,10 @@ struct event_facts {
 
 /*
  * event: number, kind and content are looked at. origin and request: who asked
- * for it with which item, or NULL both. Ends with event_facts_row().
+ * for it with which item, or NULL both. Ends with facts_row().
  */
-void event_facts_call(const struct room_event *event, const uint8_t *origin,
+void facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback, void *argument);
-void event_facts_row(struct event_facts *, const struct room_id *, PGresult *);
+void facts_row(struct event_facts *, const struct room_id *, PGresult *);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is next in rooms whose home we are; see room_wishes.h. Each step reads
+ * What is next in rooms whose home we are; see requests.h. Each step reads
  * what the database has, so that it does not matter where the last start or
  * another worker left off.
  */
@@ -35,7 +35,7 @@ struct chain {
 	bool more; /* something was added since it was looked for */
 	TAILQ_HEAD(, waiting) waiting;
 	/* what is being signed; its payload is owned */
-	struct roomload_event event;
+	struct signed_event event;
 	uint8_t request[UUID_SIZE]; /* of it, or the wish being decided */
 };
 
@@ -84,7 +84,7 @@ retry_fire(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	room_wishes_doorbell();
+	requests_doorbell();
 }
 
 /* It goes on in a while. */
@@ -180,7 +180,7 @@ chain_signed(const uint8_t *signature, int refusal, void *argument)
 	}
 	memcpy(
 	    chain->event.signature, signature, sizeof(chain->event.signature));
-	room_event_take(&chain->event, &env.certificate, env.identity.server,
+	state_take(&chain->event, &env.certificate, env.identity.server,
 	    chain_applied, chain);
 }
 
@@ -197,16 +197,16 @@ chain_sign(PGresult *result, const char *sqlstate, void *argument)
 		chain_end(chain);
 		return;
 	}
-	event_facts_row(&facts, &chain->room, result);
+	facts_row(&facts, &chain->room, result);
 	if (!room_recovery_over(&facts.recovery, clock_now()))
 		chain_end(chain);
-	else if (room_heard_wait(&chain->room, facts.recovery.servers))
+	else if (confirmed_wait(&chain->room, facts.recovery.servers))
 		chain_later(chain);
 	else if (facts.state.disputed != 0 ||
 		 event->number != facts.state.number + 1 ||
 		 memcmp(event->previous, facts.state.hash, ROOM_HASH) != 0 ||
 		 memcmp(event->key_id, env.identity.key_id, ROOM_HASH) != 0)
-		room_decide_again(
+		state_decide_again(
 		    &chain->event, chain->request, chain_decided, chain);
 	else
 		signing_state(event, chain_signed, chain);
@@ -231,7 +231,7 @@ enum {
 };
 
 static void
-event_row(struct roomload_event *event, PGresult *result)
+event_row(struct signed_event *event, PGresult *result)
 {
 	size_t length = (size_t)PQgetlength(result, 0, NEXT_TEXT);
 
@@ -243,7 +243,7 @@ event_row(struct roomload_event *event, PGresult *result)
 	memcpy(event->text, PQgetvalue(result, 0, NEXT_TEXT), length);
 	event->text_length = length;
 	length = (size_t)PQgetlength(result, 0, NEXT_PAYLOAD);
-	if (roomload_content(&event->event.content, &event->servers,
+	if (room_payload_content(&event->event.content, &event->servers,
 		event->event.kind, PQgetvalue(result, 0, NEXT_PAYLOAD),
 		length) != CODE_OK ||
 	    (event->payload = malloc(length + 1)) == NULL)
@@ -264,7 +264,7 @@ user_row(struct room_user *user, PGresult *result, int column)
 
 /* Addresses with commas between. */
 static bool
-servers_row(struct roomload_servers *servers, PGresult *result)
+servers_row(struct room_payload_servers *servers, PGresult *result)
 {
 	const char *at = PQgetvalue(result, 0, NEXT_SERVERS);
 	const char *end = at + PQgetlength(result, 0, NEXT_SERVERS);
@@ -285,7 +285,7 @@ servers_row(struct roomload_servers *servers, PGresult *result)
 
 /* false: it does not have its form. metadata points into the result. */
 static bool
-wish_row(struct room_wish *wish, PGresult *result)
+wish_row(struct state_request *wish, PGresult *result)
 {
 	struct room_content *content = &wish->content;
 
@@ -313,7 +313,7 @@ wish_decide(struct chain *chain, PGresult *result)
 {
 	struct room_verdict malformed = {
 	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
-	struct room_wish wish;
+	struct state_request wish;
 
 	if (!wish_row(&wish, result)) {
 		wish_end(chain, &malformed);
@@ -321,7 +321,7 @@ wish_decide(struct chain *chain, PGresult *result)
 	}
 	wish.room = chain->room;
 	memcpy(wish.request, chain->request, UUID_SIZE);
-	room_decide(&wish, NULL, NULL, chain_decided, chain);
+	state_decide(&wish, NULL, NULL, chain_decided, chain);
 }
 
 /* A room ------------------------------------------------------------------- */
@@ -341,8 +341,7 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 		memset(chain->request, 0, sizeof(chain->request));
 		(void)row_bytes(chain->request, sizeof(chain->request), result,
 		    0, NEXT_REQUEST);
-		event_facts_call(
-		    &chain->event.event, NULL, NULL, chain_sign, chain);
+		facts_call(&chain->event.event, NULL, NULL, chain_sign, chain);
 	} else if (PQntuples(result) == 1 &&
 		   row_bytes(chain->request, sizeof(chain->request), result, 0,
 		       NEXT_WISH)) {
@@ -400,14 +399,13 @@ chain_begin(const struct room_id *room, struct waiting *waiting)
 }
 
 void
-room_wishes_soon(const struct room_id *room)
+requests_soon(const struct room_id *room)
 {
 	chain_begin(room, NULL);
 }
 
 void
-room_wishes_wait(
-    const struct room_id *room, void (*run)(void *), void *argument)
+requests_wait(const struct room_id *room, void (*run)(void *), void *argument)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 
@@ -434,14 +432,14 @@ work_done(PGresult *result, const char *sqlstate, void *argument)
 		if (room_id_parse(&room, PQgetvalue(result, row, 0),
 			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
 			fatal("database sent a malformed room");
-		room_wishes_soon(&room);
+		requests_soon(&room);
 	}
 	if (work.again)
-		room_wishes_doorbell();
+		requests_doorbell();
 }
 
 void
-room_wishes_doorbell(void)
+requests_doorbell(void)
 {
 	struct db_parameters parameters;
 

@@ -9,12 +9,11 @@
 #include "room/room_id.h"
 
 /* The application has wishes, or there are events to be signed. */
-void room_wishes_doorbell(void);
+void requests_doorbell(void);
 /* The same, in that room. */
-void room_wishes_soon(const struct room_id *);
+void requests_soon(const struct room_id *);
 /* As above; run(argument) follows once the room's next event is applied, or
  * nothing is under way any more. */
-void room_wishes_wait(
-    const struct room_id *, void (*run)(void *), void *argument);
+void requests_wait(const struct room_id *, void (*run)(void *), void *argument);
 
 #endif

@@ -20,9 +20,9 @@
 /* Another worker won: SQLSTATE of a transaction that gave way. */
 #define OVERTAKEN "40001"
 
-/* One call of room_event_take(), while it is under way. */
+/* One call of state_take(), while it is under way. */
 struct taking {
-	struct roomload_event event; /* its payload is owned */
+	struct signed_event event; /* its payload is owned */
 	char room[ROOM_ID_SIZE];
 	char cert[CERT_MAX];
 	size_t cert_length;
@@ -42,7 +42,7 @@ taking_end(struct taking *taking, bool ok)
 	taking->done(ok ? &taking->verdict : NULL, ok, taking->argument);
 	free(taking->event.payload);
 	free(taking);
-	room_turn_end(&room);
+	turn_end(&room);
 }
 
 static void
@@ -69,9 +69,9 @@ taking_sync(const struct taking *taking)
 	const uint8_t *self = env.identity.server;
 
 	if (memcmp(room->home, self, ONION_KEY) != 0)
-		room_sync_soon(room, NULL);
+		resync_soon(room, NULL);
 	else if (memcmp(taking->via, self, ONION_KEY) != 0)
-		room_sync_soon(room, taking->via);
+		resync_soon(room, taking->via);
 }
 
 static void
@@ -90,14 +90,14 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 	}
 	taking_log(taking);
 	inbox_stored();
-	room_messages_judge(&taking->event.event.room);
+	messages_judge(&taking->event.event.room);
 	/* Messages of one who is a member now have waited for it. */
 	if (taking->event.event.kind == ROOM_CREATE ||
 	    taking->event.event.kind == ROOM_JOIN)
-		room_messages_doorbell();
+		messages_look();
 	/* He is shown what stands against it. */
 	if (taking->verdict.outcome == ROOM_CONFLICT)
-		room_sync_soon(&taking->event.event.room, taking->via);
+		resync_soon(&taking->event.event.room, taking->via);
 	taking_end(taking, true);
 }
 
@@ -114,7 +114,7 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	    [ROOM_MEMBERS_END_REMOTE] = "end_remote",
 	    [ROOM_MEMBERS_END_ALL] = "end_all",
 	};
-	const struct roomload_event *event = &taking->event;
+	const struct signed_event *event = &taking->event;
 	const struct room_state *state = &facts->state;
 	struct db_parameters parameters;
 
@@ -147,7 +147,7 @@ static void
 taking_conflict(
     struct taking *taking, int64_t version, const struct room_state *state)
 {
-	const struct roomload_event *event = &taking->event;
+	const struct signed_event *event = &taking->event;
 	struct db_parameters parameters;
 
 	db_parameters_init(&parameters);
@@ -179,7 +179,7 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 		taking_end(taking, false);
 		return;
 	}
-	event_facts_row(&facts, &taking->event.event.room, result);
+	facts_row(&facts, &taking->event.event.room, result);
 	if (!facts.wanted) {
 		taking->verdict.outcome = ROOM_REFUSED;
 		taking->verdict.code = CODE_ROOM_UNKNOWN;
@@ -209,12 +209,11 @@ taking_run(void *argument)
 {
 	struct taking *taking = argument;
 
-	event_facts_call(
-	    &taking->event.event, NULL, NULL, taking_known, taking);
+	facts_call(&taking->event.event, NULL, NULL, taking_known, taking);
 }
 
 void
-room_event_take(const struct roomload_event *event, const struct cert *cert,
+state_take(const struct signed_event *event, const struct cert *cert,
     const uint8_t via[ONION_KEY], room_done done, void *argument)
 {
 	struct room_verdict forged = {ROOM_REFUSED, CODE_NOT_HOME, 0, 0, 0, 0};
@@ -238,5 +237,5 @@ room_event_take(const struct roomload_event *event, const struct cert *cert,
 	memcpy(taking->via, via, ONION_KEY);
 	taking->done = done;
 	taking->argument = argument;
-	room_turn(&taking->event.event.room, taking_run, taking);
+	turn_begin(&taking->event.event.room, taking_run, taking);
 }

@@ -15,13 +15,12 @@
 typedef void (*room_done)(const struct room_verdict *, bool ok, void *argument);
 
 /*
- * event: one that roomitem.h has read. cert: of the room's home, with the
+ * event: one that event_payload.h has read. cert: of the room's home, with the
  * event's key id, verified. via: the server that showed it. All is copied.
  * The signature is verified here: ROOM_REFUSED with NOT_HOME when it does not
  * hold. Of a room that we are not in and did not ask to join: ROOM_UNKNOWN.
  */
-void room_event_take(const struct roomload_event *event,
-    const struct cert *cert, const uint8_t via[ONION_KEY], room_done,
-    void *argument);
+void state_take(const struct signed_event *event, const struct cert *cert,
+    const uint8_t via[ONION_KEY], room_done, void *argument);
 
 #endif

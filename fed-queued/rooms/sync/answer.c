@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A request of server_sync to its answer; see room_sync_in.h. */
+/* A request of server_sync to its answer; see sync_answer.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ asked_given(struct sync_giving *giving, bool ok)
 {
 	struct asked *asked = giving->argument;
 	size_t length = 0;
-	char *answer = ok ? syncload_end(&giving->writer, &length) : NULL;
+	char *answer = ok ? sync_payload_end(&giving->writer, &length) : NULL;
 
 	asked->callback(answer, length, asked->argument);
 	free(answer);
@@ -53,16 +53,16 @@ asked_taken(struct sync_taking *taking)
 		    taking->message.rooms[i].room;
 	/* It has what we lack: we ask in turn. */
 	for (i = 0; i < taking->ask_count; i++)
-		room_sync_later(&taking->asks[i].room, asked->from);
+		resync_later(&taking->asks[i].room, asked->from);
 	sync_taking_free(taking);
 	giving->done = asked_given;
 	giving->argument = asked;
-	syncload_begin(&giving->writer);
+	sync_payload_begin(&giving->writer);
 	sync_give(giving);
 }
 
 bool
-room_sync_in(const struct peer *peer, const char *payload, size_t length,
+sync_answer(const struct peer *peer, const char *payload, size_t length,
     room_sync_callback callback, void *argument)
 {
 	struct sync_taking *taking = calloc(1, sizeof(*taking));
@@ -70,7 +70,7 @@ room_sync_in(const struct peer *peer, const char *payload, size_t length,
 
 	if (taking == NULL || asked == NULL)
 		fatal("out of memory");
-	if (syncload_parse(&taking->message, false, payload, length) !=
+	if (sync_payload_parse(&taking->message, false, payload, length) !=
 	    CODE_OK) {
 		free(taking);
 		free(asked);

@@ -11,7 +11,7 @@
 struct peer;
 
 /*
- * answer: of syncload.h, valid in the callback; NULL: the database failed.
+ * answer: of sync_payload.h, valid in the callback; NULL: the database failed.
  */
 typedef void (*room_sync_callback)(
     const char *answer, size_t length, void *argument);
@@ -21,7 +21,7 @@ typedef void (*room_sync_callback)(
  * callback comes once, perhaps before this returns. false: it is malformed, and
  * no callback comes.
  */
-bool room_sync_in(const struct peer *, const char *payload, size_t length,
+bool sync_answer(const struct peer *, const char *payload, size_t length,
     room_sync_callback, void *argument);
 
 #endif

@@ -32,9 +32,9 @@ struct exchange {
 	uint32_t room_at;  /* the next to tell of */
 	uint32_t room_now; /* those of the request under way */
 	uint32_t ask_count;
-	struct sync_ask asks[SYNCLOAD_ASKS]; /* of the next request */
+	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* of the next request */
 	uint32_t show_count;
-	struct sync_ask shows[SYNCLOAD_ASKS];
+	struct sync_ask shows[SYNC_PAYLOAD_ASKS];
 	uint32_t requests;
 	bool failed;
 	uint8_t id[UUID_SIZE]; /* of the request */
@@ -55,7 +55,7 @@ exchange_end(struct exchange *exchange)
 	free(exchange->rooms);
 	free(exchange->payload);
 	free(exchange);
-	room_sync_ended(peer, failed);
+	resync_ended(peer, failed);
 }
 
 /* What it does not have or may not give is asked for once. */
@@ -73,7 +73,7 @@ static void
 exchange_taken(struct sync_taking *taking)
 {
 	struct exchange *exchange = taking->argument;
-	struct sync_ask before[SYNCLOAD_ASKS];
+	struct sync_ask before[SYNC_PAYLOAD_ASKS];
 	uint32_t before_count = exchange->ask_count, i, j;
 
 	memcpy(before, exchange->asks, sizeof(before));
@@ -114,7 +114,7 @@ answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 	if (taking == NULL || exchange->payload == NULL)
 		fatal("out of memory");
 	memcpy(exchange->payload, answer->payload, answer->payload_length);
-	if (syncload_parse(&taking->message, true, exchange->payload,
+	if (sync_payload_parse(&taking->message, true, exchange->payload,
 		answer->payload_length) != CODE_OK) {
 		log_info("sync: an answer does not have its form");
 		free(taking);
@@ -199,7 +199,7 @@ request_given(struct sync_giving *giving, bool ok)
 	}
 	memset(&request, 0, sizeof(request));
 	memset(&item, 0, sizeof(item));
-	payload = syncload_end(&giving->writer, &item.payload_length);
+	payload = sync_payload_end(&giving->writer, &item.payload_length);
 	item.payload = payload;
 	memcpy(request.destination, exchange->peer->key, 32);
 	request.peer = exchange->peer;
@@ -224,7 +224,8 @@ exchange_next(struct exchange *exchange)
 		exchange_end(exchange);
 		return;
 	}
-	exchange->room_now = left < SYNCLOAD_ROOMS ? left : SYNCLOAD_ROOMS;
+	exchange->room_now =
+	    left < SYNC_PAYLOAD_ROOMS ? left : SYNC_PAYLOAD_ROOMS;
 	memset(giving, 0, sizeof(*giving));
 	memcpy(giving->to_id, exchange->peer->id, sizeof(giving->to_id));
 	memcpy(giving->rooms, exchange->rooms + exchange->room_at,
@@ -238,9 +239,9 @@ exchange_next(struct exchange *exchange)
 	giving->request = true;
 	giving->done = request_given;
 	giving->argument = exchange;
-	syncload_begin(&giving->writer);
+	sync_payload_begin(&giving->writer);
 	for (i = 0; i < exchange->ask_count; i++)
-		(void)syncload_ask(&giving->writer, &exchange->asks[i]);
+		(void)sync_payload_ask(&giving->writer, &exchange->asks[i]);
 	sync_give(giving);
 }
 
@@ -281,7 +282,7 @@ rooms_load(struct exchange *exchange)
 }
 
 void
-room_sync_out(struct peer *peer)
+sync_exchange(struct peer *peer)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	bool all;
@@ -293,7 +294,7 @@ room_sync_out(struct peer *peer)
 	if (exchange->rooms == NULL)
 		fatal("out of memory");
 	exchange->room_count =
-	    room_sync_waiting(peer, exchange->rooms, REQUESTS_MAX, &all);
+	    resync_waiting(peer, exchange->rooms, REQUESTS_MAX, &all);
 	if (all) {
 		free(exchange->rooms);
 		rooms_load(exchange);

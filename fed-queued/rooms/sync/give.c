@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What another server is given; see room_sync_give.h. */
+/* What another server is given; see give.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ sync_give_fail(struct sync_giving *giving, const char *sqlstate)
 	size_t length;
 
 	log_warning("sync failed sqlstate=%s", sqlstate);
-	free(syncload_end(&giving->writer, &length));
+	free(sync_payload_end(&giving->writer, &length));
 	giving->done(giving, false);
 }
 
@@ -55,7 +55,7 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 		    result, row, 3);
 		bytes_of(&payload, result, row, 4);
 		document.payloads = &payload;
-		if (!syncload_document(&giving->writer, &document))
+		if (!sync_payload_document(&giving->writer, &document))
 			break;
 	}
 	sync_give_next(giving);
@@ -99,13 +99,13 @@ evidence_loaded(PGresult *result, const char *sqlstate, void *argument)
 				(size_t)PQgetlength(result, row, 1 + i)) == 0)
 				restored |= 1 << i;
 		if (restored == 3)
-			(void)syncload_evidence(
+			(void)sync_payload_evidence(
 			    &giving->writer, &documents[0], &documents[1]);
 		for (i = 0; i < 2; i++)
 			if ((restored >> i & 1) != 0 &&
 			    (restored != 3 || strcmp(PQgetvalue(result, row, 0),
 						  "STATE_INVALID") == 0))
-				(void)syncload_document(
+				(void)sync_payload_document(
 				    &giving->writer, &documents[i]);
 	}
 	sync_give_next(giving);
@@ -161,7 +161,7 @@ declared_loaded(PGresult *result, const char *sqlstate, void *argument)
 		    result, row, 2);
 		bytes_of(&payload, result, row, 3);
 		document.payloads = &payload;
-		(void)syncload_document(&giving->writer, &document);
+		(void)sync_payload_document(&giving->writer, &document);
 	}
 	sync_give_next(giving);
 }
@@ -202,10 +202,10 @@ asks_given(struct sync_giving *giving)
 {
 	struct db_parameters parameters;
 
-	uint32_t declared = syncload_declares(&giving->writer);
+	uint32_t declared = sync_payload_declares(&giving->writer);
 
 	if (declared == 0) {
-		sync_heads_give(giving);
+		sync_give_heads(giving);
 		return;
 	}
 	db_parameters_init(&parameters);
@@ -240,7 +240,7 @@ sync_give_next(struct sync_giving *giving)
 			if (evidence && (!ask->stream || own))
 				continue;
 			if (ask->stream)
-				sync_items_give(giving, ask);
+				sync_give_items(giving, ask);
 			else
 				events_give(giving, ask);
 			return;

@@ -13,9 +13,9 @@
 struct heads {
 	struct sync_giving *giving;
 	uint32_t count;
-	struct sync_head rooms[SYNCLOAD_ROOMS];
+	struct sync_head rooms[SYNC_PAYLOAD_ROOMS];
 	uint32_t stream_count;
-	struct sync_stream streams[SYNCLOAD_STREAMS];
+	struct sync_stream streams[SYNC_PAYLOAD_STREAMS];
 };
 
 /* A room that we lack, as the other named it: what does it know? */
@@ -28,7 +28,7 @@ head_missing(struct heads *heads, const struct room_id *room)
 	for (i = 0; i < heads->count; i++)
 		if (room_id_equal(&heads->rooms[i].room, room))
 			return;
-	(void)syncload_head(&heads->giving->writer, &head);
+	(void)sync_payload_head(&heads->giving->writer, &head);
 }
 
 static void
@@ -38,7 +38,7 @@ heads_end(struct heads *heads)
 	uint32_t i;
 
 	for (i = 0; i < heads->count; i++)
-		(void)syncload_head(&giving->writer, &heads->rooms[i]);
+		(void)sync_payload_head(&giving->writer, &heads->rooms[i]);
 	for (i = 0; giving->request && i < giving->room_count; i++)
 		head_missing(heads, &giving->rooms[i]);
 	free(heads);
@@ -155,18 +155,19 @@ heads_loaded(PGresult *result, const char *sqlstate, void *argument)
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
-	for (row = 0; row < PQntuples(result) && heads->count < SYNCLOAD_ROOMS;
+	for (row = 0;
+	     row < PQntuples(result) && heads->count < SYNC_PAYLOAD_ROOMS;
 	     row++)
 		head_row(&heads->rooms[heads->count++], result, row);
 	db_parameters_init(&parameters);
 	rooms_add(&parameters, giving);
-	db_add_integer(&parameters, SYNCLOAD_STREAMS);
+	db_add_integer(&parameters, SYNC_PAYLOAD_STREAMS);
 	db_call(env.db, SQL_SYNC_STREAMS, &parameters, streams_loaded, heads);
 	db_parameters_free(&parameters);
 }
 
 void
-sync_heads_give(struct sync_giving *giving)
+sync_give_heads(struct sync_giving *giving)
 {
 	struct heads *heads = calloc(1, sizeof(*heads));
 	struct db_parameters parameters;

@@ -67,7 +67,7 @@ void_give(struct range *range, PGresult *result, int last)
 	    (row_bytes(numbers->previous, ROOM_HASH, result, range->first - 1,
 		 DIGEST) ||
 		numbers->first == 1))
-		(void)syncload_void(&range->giving->writer, &declared);
+		(void)sync_payload_void(&range->giving->writer, &declared);
 	range->first = 0;
 }
 
@@ -126,7 +126,7 @@ run_give(struct range *range, PGresult *result, const int *rows, uint32_t count)
 	}
 	document.payload_count = count;
 	while (document.payload_count > 0 &&
-	       !syncload_document(&range->giving->writer, &document))
+	       !sync_payload_document(&range->giving->writer, &document))
 		document.payload_count /= 2;
 	return document.payload_count == count;
 }
@@ -233,7 +233,7 @@ range_loaded(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-sync_items_give(struct sync_giving *giving, const struct sync_ask *ask)
+sync_give_items(struct sync_giving *giving, const struct sync_ask *ask)
 {
 	struct range *range = calloc(1, sizeof(*range));
 	char room[ROOM_ID_SIZE], origin[ONION_SIZE];

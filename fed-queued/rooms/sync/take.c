@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a message of server_sync brings; see room_sync_take.h. */
+/* What a message of server_sync brings; see take.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ static uint32_t parting_count;
 bool
 sync_want(struct sync_taking *taking, const struct sync_ask *ask)
 {
-	if (taking->ask_count == SYNCLOAD_ASKS)
+	if (taking->ask_count == SYNC_PAYLOAD_ASKS)
 		return false;
 	taking->asks[taking->ask_count++] = *ask;
 	return true;
@@ -178,12 +178,12 @@ declared_next(struct sync_taking *taking)
 	const struct document *document = &taking->document;
 
 	if (taking->declared_at < taking->declared.void_count) {
-		sync_void_take(taking,
+		sync_take_void(taking,
 		    &taking->declared.voids[taking->declared_at++],
 		    &document->proof, document->answer, false, declared_next);
 		return;
 	}
-	syncload_free(&taking->declared);
+	sync_payload_free(&taking->declared);
 	sync_take_next(taking);
 }
 
@@ -194,17 +194,16 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 
 	switch (document_read(document, given)) {
 	case DOCUMENT_EVENT:
-		room_event_take(&document->event, &document->cert, taking->via,
+		state_take(&document->event, &document->cert, taking->via,
 		    event_taken, taking);
 		return;
 	case DOCUMENT_ITEMS:
-		room_messages_take(&document->room, document->said,
-		    document->count, &document->proof, taking->via, items_taken,
-		    taking);
+		messages_take(&document->room, document->said, document->count,
+		    &document->proof, taking->via, items_taken, taking);
 		return;
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
-		if (syncload_parse(&taking->declared, true,
+		if (sync_payload_parse(&taking->declared, true,
 			document->answer->bytes,
 			document->answer->length) == CODE_OK) {
 			declared_next(taking);
@@ -246,17 +245,17 @@ sync_take_next(struct sync_taking *taking)
 		taking->at = 0;
 	}
 	if (taking->failed || taking->phase == HEADS) {
-		sync_compare(taking);
+		sync_take_heads(taking);
 		return;
 	}
 	at = taking->at++;
 	if (taking->phase == DOCUMENTS)
 		document_take(taking, &message->documents[at]);
 	else if (taking->phase == EVIDENCE)
-		sync_evidence_take(taking, &message->pairs[2 * at],
+		sync_take_evidence(taking, &message->pairs[2 * at],
 		    &message->pairs[2 * at + 1]);
 	else
-		sync_void_take(taking, &message->voids[at], &taking->proof,
+		sync_take_void(taking, &message->voids[at], &taking->proof,
 		    &taking->answer, true, sync_take_next);
 }
 
@@ -269,6 +268,6 @@ sync_take(struct sync_taking *taking)
 void
 sync_taking_free(struct sync_taking *taking)
 {
-	syncload_free(&taking->message);
+	sync_payload_free(&taking->message);
 	free(taking);
 }

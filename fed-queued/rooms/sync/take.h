@@ -28,9 +28,9 @@ struct sync_taking {
 	bool behind;	      /* we signed an event that we did not know, */
 	int64_t behind_epoch; /* or a message of that epoch; 0 none */
 	uint32_t ask_count;
-	struct sync_ask asks[SYNCLOAD_ASKS]; /* to via */
+	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* to via */
 	uint32_t show_count;
-	struct sync_ask shows[SYNCLOAD_ASKS]; /* evidence for via */
+	struct sync_ask shows[SYNC_PAYLOAD_ASKS]; /* evidence for via */
 
 	/* where it is */
 	uint32_t phase;
@@ -51,15 +51,15 @@ void sync_taking_free(struct sync_taking *);
 /* For the parts of it: goes on with the next; whether ask is noted. */
 void sync_take_next(struct sync_taking *);
 bool sync_want(struct sync_taking *, const struct sync_ask *);
-/* room_sync_void.c: one declaration of proof's origin, to us or to another,
+/* take_void.c: one declaration of proof's origin, to us or to another,
  * judged and settled; then done(argument). */
-void sync_void_take(struct sync_taking *, const struct sync_void *,
+void sync_take_void(struct sync_taking *, const struct sync_void *,
     const struct room_proof *, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *));
-/* room_sync_evidence.c: writes a contradiction, then goes on. */
-void sync_evidence_take(struct sync_taking *, const struct sync_document *a,
+/* take_evidence.c: writes a contradiction, then goes on. */
+void sync_take_evidence(struct sync_taking *, const struct sync_document *a,
     const struct sync_document *b);
-/* room_sync_compare.c: heads, then done(). */
-void sync_compare(struct sync_taking *);
+/* take_heads.c: heads, then done(). */
+void sync_take_heads(struct sync_taking *);
 
 #endif

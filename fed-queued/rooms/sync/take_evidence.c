@@ -32,7 +32,7 @@ declared_against(const struct document *item, const struct document *answer)
 	int64_t number = 0;
 	uint32_t i;
 
-	if (syncload_parse(&declared, true, answer->answer->bytes,
+	if (sync_payload_parse(&declared, true, answer->answer->bytes,
 		answer->answer->length) != CODE_OK)
 		return 0;
 	for (i = 0; number == 0 && i < declared.void_count; i++)
@@ -41,7 +41,7 @@ declared_against(const struct document *item, const struct document *answer)
 		    declared.voids[i].lane == item->first.lane)
 			number = void_against(
 			    &declared.voids[i].range, &item->first.place);
-	syncload_free(&declared);
+	sync_payload_free(&declared);
 	return number;
 }
 
@@ -70,9 +70,9 @@ evidence_written(PGresult *result, const char *sqlstate, void *argument)
 		taking->failed = true;
 	} else if (row_bool(result, 0, 0)) {
 		taking->progress = true;
-		room_messages_judge(document->kind == DOCUMENT_EVENT
-					? &document->event.event.room
-					: &document->room);
+		messages_judge(document->kind == DOCUMENT_EVENT
+				   ? &document->event.event.room
+				   : &document->room);
 	}
 	sync_take_next(taking);
 }
@@ -113,7 +113,7 @@ evidence_write(struct sync_taking *taking, int64_t number,
 }
 
 void
-sync_evidence_take(struct sync_taking *taking, const struct sync_document *a,
+sync_take_evidence(struct sync_taking *taking, const struct sync_document *a,
     const struct sync_document *b)
 {
 	enum document_kind first = document_read(&taking->document, a);
@@ -127,7 +127,7 @@ sync_evidence_take(struct sync_taking *taking, const struct sync_document *a,
 		 (second == DOCUMENT_ITEMS || second == DOCUMENT_VOIDS))
 		number = streams_against(&taking->document, &taking->other);
 	else if (first == DOCUMENT_VOIDS && second == DOCUMENT_ITEMS) {
-		sync_evidence_take(taking, b, a);
+		sync_take_evidence(taking, b, a);
 		return;
 	}
 	if (number == 0)

@@ -38,7 +38,7 @@ compare_fail(struct sync_taking *taking, const char *sqlstate)
 static void
 show(struct sync_taking *taking, const struct sync_ask *ask)
 {
-	if (taking->show_count < SYNCLOAD_ASKS)
+	if (taking->show_count < SYNC_PAYLOAD_ASKS)
 		taking->shows[taking->show_count++] = *ask;
 }
 
@@ -83,7 +83,7 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 	else if (row_bool(result, 0, 0)) {
 		log_error(
 		    "restored server=%s", log_address(address, taking->via));
-		room_sync_restored();
+		resync_all();
 	}
 	compare_end(taking);
 }
@@ -163,7 +163,7 @@ heard_write(struct sync_taking *taking)
 		head = &taking->message.rooms[i];
 		if (!head->has_state)
 			continue;
-		room_heard(&head->room);
+		confirmed_set(&head->room);
 		room_id_format(text, &head->room);
 		db_array_bytes(rooms, text, ROOM_ID_LENGTH);
 	}
@@ -320,7 +320,7 @@ states_loaded(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-sync_compare(struct sync_taking *taking)
+sync_take_heads(struct sync_taking *taking)
 {
 	struct db_array *rooms = db_array_new(DB_OID_TEXT);
 	struct db_array *numbers = db_array_new(DB_OID_INT8);

@@ -35,7 +35,7 @@ declaration_end(struct declaration *declaration)
 	struct sync_taking *taking = declaration->taking;
 	void (*done)(struct sync_taking *) = declaration->done;
 
-	room_turn_end(&declaration->declared.room);
+	turn_end(&declaration->declared.room);
 	free(declaration);
 	done(taking);
 }
@@ -209,7 +209,7 @@ declaration_load(void *argument)
 }
 
 void
-sync_void_take(struct sync_taking *taking, const struct sync_void *declared,
+sync_take_void(struct sync_taking *taking, const struct sync_void *declared,
     const struct room_proof *proof, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *))
 {
@@ -225,5 +225,5 @@ sync_void_take(struct sync_taking *taking, const struct sync_void *declared,
 	declaration->done = done;
 	room_id_format(declaration->room, &declared->room);
 	onion_format(declaration->origin, proof->origin);
-	room_turn(&declared->room, declaration_load, declaration);
+	turn_begin(&declared->room, declaration_load, declaration);
 }

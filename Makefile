@@ -59,16 +59,15 @@ override LDFLAGS += $(LINKING) $(SANITIZE)
 
 # Libraries by altitude, a folder of common/ each: base knows no protocol, ipc
 # is what processes say to each other, proto the protocol without jansson (what
-# fed-signer links), room the decisions about rooms, pure; json the payloads.
-# Whoever wants libevent for its channels links events.
+# fed-signer links), room the decisions about rooms, pure; json the payloads;
+# events what needs libevent.
 LIBRARIES =	conf json room proto events ipc base
-EVENT_SRC =	common/ipc/chanev.c
-SRC_events =	$(EVENT_SRC)
+SRC_events =	$(wildcard common/events/*.c)
 SRC_conf =	$(wildcard common/conf/*.c)
 SRC_json =	$(wildcard common/json/*.c)
 SRC_room =	$(wildcard common/room/*.c)
 SRC_proto =	$(wildcard common/proto/*.c)
-SRC_ipc =	$(filter-out $(EVENT_SRC),$(wildcard common/ipc/*.c))
+SRC_ipc =	$(wildcard common/ipc/*.c)
 SRC_base =	$(wildcard common/base/*.c)
 
 objects =	$(patsubst %.c,$(BUILD)/%.o,$(1))

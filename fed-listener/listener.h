@@ -11,7 +11,7 @@
 #include "admission.h"
 #include "circuit.h"
 #include "connection.h"
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 #include "ipc/message.h"
 #include "ipc/settings.h"
 #include "limit.h"

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/encode.h"
@@ -50,7 +49,6 @@
 #include "servers/strangers.h"
 #include "users/lookup_out.h"
 
-struct queued env;
 static char worker_name[256];
 static struct event *sweep_event;
 static struct event *prune_event;
@@ -62,41 +60,6 @@ static struct {
 	bool running; /* the database is being looked at */
 } begun;
 static void begin_try(void);
-
-int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-int64_t
-clock_now(void)
-{
-	return (int64_t)time(NULL);
-}
-
-const char *
-log_address(char buf[LOG_ADDRESS_SIZE], const uint8_t key[32])
-{
-	char address[ONION_SIZE];
-
-	onion_format(address, key);
-	switch (env.settings.log_servers) {
-	case LOG_SERVERS_FULL:
-		snprintf(buf, LOG_ADDRESS_SIZE, "%s", address);
-		break;
-	case LOG_SERVERS_SHORT:
-		snprintf(buf, LOG_ADDRESS_SIZE, "%.8s", address);
-		break;
-	default:
-		snprintf(buf, LOG_ADDRESS_SIZE, "-");
-		break;
-	}
-	return buf;
-}
 
 static void
 self_told(PGresult *result, const char *sqlstate, void *argument)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "broker.h"
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 #include "ipc/settings.h"
 #include "json/wire.h"
 #include "pool.h"

@@ -7,7 +7,7 @@
 #define TORFED_BROKER_H
 
 #include "conf/conf.h"
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 
 #define BROKER_RATE  50	 /* connections a second */
 #define BROKER_BURST 100 /* at once */

@@ -6,7 +6,7 @@
 #define TORFED_CHILD_H
 
 #include "fedd.h"
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 
 struct child {
 	enum role role;

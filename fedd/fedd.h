@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 
@@ -29,9 +30,6 @@ struct parent {
 	int listen; /* listening sockets, -1 before they are made */
 	int control;
 };
-
-/* Milliseconds of the monotonic clock. */
-int64_t clock_ms(void);
 
 /* programs.c: finds the four programs; -1 after naming what is missing. */
 int programs_find(struct parent *, const char *directory);

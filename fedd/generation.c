@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "events/timer.h"
 #include "broker.h"
 #include "child.h"
 #include "generation.h"
@@ -67,26 +68,6 @@ static const enum role roles[] = {
 
 static void generation_stop(void);
 static void generation_ended(void);
-
-int64_t
-clock_ms(void)
-{
-	struct timespec now;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
-		fatal("clock_gettime errno=%d", errno);
-	return ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-}
-
-static void
-timer_set(struct event *timer, int64_t ms)
-{
-	struct timeval time = {
-	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-
-	if (event_add(timer, &time) == -1)
-		fatal("event error=\"cannot set a timer\"");
-}
 
 /* fed-signer, when it works and need not end with its generation. */
 static bool
@@ -301,7 +282,7 @@ generation_start(void)
 	generation.started_ms = clock_ms();
 	generation.database = place_look(generation.parent->database.directory);
 	log_info("generation number=%u", generation.number);
-	timer_set(generation.timer, READY_MS);
+	timer_arm(generation.timer, READY_MS);
 	if (children_start() == -1)
 		generation_stop();
 }
@@ -337,7 +318,7 @@ generation_stop(void)
 		if (child->chanev != NULL && !is_kept(child))
 			child_signal(child, SIGTERM);
 	}
-	timer_set(generation.timer, KILL_MS);
+	timer_arm(generation.timer, KILL_MS);
 	if (is_stopped())
 		generation_ended();
 }
@@ -361,7 +342,7 @@ generation_ended(void)
 	if (!generation.was_ready)
 		log_warning("not-ready generation=%u failures=%u wait-ms=%lld",
 		    generation.number, generation.failures, (long long)delay);
-	timer_set(generation.timer, delay);
+	timer_arm(generation.timer, delay);
 }
 
 void
@@ -376,7 +357,7 @@ generation_end(void)
 	event_del(generation.turn);
 	for (size_t i = 0; i < ROLES; i++)
 		child_signal(&generation.children[roles[i]], SIGTERM);
-	timer_set(generation.timer, KILL_MS);
+	timer_arm(generation.timer, KILL_MS);
 	if (is_stopped())
 		generation_ended();
 }
@@ -475,7 +456,7 @@ watch_fired(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	timer_set(generation.watch, WATCH_MS);
+	timer_arm(generation.watch, WATCH_MS);
 	if (place.inode == 0 || (place.inode == generation.database.inode &&
 				    place.device == generation.database.device))
 		return;
@@ -498,7 +479,7 @@ turn_fired(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	timer_set(generation.turn, conf->settings.signatures_file_s * 1000);
+	timer_arm(generation.turn, conf->settings.signatures_file_s * 1000);
 	if (!is_kept(signer))
 		return;
 	next =
@@ -520,9 +501,9 @@ generation_init(struct parent *parent)
 	    generation.turn == NULL)
 		fatal("event error=\"out of memory\"");
 	broker_init(&parent->conf, clock_ms());
-	timer_set(
+	timer_arm(
 	    generation.turn, parent->conf.settings.signatures_file_s * 1000);
 	/* Without a chroot paths are looked up anew each time. */
 	if (parent->is_root && parent->database.local)
-		timer_set(generation.watch, WATCH_MS);
+		timer_arm(generation.watch, WATCH_MS);
 }

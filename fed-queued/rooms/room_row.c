@@ -1,70 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Rooms in results and parameters; see room_row.h. */
-#include <arpa/inet.h>
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "rooms/room_row.h"
 
 #define SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
-
-int64_t
-row_integer(PGresult *result, int row, int column)
-{
-	const char *value = PQgetvalue(result, row, column);
-	uint64_t wide;
-	uint32_t narrow;
-
-	if (PQgetisnull(result, row, column))
-		return 0;
-	switch (PQgetlength(result, row, column)) {
-	case 4:
-		memcpy(&narrow, value, sizeof(narrow));
-		return (int32_t)ntohl(narrow);
-	case 8:
-		memcpy(&wide, value, sizeof(wide));
-		return (int64_t)be64toh(wide);
-	default:
-		fatal("database sent an integer of another size");
-	}
-}
-
-bool
-row_bool(PGresult *result, int row, int column)
-{
-	if (PQgetisnull(result, row, column))
-		return false;
-	if (PQgetlength(result, row, column) != 1)
-		fatal("database sent a boolean of another size");
-	return PQgetvalue(result, row, column)[0] != 0;
-}
-
-bool
-row_bytes(void *to, size_t size, PGresult *result, int row, int column)
-{
-	if (PQgetisnull(result, row, column))
-		return false;
-	if (PQgetlength(result, row, column) != (int)size)
-		fatal("database sent bytes of another size");
-	memcpy(to, PQgetvalue(result, row, column), size);
-	return true;
-}
-
-bool
-row_text(char *to, size_t size, PGresult *result, int row, int column)
-{
-	size_t length = (size_t)PQgetlength(result, row, column);
-
-	if (PQgetisnull(result, row, column))
-		return false;
-	if (length >= size)
-		fatal("database sent a text that is too long");
-	memcpy(to, PQgetvalue(result, row, column), length);
-	to[length] = '\0';
-	return true;
-}
 
 void
 room_user_format(char text[ROOM_USER_SIZE], const struct room_user *user)

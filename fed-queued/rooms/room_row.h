@@ -9,18 +9,11 @@
 #include <libpq-fe.h>
 
 #include "db/db.h"
+#include "db/row.h"
 #include "room/room_state.h"
 #include "room/room_stream.h"
 
 #define ROOM_USER_SIZE (ROOM_NAME_MAX + 1 + ONION_SIZE) /* with NUL */
-
-/* int4 or int8; 0 when it is null. */
-int64_t row_integer(PGresult *, int row, int column);
-bool row_bool(PGresult *, int row, int column); /* false when it is null */
-/* Copies exactly size bytes; false when it is null. */
-bool row_bytes(void *to, size_t size, PGresult *, int row, int column);
-/* A text without NUL of less than size bytes, terminated; false: null. */
-bool row_text(char *to, size_t size, PGresult *, int row, int column);
 
 /* name@address: ROOM_USER_SIZE bytes. */
 void room_user_format(char text[ROOM_USER_SIZE], const struct room_user *);

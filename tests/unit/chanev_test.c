@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 #include "ipc/message.h"
 
 #define RESPONSE "\0\0\0\0\0\0\0\0\0\0" /* the shortest there is */

@@ -1,12 +1,14 @@
 # Objects of programs that a unit test needs beside the libraries:
 # UNIT_EXTRA_NAME = folder/file.c ... for tests/unit/NAME_test.c.
+# All of fed-queued/db that a connection needs.
+DB_ALL = $(filter-out %/upkeep.c,$(wildcard fed-queued/db/*.c))
 UNIT_EXTRA_limiter = fed-queued/servers/limiter.c
 UNIT_EXTRA_ack = fed-queued/exchange/ack.c
 UNIT_EXTRA_credit = fed-queued/inbound/credit.c
 UNIT_EXTRA_fairness = fed-queued/servers/fairness.c
 UNIT_EXTRA_reaction = fed-queued/exchange/reaction.c
 UNIT_EXTRA_check = fed-queued/exchange/check.c fed-queued/servers/peer.c fed-queued/servers/limiter.c
-UNIT_EXTRA_db = $(patsubst %,fed-queued/%.c,db/db db/db_parameters db/db_conninfo db/db_connect db/db_setup db/statements db/statements_admin db/statements_home db/statements_invites db/statements_messages db/statements_sync) tests/unit/db_world.c tests/unit/db_online.c tests/unit/db_refused.c
+UNIT_EXTRA_db = $(DB_ALL) tests/unit/db_world.c tests/unit/db_online.c tests/unit/db_refused.c
 UNIT_EXTRA_proxy = fed-listener/proxy.c
 UNIT_EXTRA_listener = fed-listener/limit.c fed-listener/circuit.c fed-listener/pending.c fed-listener/admission.c
 UNIT_EXTRA_pool = fed-sender/pool.c
@@ -19,12 +21,12 @@ UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 UNIT_EXTRA_liveness = fed-queued/servers/liveness.c
-TOOL_EXTRA_claims = $(patsubst %,fed-queued/%.c,db/db db/db_parameters db/db_conninfo db/db_connect db/db_setup db/statements db/statements_admin db/statements_home db/statements_invites db/statements_messages db/statements_sync)
-TOOL_EXTRA_statement = fed-queued/db/statements.c fed-queued/db/statements_admin.c fed-queued/db/statements_home.c fed-queued/db/statements_invites.c fed-queued/db/statements_messages.c fed-queued/db/statements_sync.c
+TOOL_EXTRA_claims = $(DB_ALL)
+TOOL_EXTRA_statement = $(wildcard fed-queued/db/statements*.c)
 UNIT_EXTRA_schedule = fed-queued/outbound/schedule.c
 UNIT_EXTRA_suspect = fed-queued/servers/suspect.c
 UNIT_EXTRA_hold = fed-queued/inbound/hold.c
-TOOL_EXTRA_room_talk = $(patsubst %,fed-queued/%.c,db/db db/db_parameters db/db_conninfo db/db_connect db/db_setup db/statements db/statements_admin db/statements_home db/statements_invites db/statements_messages db/statements_sync rooms/messages/look rooms/messages/take rooms/messages/take_row rooms/messages/intake rooms/messages/judge rooms/messages/number rooms/room_row rooms/turn)
+TOOL_EXTRA_room_talk = $(DB_ALL) $(patsubst %,fed-queued/%.c,rooms/messages/look rooms/messages/take rooms/messages/take_row rooms/messages/intake rooms/messages/judge rooms/messages/number rooms/room_row rooms/turn)
 UNIT_EXTRA_room_item = fed-queued/rooms/item_kind.c
 UNIT_EXTRA_room_certificate = fed-queued/rooms/certificate.c fed-queued/servers/peer.c
 UNIT_EXTRA_room_inbound = $(patsubst %,fed-queued/%.c,rooms/items rooms/item_kind rooms/certificate servers/peer db/db_parameters)

@@ -42,7 +42,7 @@ static bool later; /* answers wait for answer_next() */
 static bool present;
 static struct {
 	room_done done;
-	messages_done messages;
+	messages_taken messages;
 	db_callback found;
 	void *argument;
 } waiting;
@@ -69,7 +69,7 @@ answer_next(void)
 }
 
 static void
-ask(const char *what, room_done done, messages_done messages, void *argument)
+ask(const char *what, room_done done, messages_taken messages, void *argument)
 {
 	strcat(asked, *asked == '\0' ? "" : " ");
 	strcat(asked, what);
@@ -83,7 +83,7 @@ ask(const char *what, room_done done, messages_done messages, void *argument)
 void
 messages_take(const struct room_id *room, const struct signed_message *said,
     uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], messages_done done, void *argument)
+    const uint8_t via[ONION_KEY], messages_taken done, void *argument)
 {
 	char text[32];
 

@@ -9,7 +9,7 @@
  * again. Writing happens once at the end of a turn, in as few calls as
  * possible, and waits for the socket only when it did not take everything.
  */
-#include "ipc/chanev.h"
+#include "events/chanev.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -13,111 +13,56 @@
  * hand over is reduced to typed fields and canonical bytes.
  */
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <event2/event.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "begin.h"
 #include "control/control.h"
 #include "db/statements.h"
 #include "db/upkeep.h"
 #include "env.h"
-#include "exchange/restored.h"
+#include "events/timer.h"
 #include "exchange/signing.h"
 #include "exchange/transport.h"
 #include "inbound/inbound.h"
 #include "inbound/inbox.h"
 #include "ipc/proc.h"
 #include "json/canon.h"
+#include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
+#include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
-#include "proto/onion.h"
+#include "rooms/item_kind.h"
+#include "rooms/items.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
 #include "rooms/state/requests.h"
+#include "rooms/sync/answer.h"
 #include "servers/limits.h"
+#include "servers/observe.h"
 #include "servers/peer_table.h"
 #include "servers/strangers.h"
+#include "users/lookup_in.h"
 #include "users/lookup_out.h"
 
-static char worker_name[256];
-static struct event *sweep_event;
-static struct event *prune_event;
-
 #define PRUNE_EVERY_S 600
-
-static struct {
-	bool before;  /* the incarnation is in the database */
-	bool running; /* the database is being looked at */
-} begun;
-static void begin_try(void);
-
-static void
-self_told(PGresult *result, const char *sqlstate, void *argument)
-{
-	(void)argument;
-	if (result == NULL)
-		log_warning("self failed sqlstate=%s", sqlstate);
-}
-
-/* The database knows who we are before anything of a room is asked of it. */
-static void
-self_tell(void)
-{
-	struct db_parameters parameters;
-
-	if (!env.has_identity || db_state(env.db) != DB_UP)
-		return;
-	db_parameters_init(&parameters);
-	db_add_text(&parameters, env.address);
-	db_add_bytes(&parameters, env.identity.certificate,
-	    env.identity.certificate_length);
-	db_call(env.db, SQL_SELF, &parameters, self_told, NULL);
-	db_parameters_free(&parameters);
-}
-
-/* Who we are; again, with a new certificate, but never another server. */
-static void
-identity_message(const struct message *message)
-{
-	struct msg_identity identity;
-	struct cert cert;
-
-	if (msg_identity_decode(message, &identity) != 0 ||
-	    cert_parse(&cert, identity.certificate,
-		identity.certificate_length) != CODE_OK ||
-	    memcmp(cert.server, identity.server, sizeof(cert.server)) != 0)
-		fatal("fed-signer sent a malformed identity");
-	if (env.has_identity && memcmp(identity.server, env.identity.server,
-				    sizeof(identity.server)) != 0)
-		fatal("fed-signer sent the identity of another server");
-	env.certificate = cert;
-	env.identity = identity;
-	env.has_identity = true;
-	onion_format(env.address, identity.server);
-	log_info("identity server=%s serial=%llu", env.address,
-	    (unsigned long long)env.certificate.serial);
-	inbound_identity();
-	if (begun.before)
-		self_tell();
-	begin_try();
-}
 
 static void
 signer_message(struct message *message, void *argument)
 {
 	(void)argument;
 	if (message->type == MSG_IDENTITY)
-		identity_message(message);
+		begin_identity(message);
 	else
 		signing_answer(message);
 }
@@ -165,14 +110,8 @@ sibling(struct channel *channel, const struct chanev_handlers *handlers,
 		const char *constant;
 		void *argument;
 	} cast = {name};
-	struct chanev *event;
 
-	if (channel == NULL)
-		fatal("out of memory");
-	event = chanev_new(env.base, channel, handlers, cast.argument);
-	if (event == NULL)
-		fatal("out of memory");
-	return event;
+	return chanev_new(env.base, xpointer(channel), handlers, cast.argument);
 }
 
 static void
@@ -210,74 +149,21 @@ rooms_doorbell(void)
 	resync_doorbell();
 }
 
+/* Whatever may have come while we could not look. */
 static void
-cache_ready(bool ok, void *argument)
+everything_due(void)
 {
-	(void)argument;
-	if (!ok)
-		return;
 	outbound_doorbell();
 	lookup_out_doorbell();
 	rooms_doorbell();
 }
 
 static void
-begin(void)
-{
-	begun.running = false;
-	env.registered = true;
-	cache_ready(true, NULL);
-}
-
-static void
-registered(PGresult *result, const char *sqlstate, void *argument)
+cache_ready(bool ok, void *argument)
 {
 	(void)argument;
-	if (result == NULL) {
-		begun.running = false;
-		log_warning("register failed sqlstate=%s", sqlstate);
-		return;
-	}
-	begun.before = true;
-	log_info("registered leases-freed=%s", PQgetvalue(result, 0, 0));
-	begin();
-}
-
-static void
-checked(bool ok, bool restored)
-{
-	struct db_parameters parameters;
-
-	/* What this process knows is of the database that there was. */
-	if (restored && begun.before)
-		fatal("the database was restored");
-	if (restored)
-		resync_all();
-	if (!ok) {
-		begun.running = false;
-		return;
-	}
-	if (begun.before) {
-		begin();
-		return;
-	}
-	db_parameters_init(&parameters);
-	db_add_uuid(&parameters, env.incarnation);
-	db_add_text(&parameters, worker_name);
-	db_call(env.db, SQL_REGISTER, &parameters, registered, NULL);
-	db_parameters_free(&parameters);
-}
-
-/* Nothing is done before the database is known to be the one that it was. */
-static void
-begin_try(void)
-{
-	if (env.registered || begun.running || !env.has_identity ||
-	    db_state(env.db) != DB_UP)
-		return;
-	begun.running = true;
-	self_tell();
-	restored_check(checked);
+	if (ok)
+		everything_due();
 }
 
 static void
@@ -326,9 +212,7 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 	(void)argument;
 	begin_try();
 	inbox_sweep();
-	outbound_doorbell();
-	lookup_out_doorbell();
-	rooms_doorbell();
+	everything_due();
 }
 
 static void
@@ -352,32 +236,8 @@ prune_fire(evutil_socket_t fd, short what, void *argument)
 static void
 timers_init(void)
 {
-	struct timeval sweep = {
-	    env.settings.sweep_ms / 1000, env.settings.sweep_ms % 1000 * 1000};
-	static const struct timeval prune = {PRUNE_EVERY_S, 0};
-
-	sweep_event = event_new(env.base, -1, EV_PERSIST, sweep_fire, NULL);
-	prune_event = event_new(env.base, -1, EV_PERSIST, prune_fire, NULL);
-	if (sweep_event == NULL || prune_event == NULL ||
-	    event_add(sweep_event, &sweep) != 0 ||
-	    event_add(prune_event, &prune) != 0)
-		fatal("out of memory");
-}
-
-/* What tells workers on one database apart: the host and the control socket. */
-static void
-worker_name_set(int control)
-{
-	struct sockaddr_un address;
-	socklen_t length = sizeof(address);
-	char host[65] = "";
-
-	memset(&address, 0, sizeof(address));
-	if (getsockname(control, (struct sockaddr *)&address, &length) != 0)
-		fatal("control socket has no name");
-	(void)gethostname(host, sizeof(host) - 1);
-	snprintf(worker_name, sizeof(worker_name), "%s:%.107s", host,
-	    address.sun_path);
+	(void)timer_every(env.base, env.settings.sweep_ms, sweep_fire, NULL);
+	(void)timer_every(env.base, PRUNE_EVERY_S * 1000, prune_fire, NULL);
 }
 
 static void
@@ -397,11 +257,29 @@ database_init(const struct proc *proc)
 			fatal("database: connection string is malformed");
 	} else
 		snprintf(conninfo, sizeof(conninfo), "%s", proc->database);
-	env.db = db_new(env.base, conninfo, statements, SQL_COUNT, channels,
-	    env.settings.durability_check != 0, &handlers, NULL);
+	env.db = xpointer(db_new(env.base, conninfo, statements, SQL_COUNT,
+	    channels, env.settings.durability_check != 0, &handlers, NULL));
 	sodium_memzero(conninfo, sizeof(conninfo));
-	if (env.db == NULL)
-		fatal("out of memory");
+}
+
+/*
+ * Who deals with what comes up below: lower parts know nothing of those that
+ * stand on them (see README).
+ */
+static void
+arrange(void)
+{
+	static const struct inbound_types types = {
+	    lookup_in, sync_answer, item_kind_is_room, items_take};
+
+	inbound_register(&types);
+	outbound_register(LANE_LOOKUP, lookup_out);
+	outbound_register(LANE_SYNC, sync_exchange);
+	observe(PEER_HEARD, health_heard);
+	observe(PEER_SEEN, health_seen);
+	observe(PEER_LIVES, destination_alive);
+	observe(PEER_RETURNED, resync_peer);
+	observe(PEER_ADMINISTERED, schedule_administered);
 }
 
 int
@@ -421,13 +299,14 @@ main(int argc, char *argv[])
 	env.base = event_base_new();
 	if (env.base == NULL)
 		fatal("cannot make an event base");
-	worker_name_set(proc.descriptors[DESCRIPTOR_CONTROL]);
+	begin_init(proc.descriptors[DESCRIPTOR_CONTROL], everything_due);
 	if ((proc.start.flags & START_ROOT) != 0)
 		(void)sandbox_unveil("/", "rw");
 	else if (proc.start.unveil[0] != '\0')
 		(void)sandbox_unveil(proc.start.unveil, "rw");
 	sandbox_enter(SANDBOX_QUEUED, inet ? SANDBOX_INET : 0);
 
+	arrange();
 	siblings_init(&proc);
 	limits_init();
 	inbox_init();

@@ -28,6 +28,12 @@ code_name(enum code code)
 }
 
 const char *
+code_peer_name(enum code code)
+{
+	return code == CODE_COUNT ? "REFUSED" : code_name(code);
+}
+
+const char *
 code_text(enum code code)
 {
 	return codes[code_checked(code)].text;

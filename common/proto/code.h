@@ -27,6 +27,9 @@ enum code {
 };
 
 const char *code_name(enum code); /* "ID_CONFLICT" */
+/* The same of a code read from a peer: "REFUSED" for one that we do not know
+ * (CODE_COUNT). */
+const char *code_peer_name(enum code);
 const char *code_text(enum code); /* "same id, other content" */
 enum code_class code_class(enum code);
 /* By name, exact; CODE_COUNT when there is none. */

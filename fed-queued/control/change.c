@@ -228,7 +228,7 @@ woken(PGresult *result, const char *sqlstate, void *argument)
 	if (onion_parse(key, change->server, strlen(change->server)) == CODE_OK)
 		peer = peer_table_find(key);
 	if (peer != NULL)
-		schedule_administer(peer, result_true(result, 0, 2),
+		peer_administer(peer, result_true(result, 0, 2),
 		    (uint32_t)result_integer(result, 0, 3));
 	change_many(change);
 }

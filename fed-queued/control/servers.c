@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "control/request.h"
 #include "control/verbs.h"
+#include "outbound/destination.h"
 #include "outbound/handshake_out.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
@@ -196,7 +197,7 @@ handshake_done(enum code code, const struct ack_result *result, void *argument)
 
 	(void)result;
 	if (code == CODE_OK && peer != NULL) {
-		outbound_wake(peer);
+		destination_wake(peer);
 		server_row(request, peer);
 	}
 	request_end(request, code, NULL);
@@ -241,7 +242,7 @@ change_done(PGresult *result, const char *sqlstate, void *argument)
 	    request->action, log_address(address, request->key),
 	    control_actor(request->client));
 	if (peer != NULL) /* else the cache is about to learn of it */
-		schedule_administer(peer, result_true(result, 0, 2),
+		peer_administer(peer, result_true(result, 0, 2),
 		    (uint32_t)result_integer(result, 0, 3));
 	control_row_init(&row, "server");
 	control_add_string(&row, "server", request->address);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "db/row.h"
 
@@ -79,6 +80,20 @@ row_bytes(void *to, size_t size, PGresult *result, int row, int column)
 		fatal("database sent bytes of another size");
 	memcpy(to, PQgetvalue(result, row, column), size);
 	return true;
+}
+
+void
+row_uuid(uint8_t uuid[16], PGresult *result, int row, int column)
+{
+	const char *value = PQgetvalue(result, row, column);
+	size_t length = (size_t)PQgetlength(result, row, column);
+
+	if (PQfformat(result, column) == 0) {
+		if (uuid_parse(uuid, value, length) != 0)
+			fatal("database sent a malformed uuid");
+	} else if (!row_bytes(uuid, UUID_SIZE, result, row, column)) {
+		fatal("database sent no uuid");
+	}
 }
 
 bool

@@ -18,6 +18,8 @@ int64_t row_integer(PGresult *, int row, int column);
 bool row_bool(PGresult *, int row, int column); /* false when it is null */
 /* Copies exactly size bytes, binary; false when it is null. */
 bool row_bytes(void *to, size_t size, PGresult *, int row, int column);
+/* A uuid that is not null, in either format. */
+void row_uuid(uint8_t uuid[16], PGresult *, int row, int column);
 /* A text without NUL of less than size bytes, terminated; false: null. */
 bool row_text(char *to, size_t size, PGresult *, int row, int column);
 /* A text in the result itself, terminated; NULL: null. */

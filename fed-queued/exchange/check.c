@@ -3,15 +3,15 @@
 #include <string.h>
 
 #include "exchange/check.h"
-#include "inbound/inbox.h"
 #include "json/canon.h"
 #include "json/lookup.h"
 #include "json/sync_payload.h"
 #include "proto/ed.h"
 #include "proto/signtext.h"
 
-#define CROWD_S	     1	 /* when its own requests are in its way */
-#define CLOCK_STEP_S 300 /* what a peer is told about its clock is rounded */
+#define INBOX_RETRY_S 30  /* what peers are told while the inbox is full */
+#define CROWD_S	      1	  /* when its own requests are in its way */
+#define CLOCK_STEP_S  300 /* what a peer is told about its clock is rounded */
 
 static const char *const types_known[] = {
     "message", "room_invite", "room_join", "room_leave", "room_state"};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One exchange with a peer; see transport.h. */
+#include "base/alloc.h"
 #include "base/tree.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,9 @@
 #include "exchange/signing.h"
 #include "exchange/transport.h"
 #include "json/envelope.h"
-#include "outbound/health.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
+#include "servers/observe.h"
 #include "servers/peer_table.h"
 
 struct exchange {
@@ -121,10 +122,7 @@ exchange_single(struct exchange *exchange, const struct wire_item *item)
 	memcpy(header->type, item->type, sizeof(header->type));
 	memcpy(header->id, item->id, sizeof(header->id));
 	exchange->payload_length = item->payload_length;
-	exchange->payload = malloc(item->payload_length);
-	if (exchange->payload == NULL)
-		fatal("out of memory");
-	memcpy(exchange->payload, item->payload, item->payload_length);
+	exchange->payload = xmemdup(item->payload, item->payload_length);
 	sha256(exchange->payload_hash, exchange->payload,
 	    exchange->payload_length);
 	signing_envelope(
@@ -141,10 +139,8 @@ exchange_batch(struct exchange *exchange, const struct wire_item *items)
 	snprintf(header->type, sizeof(header->type), "batch");
 	uuid_new(header->id);
 	exchange->payload =
-	    batch_format(items, count, &exchange->payload_length);
-	exchange->lines = calloc(count, sizeof(*exchange->lines));
-	if (exchange->payload == NULL || exchange->lines == NULL)
-		fatal("out of memory");
+	    xpointer(batch_format(items, count, &exchange->payload_length));
+	exchange->lines = xcalloc(count, sizeof(*exchange->lines));
 	for (i = 0; i < count; i++) {
 		sha256(hash, items[i].payload, items[i].payload_length);
 		memcpy(exchange->lines[i].id, items[i].id, 16);
@@ -159,10 +155,8 @@ void
 transport_send(const struct transport_request *request,
     transport_callback callback, void *argument)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange = xcalloc(1, sizeof(*exchange));
 
-	if (exchange == NULL)
-		fatal("out of memory");
 	exchange->request = *request;
 	exchange->request.items = NULL;
 	exchange->callback = callback;
@@ -207,7 +201,7 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 		outcome.answer = &sent->envelope;
 		outcome.results = results;
 		if (peer != NULL)
-			health_heard(peer);
+			observe_tell(PEER_HEARD, peer);
 	}
 	exchange_end(exchange, &outcome);
 }

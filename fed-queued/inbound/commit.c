@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Group commit of inbound items; see commit.h. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "inbound/commit.h"
@@ -36,13 +37,13 @@ group_parameters(
 	int i;
 
 	for (i = 0; i < group->count; i++) {
-		item = group->items[i];
+		item = (const struct commit_item *)group->items[i];
 		db_array_int4(index, i);
-		db_array_bytes(server, item->server_id, 16);
-		db_array_bytes(message, item->message_id, 16);
+		db_array_bytes(server, item->wait.server_id, 16);
+		db_array_bytes(message, item->wait.message_id, 16);
 		db_array_bytes(digest, item->digest, 32);
 		db_array_bytes(type, item->type, strlen(item->type));
-		db_array_bytes(payload, item->payload, item->payload_length);
+		db_array_bytes(payload, item->payload, item->wait.size);
 	}
 	db_parameters_init(parameters);
 	db_add_array(parameters, index);
@@ -60,26 +61,17 @@ item_end(struct commit_item *item, bool ok, const struct ack_result *result)
 	item->done(item, ok, result);
 }
 
-static uint32_t
-field_u32(PGresult *result, int row, int column)
-{
-	uint32_t value;
-
-	if (PQgetlength(result, row, column) != (int)sizeof(value))
-		fatal("database sent an integer of another size");
-	memcpy(&value, PQgetvalue(result, row, column), sizeof(value));
-	return ntohl(value);
-}
-
 /* Columns: index, new, digest before, trust level. */
 static void
 row_result(PGresult *rows, int row, struct commit_item *item,
     struct ack_result *result)
 {
+	uint8_t known[32];
+
 	memset(result, 0, sizeof(*result));
-	if (field_u32(rows, row, 1) == 1) {
+	if (row_integer(rows, row, 1) == 1) {
 		result->status = ACK_ACCEPTED;
-	} else if (PQgetisnull(rows, row, 2)) {
+	} else if (!row_bytes(known, sizeof(known), rows, row, 2)) {
 		/*
 		 * Blocked or distrusted a moment ago, or another worker is
 		 * just committing the same id: the sender comes again.
@@ -87,11 +79,10 @@ row_result(PGresult *rows, int row, struct commit_item *item,
 		result->status = ACK_RETRY;
 		result->code = CODE_STORAGE;
 		result->seconds = RETRY_S;
-	} else if (PQgetlength(rows, row, 2) == 32 &&
-		   memcmp(PQgetvalue(rows, row, 2), item->digest, 32) == 0) {
+	} else if (memcmp(known, item->digest, sizeof(known)) == 0) {
 		result->status = ACK_DUPLICATE;
 	} else {
-		memcpy(item->known_digest, PQgetvalue(rows, row, 2), 32);
+		memcpy(item->known_digest, known, sizeof(known));
 		result->status = ACK_REJECTED;
 		result->code = CODE_ID_CONFLICT;
 	}
@@ -111,11 +102,11 @@ group_done(PGresult *rows, const char *sqlstate, void *argument)
 		log_warning("commit failed sqlstate=%s items=%d",
 		    *sqlstate != '\0' ? sqlstate : "-", group->count);
 	for (row = 0; rows != NULL && row < PQntuples(rows); row++) {
-		index = field_u32(rows, row, 0);
+		index = (uint32_t)row_integer(rows, row, 0);
 		if (index >= (uint32_t)group->count ||
 		    group->items[index] == NULL)
 			fatal("database answered for an item not asked");
-		item = group->items[index];
+		item = (struct commit_item *)group->items[index];
 		group->items[index] = NULL;
 		row_result(rows, row, item, &result);
 		item_end(item, true, &result);
@@ -123,7 +114,8 @@ group_done(PGresult *rows, const char *sqlstate, void *argument)
 	/* Those without a row: the server is gone, or nothing was stored. */
 	for (row = 0; row < group->count; row++)
 		if (group->items[row] != NULL)
-			item_end(group->items[row], false, NULL);
+			item_end((struct commit_item *)group->items[row], false,
+			    NULL);
 	free(group);
 	commit_flush();
 }
@@ -135,9 +127,7 @@ commit_flush(void)
 	struct fairness_group *group;
 
 	while (flying < GROUPS_FLYING && fairness_waiting()) {
-		group = malloc(sizeof(*group));
-		if (group == NULL)
-			fatal("out of memory");
+		group = xmalloc(sizeof(*group));
 		fairness_fill(group);
 		group_parameters(&parameters, group);
 		flying++;
@@ -150,5 +140,5 @@ void
 commit_add(struct fairness_lane *lane, struct commit_item *item)
 {
 	pending++;
-	fairness_add(lane, item);
+	fairness_add(lane, &item->wait);
 }

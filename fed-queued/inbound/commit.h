@@ -6,30 +6,19 @@
 #ifndef TORFED_COMMIT_H
 #define TORFED_COMMIT_H
 
-#include "base/tree.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "exchange/ack.h"
-
-struct fairness_lane;
+#include "servers/fairness.h"
 
 /* Owned by the caller, with all it points at, until done() is called. */
 struct commit_item {
-	TAILQ_ENTRY(commit_item) entry;
-	uint8_t server_id[16];
-	uint8_t message_id[16];
+	struct fairness_item wait; /* first: who, what, how large, with whom */
 	uint8_t digest[32];
 	const char *type;
-	const char *payload; /* canonical */
-	size_t payload_length;
-	/*
-	 * In a request's first item: how many items it has; 0 in the others.
-	 * They are committed together or not at all, or one that failed could
-	 * come again behind those that did not, out of order.
-	 */
-	uint32_t together;
+	const char *payload; /* canonical; wait.size bytes */
 	/* ok false: nothing is known to be stored (answer 503). */
 	void (*done)(struct commit_item *, bool ok, const struct ack_result *);
 	/* with ID_CONFLICT: the digest that was there before */

@@ -2,8 +2,9 @@
 /* Answers that leave at a fixed time; see hold.h. */
 #include <stdlib.h>
 
-#include "base/log.h"
+#include "base/alloc.h"
 #include "env.h"
+#include "events/timer.h"
 #include "inbound/hold.h"
 
 struct held {
@@ -25,13 +26,8 @@ static void
 held_wait(struct held *held)
 {
 	int64_t delay_ms = held->at_ms - clock_ms();
-	struct timeval tv;
 
-	if (delay_ms < 0)
-		delay_ms = 0;
-	tv.tv_sec = delay_ms / 1000;
-	tv.tv_usec = delay_ms % 1000 * 1000;
-	evtimer_add(held->timer, &tv);
+	timer_arm(held->timer, delay_ms > 0 ? delay_ms : 0);
 }
 
 static void
@@ -54,13 +50,9 @@ held_fire(evutil_socket_t fd, short what, void *argument)
 void
 hold(int64_t at_ms, void (*run)(void *), void *argument)
 {
-	struct held *held = calloc(1, sizeof(*held));
+	struct held *held = xcalloc(1, sizeof(*held));
 
-	if (held == NULL)
-		fatal("out of memory");
-	held->timer = evtimer_new(env.base, held_fire, held);
-	if (held->timer == NULL)
-		fatal("out of memory");
+	held->timer = timer_new(env.base, held_fire, held);
 	held->at_ms = at_ms;
 	held->run = run;
 	held->argument = argument;

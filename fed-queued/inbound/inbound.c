@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/share.h"
@@ -14,6 +15,7 @@
 #include "env.h"
 #include "exchange/ack.h"
 #include "exchange/check.h"
+#include "exchange/proof.h"
 #include "exchange/signing.h"
 #include "inbound/commit.h"
 #include "inbound/credit.h"
@@ -22,17 +24,13 @@
 #include "inbound/inbox.h"
 #include "json/envelope.h"
 #include "json/lookup.h"
-#include "outbound/health.h"
-#include "outbound/outbound.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
-#include "rooms/item_kind.h"
-#include "rooms/items.h"
-#include "rooms/sync/answer.h"
 #include "servers/evidence.h"
 #include "servers/limits.h"
+#include "servers/observe.h"
+#include "servers/peer_table.h"
 #include "servers/strangers.h"
-#include "users/lookup_in.h"
 
 #define UNAVAILABLE_S 30 /* Retry-After in a long outage, at most */
 #define BUSY_S	      5	 /* the same when saturated */
@@ -67,9 +65,16 @@ struct inbound {
 	uint8_t signature[64];	       /* while a look-up's is held */
 };
 
+static const struct inbound_types *types;
 static size_t pending;
 static size_t bytes_pending;
 static int64_t outage_ms; /* since when nothing is stored, 0 no outage */
+
+void
+inbound_register(const struct inbound_types *given)
+{
+	types = given;
+}
 
 size_t
 inbound_pending(void)
@@ -235,11 +240,9 @@ inbound_acknowledge(struct inbound *inbound, const char *answer, size_t length)
 	struct envelope_header *header = &inbound->header;
 	uint8_t hash[32];
 
-	inbound->ack =
+	inbound->ack = xpointer(
 	    ack_format(inbound->request_hash, inbound->results, inbound->count,
-		inbound_credit(inbound), answer, length, &inbound->ack_length);
-	if (inbound->ack == NULL)
-		fatal("out of memory");
+		inbound_credit(inbound), answer, length, &inbound->ack_length));
 	sha256(hash, inbound->ack, inbound->ack_length);
 	memset(header, 0, sizeof(*header));
 	snprintf(header->type, sizeof(header->type), "ack");
@@ -260,8 +263,8 @@ peer_alive(const uint8_t origin[32])
 
 	if (peer == NULL || peer->trust < TRUST_KNOWN)
 		return;
-	outbound_alive(peer);
-	health_heard(peer);
+	observe_tell(PEER_LIVES, peer);
+	observe_tell(PEER_HEARD, peer);
 }
 
 /* All items have their result. */
@@ -284,11 +287,11 @@ id_conflict(const struct inbound *inbound, const struct commit_item *item)
 {
 	char address[LOG_ADDRESS_SIZE], id[UUID_TEXT + 1];
 
-	uuid_format(id, item->message_id);
+	uuid_format(id, item->wait.message_id);
 	log_warning("id-conflict id=%s server=%s", id,
 	    log_address(address, inbound->origin));
-	evidence_add(item->server_id, "ID_CONFLICT", item->message_id,
-	    item->known_digest, 32, item->payload, item->payload_length);
+	evidence_add(item->wait.server_id, "ID_CONFLICT", item->wait.message_id,
+	    item->known_digest, 32, item->payload, item->wait.size);
 }
 
 static void
@@ -343,10 +346,8 @@ inbound_copy(struct inbound *inbound, const struct peer *peer,
 	for (i = 0; i < check->item_count; i++)
 		if (check->items[i].commit)
 			size += item_view(envelope, i).payload_length;
-	inbound->items = calloc(check->item_count, sizeof(*inbound->items));
-	inbound->payloads = at = malloc(size);
-	if (inbound->items == NULL || at == NULL)
-		fatal("out of memory");
+	inbound->items = xcalloc(check->item_count, sizeof(*inbound->items));
+	inbound->payloads = at = xmalloc(size);
 	for (i = 0; i < check->item_count; i++) {
 		inbound->results[i] = check->items[i].result;
 		if (!check->items[i].commit)
@@ -355,16 +356,16 @@ inbound_copy(struct inbound *inbound, const struct peer *peer,
 		entry = &inbound->items[i];
 		entry->inbound = inbound;
 		entry->index = i;
-		entry->room = item_kind_is_room(
+		entry->room = types->is_room(
 		    view.type, view.payload, view.payload_length);
 		memcpy(entry->type, view.type, sizeof(entry->type));
-		memcpy(entry->item.server_id, peer->id, 16);
-		memcpy(entry->item.message_id, view.id, 16);
+		memcpy(entry->item.wait.server_id, peer->id, 16);
+		memcpy(entry->item.wait.message_id, view.id, 16);
 		memcpy(entry->item.digest, check->items[i].digest, 32);
 		memcpy(at, view.payload, view.payload_length);
 		entry->item.type = entry->type;
 		entry->item.payload = at;
-		entry->item.payload_length = view.payload_length;
+		entry->item.wait.size = view.payload_length;
 		entry->item.done = inbound_committed;
 		at += view.payload_length;
 		inbound->outstanding++;
@@ -388,7 +389,7 @@ inbound_direct(struct inbound *inbound, struct commit_item *rooms[BATCH_ITEMS])
 		entry = &inbound->items[i];
 		if (entry->inbound == NULL || entry->room)
 			continue;
-		entry->item.together = together;
+		entry->item.wait.together = together;
 		together = 0;
 		commit_add(&inbound->peer->commits, &entry->item);
 	}
@@ -411,7 +412,7 @@ inbound_rooms(struct commit_item *const *rooms, uint32_t count,
 	memcpy(proof.key_id, envelope->header.key_id, sizeof(proof.key_id));
 	proof.text = text;
 	proof.text_length = check_signing_text(text, check, envelope);
-	items_take(rooms, count, &proof, peer->trust);
+	types->take(rooms, count, &proof, peer->trust);
 }
 
 static void
@@ -480,7 +481,7 @@ inbound_lookup(struct inbound *inbound, const struct peer *peer,
 		return;
 	}
 	inbound->results[0].status = ACK_ACCEPTED;
-	lookup_in(envelope->payload, envelope->payload_length,
+	types->look_up(envelope->payload, envelope->payload_length,
 	    peer->trust >= TRUST_VERIFIED, inbound_found, inbound);
 }
 
@@ -507,7 +508,7 @@ inbound_sync(struct inbound *inbound, const struct peer *peer,
 	inbound->results[0] = check->items[0].result;
 	if (check->code == CODE_OK) {
 		inbound->results[0].status = ACK_ACCEPTED;
-		if (sync_answer(peer, envelope->payload,
+		if (types->sync(peer, envelope->payload,
 			envelope->payload_length, inbound_synced, inbound))
 			return;
 		inbound->results[0] = (struct ack_result){
@@ -639,9 +640,7 @@ inbound_request(const struct message *message)
 		return;
 	}
 	limits_counter(LIMIT_REQUESTS_UNDER_WAY)->taken++;
-	inbound = calloc(1, sizeof(*inbound));
-	if (inbound == NULL)
-		fatal("out of memory");
+	inbound = xcalloc(1, sizeof(*inbound));
 	pending++;
 	inbound->id = message->id;
 	memcpy(inbound->origin, request.envelope.header.origin, 32);

@@ -3,7 +3,9 @@
 #ifndef TORFED_INBOUND_H
 #define TORFED_INBOUND_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ipc/channel.h"
 
@@ -12,6 +14,36 @@
  * the answer is 503. libpq's copies of two transactions come on top.
  */
 #define INBOUND_BYTES (10U << 20)
+
+struct commit_item;
+struct peer;
+struct room_proof;
+
+/* answer: canonical, valid in the callback; NULL: the database failed. */
+typedef void (*inbound_answered)(
+    const char *answer, size_t length, void *argument);
+
+/*
+ * What requests bring beside plain messages, and whose it is; main.c says so
+ * once, at start. Payloads are of requests that were checked. An answer comes
+ * once, perhaps before the call returns.
+ */
+struct inbound_types {
+	/* user_lookup; allowed: whether the asker may look up */
+	void (*look_up)(const char *payload, size_t length, bool allowed,
+	    inbound_answered, void *argument);
+	/* server_sync of a peer at level 1 or above; false: it is malformed,
+	 * and no answer comes */
+	bool (*sync)(const struct peer *, const char *payload, size_t length,
+	    inbound_answered, void *argument);
+	/* whether an item is a room's */
+	bool (*is_room)(const char *type, const char *payload, size_t length);
+	/* those of one request, 1 to BATCH_ITEMS, in its order; done() of each
+	 * follows. proof is copied. trust: the origin's level */
+	void (*take)(struct commit_item *const *, uint32_t count,
+	    const struct room_proof *, int trust);
+};
+void inbound_register(const struct inbound_types *);
 
 /* MSG_REQUEST; fatal when malformed. */
 void inbound_request(const struct message *);

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
 #include "inbound/commit.h"
 #include "inbound/inbox.h"
 
@@ -87,9 +89,8 @@ static void
 portion_next(void)
 {
 	int64_t rest_ms = REST * (clock_ms() - count.started_ms);
-	struct timeval tv = {rest_ms / 1000, rest_ms % 1000 * 1000};
 
-	evtimer_add(count.next, &tv);
+	timer_arm(count.next, rest_ms);
 }
 
 /* Columns: rows, where the next begin, the newest of all. */
@@ -102,15 +103,15 @@ portion_done(PGresult *result, const char *sqlstate, void *argument)
 		count.running = false;
 		return;
 	}
-	count.sum += strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-	count.after = strtoll(PQgetvalue(result, 0, 1), NULL, 10);
+	count.sum += (uint64_t)row_integer(result, 0, 0);
+	count.after = row_integer(result, 0, 1);
 	if (count.newest == -1) {
 		/*
 		 * Results come in the order of the statements: what was told
 		 * to be stored until now is in what was counted, what will be
 		 * is newer than the newest.
 		 */
-		count.newest = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
+		count.newest = row_integer(result, 0, 2);
 		count.stored = 0;
 	}
 	if (count.after == -1 || count.after >= count.newest ||
@@ -167,7 +168,5 @@ inbox_sweep(void)
 void
 inbox_init(void)
 {
-	count.next = evtimer_new(env.base, next_fire, NULL);
-	if (count.next == NULL)
-		fatal("out of memory");
+	count.next = timer_new(env.base, next_fire, NULL);
 }

@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INBOX_RETRY_S 30 /* what peers are told while it is full */
-
 void inbox_init(void);
 /* Counts, unless a count is under way or there is nothing to count. */
 void inbox_sweep(void);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Our handshakes with others; see handshake_out.h. */
+#include "base/alloc.h"
 #include "base/tree.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,10 +49,8 @@ static void
 attempt_wait(
     struct attempt *attempt, handshake_callback callback, void *argument)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	struct waiter *waiter = xcalloc(1, sizeof(*waiter));
 
-	if (waiter == NULL)
-		fatal("out of memory");
 	waiter->callback = callback;
 	waiter->argument = argument;
 	STAILQ_INSERT_TAIL(&attempt->waiters, waiter, entry);
@@ -139,10 +138,8 @@ attempt_answered(const struct transport_outcome *outcome, void *argument)
 static struct attempt *
 attempt_new(const uint8_t server[32])
 {
-	struct attempt *attempt = calloc(1, sizeof(*attempt));
+	struct attempt *attempt = xcalloc(1, sizeof(*attempt));
 
-	if (attempt == NULL)
-		fatal("out of memory");
 	memcpy(attempt->server, server, 32);
 	attempt->serial = env.certificate.serial;
 	attempt->ping = true;

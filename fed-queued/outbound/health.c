@@ -7,16 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
+#include "outbound/destination.h"
 #include "outbound/handshake_out.h"
 #include "outbound/health.h"
-#include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
-#include "rooms/resync.h"
 #include "servers/liveness.h"
+#include "servers/observe.h"
 #include "servers/peer_table.h"
 
 #define SEEN_EVERY_MS	 60000
@@ -43,7 +45,6 @@ struct look {
 	unsigned int silences;
 };
 
-static struct event *tick;
 static int64_t begun_ms; /* of this process */
 static bool looked;	 /* once, at all peers */
 
@@ -71,7 +72,7 @@ health_seen(struct peer *peer)
 {
 	if (peer->offline) {
 		change_log(peer, "online", "");
-		resync_peer(peer);
+		observe_tell(PEER_RETURNED, peer);
 	}
 	peer->offline = false;
 	peer->heard_ms = peer->seen_ms = clock_ms();
@@ -131,16 +132,16 @@ health_settle(struct peer *peer, int64_t began_ms, enum code code,
 	if (code == CODE_DATABASE)
 		return; /* of ours; its answer was heard */
 	if (code == CODE_TOR_DOWN || (code == CODE_BUSY && result == NULL)) {
-		outbound_pause();
+		destination_pause();
 		return;
 	}
 	schedule_resume();
 	if (!peer->present)
 		return;
 	if (code == CODE_OK)
-		outbound_wake(peer);
-	else if (peer->heard_ms < began_ms && !outbound_waiting(peer))
-		outbound_unreachable(peer, code);
+		destination_wake(peer);
+	else if (peer->heard_ms < began_ms && !destination_waiting(peer))
+		destination_unreachable(peer, code);
 }
 
 static void
@@ -163,9 +164,7 @@ ping_begin(struct peer *peer)
 
 	if (!schedule_ping(peer))
 		return false;
-	ping = calloc(1, sizeof(*ping));
-	if (ping == NULL)
-		fatal("out of memory");
+	ping = xcalloc(1, sizeof(*ping));
 	ping->peer = peer;
 	ping->began_ms = clock_ms();
 	peer->pinging = true;
@@ -276,7 +275,6 @@ void
 health_init(void)
 {
 	int64_t ms = env.settings.health_interval_ms / TICKS;
-	struct timeval period;
 
 	if (env.settings.health_interval_ms == 0)
 		return;
@@ -284,10 +282,6 @@ health_init(void)
 		ms = TICK_SHORTEST_MS;
 	if (ms > TICK_LONGEST_MS)
 		ms = TICK_LONGEST_MS;
-	period.tv_sec = ms / 1000;
-	period.tv_usec = ms % 1000 * 1000;
 	begun_ms = clock_ms();
-	tick = event_new(env.base, -1, EV_PERSIST, tick_fire, NULL);
-	if (tick == NULL || event_add(tick, &period) != 0)
-		fatal("out of memory");
+	(void)timer_every(env.base, ms, tick_fire, NULL);
 }

@@ -7,15 +7,11 @@
  * transactions that commit late. What slips through that is found by the next
  * whole look, at the latest by the sweep.
  */
-#include <endian.h>
-#include <string.h>
-
-#include <arpa/inet.h>
-
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "outbound/queue.h"
+#include "outbound/lanes.h"
 #include "servers/peer_table.h"
 
 #define FEW_LANES 256
@@ -34,34 +30,16 @@ static struct {
 	int64_t highest; /* id seen */
 } work;
 
-static int64_t
-column_integer(PGresult *result, int row, int column)
-{
-	uint64_t wide;
-	uint32_t narrow;
-
-	if (PQgetlength(result, row, column) == (int)sizeof(wide)) {
-		memcpy(&wide, PQgetvalue(result, row, column), sizeof(wide));
-		return (int64_t)be64toh(wide);
-	}
-	if (PQgetlength(result, row, column) != (int)sizeof(narrow))
-		fatal("database sent an integer of another size");
-	memcpy(&narrow, PQgetvalue(result, row, column), sizeof(narrow));
-	return (int32_t)ntohl(narrow);
-}
-
 /* Columns: server, lane, highest id. */
 static void
 work_row(PGresult *result, int row)
 {
 	struct peer *peer;
 	uint8_t id[16];
-	int64_t lane = column_integer(result, row, 1);
-	int64_t highest = column_integer(result, row, 2);
+	int64_t lane = row_integer(result, row, 1);
+	int64_t highest = row_integer(result, row, 2);
 
-	if (PQgetlength(result, row, 0) != (int)sizeof(id))
-		fatal("database sent a malformed id");
-	memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
+	row_uuid(id, result, row, 0);
 	if (highest > work.highest)
 		work.highest = highest;
 	peer = peer_table_find_id(id);

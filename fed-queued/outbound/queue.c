@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The queue in the database; see queue.h. */
-#include <arpa/inet.h>
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/signing.h"
@@ -41,77 +41,51 @@ lease_ms(void)
 	return s->lease_ms > needed ? s->lease_ms : needed;
 }
 
-static int64_t
-field_integer(PGresult *result, int row, int column)
-{
-	const char *value = PQgetvalue(result, row, column);
-	uint64_t wide;
-	uint32_t narrow;
-
-	switch (PQgetlength(result, row, column)) {
-	case 4:
-		memcpy(&narrow, value, sizeof(narrow));
-		return (int32_t)ntohl(narrow);
-	case 8:
-		memcpy(&wide, value, sizeof(wide));
-		return (int64_t)be64toh(wide);
-	default:
-		fatal("database sent an integer of another size");
-	}
-}
-
 /* Columns: lease, id, message id, payload, attempts, most, age, other's,
  * oldest and next transaction, type, mark. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
 	struct queue_item *item = &claim->items[claim->count++];
+	const char *payload;
 
-	item->queue_id = field_integer(result, row, 1);
-	if (PQgetlength(result, row, 2) != 16)
-		fatal("database sent a malformed id");
-	memcpy(item->message_id, PQgetvalue(result, row, 2), 16);
-	if (PQgetlength(result, row, 10) >= (int)sizeof(item->type))
-		fatal("database sent a malformed type");
-	memcpy(item->type, PQgetvalue(result, row, 10),
-	    (size_t)PQgetlength(result, row, 10));
-	item->payload_length = (size_t)PQgetlength(result, row, 3);
-	item->payload = malloc(item->payload_length + 1);
-	if (item->payload == NULL)
-		fatal("out of memory");
-	memcpy(item->payload, PQgetvalue(result, row, 3), item->payload_length);
+	item->queue_id = row_integer(result, row, 1);
+	row_uuid(item->message_id, result, row, 2);
+	(void)row_text(item->type, sizeof(item->type), result, row, 10);
+	payload = row_span(&item->payload_length, result, row, 3);
+	item->payload = xmalloc(item->payload_length + 1);
+	if (item->payload_length > 0)
+		memcpy(item->payload, payload, item->payload_length);
 	item->payload[item->payload_length] = '\0';
-	item->attempts = (int)field_integer(result, row, 4);
-	item->max_attempts = (int)field_integer(result, row, 5);
-	item->age_s = field_integer(result, row, 6);
+	item->attempts = (int)row_integer(result, row, 4);
+	item->max_attempts = (int)row_integer(result, row, 5);
+	item->age_s = row_integer(result, row, 6);
 }
 
 static void
 claim_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct pending_claim *pending = argument;
-	struct claim *claim = calloc(1, sizeof(*claim));
+	struct claim *claim = xcalloc(1, sizeof(*claim));
 	int row, rows = result == NULL ? 0 : PQntuples(result);
 
-	if (claim == NULL)
-		fatal("out of memory");
 	if (result == NULL)
 		log_warning("claim failed sqlstate=%s", sqlstate);
 	if (rows > (int)BATCH_ITEMS)
 		fatal("database claimed more than was asked");
 	if (rows > 0)
-		claim->leased = field_integer(result, 0, 0) == 1;
+		claim->leased = row_integer(result, 0, 0) == 1;
 	claim->others_ms = lease_ms();
-	if (rows > 0 && !PQgetisnull(result, 0, 7))
-		claim->others_ms = field_integer(result, 0, 7);
+	if (rows > 0 && !row_null(result, 0, 7))
+		claim->others_ms = row_integer(result, 0, 7);
 	if (rows > 0) {
-		claim->oldest = field_integer(result, 0, 8);
-		claim->next = field_integer(result, 0, 9);
-		if (!PQgetisnull(result, 0, 11))
-			signing_mark(field_integer(result, 0, 11));
+		claim->oldest = row_integer(result, 0, 8);
+		claim->next = row_integer(result, 0, 9);
+		if (!row_null(result, 0, 11))
+			signing_mark(row_integer(result, 0, 11));
 	}
 	for (row = 0; claim->leased && row < rows; row++)
-		if (!PQgetisnull(result, row, 1))
+		if (!row_null(result, row, 1))
 			claim_item(claim, result, row);
 	pending->claimed(claim, result != NULL, pending->argument);
 	free(pending);
@@ -130,11 +104,9 @@ void
 queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
     uint32_t most, queue_claimed claimed, void *argument)
 {
-	struct pending_claim *pending = calloc(1, sizeof(*pending));
+	struct pending_claim *pending = xcalloc(1, sizeof(*pending));
 	struct db_parameters parameters;
 
-	if (pending == NULL)
-		fatal("out of memory");
 	pending->claimed = claimed;
 	pending->argument = argument;
 	lease_parameters(&parameters, lease);
@@ -169,9 +141,7 @@ queue_claim_split(struct claim *claim, uint32_t most)
 		most = 1;
 	if (claim->count <= most)
 		return NULL;
-	rest = calloc(1, sizeof(*rest));
-	if (rest == NULL)
-		fatal("out of memory");
+	rest = xcalloc(1, sizeof(*rest));
 	rest->leased = claim->leased;
 	rest->count = claim->count - most;
 	memcpy(rest->items, &claim->items[most],
@@ -188,16 +158,14 @@ settle_done(PGresult *result, const char *sqlstate, void *argument)
 	 * the peer then answers that they are duplicates. */
 	if (result == NULL)
 		log_warning("settle failed sqlstate=%s", sqlstate);
-	else if (PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == '0')
+	else if (PQntuples(result) == 1 && row_integer(result, 0, 0) == 0)
 		log_warning("settle late: the lease was another's already");
 }
 
 static const char *
 error_name(enum code code)
 {
-	if (code == CODE_OK)
-		return "";
-	return code < CODE_COUNT ? code_name(code) : "REFUSED";
+	return code == CODE_OK ? "" : code_peer_name(code);
 }
 
 static void
@@ -280,8 +248,6 @@ queue_release(
 	struct pending_release *pending = calloc(1, sizeof(*pending));
 	struct db_parameters parameters;
 
-	if (pending == NULL)
-		fatal("out of memory");
 	pending->released = released;
 	pending->argument = argument;
 	lease_parameters(&parameters, lease);

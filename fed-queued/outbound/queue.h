@@ -88,10 +88,4 @@ void queue_postpone(struct peer *, int64_t delay_ms, enum code, enum contact);
 /* It has ended, if there was one. */
 void queue_resume(struct peer *);
 
-/*
- * Which lanes have items: found() for each, then done(). At most one look at
- * a time; a call during one leads to another after it.
- */
-void lanes_find(void (*found)(struct peer *, int lane), void (*done)(void));
-
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "env.h"
+#include "events/timer.h"
 #include "outbound/schedule.h"
 
 #define BUSY_FACTOR	    4 /* lanes at work for each connection slot */
@@ -101,16 +102,11 @@ static void
 timer_set(int64_t at_ms)
 {
 	int64_t delay = at_ms - clock_ms();
-	struct timeval tv;
 
 	if (timer_ms != 0 && timer_ms <= at_ms)
 		return;
-	if (delay < 0)
-		delay = 0;
-	tv.tv_sec = delay / 1000;
-	tv.tv_usec = delay % 1000 * 1000;
 	timer_ms = at_ms;
-	evtimer_add(timer, &tv);
+	timer_arm(timer, delay > 0 ? delay : 0);
 }
 
 /* Puts the peer into the round when it is due, else sets the timer. */
@@ -153,9 +149,13 @@ schedule_init(const struct settings *given, void (*function)(void))
 {
 	settings = given;
 	run = function;
-	timer = evtimer_new(env.base, timer_fire, NULL);
-	if (timer == NULL)
-		fatal("out of memory");
+	timer = timer_new(env.base, timer_fire, NULL);
+}
+
+void
+schedule_run(void)
+{
+	run();
 }
 
 void
@@ -318,17 +318,10 @@ schedule_done(struct peer *peer, int lane)
 }
 
 void
-schedule_administer(struct peer *peer, bool paused, uint32_t woken)
+schedule_administered(struct peer *peer)
 {
-	if (woken != peer->woken) {
-		peer->retry_ms = 0;
-		peer->retry_count = 0;
-		peer->postponed = false;
-	}
-	if (peer->paused != paused || peer->woken != woken)
-		timer_set(clock_ms()); /* considers it, and runs */
-	peer->paused = paused;
-	peer->woken = woken;
+	(void)peer;
+	timer_set(clock_ms()); /* considers it, and runs */
 }
 
 void

@@ -17,6 +17,8 @@ struct settings;
 
 /* run() is called when something may be due. */
 void schedule_init(const struct settings *, void (*run)(void));
+/* Runs what is due now. */
+void schedule_run(void);
 /* The database has items for this lane. */
 void schedule_work(struct peer *, int lane);
 /* The lane has items that are due after a delay. */
@@ -49,16 +51,13 @@ void schedule_asked(struct peer *);
 bool schedule_ping(struct peer *);
 void schedule_pinged(struct peer *);
 
-/*
- * What an admin has set, by the database: whether nothing is sent to it, and a
- * number that has changed when its back-off is to end.
- */
-void schedule_administer(struct peer *, bool paused, uint32_t woken);
+/* Observes PEER_ADMINISTERED: it may be due by now. */
+void schedule_administered(struct peer *);
 /* Ends a destination's back-off. */
 void schedule_good(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */
 int64_t schedule_back_off(struct peer *, bool longest);
-/* A given delay, raised to nothing else. */
+/* Exactly this delay, whatever the back-off was. */
 void schedule_wait(struct peer *, int64_t delay_ms);
 /* Our own outage: nothing is sent for a while, longer each time; the first
  * success ends it. */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "env.h"
+#include "events/timer.h"
 #include "json/wire.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
@@ -28,14 +29,6 @@ static struct {
 	uint32_t failures; /* in a row */
 	struct event *timer;
 } probe;
-
-static void
-timer_set(int64_t delay_ms)
-{
-	struct timeval tv = {delay_ms / 1000, delay_ms % 1000 * 1000};
-
-	evtimer_add(probe.timer, &tv);
-}
 
 static void
 probe_send(void)
@@ -63,7 +56,7 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	(void)argument;
 	if (!env.has_identity)
-		timer_set(FIRST_MS);
+		timer_arm(probe.timer, FIRST_MS);
 	else if (!probe.asked)
 		probe_send();
 }
@@ -74,10 +67,8 @@ self_probe_init(void)
 	if (env.settings.health_self_probe_ms == 0)
 		return;
 	probe.generation = randombytes_random();
-	probe.timer = evtimer_new(env.base, timer_fire, NULL);
-	if (probe.timer == NULL)
-		fatal("out of memory");
-	timer_set(FIRST_MS);
+	probe.timer = timer_new(env.base, timer_fire, NULL);
+	timer_arm(probe.timer, FIRST_MS);
 }
 
 void
@@ -85,7 +76,7 @@ self_probe_soon(void)
 {
 	if (probe.timer == NULL || probe.asked || probe.code == CODE_TOR_DOWN)
 		return; /* it is looked for already */
-	timer_set(SOON_MS);
+	timer_arm(probe.timer, SOON_MS);
 }
 
 bool
@@ -135,7 +126,7 @@ self_probe_answer(const struct message *message)
 	    liveness_probe_delay(probe.failures, interval, schedule_random());
 	if (probed.code == CODE_TOR_DOWN && delay > TOR_MS)
 		delay = TOR_MS; /* it costs next to nothing */
-	timer_set(delay);
+	timer_arm(probe.timer, delay);
 }
 
 void

@@ -70,13 +70,13 @@ received_keep(const uint8_t origin[32], const struct commit_item *item,
 	keep->done = done;
 	keep->argument = argument;
 	log_address(keep->address, origin);
-	uuid_format(keep->id, item->message_id);
+	uuid_format(keep->id, item->wait.message_id);
 	onion_format(address, origin);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, address);
-	db_add_uuid(&parameters, item->message_id);
+	db_add_uuid(&parameters, item->wait.message_id);
 	db_add_bytes(&parameters, item->digest, 32);
-	db_add_bytes(&parameters, item->payload, item->payload_length);
+	db_add_bytes(&parameters, item->payload, item->wait.size);
 	db_call(env.db, SQL_ROOM_ITEM_RECEIVED, &parameters, keep_done, keep);
 	db_parameters_free(&parameters);
 }
@@ -144,7 +144,7 @@ shown_write(struct shown *shown)
 	db_add_text(&parameters, shown->metadata);
 	db_add_integer(&parameters, content->expires);
 	db_add_text(&parameters, showings[shown->showing]);
-	db_add_uuid(&parameters, shown->item->message_id);
+	db_add_uuid(&parameters, shown->item->wait.message_id);
 	db_add_bytes(&parameters, shown->item->digest, 32);
 	db_add_integer(&parameters, ROOM_PENDING_SERVER);
 	db_add_integer(&parameters, ROOM_PENDING_INVITEE);
@@ -239,7 +239,7 @@ shown_load(struct shown *shown)
 	db_add_bytes(&parameters, shown->hash, ROOM_HASH);
 	db_add_integer(&parameters, shown->event.number);
 	db_add_text(&parameters, content->user.name);
-	db_add_uuid(&parameters, shown->item->message_id);
+	db_add_uuid(&parameters, shown->item->wait.message_id);
 	db_call(env.db, SQL_ROOM_SHOWN_FACTS, &parameters, shown_loaded, shown);
 	db_parameters_free(&parameters);
 }

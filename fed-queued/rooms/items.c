@@ -87,7 +87,7 @@ item_room(struct room_id *room, const struct commit_item *item)
 	size_t length;
 
 	text = canon_member(
-	    item->payload, item->payload_length, "globalRoomId", &length);
+	    item->payload, item->wait.size, "globalRoomId", &length);
 	if (text == NULL || length < 2 || *text != '"')
 		return -1;
 	return room_id_parse(room, text + 1, length - 2) == CODE_OK ? 0 : -1;
@@ -125,10 +125,11 @@ messages_begin(struct work *work)
 		    item_room(&other, item) == -1 ||
 		    !room_id_equal(&room, &other))
 			continue;
-		memcpy(said[count].message_id, item->message_id, UUID_SIZE);
+		memcpy(
+		    said[count].message_id, item->wait.message_id, UUID_SIZE);
 		memcpy(said[count].digest, item->digest, 32);
 		said[count].payload = item->payload;
-		said[count].payload_length = item->payload_length;
+		said[count].payload_length = item->wait.size;
 		work->together[count++] = i;
 	}
 	work->together_count = count;
@@ -230,7 +231,7 @@ state_begin(struct work *work)
 	const struct commit_item *item = work->items[work->next];
 
 	if (event_payload_state_read(
-		&work->state, item->payload, item->payload_length) != CODE_OK) {
+		&work->state, item->payload, item->wait.size) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
 	}
@@ -303,8 +304,8 @@ wish_new(struct work *work, enum room_kind kind)
 {
 	memset(&work->wish, 0, sizeof(work->wish));
 	work->wish.kind = kind;
-	memcpy(
-	    work->wish.request, work->items[work->next]->message_id, UUID_SIZE);
+	memcpy(work->wish.request, work->items[work->next]->wait.message_id,
+	    UUID_SIZE);
 	return &work->wish;
 }
 
@@ -330,7 +331,7 @@ request_begin(struct work *work, bool join)
 	struct room_payload_request request;
 
 	if (room_payload_request(&request, join, work->proof.origin,
-		item->payload, item->payload_length) != CODE_OK) {
+		item->payload, item->wait.size) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
 	}
@@ -370,7 +371,7 @@ ask_begin(struct work *work)
 	struct event_payload_ask ask;
 
 	if (event_payload_ask_read(&ask, work->proof.origin, item->payload,
-		item->payload_length) != CODE_OK) {
+		item->wait.size) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
 	}
@@ -393,12 +394,12 @@ invite_begin(struct work *work)
 	struct event_payload_invite invite;
 	const struct cert *cert;
 
-	if (!event_payload_invite_shown(item->payload, item->payload_length)) {
+	if (!event_payload_invite_shown(item->payload, item->wait.size)) {
 		ask_begin(work);
 		return;
 	}
 	if (event_payload_invite_read(
-		&invite, item->payload, item->payload_length) != CODE_OK) {
+		&invite, item->payload, item->wait.size) != CODE_OK) {
 		work_refuse(work, CODE_PAYLOAD_MALFORMED);
 		return;
 	}

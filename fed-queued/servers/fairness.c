@@ -10,7 +10,7 @@ TAILQ_HEAD(lane_list, fairness_lane);
 static struct lane_list lanes = TAILQ_HEAD_INITIALIZER(lanes);
 
 void
-fairness_add(struct fairness_lane *lane, struct commit_item *item)
+fairness_add(struct fairness_lane *lane, struct fairness_item *item)
 {
 	if (!lane->waiting) {
 		lane->waiting = true;
@@ -27,7 +27,7 @@ fairness_waiting(void)
 }
 
 static bool
-group_has(const struct fairness_group *group, const struct commit_item *item)
+group_has(const struct fairness_group *group, const struct fairness_item *item)
 {
 	int i;
 
@@ -41,7 +41,8 @@ group_has(const struct fairness_group *group, const struct commit_item *item)
 }
 
 static bool
-group_fits(const struct fairness_group *group, const struct commit_item *first)
+group_fits(
+    const struct fairness_group *group, const struct fairness_item *first)
 {
 	int together = first->together > 0 ? (int)first->together : 1;
 
@@ -53,7 +54,7 @@ group_fits(const struct fairness_group *group, const struct commit_item *first)
 static bool
 group_take(struct fairness_group *group, struct fairness_lane *lane)
 {
-	struct commit_item *item = TAILQ_FIRST(&lane->items), *next;
+	struct fairness_item *item = TAILQ_FIRST(&lane->items), *next;
 	int before = group->count;
 
 	do {
@@ -61,7 +62,7 @@ group_take(struct fairness_group *group, struct fairness_lane *lane)
 		if (!group_has(group, item)) {
 			TAILQ_REMOVE(&lane->items, item, entry);
 			group->items[group->count++] = item;
-			group->bytes += item->payload_length;
+			group->bytes += item->size;
 		}
 		item = next;
 	} while (

@@ -9,28 +9,41 @@
 #include "base/tree.h"
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "inbound/commit.h"
+#include <stdint.h>
 
 #define FAIR_ITEMS 256	      /* in one transaction, at most */
 #define FAIR_BYTES (2U << 20) /* of payload, but for the last request */
 
+/* An item that waits, in whatever the caller keeps of it. */
+struct fairness_item {
+	TAILQ_ENTRY(fairness_item) entry;
+	uint8_t server_id[16];
+	uint8_t message_id[16];
+	size_t size; /* of its payload, bytes */
+	/*
+	 * In a request's first item: how many items it has; 0 in the others.
+	 * They are committed together or not at all, or one that failed could
+	 * come again behind those that did not, out of order.
+	 */
+	uint32_t together;
+};
+
 /* One server's items that wait; zeros at first, then fairness.c's. */
 struct fairness_lane {
 	TAILQ_ENTRY(fairness_lane) entry;
-	TAILQ_HEAD(fair_items, commit_item) items;
+	TAILQ_HEAD(fairness_items, fairness_item) items;
 	bool waiting;
 };
 
 /* What goes into one transaction. */
 struct fairness_group {
-	struct commit_item *items[FAIR_ITEMS];
+	struct fairness_item *items[FAIR_ITEMS];
 	int count;
 	size_t bytes;
 };
 
 /* Items of one request follow each other; the lane must outlive them. */
-void fairness_add(struct fairness_lane *, struct commit_item *);
+void fairness_add(struct fairness_lane *, struct fairness_item *);
 bool fairness_waiting(void);
 /*
  * Takes requests that fit, whole, one of each server in turn, each server's in

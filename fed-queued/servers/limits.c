@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "env.h"
+#include "events/timer.h"
 #include "inbound/inbound.h"
 #include "inbound/inbox.h"
 #include "ipc/message.h"
@@ -71,24 +72,20 @@ limits_init(void)
 	bucket_init(LIMIT_STRANGERS, settings->strangers_per_second,
 	    settings->strangers_per_second);
 	bucket_init(LIMIT_CONFLICTS, CONFLICTS_RATE, 10 * CONFLICTS_RATE);
-	log_event = evtimer_new(env.base, log_fire, NULL);
-	if (log_event == NULL)
-		fatal("out of memory");
+	log_event = timer_new(env.base, log_fire, NULL);
 }
 
 /* Later, when the limiter has had a line less than a second ago. */
 static void
 counter_log(enum limit limit, int64_t now_ms)
 {
-	static const struct timeval later = {LOG_MS / 1000, 0};
 	struct limit_counter *counter = &counters[limit];
 	uint64_t count = counter->refused - counter->logged;
 
 	if (count == 0)
 		return;
 	if (counter->logged_ms != 0 && now_ms - counter->logged_ms < LOG_MS) {
-		if (!evtimer_pending(log_event, NULL))
-			evtimer_add(log_event, &later);
+		timer_arm_once(log_event, LOG_MS);
 		return;
 	}
 	counter->logged = counter->refused;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* A server's certificates, newest serial first; see peer_table.h. Pure. */
+/* A server's certificates, newest serial first, and what an admin has set;
+ * see peer.h. */
 #include <string.h>
 
-#include "servers/peer_table.h"
+#include "servers/observe.h"
+#include "servers/peer.h"
 
 const struct cert *
 peer_certificate(const struct peer *peer, const uint8_t key_id[32])
@@ -55,4 +57,20 @@ peer_certificate_add(struct peer *peer, const struct cert *cert,
 	for (i = peer->certificate_count - 1; i > at; i--)
 		peer->certificates[i] = peer->certificates[i - 1];
 	peer->certificates[at] = entry;
+}
+
+void
+peer_administer(struct peer *peer, bool paused, uint32_t woken)
+{
+	bool changed = peer->paused != paused || peer->woken != woken;
+
+	if (woken != peer->woken) {
+		peer->retry_ms = 0;
+		peer->retry_count = 0;
+		peer->postponed = false;
+	}
+	peer->paused = paused;
+	peer->woken = woken;
+	if (changed)
+		observe_tell(PEER_ADMINISTERED, peer);
 }

@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "db/db.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
 #include "json/batch.h"
-#include "outbound/schedule.h"
 #include "servers/limits.h"
 #include "servers/peer_table.h"
 
@@ -100,9 +103,7 @@ peer_table_put(const uint8_t key[32], const uint8_t id[16], int trust)
 	memcpy(probe.key, key, sizeof(probe.key));
 	peer = RB_FIND(key_tree, &keys, &probe);
 	if (peer == NULL) {
-		peer = calloc(1, sizeof(*peer));
-		if (peer == NULL)
-			fatal("out of memory");
+		peer = xcalloc(1, sizeof(*peer));
 		peer->fresh = true;
 		peer->batch_most = BATCH_ITEMS;
 		memcpy(peer->key, key, sizeof(peer->key));
@@ -199,7 +200,9 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct cert cert;
 	struct peer *peer;
+	const char *text;
 	uint8_t id[16];
+	size_t length;
 	int row;
 
 	(void)argument;
@@ -212,9 +215,7 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 	RB_FOREACH (peer, key_tree, &keys)
 		peer->certificate_count = 0;
 	for (row = 0; row < PQntuples(result); row++) {
-		if (PQgetlength(result, row, 0) != (int)sizeof(id))
-			continue;
-		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
+		row_uuid(id, result, row, 0);
 		peer = peer_table_find_id(id);
 		if (peer == NULL)
 			continue;
@@ -222,8 +223,9 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 		 * Verified when it was stored. Who can write the database can
 		 * set trust levels, too; yet identity is cheap to keep honest.
 		 */
-		if (cert_parse(&cert, PQgetvalue(result, row, 1),
-			(size_t)PQgetlength(result, row, 1)) != CODE_OK ||
+		text = row_span(&length, result, row, 1);
+		if (text == NULL ||
+		    cert_parse(&cert, text, length) != CODE_OK ||
 		    memcmp(cert.server, peer->key, 32) != 0) {
 			log_warning("certificate stored is not valid");
 			continue;
@@ -238,7 +240,7 @@ load_certificates(PGresult *result, const char *sqlstate, void *argument)
 static int64_t
 retry_left(PGresult *result, int row)
 {
-	int64_t left = strtoll(PQgetvalue(result, row, 7), NULL, 10);
+	int64_t left = row_integer(result, row, 7);
 
 	return left < env.settings.retry_max_ms ? left
 						: env.settings.retry_max_ms;
@@ -247,36 +249,39 @@ retry_left(PGresult *result, int row)
 static void
 load_peer(PGresult *result, int row)
 {
+	const char *text, *hex;
 	struct peer *peer;
 	uint8_t id[16], key[32];
+	size_t text_length, hex_length;
+	uint32_t woken;
+	bool paused;
 
-	if (uuid_parse(id, PQgetvalue(result, row, 0),
-		(size_t)PQgetlength(result, row, 0)) != 0 ||
-	    hex_decode(key, sizeof(key), PQgetvalue(result, row, 1),
-		(size_t)PQgetlength(result, row, 1)) != 0) {
+	text = row_span(&text_length, result, row, 0);
+	hex = row_span(&hex_length, result, row, 1);
+	if (text == NULL || uuid_parse(id, text, text_length) != 0 ||
+	    hex == NULL || hex_decode(key, sizeof(key), hex, hex_length) != 0) {
 		log_warning("server stored is not valid row=%d", row);
 		return;
 	}
-	peer = peer_table_put(key, id, atoi(PQgetvalue(result, row, 2)));
-	peer->kept = PQgetvalue(result, row, 3)[0] == '1';
-	peer->highest_serial = strtoull(PQgetvalue(result, row, 4), NULL, 10);
-	peer->min_serial = strtoull(PQgetvalue(result, row, 5), NULL, 10);
-	peer->told_serial = strtoull(PQgetvalue(result, row, 6), NULL, 10);
+	peer = peer_table_put(key, id, (int)row_integer(result, row, 2));
+	peer->kept = row_integer(result, row, 3) == 1;
+	peer->highest_serial = (uint64_t)row_integer(result, row, 4);
+	peer->min_serial = (uint64_t)row_integer(result, row, 5);
+	peer->told_serial = (uint64_t)row_integer(result, row, 6);
+	paused = row_integer(result, row, 10) == 1;
+	woken = (uint32_t)row_integer(result, row, 11);
 	if (!peer->fresh) {
 		/* the rest of the schedule's state is ours since then */
-		schedule_administer(peer, PQgetvalue(result, row, 10)[0] == '1',
-		    (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10));
+		peer_administer(peer, paused, woken);
 		return;
 	}
 	peer->fresh = false;
-	peer->paused = PQgetvalue(result, row, 10)[0] == '1';
-	peer->woken = (uint32_t)strtoul(PQgetvalue(result, row, 11), NULL, 10);
+	peer->paused = paused;
+	peer->woken = woken;
 	peer->retry_ms = clock_ms() + retry_left(result, row);
-	peer->retry_count =
-	    (uint32_t)strtoul(PQgetvalue(result, row, 8), NULL, 10);
+	peer->retry_count = (uint32_t)row_integer(result, row, 8);
 	peer->postponed = peer->retry_count > 0 || peer->retry_ms > clock_ms();
-	peer->generation =
-	    (uint32_t)strtoul(PQgetvalue(result, row, 9), NULL, 10);
+	peer->generation = (uint32_t)row_integer(result, row, 9);
 }
 
 static void
@@ -335,13 +340,7 @@ reload_fire(evutil_socket_t fd, short what, void *argument)
 void
 peer_table_reload_soon(void)
 {
-	static const struct timeval soon = {0, RELOAD_MS * 1000};
-
-	if (reload_event == NULL) {
-		reload_event = evtimer_new(env.base, reload_fire, NULL);
-		if (reload_event == NULL)
-			fatal("out of memory");
-	}
-	if (!evtimer_pending(reload_event, NULL))
-		evtimer_add(reload_event, &soon);
+	if (reload_event == NULL)
+		reload_event = timer_new(env.base, reload_fire, NULL);
+	timer_arm_once(reload_event, RELOAD_MS);
 }

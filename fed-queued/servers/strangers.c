@@ -5,13 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "outbound/health.h"
 #include "proto/onion.h"
 #include "proto/signtext.h"
+#include "servers/observe.h"
 #include "servers/peer_table.h"
 #include "servers/strangers.h"
 
@@ -37,21 +39,19 @@ store_row(struct store *store, PGresult *result)
 	struct peer *peer;
 	uint8_t id[16];
 
-	if (uuid_parse(id, PQgetvalue(result, 0, 0),
-		(size_t)PQgetlength(result, 0, 0)) != 0)
-		fatal("database sent a malformed id");
+	row_uuid(id, result, 0, 0);
 	peer = peer_table_put(
-	    store->cert.server, id, atoi(PQgetvalue(result, 0, 1)));
-	peer->kept = PQgetvalue(result, 0, 2)[0] == '1';
-	peer->told_serial = strtoull(PQgetvalue(result, 0, 5), NULL, 10);
-	health_seen(peer);
-	if (PQgetvalue(result, 0, 6)[0] != '1') {
+	    store->cert.server, id, (int)row_integer(result, 0, 1));
+	peer->kept = row_integer(result, 0, 2) == 1;
+	peer->told_serial = (uint64_t)row_integer(result, 0, 5);
+	observe_tell(PEER_SEEN, peer);
+	if (row_integer(result, 0, 6) != 1) {
 		store_end(store, CODE_CERTIFICATE_CONFLICT);
 		return;
 	}
 	peer_certificate_add(peer, &store->cert,
-	    strtoull(PQgetvalue(result, 0, 3), NULL, 10),
-	    strtoull(PQgetvalue(result, 0, 4), NULL, 10));
+	    (uint64_t)row_integer(result, 0, 3),
+	    (uint64_t)row_integer(result, 0, 4));
 	store_end(store, CODE_OK);
 }
 
@@ -113,10 +113,8 @@ protocols_text(const struct handshake *handshake)
 	for (i = 0; i < handshake->protocol_count; i++)
 		json_array_append_new(
 		    list, json_string(handshake->protocols[i]));
-	text = json_dumps(list, JSON_COMPACT);
+	text = xpointer(json_dumps(list, JSON_COMPACT));
 	json_decref(list);
-	if (text == NULL)
-		fatal("out of memory");
 	return text;
 }
 
@@ -134,9 +132,7 @@ store_begin(const struct handshake *handshake, bool kept, int64_t level,
 	if (peer_table_find(cert->server) == NULL && !kept &&
 	    peer_table_strangers() >= STRANGERS_MAX)
 		strangers_evict();
-	store = malloc(sizeof(*store));
-	if (store == NULL)
-		fatal("out of memory");
+	store = xmalloc(sizeof(*store));
 	store->callback = callback;
 	store->argument = argument;
 	store->cert = *cert;
@@ -187,15 +183,11 @@ char *
 strangers_own_handshake(size_t *length)
 {
 	struct handshake own;
-	char *text;
 
 	memset(&own, 0, sizeof(own));
 	own.cert = env.certificate;
 	own.protocol_count = 1;
 	snprintf(
 	    own.protocols[0], sizeof(own.protocols[0]), "%s", PROTOCOL_VERSION);
-	text = handshake_format(&own, length);
-	if (text == NULL)
-		fatal("out of memory");
-	return text;
+	return xpointer(handshake_format(&own, length));
 }

@@ -16,6 +16,7 @@
 #include "exchange/transport.h"
 #include "json/envelope.h"
 #include "json/lookup.h"
+#include "outbound/destination.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "servers/peer_table.h"
@@ -191,12 +192,12 @@ lookup_acknowledged(
 	if (result->status == ACK_RETRY &&
 	    reaction.destination != DESTINATION_WAIT) {
 		/* a clock is wrong, which messages meet, too */
-		(void)outbound_react(lookup->peer, &reaction, result->code,
+		(void)destination_react(lookup->peer, &reaction, result->code,
 		    result->seconds, true);
 		lookup_later(lookup, 0);
 		return;
 	}
-	(void)outbound_react(lookup->peer, &good, CODE_OK, 0, true);
+	(void)destination_react(lookup->peer, &good, CODE_OK, 0, true);
 	if (result->status == ACK_RETRY)
 		lookup_later(lookup,
 		    (result->seconds > 0 ? (int64_t)result->seconds : 1) *
@@ -225,7 +226,7 @@ lookup_exchanged(const struct transport_outcome *outcome, void *argument)
 		return;
 	}
 	reaction = reaction_find(outcome, NULL);
-	(void)outbound_react(lookup->peer, &reaction, outcome->code,
+	(void)destination_react(lookup->peer, &reaction, outcome->code,
 	    outcome->retry_after, outcome->heard);
 	lookup_later(lookup, 0);
 }

@@ -15,14 +15,14 @@
 #include "fed-queued/servers/fairness.h"
 
 static struct fairness_lane lanes[3];
-static struct commit_item items[3][400];
+static struct fairness_item items[3][400];
 static struct fairness_group group;
 
 /* Items first to last of a server, as one request. */
 static void
 request(int server, int first, int last)
 {
-	struct commit_item *item;
+	struct fairness_item *item;
 	int i;
 
 	for (i = first; i <= last; i++) {
@@ -45,7 +45,7 @@ setup(void **state)
 			items[server][i].server_id[0] = (uint8_t)server;
 			items[server][i].message_id[0] = (uint8_t)(i >> 8);
 			items[server][i].message_id[1] = (uint8_t)i;
-			items[server][i].payload_length = 10;
+			items[server][i].size = 10;
 		}
 	return 0;
 }
@@ -139,7 +139,7 @@ large_payloads(void **state)
 
 	(void)state;
 	for (i = 0; i < 100; i++) {
-		items[0][i].payload_length = 65536;
+		items[0][i].size = 65536;
 		request(0, i, i);
 	}
 	for (i = 100; i > 0; i -= group.count) {

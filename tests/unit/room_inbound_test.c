@@ -241,8 +241,9 @@ run(int trust, uint32_t count, const char *const types[],
 	for (i = 0; i < count; i++) {
 		items[i].type = types[i];
 		items[i].payload = payloads[i];
-		items[i].payload_length = strlen(payloads[i]);
-		items[i].message_id[0] = items[i].digest[0] = (uint8_t)(i + 1);
+		items[i].wait.size = strlen(payloads[i]);
+		items[i].wait.message_id[0] = items[i].digest[0] =
+		    (uint8_t)(i + 1);
 		items[i].done = done;
 		list[i] = &items[i];
 	}

@@ -14,6 +14,7 @@
 
 #include "fed-queued/env.h"
 #include "fed-queued/outbound/schedule.h"
+#include "fed-queued/servers/observe.h"
 
 #define PEERS 64
 
@@ -59,6 +60,7 @@ setup(void **state)
 	env.settings.retry_max_ms = 60000;
 	env.settings.sender_connections = 10;
 	if (env.base == NULL) {
+		observe(PEER_ADMINISTERED, schedule_administered);
 		env.base = event_base_new();
 		schedule_init(&env.settings, run);
 	}
@@ -418,7 +420,7 @@ administered(void **state)
 
 	(void)state;
 	schedule_work(&peers[0], 2);
-	schedule_administer(&peers[0], true, 0);
+	peer_administer(&peers[0], true, 0);
 	assert_false(schedule_next(&peer, &lane));
 	schedule_good(&peers[0]);
 	schedule_work(&peers[0], 1);
@@ -428,7 +430,7 @@ administered(void **state)
 	schedule_empty(peer, lane);
 	schedule_done(peer, lane);
 	assert_false(schedule_next(&peer, &lane));
-	schedule_administer(&peers[0], false, 0);
+	peer_administer(&peers[0], false, 0);
 	event_base_loop(env.base, EVLOOP_ONCE);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[0]);
@@ -436,14 +438,14 @@ administered(void **state)
 
 	schedule_back_off(&peers[0], false);
 	assert_false(schedule_next(&peer, &lane));
-	schedule_administer(&peers[0], false, 1);
+	peer_administer(&peers[0], false, 1);
 	assert_int_equal(peers[0].retry_count, 0);
 	event_base_loop(env.base, EVLOOP_ONCE);
 	assert_true(schedule_next(&peer, &lane));
 	schedule_back_off(&peers[0], false);
-	schedule_administer(&peers[0], false, 1); /* the same: no news */
+	peer_administer(&peers[0], false, 1); /* the same: no news */
 	assert_int_equal(peers[0].retry_count, 1);
-	schedule_administer(&peers[0], false, 0);
+	peer_administer(&peers[0], false, 0);
 	assert_int_equal(peers[0].retry_count, 0);
 	schedule_done(peer, lane);
 }

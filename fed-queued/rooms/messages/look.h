@@ -8,18 +8,10 @@
 
 #include <stdbool.h>
 
+#include "exchange/proof.h"
 #include "json/batch.h"
 #include "room/room_id.h"
 #include "room/room_verdict.h"
-
-/* What the origin signed, whole: a request's signing text. */
-struct room_proof {
-	uint8_t origin[ONION_KEY];
-	const char *text;
-	size_t text_length;
-	uint8_t signature[64];
-	uint8_t key_id[32];
-};
 
 struct signed_message {
 	uint8_t message_id[UUID_SIZE];

@@ -13,7 +13,7 @@
 #include "env.h"
 #include "exchange/reaction.h"
 #include "exchange/transport.h"
-#include "outbound/outbound.h"
+#include "outbound/destination.h"
 #include "outbound/schedule.h"
 #include "proto/ed.h"
 #include "rooms/resync.h"
@@ -149,13 +149,13 @@ acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
 	struct reaction reaction = reaction_find(outcome, result);
 
 	if (result->status == ACK_RETRY) {
-		(void)outbound_react(exchange->peer, &reaction, result->code,
+		(void)destination_react(exchange->peer, &reaction, result->code,
 		    result->seconds, true);
 		exchange->failed = true;
 		exchange_end(exchange);
 		return;
 	}
-	(void)outbound_react(exchange->peer, &good, CODE_OK, 0, true);
+	(void)destination_react(exchange->peer, &good, CODE_OK, 0, true);
 	/* One that is rejected is not known there: the next time, then. */
 	if (result->status == ACK_REJECTED)
 		exchange_end(exchange);
@@ -178,7 +178,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 		return;
 	}
 	reaction = reaction_find(outcome, NULL);
-	(void)outbound_react(exchange->peer, &reaction, outcome->code,
+	(void)destination_react(exchange->peer, &reaction, outcome->code,
 	    outcome->retry_after, outcome->heard);
 	exchange->failed = true;
 	exchange_end(exchange);

@@ -84,7 +84,7 @@ sender_message(struct message *message, void *argument)
 	if (message->type == MSG_PROBED)
 		self_probe_answer(message);
 	else
-		transport_sent(message);
+		transport_answer(message);
 }
 
 static void

@@ -207,7 +207,7 @@ exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
 }
 
 void
-transport_sent(const struct message *message)
+transport_answer(const struct message *message)
 {
 	struct exchange probe, *exchange;
 	static struct wire_sent sent; /* large */

@@ -51,6 +51,6 @@ typedef void (*transport_callback)(
 void transport_send(
     const struct transport_request *, transport_callback, void *argument);
 /* MSG_SENT; fatal when malformed or not asked for. */
-void transport_sent(const struct message *);
+void transport_answer(const struct message *);
 
 #endif

@@ -28,11 +28,11 @@ static struct {
 	int64_t began_ms;
 	int64_t next_ms; /* when the next whole look may be */
 	int64_t highest; /* id seen */
-} work;
+} look;
 
 /* Columns: server, lane, highest id. */
 static void
-work_row(PGresult *result, int row)
+look_row(PGresult *result, int row)
 {
 	struct peer *peer;
 	uint8_t id[16];
@@ -40,17 +40,17 @@ work_row(PGresult *result, int row)
 	int64_t highest = row_integer(result, row, 2);
 
 	row_uuid(id, result, row, 0);
-	if (highest > work.highest)
-		work.highest = highest;
+	if (highest > look.highest)
+		look.highest = highest;
 	peer = peer_table_find_id(id);
 	if (peer != NULL && lane >= 1 && lane <= LANES)
-		work.found(peer, (int)lane);
+		look.found(peer, (int)lane);
 }
 
-static void work_call(bool whole);
+static void look_call(bool whole);
 
 static void
-work_done(PGresult *result, const char *sqlstate, void *argument)
+look_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	int64_t now = clock_ms();
 	int row;
@@ -59,44 +59,44 @@ work_done(PGresult *result, const char *sqlstate, void *argument)
 	if (result == NULL)
 		log_warning("queue-look failed sqlstate=%s", sqlstate);
 	for (row = 0; result != NULL && row < PQntuples(result); row++)
-		work_row(result, row);
-	if (result != NULL && work.whole) {
-		work.lanes = PQntuples(result);
-		work.next_ms = now + RATION * (now - work.began_ms);
+		look_row(result, row);
+	if (result != NULL && look.whole) {
+		look.lanes = PQntuples(result);
+		look.next_ms = now + RATION * (now - look.began_ms);
 	}
-	work.running = false;
-	work.done();
-	if (work.again && result != NULL) {
-		work.again = false;
-		work_call(false);
+	look.running = false;
+	look.done();
+	if (look.again && result != NULL) {
+		look.again = false;
+		look_call(false);
 	}
 }
 
 static void
-work_call(bool whole)
+look_call(bool whole)
 {
 	struct db_parameters parameters;
 
-	work.running = true;
-	work.began_ms = clock_ms();
-	work.whole =
-	    whole || work.lanes <= FEW_LANES || work.began_ms >= work.next_ms;
+	look.running = true;
+	look.began_ms = clock_ms();
+	look.whole =
+	    whole || look.lanes <= FEW_LANES || look.began_ms >= look.next_ms;
 	db_parameters_init(&parameters);
-	if (!work.whole)
-		db_add_integer(&parameters, work.highest - MARGIN);
-	db_call(env.db, work.whole ? SQL_WORK : SQL_WORK_NEW, &parameters,
-	    work_done, NULL);
+	if (!look.whole)
+		db_add_integer(&parameters, look.highest - MARGIN);
+	db_call(env.db, look.whole ? SQL_WORK : SQL_WORK_NEW, &parameters,
+	    look_done, NULL);
 }
 
 void
 lanes_find(void (*found)(struct peer *, int lane), void (*done)(void))
 {
-	work.found = found;
-	work.done = done;
-	if (work.running) {
-		work.again = true;
+	look.found = found;
+	look.done = done;
+	if (look.running) {
+		look.again = true;
 		return;
 	}
-	work.again = false;
-	work_call(false);
+	look.again = false;
+	look_call(false);
 }

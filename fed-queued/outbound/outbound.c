@@ -60,7 +60,7 @@ void
 outbound_doorbell(void)
 {
 	if (env.registered && peer_table_loaded() && db_state(env.db) == DB_UP)
-		lanes_find(schedule_work, outbound_run);
+		lanes_find(schedule_fill, outbound_run);
 }
 
 void

@@ -10,7 +10,7 @@
 #include "events/timer.h"
 #include "outbound/schedule.h"
 
-#define BUSY_FACTOR	    4 /* lanes at work for each connection slot */
+#define BUSY_FACTOR	    4 /* lanes busy for each connection slot */
 #define PAUSE_FIRST_MS	    500
 #define PAUSE_LONGEST_MS    30000
 #define FLUSH_CAP_NORMAL_MS 5000
@@ -80,7 +80,7 @@ peer_probing(const struct peer *peer)
 	return peer->retry_count > 0 || peer->told_serial == 0 || peer->slow;
 }
 
-/* When the peer's next lane is due; INT64_MAX: none has work. */
+/* When the peer's next lane is due; INT64_MAX: none has items. */
 static int64_t
 peer_due_ms(const struct peer *peer)
 {
@@ -90,7 +90,7 @@ peer_due_ms(const struct peer *peer)
 	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
 		return at;
 	for (lane = 1; lane <= LANES_ALL; lane++)
-		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
+		if (peer->lanes[lane].filled && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms < at)
 			at = peer->lanes[lane].ready_ms;
 	if (at != INT64_MAX && at < peer->retry_ms)
@@ -159,12 +159,12 @@ schedule_run(void)
 }
 
 void
-schedule_work(struct peer *peer, int lane)
+schedule_fill(struct peer *peer, int lane)
 {
 	if (peer->lanes[lane].busy)
 		peer->lanes[lane].again = true;
-	if (!peer->lanes[lane].work) {
-		peer->lanes[lane].work = true;
+	if (!peer->lanes[lane].filled) {
+		peer->lanes[lane].filled = true;
 		peer->lanes[lane].ready_ms = clock_ms() + flush_delay_ms(lane);
 	}
 	peer_consider(peer);
@@ -173,7 +173,7 @@ schedule_work(struct peer *peer, int lane)
 void
 schedule_again(struct peer *peer, int lane, int64_t delay_ms)
 {
-	peer->lanes[lane].work = true;
+	peer->lanes[lane].filled = true;
 	peer->lanes[lane].retry = true;
 	peer->lanes[lane].ready_ms = clock_ms() + delay_ms;
 	peer_consider(peer);
@@ -193,7 +193,7 @@ schedule_empty(struct peer *peer, int lane)
 {
 	/* What was seen while the claim was on its way may be newer. */
 	if (!peer->lanes[lane].again && !peer->lanes[lane].retry)
-		peer->lanes[lane].work = false;
+		peer->lanes[lane].filled = false;
 }
 
 static void
@@ -222,7 +222,7 @@ peer_lane(const struct peer *peer, int64_t now)
 	int lane;
 
 	for (lane = 1; lane <= LANES_ALL; lane++)
-		if (peer->lanes[lane].work && !peer->lanes[lane].busy &&
+		if (peer->lanes[lane].filled && !peer->lanes[lane].busy &&
 		    peer->lanes[lane].ready_ms <= now)
 			return lane;
 	return 0;

@@ -20,12 +20,12 @@ void schedule_init(const struct settings *, void (*run)(void));
 /* Runs what is due now. */
 void schedule_run(void);
 /* The database has items for this lane. */
-void schedule_work(struct peer *, int lane);
+void schedule_fill(struct peer *, int lane);
 /* The lane has items that are due after a delay. */
 void schedule_again(struct peer *, int lane, int64_t delay_ms);
 /* Whether more was seen since the last claim; asking clears it. */
 bool schedule_more(struct peer *, int lane);
-/* Nothing more is known of a lane until schedule_work(). */
+/* Nothing more is known of a lane until schedule_fill(). */
 void schedule_empty(struct peer *, int lane);
 /*
  * The next pair that is due, marked busy; false when there is none or no slot

@@ -25,12 +25,12 @@
 #include "outbound/session.h"
 #include "servers/peer_table.h"
 
-#define ATTEMPTS_DEFAULT 5	/* the column's: fed.conf decides */
-#define SESSION_REQUESTS 16	/* in a row while others wait */
-#define SLOW_MS		 5000	/* of an exchange; shares slots with the dead */
-#define DATABASE_WAIT_MS 1000	/* before a claim that failed is repeated */
-#define FLOOR_CLAIMS	 64	/* between looks at a lane from its start */
-#define LEASE_AFTER_MS	 200	/* behind the end of another's lease */
+#define ATTEMPTS_DEFAULT 5    /* the column's: fed.conf decides */
+#define SESSION_REQUESTS 16   /* in a row while others wait */
+#define SLOW_MS		 5000 /* of an exchange; shares slots with the dead */
+#define DATABASE_WAIT_MS 1000 /* before a claim that failed is repeated */
+#define FLOOR_CLAIMS	 64   /* between looks at a lane from its start */
+#define LEASE_AFTER_MS	 200  /* behind the end of another's lease */
 
 struct session {
 	struct lease lease;
@@ -44,7 +44,7 @@ struct session {
 	bool claiming;
 	bool exhausted; /* nothing more is due */
 	bool ending;	/* the destination has to wait */
-	bool yielding;	/* to other destinations, with work left */
+	bool yielding;	/* to other destinations, with items left */
 	uint32_t requests;
 	int64_t sent_ms;
 	bool leased;		    /* the lease was ours at least once */

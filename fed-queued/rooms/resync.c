@@ -107,10 +107,10 @@ sync_add(
 		waiting->all = true;
 	else
 		waiting_add(waiting, room);
-	if (delay_ms > 0 && !peer->lanes[LANE_SYNC].work)
+	if (delay_ms > 0 && !peer->lanes[LANE_SYNC].filled)
 		schedule_again(peer, LANE_SYNC, delay_ms);
 	else if (delay_ms <= 0)
-		schedule_work(peer, LANE_SYNC);
+		schedule_fill(peer, LANE_SYNC);
 }
 
 void

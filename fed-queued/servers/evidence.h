@@ -13,7 +13,7 @@ void evidence_add(const uint8_t server_id[16], const char *kind,
     const void *second, size_t second_length);
 /*
  * Two certificates of one serial. Not of strangers that nobody has looked at:
- * anybody can make as many as he likes, and what is kept of one keeps its row
+ * anybody can make as many as they like, and what is kept of one keeps its row
  * from being evicted.
  */
 void evidence_certificates(

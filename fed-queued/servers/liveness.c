@@ -29,7 +29,7 @@ busy(const struct peer *peer, int64_t now_ms)
 
 	for (lane = 1; lane <= LANES; lane++)
 		if (peer->lanes[lane].busy ||
-		    (peer->lanes[lane].work &&
+		    (peer->lanes[lane].filled &&
 			peer->lanes[lane].ready_ms <= now_ms))
 			return true;
 	return false;

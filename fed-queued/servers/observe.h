@@ -9,11 +9,11 @@
 struct peer;
 
 enum peer_event {
-	PEER_HEARD, /* something new of it was verified: a request, or an
+	PEER_HEARD,    /* something new of it was verified: a request, or an
 		     * acknowledgement of one of ours */
-	PEER_SEEN,  /* the same, written by another statement already */
-	PEER_LIVES, /* it sent a new valid request, at level 1 or above */
-	PEER_RETURNED,	   /* it counted as offline, and is there again */
+	PEER_SEEN,     /* the same, written by another statement already */
+	PEER_LIVES,    /* it sent a new valid request, at level 1 or above */
+	PEER_RETURNED, /* it counted as offline, and is there again */
 	PEER_ADMINISTERED, /* an admin paused it, or ended its back-off */
 	PEER_EVENTS
 };

@@ -33,7 +33,7 @@ struct peer_certificate {
 };
 
 struct lane {
-	bool work;	  /* the database has items that may be due */
+	bool filled;	  /* the database has items that may be due */
 	bool busy;	  /* a claim or an exchange of ours is under way */
 	bool again;	  /* more was seen while busy */
 	bool retry;	  /* items wait for ready_ms */

@@ -345,7 +345,7 @@ work_done(PGresult *result, const char *sqlstate, void *argument)
 		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
 		peer = peer_table_find_id(id);
 		if (peer != NULL)
-			schedule_work(peer, LANE_LOOKUP);
+			schedule_fill(peer, LANE_LOOKUP);
 		else
 			work_soon();
 	}

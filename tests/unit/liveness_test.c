@@ -124,7 +124,7 @@ messages_tell_as_much(void **state)
 	peer.lanes[2].busy = true;
 	assert_false(due(START));
 	peer.lanes[2].busy = false;
-	peer.lanes[3].work = true;
+	peer.lanes[3].filled = true;
 	peer.lanes[3].ready_ms = START;
 	assert_false(due(START));
 	/* unless they have to wait themselves */

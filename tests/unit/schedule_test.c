@@ -90,7 +90,7 @@ teardown(void **state)
 				schedule_done(&peers[i], lane);
 	}
 	while (schedule_next(&peer, &lane)) {
-		peer->lanes[lane].work = false;
+		peer->lanes[lane].filled = false;
 		peer->lanes[lane].retry = false;
 		schedule_done(peer, lane);
 	}
@@ -106,13 +106,13 @@ lookups(void **state)
 
 	(void)state;
 	env.settings.flush_high_ms = env.settings.flush_low_ms = 1000000;
-	schedule_work(&peers[0], 3);
-	schedule_work(&peers[0], LANE_LOOKUP);
+	schedule_fill(&peers[0], 3);
+	schedule_fill(&peers[0], LANE_LOOKUP);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[0]);
 	assert_int_equal(lane, LANE_LOOKUP);
 	/* one at a time */
-	schedule_work(&peers[0], LANE_LOOKUP);
+	schedule_fill(&peers[0], LANE_LOOKUP);
 	assert_false(schedule_next(&peer, &lane));
 	schedule_again(&peers[0], LANE_LOOKUP, 5000);
 	schedule_done(&peers[0], LANE_LOOKUP);
@@ -141,13 +141,13 @@ syncs(void **state)
 	int lane;
 
 	(void)state;
-	schedule_work(&peers[0], LANE_SYNC);
-	schedule_work(&peers[0], LANE_LOOKUP);
+	schedule_fill(&peers[0], LANE_SYNC);
+	schedule_fill(&peers[0], LANE_LOOKUP);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, LANE_LOOKUP);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, LANE_SYNC);
-	schedule_work(&peers[0], LANE_SYNC);
+	schedule_fill(&peers[0], LANE_SYNC);
 	assert_false(schedule_next(&peer, &lane));
 	schedule_again(&peers[0], LANE_SYNC, 5000);
 	schedule_done(&peers[0], LANE_SYNC);
@@ -196,14 +196,14 @@ one_in_flight_in_a_lane(void **state)
 	int lane;
 
 	(void)state;
-	schedule_work(&peers[3], 2);
+	schedule_fill(&peers[3], 2);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[3]);
 	assert_int_equal(lane, 2);
-	schedule_work(&peers[3], 2);
+	schedule_fill(&peers[3], 2);
 	assert_false(schedule_next(&peer, &lane));
 	/* another lane of the same destination may go */
-	schedule_work(&peers[3], 1);
+	schedule_fill(&peers[3], 1);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, 1);
 	schedule_empty(&peers[3], 1);
@@ -226,13 +226,13 @@ back_off_holds(void **state)
 
 	(void)state;
 	schedule_wait(&peers[0], 5000);
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	assert_false(schedule_next(&peer, &lane));
 	now += 4999;
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	assert_false(schedule_next(&peer, &lane));
 	now += 1;
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	assert_true(schedule_next(&peer, &lane));
 	/* one that waits again while it is in the round */
 	schedule_done(peer, lane);
@@ -241,7 +241,7 @@ back_off_holds(void **state)
 	/* blocked: nothing goes out */
 	now += 5000;
 	peers[0].trust = TRUST_BLOCKED;
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	assert_false(schedule_next(&peer, &lane));
 }
 
@@ -253,7 +253,7 @@ round_robin(void **state)
 
 	(void)state;
 	for (i = 0; i < 5; i++)
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	for (turn = 0; turn < 3; turn++)
 		for (i = 0; i < 5; i++) {
 			assert_true(schedule_next(&peer, &lane));
@@ -271,10 +271,10 @@ dead_never_starve_live(void **state)
 	(void)state;
 	for (i = 0; i < 50; i++) {
 		peers[i].retry_count = 3;
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	}
 	for (i = 50; i < PEERS; i++)
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	while (schedule_next(&peer, &lane))
 		if (peer->retry_count > 0)
 			dead++;
@@ -294,9 +294,9 @@ handshakes_take_slots(void **state)
 	(void)state;
 	for (i = 0; i < 50; i++) {
 		peers[i].told_serial = 0;
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	}
-	schedule_work(&peers[50], 2);
+	schedule_fill(&peers[50], 2);
 	/* as outbound.c does it */
 	for (i = 0; schedule_next(&peer, &lane); i++) {
 		if (peer->told_serial != 0)
@@ -333,10 +333,10 @@ messages_never_wait_for_pings(void **state)
 	/* the other two are left */
 	for (i = 0; i < 10; i++) {
 		peers[i].retry_count = 1;
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	}
 	for (i = 30; i < PEERS; i++)
-		schedule_work(&peers[i], 2);
+		schedule_fill(&peers[i], 2);
 	for (i = 0; schedule_next(&peer, &lane); i++)
 		dead += peer->retry_count > 0;
 	assert_int_equal(dead, 2);
@@ -377,7 +377,7 @@ our_outage_pauses_all(void **state)
 	int lane;
 
 	(void)state;
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	schedule_pause();
 	assert_true(schedule_paused());
 	assert_false(schedule_next(&peer, &lane));
@@ -404,9 +404,9 @@ flush_delay(void **state)
 
 	(void)state;
 	env.settings.flush_normal_ms = 100000; /* capped at 5 s */
-	schedule_work(&peers[7], 2);
+	schedule_fill(&peers[7], 2);
 	now += 5000;
-	schedule_work(&peers[7], 2);
+	schedule_fill(&peers[7], 2);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[7]);
 }
@@ -419,12 +419,12 @@ administered(void **state)
 	int lane;
 
 	(void)state;
-	schedule_work(&peers[0], 2);
+	schedule_fill(&peers[0], 2);
 	peer_administer(&peers[0], true, 0);
 	assert_false(schedule_next(&peer, &lane));
 	schedule_good(&peers[0]);
-	schedule_work(&peers[0], 1);
-	schedule_work(&peers[1], 1);
+	schedule_fill(&peers[0], 1);
+	schedule_fill(&peers[1], 1);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[1]);
 	schedule_empty(peer, lane);

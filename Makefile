@@ -125,15 +125,15 @@ $(BUILD)/common/conf/parse.c: common/conf/parse.y
 $(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Unit tests: tests/unit/NAME_test.c, each a program of its own, linked with
-# production objects (a program's own objects but for its main are in
-# UNIT_EXTRA_NAME).
-UNIT_SRC =	$(wildcard tests/unit/*_test.c)
+# Unit tests: tests/unit/FOLDER/NAME_test.c, each a program of its own, linked
+# with production objects: those of FOLDER/NAME.c and of UNIT_EXTRA_FOLDER/NAME.
+UNIT_SRC =	$(wildcard $(addsuffix /*_test.c,tests/unit/* \
+		tests/unit/*/*))
 UNIT_FILES =	$(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 include tests/unit/extra.mk
 .SECONDEXPANSION:
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o \
-    $$(call objects,$$(UNIT_EXTRA_$$*)) $(LIBS)
+    $$(call objects,$$(sort $$(wildcard $$*.c) $$(UNIT_EXTRA_$$*))) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 
 # Helper programs of the tests written in C: tests/lib/NAME.c, with objects of

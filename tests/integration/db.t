@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""Runs the database layer's tests (tests/unit/db_test.c) against a private
+"""Runs the database layer's tests (tests/unit/fed-queued/db/db_test.c) against a private
 PostgreSQL cluster. The tests call this program back, as "db.t DIRECTORY VERB
 ARGUMENT...", to do to the cluster what they are to survive."""
 
@@ -55,7 +55,8 @@ def main():
         control(*sys.argv[1:])
         return 0
     program = os.path.join(ROOT, os.environ.get("TORFED_BUILD", "build"),
-                           "tests", "unit", "db_test")
+                           "tests", "unit", "fed-queued",
+                           "db", "db_test")
     with Cluster() as cluster:
         cluster.migrate()
         sql(cluster, FIXTURE)

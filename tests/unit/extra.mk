@@ -1,33 +1,31 @@
-# Objects of programs that a unit test needs beside the libraries:
-# UNIT_EXTRA_NAME = folder/file.c ... for tests/unit/NAME_test.c.
+# tests/unit/FOLDER/NAME_test.c is linked with FOLDER/NAME.c, if there is one,
+# and the libraries. What else it needs of programs: UNIT_EXTRA_FOLDER/NAME.
+PEER =		$(addprefix fed-queued/servers/,peer.c observe.c)
 # All of fed-queued/db that a connection needs.
-DB_ALL = $(filter-out %/upkeep.c,$(wildcard fed-queued/db/*.c))
-PEER = fed-queued/servers/peer.c fed-queued/servers/observe.c
-UNIT_EXTRA_limiter = fed-queued/servers/limiter.c
-UNIT_EXTRA_ack = fed-queued/exchange/ack.c
-UNIT_EXTRA_credit = fed-queued/inbound/credit.c
-UNIT_EXTRA_fairness = fed-queued/servers/fairness.c
-UNIT_EXTRA_reaction = fed-queued/exchange/reaction.c
-UNIT_EXTRA_check = fed-queued/exchange/check.c $(PEER) fed-queued/servers/limiter.c
-UNIT_EXTRA_db = $(DB_ALL) tests/unit/db_world.c tests/unit/db_online.c tests/unit/db_refused.c
-UNIT_EXTRA_proxy = fed-listener/proxy.c
-UNIT_EXTRA_listener = fed-listener/limit.c fed-listener/circuit.c fed-listener/pending.c fed-listener/admission.c
-UNIT_EXTRA_pool = fed-sender/pool.c
-UNIT_EXTRA_signer = fed-signer/request.c fed-signer/state.c fed-signer/rate.c fed-signer/expand.c fed-signer/siglog.c
-UNIT_EXTRA_siglog = fed-signer/siglog.c
-UNIT_EXTRA_sandbox = $(patsubst %,tests/unit/sandbox_%.c,inside acts)
-UNIT_EXTRA_sandbox_work = $(UNIT_EXTRA_sandbox)
-UNIT_EXTRA_fedctl_parser = fedctl/parser.c
-UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c
+DB_ALL =	$(filter-out %/upkeep.c,$(wildcard fed-queued/db/*.c))
+UNIT_DB =	tests/unit/fed-queued/db/
+UNIT_BASE =	tests/unit/common/base/
+
+UNIT_EXTRA_common/base/sandbox = $(addprefix $(UNIT_BASE)sandbox_,inside.c acts.c)
+UNIT_EXTRA_common/base/sandbox_work = $(UNIT_EXTRA_common/base/sandbox)
+UNIT_EXTRA_fed-listener/listener = $(addprefix fed-listener/, \
+		limit.c circuit.c pending.c admission.c)
+UNIT_EXTRA_fed-signer/signer = $(addprefix fed-signer/, \
+		request.c state.c rate.c expand.c siglog.c)
+UNIT_EXTRA_fedd/restart = fedd/broker.c
+UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
+		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c)
+UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
+UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
+UNIT_EXTRA_fed-queued/rooms/certificate = $(PEER)
+UNIT_EXTRA_fed-queued/rooms/items = $(PEER) $(addprefix fed-queued/, \
+		rooms/item_kind.c rooms/certificate.c db/db_parameters.c)
+
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
-UNIT_EXTRA_liveness = fed-queued/servers/liveness.c
 TOOL_EXTRA_claims = $(DB_ALL)
 TOOL_EXTRA_statement = $(wildcard fed-queued/db/statements*.c)
-UNIT_EXTRA_schedule = fed-queued/outbound/schedule.c $(PEER)
-UNIT_EXTRA_suspect = fed-queued/servers/suspect.c
-UNIT_EXTRA_hold = fed-queued/inbound/hold.c
-TOOL_EXTRA_room_talk = $(DB_ALL) $(patsubst %,fed-queued/%.c,rooms/messages/look rooms/messages/take rooms/messages/take_row rooms/messages/intake rooms/messages/judge rooms/messages/number rooms/room_row rooms/turn)
-UNIT_EXTRA_room_item = fed-queued/rooms/item_kind.c
-UNIT_EXTRA_room_certificate = fed-queued/rooms/certificate.c $(PEER)
-UNIT_EXTRA_room_inbound = $(patsubst %,fed-queued/%.c,rooms/items rooms/item_kind rooms/certificate db/db_parameters) $(PEER)
+TOOL_EXTRA_room_talk = $(DB_ALL) $(addprefix fed-queued/rooms/, \
+		messages/look.c messages/take.c messages/take_row.c \
+		messages/intake.c messages/judge.c messages/number.c \
+		room_row.c turn.c)

@@ -50,9 +50,9 @@ bucket_take(struct bucket *b, int64_t now_ms)
 	if (b->thousandths > BROKER_BURST * 1000)
 		b->thousandths = BROKER_BURST * 1000;
 	if (b->thousandths < 1000)
-		return (false);
+		return false;
 	b->thousandths -= 1000;
-	return (true);
+	return true;
 }
 
 void
@@ -87,14 +87,14 @@ socks_connect(void)
 	fd = socket(address.any.sa_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return (-1);
+		return -1;
 	if (connect(fd, &address.any, address_length) == 0 ||
 	    errno == EINPROGRESS)
-		return (fd);
+		return fd;
 	error = errno;
 	close(fd);
 	errno = error;
-	return (-1);
+	return -1;
 }
 
 static int
@@ -105,8 +105,8 @@ failure_send(struct chanev *chanev, uint32_t id, int error)
 
 	pack_init(&pack, memory, sizeof(memory));
 	pack_u32(&pack, (uint32_t)error);
-	return (chanev_send(
-	    chanev, MSG_SOCKS_FAILED, id, 0, -1, memory, sizeof(memory)));
+	return chanev_send(
+	    chanev, MSG_SOCKS_FAILED, id, 0, -1, memory, sizeof(memory));
 }
 
 /* Logged at most once a second; what is held back, with the next. */
@@ -131,12 +131,12 @@ broker_answer(struct chanev *chanev, uint32_t id, int64_t now_ms)
 	int fd;
 
 	if (channel_queued(chanev_channel(chanev)) > BROKER_QUEUE)
-		return (-1);
+		return -1;
 	if (!bucket_take(&bucket, now_ms)) {
 		refused_log(now_ms);
-		return (failure_send(chanev, id, EAGAIN));
+		return failure_send(chanev, id, EAGAIN);
 	}
 	if ((fd = socks_connect()) == -1)
-		return (failure_send(chanev, id, errno));
-	return (chanev_send(chanev, MSG_SOCKS, id, 0, fd, NULL, 0));
+		return failure_send(chanev, id, errno);
+	return chanev_send(chanev, MSG_SOCKS, id, 0, fd, NULL, 0);
 }

@@ -36,9 +36,9 @@ environment(void)
 		kept[count++] = text[i];
 	}
 	kept[count] = NULL;
-	return (count == 0 ? empty : kept);
+	return count == 0 ? empty : kept;
 #else
-	return (empty);
+	return empty;
 #endif
 }
 
@@ -201,13 +201,13 @@ descriptors_open(
 		fds[i] = -1;
 	if (role == ROLE_SIGNER) {
 		if (keys_open(&keys, parent->conf.keys) == -1)
-			return (-1);
+			return -1;
 		if (signatures_open(&signatures, parent->conf.signatures,
 			parent->conf.settings.signatures_file_s,
 			parent->conf.settings.signatures_kept_s) == -1) {
 			close(keys.signing);
 			close(keys.certificate);
-			return (-1);
+			return -1;
 		}
 		fds[DESCRIPTOR_SIGNATURES] = signatures.log;
 		fds[DESCRIPTOR_SIGNATURES_LAST] = signatures.last;
@@ -220,10 +220,10 @@ descriptors_open(
 		if (fds[listening] == -1) {
 			log_error("child process=%s error=\"%s\"",
 			    role_name(role), strerror(errno));
-			return (-1);
+			return -1;
 		}
 	}
-	return (0);
+	return 0;
 }
 
 static pid_t
@@ -241,7 +241,7 @@ fork_blocked(void)
 	if (pid != 0 && sigprocmask(SIG_SETMASK, &before, NULL) == -1)
 		fatal("sigprocmask errno=%d", errno);
 	errno = error;
-	return (pid);
+	return pid;
 }
 
 /* Its channel here; -1 when it could not be started. */
@@ -258,13 +258,13 @@ child_fork(struct child *child, const struct parent *parent)
 		child_exec(parent, child->role, pair[1]);
 	close(pair[1]);
 	if (child->pid != -1)
-		return (pair[0]);
+		return pair[0];
 	child->pid = 0;
 	close(pair[0]);
 failed:
 	log_error("child process=%s error=\"%s\"", role_name(child->role),
 	    strerror(errno));
-	return (-1);
+	return -1;
 }
 
 int
@@ -282,7 +282,7 @@ child_start(struct child *child, const struct parent *parent,
 				close(fds[i]);
 		}
 		edges_close(edges);
-		return (-1);
+		return -1;
 	}
 	if ((channel = channel_new(fd, ROLE_FEDD, child->role)) == NULL)
 		fatal("child process=%s error=\"out of memory\"",
@@ -298,7 +298,7 @@ child_start(struct child *child, const struct parent *parent,
 	child_send(child, MSG_SETUP_DONE, -1, NULL, 0);
 	log_debug(
 	    "child process=%s pid=%d", role_name(child->role), (int)child->pid);
-	return (0);
+	return 0;
 }
 
 void

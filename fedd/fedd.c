@@ -52,7 +52,7 @@ const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
 {
-	return ("detect_leaks=0");
+	return "detect_leaks=0";
 }
 #endif
 
@@ -172,13 +172,13 @@ is_empty(int fd)
 
 	if ((directory = fdopendir(fd)) == NULL) {
 		close(fd);
-		return (false);
+		return false;
 	}
 	while (empty && (entry = readdir(directory)) != NULL)
 		empty = strcmp(entry->d_name, ".") == 0 ||
 			strcmp(entry->d_name, "..") == 0;
 	closedir(directory);
-	return (empty);
+	return empty;
 }
 
 /* Where three of the children are locked up: nothing is in there for them. */
@@ -361,5 +361,5 @@ main(int argc, char *argv[])
 	if (event_base_dispatch(parent.base) == -1)
 		fatal("event error=\"loop failed\"");
 	log_info("stopped");
-	return (0);
+	return 0;
 }

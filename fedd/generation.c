@@ -73,9 +73,9 @@ static void generation_ended(void);
 static bool
 is_kept(const struct child *child)
 {
-	return (child->role == ROLE_SIGNER && child->pid != 0 &&
-		child->has_go && !child->is_told && child->chanev != NULL &&
-		generation.state != ENDING);
+	return child->role == ROLE_SIGNER && child->pid != 0 && child->has_go &&
+	       !child->is_told && child->chanev != NULL &&
+	       generation.state != ENDING;
 }
 
 /* Whether it ended as we asked; one that was dying already did not. */
@@ -83,11 +83,11 @@ static bool
 ended_as_told(const struct child *child, int status)
 {
 	if (!child->is_told)
-		return (false);
+		return false;
 	if (WIFSIGNALED(status))
-		return (WTERMSIG(status) == SIGTERM ||
-			(WTERMSIG(status) == SIGKILL && child->is_killed));
-	return (WEXITSTATUS(status) == 0);
+		return WTERMSIG(status) == SIGTERM ||
+		       (WTERMSIG(status) == SIGKILL && child->is_killed);
+	return WEXITSTATUS(status) == 0;
 }
 
 /* The one that dies by itself is named; those that were told to are not. */
@@ -221,12 +221,12 @@ edges_make(struct edges edges[ROLE_COUNT])
 			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 			fds) == -1) {
 			log_error("socketpair error=\"%s\"", strerror(errno));
-			return (-1);
+			return -1;
 		}
 		edges[one].fds[other] = fds[0];
 		edges[other].fds[one] = fds[1];
 	}
-	return (0);
+	return 0;
 }
 
 static void
@@ -257,7 +257,7 @@ children_start(void)
 			    &edges[roles[i]], &handlers);
 	}
 	edges_close(edges);
-	return (result);
+	return result;
 }
 
 static struct place
@@ -270,7 +270,7 @@ place_look(const char *directory)
 		place.device = st.st_dev;
 		place.inode = st.st_ino;
 	}
-	return (place);
+	return place;
 }
 
 void
@@ -294,9 +294,9 @@ is_stopped(void)
 		const struct child *child = &generation.children[roles[i]];
 
 		if (child->pid != 0 && !is_kept(child))
-			return (false);
+			return false;
 	}
-	return (true);
+	return true;
 }
 
 /*
@@ -367,9 +367,9 @@ child_find(pid_t pid)
 {
 	for (size_t i = 0; i < ROLES; i++) {
 		if (generation.children[roles[i]].pid == pid)
-			return (&generation.children[roles[i]]);
+			return &generation.children[roles[i]];
 	}
-	return (NULL);
+	return NULL;
 }
 
 void

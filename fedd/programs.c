@@ -24,15 +24,15 @@ program_find(char path[PATH_MAX], const char *directory, const char *name)
 		    snprintf(path, PATH_MAX, "%s/%s/%s", directory, name, name);
 	if (length < 0 || length >= PATH_MAX) {
 		errno = ENAMETOOLONG;
-		return (-1);
+		return -1;
 	}
 	if (stat(path, &st) == -1)
-		return (-1);
+		return -1;
 	if (!S_ISREG(st.st_mode)) {
 		errno = EACCES;
-		return (-1);
+		return -1;
 	}
-	return (access(path, X_OK));
+	return access(path, X_OK);
 }
 
 int
@@ -49,7 +49,7 @@ programs_find(struct parent *parent, const char *directory)
 		    log_quote(
 			quoted, sizeof(quoted), directory, strlen(directory)),
 		    strerror(errno));
-		return (-1);
+		return -1;
 	}
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (program_find(parent->programs[roles[i]], parent->directory,
@@ -61,5 +61,5 @@ programs_find(struct parent *parent, const char *directory)
 		    role_name(roles[i]), strerror(errno));
 		result = -1;
 	}
-	return (result);
+	return result;
 }

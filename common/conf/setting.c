@@ -23,14 +23,14 @@ static const struct unit {
 int64_t *
 setting_slot(const struct setting *setting, struct settings *settings)
 {
-	return ((int64_t *)(void *)((char *)settings + setting->offset));
+	return (int64_t *)(void *)((char *)settings + setting->offset);
 }
 
 /* How many milliseconds one unit of the stored value has. */
 static int64_t
 scale(const struct setting *setting)
 {
-	return (setting->kind == SETTING_TIME_S ? 1000 : 1);
+	return setting->kind == SETTING_TIME_S ? 1000 : 1;
 }
 
 static void
@@ -92,9 +92,9 @@ choice_parse(const struct setting *setting, const char *text, int64_t *value)
 {
 	for (*value = 0; setting->choices[*value] != NULL; (*value)++) {
 		if (strcmp(setting->choices[*value], text) == 0)
-			return (0);
+			return 0;
 	}
-	return (-1);
+	return -1;
 }
 
 /* Digits only: no sign, no space, no 0x. *end is what follows. */
@@ -104,11 +104,11 @@ digits_parse(const char *text, int64_t *number, const char **end)
 	char *rest;
 
 	if (text[0] < '0' || text[0] > '9')
-		return (-1);
+		return -1;
 	errno = 0;
 	*number = strtoll(text, &rest, 10);
 	*end = rest;
-	return (errno != 0 ? -1 : 0);
+	return errno != 0 ? -1 : 0;
 }
 
 static int
@@ -118,14 +118,14 @@ time_parse(const struct setting *setting, const char *text, int64_t *value)
 	size_t i;
 
 	if (digits_parse(text, value, &unit) == -1)
-		return (-1);
+		return -1;
 	for (i = 0; i < UNITS && strcmp(unit, units[i].name) != 0; i++)
 		continue;
 	if (i == UNITS || __builtin_mul_overflow(*value, units[i].ms, value) ||
 	    *value % scale(setting) != 0)
-		return (-1);
+		return -1;
 	*value /= scale(setting);
-	return (0);
+	return 0;
 }
 
 int
@@ -144,7 +144,7 @@ setting_parse(const struct setting *setting, const char *text, int64_t *value,
 	if (result == -1 || *end != '\0' || *value < setting->minimum ||
 	    *value > setting->maximum) {
 		expectation_format(setting, expected);
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }

@@ -115,5 +115,5 @@ const struct setting *
 settings_table(size_t *count)
 {
 	*count = sizeof(table) / sizeof(table[0]);
-	return (table);
+	return table;
 }

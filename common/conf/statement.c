@@ -31,7 +31,7 @@ quoted(const char *text)
 		if (*byte < ' ' || *byte > '~')
 			*byte = '?';
 	}
-	return (buf);
+	return buf;
 }
 
 /* Lists are built up to their size, which is asserted by the tests. */
@@ -56,15 +56,15 @@ path_copy(char path[CONF_PATH_SIZE], const char *text, unsigned int line)
 {
 	if (text[0] != '/') {
 		parse_error(line, quoted(text), "an absolute path");
-		return (-1);
+		return -1;
 	}
 	if (strlen(text) >= CONF_PATH_SIZE) {
 		parse_error(line, "a longer one", "a path of at most %d bytes",
 		    CONF_PATH_SIZE - 1);
-		return (-1);
+		return -1;
 	}
 	text_copy(path, CONF_PATH_SIZE, text);
-	return (0);
+	return 0;
 }
 
 void
@@ -80,14 +80,14 @@ socket_copy(char path[CONF_PATH_SIZE], const char *text, unsigned int line)
 	if (strlen(text) > CONF_SOCKET_MAX) {
 		parse_error(line, "a longer one",
 		    "a socket's path of at most %d bytes", CONF_SOCKET_MAX);
-		return (-1);
+		return -1;
 	}
 	if (text[0] == '/' && text[strlen(text) - 1] == '/') {
 		parse_error(line, quoted(text),
 		    "the path of a socket, which does not end with a slash");
-		return (-1);
+		return -1;
 	}
-	return (path_copy(path, text, line));
+	return path_copy(path, text, line);
 }
 
 void
@@ -108,10 +108,10 @@ name_copy(char name[64], const char *text, const char *what, unsigned int line)
 	if (length == 0 || length >= 64) {
 		parse_error(line, quoted(text),
 		    "a %s's name of 1 to 63 bytes, or its number", what);
-		return (-1);
+		return -1;
 	}
 	text_copy(name, 64, text);
-	return (0);
+	return 0;
 }
 
 void
@@ -213,9 +213,9 @@ statement_group_exists(const char *group)
 	table = settings_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0)
-			return (true);
+			return true;
 	}
-	return (false);
+	return false;
 }
 
 void
@@ -263,9 +263,9 @@ setting_find(const char *group, const char *name)
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0 &&
 		    strcmp(table[i].name, name) == 0)
-			return (&table[i]);
+			return &table[i];
 	}
-	return (NULL);
+	return NULL;
 }
 
 void

@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/bucket.h"
 #include "base/share.h"
 #include "base/tree.h"
 #include "circuit.h"
-#include "limit.h"
 
 #define CIRCUIT_MEMORY_MS 60000
 
@@ -34,8 +35,8 @@ struct circuits {
 	size_t count;
 	size_t unused_count;
 	int64_t per_circuit;
-	int64_t per_minute;
-	int64_t failures;
+	struct bucket_rate requests;
+	struct bucket_rate failures;
 };
 
 static int
@@ -46,18 +47,33 @@ circuit_compare(const struct circuit *a, const struct circuit *b)
 
 RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare);
 
+/* So many a minute, and at once. */
+static struct bucket_rate
+rate_minute(int64_t count)
+{
+	return (struct bucket_rate){
+	    .count = count, .interval_ms = 60000, .burst = count};
+}
+
+/* Seconds, rounded up, until the bucket holds one. */
+static uint32_t
+wait_s(
+    const struct bucket *bucket, const struct bucket_rate *rate, int64_t now_ms)
+{
+	return (
+	    uint32_t)((bucket_wait_ms(bucket, rate, 1, now_ms) + 999) / 1000);
+}
+
 struct circuits *
 circuits_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
 {
-	struct circuits *circuits = calloc(1, sizeof(*circuits));
+	struct circuits *circuits = xcalloc(1, sizeof(*circuits));
 
-	if (circuits == NULL)
-		return NULL;
 	RB_INIT(&circuits->tree);
 	TAILQ_INIT(&circuits->unused);
 	circuits->per_circuit = per_circuit;
-	circuits->per_minute = per_minute;
-	circuits->failures = failures;
+	circuits->requests = rate_minute(per_minute);
+	circuits->failures = rate_minute(failures);
 	return circuits;
 }
 
@@ -97,8 +113,8 @@ circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
 		if (circuit == NULL)
 			return NULL;
 		circuit->number = number;
-		bucket_init(&circuit->requests, circuits->per_minute, now_ms);
-		bucket_init(&circuit->failures, circuits->failures, now_ms);
+		bucket_fill(&circuit->requests, &circuits->requests, now_ms);
+		bucket_fill(&circuit->failures, &circuits->failures, now_ms);
 		RB_INSERT(circuit_tree, &circuits->tree, circuit);
 		circuits->count++;
 	} else if (circuit->connections == 0) {
@@ -145,7 +161,9 @@ circuit_request(
 {
 	if (circuit == NULL)
 		return 0;
-	return bucket_take(&circuit->requests, circuits->per_minute, now_ms);
+	if (bucket_take(&circuit->requests, &circuits->requests, 1, now_ms))
+		return 0;
+	return wait_s(&circuit->requests, &circuits->requests, now_ms);
 }
 
 bool
@@ -189,7 +207,7 @@ circuit_fail(struct circuits *circuits, uint64_t number, int64_t now_ms)
 
 	if (circuit == NULL)
 		return false;
-	(void)bucket_take(&circuit->failures, circuits->failures, now_ms);
+	(void)bucket_take(&circuit->failures, &circuits->failures, 1, now_ms);
 	return true;
 }
 
@@ -199,7 +217,7 @@ circuit_failures(const struct circuits *circuits, const struct circuit *circuit,
 {
 	if (circuit == NULL)
 		return 0;
-	return bucket_wait(&circuit->failures, circuits->failures, now_ms);
+	return wait_s(&circuit->failures, &circuits->failures, now_ms);
 }
 
 uint64_t
@@ -234,12 +252,12 @@ circuits_most(
 	RB_FOREACH (circuit, circuit_tree, &circuits->tree) {
 		most->connections =
 		    larger(most->connections, (uint64_t)circuit->connections);
-		most->requests =
-		    larger(most->requests, bucket_used(&circuit->requests,
-					       circuits->per_minute, now_ms));
-		most->failures =
-		    larger(most->failures, bucket_used(&circuit->failures,
-					       circuits->failures, now_ms));
+		most->requests = larger(
+		    most->requests, (uint64_t)bucket_used(&circuit->requests,
+					&circuits->requests, now_ms));
+		most->failures = larger(
+		    most->failures, (uint64_t)bucket_used(&circuit->failures,
+					&circuits->failures, now_ms));
 	}
 }
 

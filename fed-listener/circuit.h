@@ -15,7 +15,7 @@ struct circuit;
 struct circuits;
 
 /* per_circuit: connections at once; per_minute: requests; failures: a minute;
- * all for each circuit, and 0 is no limit. NULL: out of memory. */
+ * all for each circuit, and 0 is no limit. */
 struct circuits *circuits_new(
     int64_t per_circuit, int64_t per_minute, int64_t failures);
 void circuits_free(struct circuits *);

@@ -28,20 +28,4 @@ void limit_report(struct limits *, int64_t now_ms);
 /* How many refusals to log now; 0 when there are none or it is too early. */
 uint64_t limit_due(struct limits *, enum limit, int64_t now_ms);
 
-/*
- * A bucket of tokens: per_minute fit in, and so many drip in each minute.
- * Takes one: 0, or the seconds (1 to 60) until there is one. A rate of 0 is no
- * limit. A bucket starts full: bucket_init().
- */
-struct bucket {
-	int64_t level;	    /* 60000 are a token */
-	int64_t updated_ms; /* when level was right */
-};
-void bucket_init(struct bucket *, int64_t per_minute, int64_t now_ms);
-uint32_t bucket_take(struct bucket *, int64_t per_minute, int64_t now_ms);
-/* The same without taking one. */
-uint32_t bucket_wait(const struct bucket *, int64_t per_minute, int64_t now_ms);
-/* Tokens, rounded up, that it is short of being full. */
-uint64_t bucket_used(const struct bucket *, int64_t per_minute, int64_t now_ms);
-
 #endif

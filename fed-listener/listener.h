@@ -48,11 +48,7 @@ struct listener {
 	char scratch[LISTENER_SCRATCH];
 };
 
-/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
-void listener_watch(struct event *, const struct timeval *);
 /* A circuit's request was malformed or not authentic. */
 void listener_failed(struct listener *, uint64_t circuit);
-/* Milliseconds of a clock that never jumps. */
-int64_t listener_now(void);
 
 #endif

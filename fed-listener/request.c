@@ -9,6 +9,8 @@
 
 #include "accept.h"
 #include "answer.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "ipc/message.h"
@@ -82,7 +84,7 @@ request_malformed(struct connection *connection, enum code code)
 	struct listener *listener = connection->listener;
 
 	log_debug("request malformed code=%s", code_name(code));
-	limit_hit(&listener->limits, LIMIT_MALFORMED, listener_now());
+	limit_hit(&listener->limits, LIMIT_MALFORMED, clock_ms());
 	listener_failed(listener, circuit_number(connection->circuit));
 	answer_status(connection, 400, 0);
 }
@@ -92,7 +94,7 @@ request_busy(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 
-	limit_hit(&listener->limits, LIMIT_REQUESTS_PENDING, listener_now());
+	limit_hit(&listener->limits, LIMIT_REQUESTS_PENDING, clock_ms());
 	answer_status(connection, 503, ANSWER_RETRY_S);
 }
 
@@ -145,7 +147,7 @@ request_allowed(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 	enum limit limit = LIMIT_REQUESTS_PER_CIRCUIT;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 	uint32_t wait_s;
 
 	if (connection->circuit == NULL)
@@ -200,8 +202,7 @@ queued_identity(struct listener *listener, const struct message *message)
 		      "server\"");
 	base64_encode(text, identity.certificate, identity.certificate_length);
 	length = asprintf(&info, INFO_FORMAT, text);
-	if (length == -1)
-		fatal("out of memory");
+	xpointer(length == -1 ? NULL : info);
 	free(listener->info);
 	listener->info = info;
 	listener->info_length = (size_t)length;

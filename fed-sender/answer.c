@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
 #include "sender.h"
@@ -18,17 +19,13 @@ static void
 input_keep(struct link *link, const char *bytes, size_t length)
 {
 	size_t size = link->input_size > 0 ? link->input_size : 1024;
-	char *grown;
 
 	if (link->input_length > INPUT_MAX - length)
 		fatal("answer longer than it can be"); /* a fault of ours */
 	while (size < link->input_length + length)
 		size *= 2;
 	if (size != link->input_size) {
-		grown = realloc(link->input, size);
-		if (grown == NULL)
-			fatal("out of memory");
-		link->input = grown;
+		link->input = xpointer(realloc(link->input, size));
 		link->input_size = size;
 	}
 	memcpy(link->input + link->input_length, bytes, length);

@@ -43,20 +43,19 @@ struct slot {
 	bool brief; /* idle, it is the first to be closed: see pool_rest() */
 };
 
-/* maximum: connections at once; idle: kept open unused. NULL: no memory. */
+/* maximum: connections at once; idle: kept open unused. */
 struct pool *pool_new(int64_t maximum, int64_t idle);
 void pool_free(struct pool *); /* must hold neither jobs nor slots */
-/* At the end of its destination's line (one that is fresh: at the head).
- * -1: no memory. */
-int pool_put(struct pool *, struct job *);
+/* At the end of its destination's line (one that is fresh: at the head). */
+void pool_put(struct pool *, struct job *);
 /*
  * The next job that can go now, out of its line; NULL: none. *use is the idle
  * connection for it (busy from here on), or NULL: make one (pool_connect()),
  * and before that close *evict unless it is NULL.
  */
 struct job *pool_take(struct pool *, struct slot **use, struct slot **evict);
-/* A new connection for the job. -1: no memory. */
-int pool_connect(struct pool *, struct slot *, const struct job *);
+/* A new connection for the job. */
+void pool_connect(struct pool *, struct slot *, const struct job *);
 void pool_connected(struct pool *, struct slot *); /* and busy */
 /* Busy no more. One that is brief has only asked whether somebody is there:
  * it must not push out those that messages come over. */

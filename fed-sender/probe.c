@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
 #include "proto/ed.h"
@@ -47,9 +48,7 @@ probe_begin(struct sender *sender, const struct message *message)
 		fatal("channel peer=fed-queued error=\"malformed probe\"");
 	if (sender->probing)
 		fatal("channel peer=fed-queued error=\"two probes at once\"");
-	job = calloc(1, sizeof(*job));
-	if (job == NULL)
-		fatal("out of memory");
+	job = xcalloc(1, sizeof(*job));
 	sender->probing = true;
 	job->probe = true;
 	job->id = message->id;

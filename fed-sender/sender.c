@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
 #include "proto/ed.h"
@@ -51,10 +52,8 @@ job_account(struct sender *sender)
 static struct job *
 job_new(struct sender *sender, uint32_t id, const struct wire_send *send)
 {
-	struct job *job = malloc(sizeof(*job) + send->body_length);
+	struct job *job = xmalloc(sizeof(*job) + send->body_length);
 
-	if (job == NULL)
-		fatal("out of memory");
 	memset(job, 0, sizeof(*job));
 	job->id = id;
 	job->generation = send->generation;
@@ -113,8 +112,7 @@ sender_put(struct sender *sender, struct job *job)
 {
 	struct slot *stale;
 
-	if (pool_put(sender->pool, job) == -1)
-		fatal("out of memory");
+	pool_put(sender->pool, job);
 	while ((stale = pool_stale(sender->pool, job)) != NULL)
 		link_close(link_of(stale));
 	sender_kick(sender);
@@ -149,13 +147,6 @@ sender_on_queued(struct message *message, void *argument)
 		sender_fail(sender, job, CODE_ONION_ADDRESS);
 	else
 		sender_put(sender, job);
-}
-
-void
-sender_watch(struct event *event, const struct timeval *delay)
-{
-	if (event_add(event, delay) == -1)
-		fatal("events error=\"%s\"", strerror(errno));
 }
 
 static void

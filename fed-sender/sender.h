@@ -43,8 +43,6 @@ void sender_finish(struct sender *, struct job *, struct wire_sent *);
 void sender_fail(struct sender *, struct job *, enum code);
 /* Back into the line, for a new connection. */
 void sender_retry(struct sender *, struct job *);
-/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
-void sender_watch(struct event *, const struct timeval *);
 /* probe.c: MSG_PROBE, and the one answer to it. */
 void probe_begin(struct sender *, const struct message *);
 void probe_finish(struct sender *, struct job *, const struct wire_sent *);

@@ -10,8 +10,8 @@
  */
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "hand.h"
 #include "proto/ed.h"
 
@@ -48,7 +48,7 @@ static int
 next_certificate(struct cert *cert, const struct cert *previous,
     const struct options *options, const struct keys *keys)
 {
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = clock_now();
 
 	*cert = *previous; /* the second door and its key stay */
 	cert->serial = (uint64_t)now;

@@ -4,9 +4,8 @@
  * with the seed: a file with the wrong one of the two is taken by tor without
  * complaint and publishes another address.
  */
-#include <string.h>
-
 #include <sodium.h>
+#include <string.h>
 
 #include "hand.h"
 

@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "hand.h"
 #include "proto/onion.h"
 
@@ -30,7 +30,7 @@ nothing_there(const struct directory *directory)
 static int
 first_certificate(const struct keys *keys, struct cert *cert)
 {
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = clock_now();
 
 	*cert = (struct cert){.serial = (uint64_t)now,
 	    .min_serial = (uint64_t)now,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The verbs' table, their options, and what they have in common. */
+#include <sys/stat.h>
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 

@@ -7,10 +7,11 @@
 #ifndef TORFED_HAND_H
 #define TORFED_HAND_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "proto/cert.h"
 

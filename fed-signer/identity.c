@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* Our certificate: read, judged, and put into the form that others get. */
-#include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <errno.h>
 #include <sodium.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "signer.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Key pairs and certificates, for the verbs. */
-#include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 
 #include <sodium.h>
+#include <string.h>
+#include <sysexits.h>
 
 #include "hand.h"
 #include "proto/ed.h"

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
 #include "hand.h"
 #include "proto/onion.h"
@@ -52,7 +52,7 @@ show_run(const struct options *options)
 	directory_close(&directory);
 	if (status != 0)
 		return status;
-	state = cert_verify(&cert, (int64_t)time(NULL));
+	state = cert_verify(&cert, clock_now());
 	/* One that is genuine but out of date is shown, and says so. */
 	if (state != CODE_OK && state != CODE_CERTIFICATE_EXPIRED &&
 	    state != CODE_CERTIFICATE_NOT_YET)

@@ -9,13 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bucket.h"
 #include "ipc/message.h"
 #include "proto/cert.h"
 #include "proto/code.h"
 #include "proto/signtext.h"
 #include "siglog.h"
-
-#define SIGNER_NS 1000000000 /* nanoseconds of a second */
 
 /*
  * secret.c: the signing key in guarded memory: locked, left out of core dumps,
@@ -42,22 +41,13 @@ struct identity {
 void identity_load(
     struct identity *, int descriptor, const struct secret *, int64_t now_s);
 
-/* rate.c: a token bucket that holds one second's worth. */
-struct rate {
-	int64_t per_second; /* 0: no limit */
-	int64_t tokens;	    /* in units of 1/SIGNER_NS */
-	int64_t filled_ns;  /* when, on the monotonic clock */
-};
-void rate_init(struct rate *, int64_t per_second, int64_t now_ns);
-/* Takes one: 0, or -1 when there is none. */
-int rate_take(struct rate *, int64_t now_ns);
-
 /* request.c: from a request to a signature, or to a refusal. */
 struct signer {
 	const struct secret *secret;
 	const struct identity *identity;
 	int64_t window_s;
-	struct rate rate;
+	struct bucket_rate rate; /* one second's worth at once */
+	struct bucket bucket;
 	struct siglog log;
 	bool log_failed;    /* it could not be written, last */
 	uint64_t envelopes; /* signed since the start */
@@ -68,7 +58,7 @@ struct signer {
 };
 struct moment {
 	int64_t utc_s;
-	int64_t monotonic_ns;
+	int64_t monotonic_ms;
 };
 struct answer {
 	uint16_t type; /* MSG_SIGNATURE or MSG_SIGN_REFUSED */

@@ -4,10 +4,9 @@
  * insists on a directory that is its own user's, mode 0700; run as root, the
  * files get the directory's owner.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <sysexits.h>
-
-#include <sodium.h>
 
 #include "hand.h"
 #include "proto/onion.h"

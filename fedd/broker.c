@@ -5,14 +5,16 @@
  * made without waiting, and a rate keeps a broken fed-sender from using up
  * descriptors here and in tor.
  */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
 #include "base/log.h"
 #include "broker.h"
 #include "ipc/channel.h"
@@ -27,39 +29,14 @@ static union {
 } address;
 static socklen_t address_length;
 static struct bucket bucket;
-
-void
-bucket_fill(struct bucket *b, int64_t now_ms)
-{
-	b->last_ms = now_ms;
-	b->thousandths = BROKER_BURST * 1000;
-}
-
-bool
-bucket_take(struct bucket *b, int64_t now_ms)
-{
-	int64_t elapsed = now_ms - b->last_ms;
-
-	/* A second more than it takes to fill: nothing overflows. */
-	if (elapsed < 0)
-		elapsed = 0;
-	if (elapsed > (BROKER_BURST / BROKER_RATE + 1) * 1000)
-		elapsed = (BROKER_BURST / BROKER_RATE + 1) * 1000;
-	b->last_ms = now_ms;
-	b->thousandths += elapsed * BROKER_RATE;
-	if (b->thousandths > BROKER_BURST * 1000)
-		b->thousandths = BROKER_BURST * 1000;
-	if (b->thousandths < 1000)
-		return false;
-	b->thousandths -= 1000;
-	return true;
-}
+static const struct bucket_rate rate = {
+    .count = BROKER_RATE, .interval_ms = 1000, .burst = BROKER_BURST};
 
 void
 broker_init(const struct conf *conf, int64_t now_ms)
 {
 	memset(&address, 0, sizeof(address));
-	bucket_fill(&bucket, now_ms);
+	bucket_fill(&bucket, &rate, now_ms);
 	if (conf->socks_port == 0) {
 		address.local.sun_family = AF_UNIX;
 		memcpy(
@@ -132,7 +109,7 @@ broker_answer(struct chanev *chanev, uint32_t id, int64_t now_ms)
 
 	if (channel_queued(chanev_channel(chanev)) > BROKER_QUEUE)
 		return -1;
-	if (!bucket_take(&bucket, now_ms)) {
+	if (!bucket_take(&bucket, &rate, 1, now_ms)) {
 		refused_log(now_ms);
 		return failure_send(chanev, id, EAGAIN);
 	}

@@ -4,15 +4,17 @@
  * descriptor 3 and the log on 2, then the setup messages. A child is always a
  * fresh program image, so that none inherits a copy of what fedd knows.
  */
+#include <sys/socket.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "child.h"
 #include "ipc/message.h"
 #include "ipc/proc.h"
@@ -284,9 +286,7 @@ child_start(struct child *child, const struct parent *parent,
 		edges_close(edges);
 		return -1;
 	}
-	if ((channel = channel_new(fd, ROLE_FEDD, child->role)) == NULL)
-		fatal("child process=%s error=\"out of memory\"",
-		    role_name(child->role));
+	channel = xpointer(channel_new(fd, ROLE_FEDD, child->role));
 	child->chanev = chanev_new(parent->base, channel, handlers, child);
 	start_send(child, parent);
 	settings_send(child, parent);

@@ -11,6 +11,9 @@
  * descriptors it hands out, nor sees a child's log; what children say to it
  * are messages without content. It speaks no SQL and does no cryptography.
  */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,13 +22,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "background.h"
+#include "base/alloc.h"
 #include "base/privdrop.h"
 #include "base/sandbox.h"
+#include "events/watch.h"
 #include "fedd.h"
 #include "generation.h"
 #include "signatures.h"
@@ -283,10 +286,9 @@ signals_watch(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		event = event_new(parent.base, numbers[i],
-		    EV_SIGNAL | EV_PERSIST, signal_fired, NULL);
-		if (event == NULL || event_add(event, NULL) == -1)
-			fatal("event error=\"cannot watch a signal\"");
+		event = xpointer(event_new(parent.base, numbers[i],
+		    EV_SIGNAL | EV_PERSIST, signal_fired, NULL));
+		watch_start(event);
 	}
 }
 

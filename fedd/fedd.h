@@ -5,10 +5,11 @@
 #ifndef TORFED_FEDD_H
 #define TORFED_FEDD_H
 
+#include <sys/types.h>
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -13,19 +13,20 @@
  * channel to the new fed-queued and is replaced only when it dies itself, or
  * when it had not been told to go yet.
  */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "events/timer.h"
+#include "base/clock.h"
 #include "broker.h"
 #include "child.h"
+#include "events/timer.h"
 #include "generation.h"
 #include "ipc/message.h"
 #include "signatures.h"
@@ -125,7 +126,7 @@ ready_check(void)
 		struct child *child = &generation.children[roles[i]];
 
 		if (!child->has_go)
-			child_go(child, generation.number, time(NULL), pids);
+			child_go(child, generation.number, clock_now(), pids);
 	}
 	generation.state = RUNNING;
 	generation.was_ready = true;
@@ -494,12 +495,9 @@ generation_init(struct parent *parent)
 	generation.parent = parent;
 	for (int i = 0; i < ROLE_COUNT; i++)
 		generation.children[i].role = (enum role)i;
-	generation.timer = event_new(parent->base, -1, 0, timer_fired, NULL);
-	generation.watch = event_new(parent->base, -1, 0, watch_fired, NULL);
-	generation.turn = event_new(parent->base, -1, 0, turn_fired, NULL);
-	if (generation.timer == NULL || generation.watch == NULL ||
-	    generation.turn == NULL)
-		fatal("event error=\"out of memory\"");
+	generation.timer = timer_new(parent->base, timer_fired, NULL);
+	generation.watch = timer_new(parent->base, watch_fired, NULL);
+	generation.turn = timer_new(parent->base, turn_fired, NULL);
 	broker_init(&parent->conf, clock_ms());
 	timer_arm(
 	    generation.turn, parent->conf.settings.signatures_file_s * 1000);

@@ -9,18 +9,20 @@
  * lives, and the file is locked for as long as anybody has it open, such as a
  * fed-signer whose fedd was killed and who has not noticed yet.
  */
+#include <sys/file.h>
+#include <sys/stat.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../fed-signer/siglog.h"
+#include "base/clock.h"
 #include "fedd.h"
 #include "signatures.h"
 
@@ -172,7 +174,7 @@ files_prune(int directory, unsigned long long newest, int64_t kept_s)
 		number = (unsigned long long)found;
 		name_make(name, number);
 		if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-		    time(NULL) - st.st_mtime < kept_s)
+		    clock_now() - st.st_mtime < kept_s)
 			continue;
 		if (unlinkat(directory, name, 0) == -1)
 			log_warning("signatures file=%s error=\"%s\"", name,
@@ -240,7 +242,7 @@ log_open(int directory, unsigned long long newest, int64_t file_s)
 			return -1;
 		}
 		if (st.st_size % SIGLOG_LINE == 0 &&
-		    (st.st_size == 0 || time(NULL) - st.st_mtime < file_s))
+		    (st.st_size == 0 || clock_now() - st.st_mtime < file_s))
 			return fd;
 		close(fd);
 	}

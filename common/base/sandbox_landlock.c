@@ -8,10 +8,11 @@
  */
 #ifdef __linux__
 
-#include <errno.h>
-#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "base/log.h"

@@ -10,17 +10,18 @@
  */
 #ifdef __linux__
 
+#include <sys/mman.h>
+#include <sys/socket.h>
+
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/sandbox_linux.h"

@@ -5,10 +5,11 @@
 #ifndef TORFED_CONF_H
 #define TORFED_CONF_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "ipc/channel.h"
 #include "ipc/settings.h"

@@ -6,14 +6,14 @@
  * receiver finds it by that (channel_receive.c); so it begins a chunk, and a
  * chunk that has one begins a call.
  */
-#include "ipc/channel_internal.h"
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/channel_internal.h"
 #include "ipc/pack.h"
 
 #define CHUNK_SIZE  (8192U - sizeof(struct channel_chunk)) /* at the least */

@@ -9,10 +9,11 @@
 #ifndef TORFED_MESSAGE_H
 #define TORFED_MESSAGE_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ipc/channel.h"
 #include "ipc/limit_names.h"

@@ -12,12 +12,12 @@ UNIT_EXTRA_db = $(DB_ALL) tests/unit/db_world.c tests/unit/db_online.c tests/uni
 UNIT_EXTRA_proxy = fed-listener/proxy.c
 UNIT_EXTRA_listener = fed-listener/limit.c fed-listener/circuit.c fed-listener/pending.c fed-listener/admission.c
 UNIT_EXTRA_pool = fed-sender/pool.c
-UNIT_EXTRA_signer = fed-signer/request.c fed-signer/state.c fed-signer/rate.c fed-signer/expand.c fed-signer/siglog.c
+UNIT_EXTRA_signer = fed-signer/request.c fed-signer/state.c fed-signer/expand.c fed-signer/siglog.c
 UNIT_EXTRA_siglog = fed-signer/siglog.c
 UNIT_EXTRA_sandbox = $(patsubst %,tests/unit/sandbox_%.c,inside acts)
 UNIT_EXTRA_sandbox_work = $(UNIT_EXTRA_sandbox)
 UNIT_EXTRA_fedctl_parser = fedctl/parser.c
-UNIT_EXTRA_fedd = fedd/restart.c fedd/broker.c
+UNIT_EXTRA_fedd = fedd/restart.c
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 UNIT_EXTRA_liveness = fed-queued/servers/liveness.c

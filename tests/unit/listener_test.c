@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fed-listener's bookkeeping: limiters' names and counters, buckets, circuits,
+ * fed-listener's bookkeeping: limiters' names and counters, circuits,
  * ids of pending requests, memory for bodies. Each limit on both its sides.
  */
 #include <setjmp.h>
@@ -48,54 +48,6 @@ limits_log_once_a_second(void **state)
 	assert_int_equal(limit_due(&limits, LIMIT_CONNECTIONS, 6000), 2);
 	assert_int_equal(limit_due(&limits, LIMIT_CONNECTIONS, 9000), 0);
 	assert_int_equal(limit_due(&limits, LIMIT_DESCRIPTORS, 6000), 0);
-}
-
-static void
-bucket_is_full_then_drips(void **state)
-{
-	struct bucket bucket;
-	int i;
-
-	(void)state;
-	bucket_init(&bucket, 6, 1000);
-	for (i = 0; i < 6; i++)
-		assert_int_equal(bucket_take(&bucket, 6, 1000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 1000), 10);
-	assert_int_equal(bucket_take(&bucket, 6, 10999), 1);
-	assert_int_equal(bucket_take(&bucket, 6, 11000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 11000), 10);
-	/* A minute later it is full, and no fuller. */
-	for (i = 0; i < 6; i++)
-		assert_int_equal(bucket_take(&bucket, 6, 1000000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 1000000), 10);
-}
-
-/* Asking often does not lose the fractions. */
-static void
-bucket_keeps_fractions(void **state)
-{
-	struct bucket bucket;
-	int64_t now_ms;
-	int taken = 0;
-
-	(void)state;
-	bucket_init(&bucket, 7, 0);
-	for (now_ms = 0; now_ms < 60000; now_ms++)
-		if (bucket_take(&bucket, 7, now_ms) == 0)
-			taken++;
-	assert_int_equal(taken, 13); /* 7, and 7 but for the last one */
-}
-
-static void
-bucket_without_rate(void **state)
-{
-	struct bucket bucket;
-	int i;
-
-	(void)state;
-	bucket_init(&bucket, 0, 0);
-	for (i = 0; i < 1000; i++)
-		assert_int_equal(bucket_take(&bucket, 0, 0), 0);
 }
 
 static void
@@ -196,26 +148,6 @@ circuit_pays_for_failures(void **state)
 	assert_false(circuit_fail(circuits, 7, 0));
 	assert_int_equal(circuit_failures(circuits, NULL, 0), 0);
 	circuits_free(circuits);
-}
-
-/* A look takes nothing, and what is used comes back with time. */
-static void
-bucket_is_looked_at(void **state)
-{
-	struct bucket bucket;
-
-	(void)state;
-	bucket_init(&bucket, 60, 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
-	assert_int_equal(bucket_used(&bucket, 60, 1), 2); /* rounded up */
-	assert_int_equal(bucket_used(&bucket, 60, 1000), 1);
-	assert_int_equal(bucket_used(&bucket, 60, 2000), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 90000), 0);
-	assert_int_equal(bucket_wait(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
 }
 
 static void
@@ -366,15 +298,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(limits_have_names),
 	    cmocka_unit_test(limits_log_once_a_second),
-	    cmocka_unit_test(bucket_is_full_then_drips),
-	    cmocka_unit_test(bucket_keeps_fractions),
-	    cmocka_unit_test(bucket_without_rate),
 	    cmocka_unit_test(circuits_count_connections),
 	    cmocka_unit_test(circuit_unknown),
 	    cmocka_unit_test(circuit_is_remembered),
 	    cmocka_unit_test(circuits_remembered_are_capped),
 	    cmocka_unit_test(circuit_pays_for_failures),
-	    cmocka_unit_test(bucket_is_looked_at),
 	    cmocka_unit_test(pending_on_both_sides),
 	    cmocka_unit_test(pending_abandoned),
 	    cmocka_unit_test(pending_ids_of_nobody),

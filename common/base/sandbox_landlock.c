@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 /* The same numbers on every architecture but alpha. */
 #ifndef SYS_landlock_create_ruleset

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 #define PATHS_MAX 32
 #define MEBIBYTE  (1024UL * 1024)

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define SIGNER	 (1U << SANDBOX_SIGNER)

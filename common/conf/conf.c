@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/conf_setting.h"
 #include "conf/parse.h"
 
 #define DEFAULT_EMPTY "/var/lib/torfed/empty"
@@ -19,7 +20,7 @@
 void
 conf_defaults(struct conf *conf)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
 	memset(conf, 0, sizeof(*conf));
@@ -29,9 +30,9 @@ conf_defaults(struct conf *conf)
 	strlcpy(conf->users[ROLE_SENDER].name, "_fedsender", 64);
 	strlcpy(conf->users[ROLE_QUEUED].name, "_fedqueued", 64);
 	conf->settings.control_group = -1;
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++)
-		*setting_slot(&table[i], &conf->settings) = table[i].value;
+		*conf_setting_slot(&table[i], &conf->settings) = table[i].value;
 }
 
 static int

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_setting.h"
 #include "conf/parse.h"
+#include "conf/statement.h"
 
 static const struct process {
 	const char *name;
@@ -207,10 +209,10 @@ statement_user(struct conf *conf, const char *process, const char *name,
 bool
 statement_group_exists(const char *group)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0)
 			return true;
@@ -221,12 +223,12 @@ statement_group_exists(const char *group)
 void
 statement_unknown(unsigned int line, const char *found)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	char list[256] =
 	    "keys, signatures, listen, control, socks, database, chroot, user";
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		/* The table's groups stand together. */
 		if ((i == 0 ||
@@ -240,11 +242,11 @@ statement_unknown(unsigned int line, const char *found)
 static void
 name_unknown(const char *group, const char *name, unsigned int line)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	char list[256] = "";
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0)
 			list_add(list, sizeof(list), table[i].name, ", ");
@@ -253,13 +255,13 @@ name_unknown(const char *group, const char *name, unsigned int line)
 	    "a setting of \"%s\" (%s)", group, list);
 }
 
-static const struct setting *
+static const struct conf_setting *
 setting_find(const char *group, const char *name)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0 &&
 		    strcmp(table[i].name, name) == 0)
@@ -272,8 +274,8 @@ void
 statement_setting(struct conf *conf, const char *group, const char *name,
     const char *value, unsigned int line)
 {
-	const struct setting *setting;
-	char expected[SETTING_TEXT_SIZE];
+	const struct conf_setting *setting;
+	char expected[CONF_SETTING_TEXT_SIZE];
 	int64_t number;
 
 	if (!statement_group_exists(group)) {
@@ -284,13 +286,13 @@ statement_setting(struct conf *conf, const char *group, const char *name,
 		name_unknown(group, name, line);
 		return;
 	}
-	if (setting_parse(
+	if (conf_setting_parse(
 		setting, value == NULL ? "" : value, &number, expected) == -1) {
 		parse_error(line,
 		    value == NULL ? "the end of the line" : quoted(value),
 		    "%s after \"%s %s\"", expected, group, name);
 		return;
 	}
-	*setting_slot(setting, &conf->settings) = number;
-	parse_said(setting_slot(setting, &conf->settings), line);
+	*conf_setting_slot(setting, &conf->settings) = number;
+	parse_said(conf_setting_slot(setting, &conf->settings), line);
 }

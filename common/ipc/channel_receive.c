@@ -28,6 +28,7 @@
 
 #include "ipc/channel_internal.h"
 #include "ipc/pack.h"
+#include "ipc/permission.h"
 
 #define READ_AHEAD   4096U /* bytes read behind a long message */
 

@@ -15,6 +15,7 @@
 
 #include "ipc/channel_internal.h"
 #include "ipc/pack.h"
+#include "ipc/permission.h"
 
 #define CHUNK_SIZE  (8192U - sizeof(struct channel_chunk)) /* at the least */
 #define VECTORS_MAX 16 /* chunks written with one call */

@@ -12,6 +12,7 @@
  */
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "ipc/permission.h"
 
 #define STRING(size)	  (4 + (size)-1) /* longest string of a field */
 

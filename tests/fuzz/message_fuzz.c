@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipc/message.h"
+#include "ipc/permission.h"
 #include "json/wire.h"
 
 #define DEMAND(condition)         \

@@ -13,6 +13,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "ipc/permission.h"
 #include "json/wire.h"
 
 struct edge {

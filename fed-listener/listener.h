@@ -48,7 +48,4 @@ struct listener {
 	char scratch[LISTENER_SCRATCH];
 };
 
-/* A circuit's request was malformed or not authentic. */
-void listener_failed(struct listener *, uint64_t circuit);
-
 #endif

@@ -50,13 +50,6 @@ parent_on_message(struct message *message, void *argument)
 static const struct chanev_handlers parent_handlers = {
     .on_message = parent_on_message};
 
-void
-listener_failed(struct listener *listener, uint64_t circuit)
-{
-	if (circuit_fail(listener->circuits, circuit, clock_ms()))
-		limit_pass(&listener->limits, LIMIT_FAILURES_PER_CIRCUIT);
-}
-
 static void
 on_report(int descriptor, short what, void *argument)
 {

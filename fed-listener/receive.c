@@ -31,7 +31,7 @@ receive_refuse(struct connection *connection, int status)
 	struct listener *listener = connection->listener;
 
 	limit_hit(&listener->limits, LIMIT_MALFORMED, clock_ms());
-	listener_failed(listener, circuit_number(connection->circuit));
+	request_failed(listener, circuit_number(connection->circuit));
 	connection->closing = true;
 	answer_status(connection, status, 0);
 }

@@ -78,6 +78,13 @@ request_pass(struct connection *connection, const struct wire_request *request)
 	return -1;
 }
 
+void
+request_failed(struct listener *listener, uint64_t circuit)
+{
+	if (circuit_fail(listener->circuits, circuit, clock_ms()))
+		limit_pass(&listener->limits, LIMIT_FAILURES_PER_CIRCUIT);
+}
+
 static void
 request_malformed(struct connection *connection, enum code code)
 {
@@ -85,7 +92,7 @@ request_malformed(struct connection *connection, enum code code)
 
 	log_debug("request malformed code=%s", code_name(code));
 	limit_hit(&listener->limits, LIMIT_MALFORMED, clock_ms());
-	listener_failed(listener, circuit_number(connection->circuit));
+	request_failed(listener, circuit_number(connection->circuit));
 	answer_status(connection, 400, 0);
 }
 
@@ -228,7 +235,7 @@ queued_response(struct listener *listener, const struct message *message)
 	circuit_end(listener->circuits, circuit);
 	/* Paid for by who asked, whether or not he waited. */
 	if (response.status == 400 || response.status == 401)
-		listener_failed(listener, circuit);
+		request_failed(listener, circuit);
 	if (connection == NULL)
 		return; /* the client did not wait */
 	connection->pending = PENDING_NONE;

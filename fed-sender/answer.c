@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "events/timer.h"

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
+#include "probe.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
 #include "sender.h"

@@ -43,10 +43,8 @@ void sender_finish(struct sender *, struct job *, struct wire_sent *);
 void sender_fail(struct sender *, struct job *, enum code);
 /* Back into the line, for a new connection. */
 void sender_retry(struct sender *, struct job *);
-/* probe.c: MSG_PROBE, and the one answer to it. */
-void probe_begin(struct sender *, const struct message *);
-void probe_finish(struct sender *, struct job *, const struct wire_sent *);
 /* A server as the log names it: whole, in short, or "-". buf: ONION_SIZE. */
 const char *sender_name(
     const struct sender *, char *buf, const uint8_t key[32]);
+
 #endif

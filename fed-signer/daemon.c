@@ -8,9 +8,13 @@
 #include "base/log.h"
 #include "base/privdrop.h"
 #include "base/sandbox.h"
+#include "daemon.h"
+#include "identity.h"
 #include "ipc/channel.h"
 #include "ipc/proc.h"
 #include "proto/ed.h"
+#include "secret.h"
+#include "serve.h"
 #include "signer.h"
 
 static int

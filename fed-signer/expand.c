@@ -7,7 +7,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "hand.h"
+#include "expand.h"
 
 /* 29 characters and three NULs. */
 static const char secret_header[EXPAND_HEADER] =

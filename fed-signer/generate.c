@@ -7,7 +7,12 @@
 #include <sysexits.h>
 
 #include "base/clock.h"
+#include "certificate.h"
+#include "directory.h"
+#include "file.h"
+#include "generate.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
 
 static const char *const names[] = {
@@ -56,7 +61,7 @@ write_files(const struct keys *keys, const struct cert *cert,
 	}
 	if (status == 0) {
 		done = 2;
-		status = cert_write(cert, directory, false);
+		status = certificate_write(cert, directory, false);
 	}
 	if (status == 0) {
 		done = 3;

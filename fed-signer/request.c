@@ -12,7 +12,12 @@
 
 #include "base/bucket.h"
 #include "base/log.h"
+#include "identity.h"
+#include "proto/signtext.h"
+#include "request.h"
+#include "secret.h"
 #include "signer.h"
+#include "state.h"
 
 /* What a request came to. */
 struct wanted {

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 #include "proto/ed.h"
-#include "signer.h"
+#include "secret.h"
 
 static struct secret *held;
 

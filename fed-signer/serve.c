@@ -18,7 +18,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "identity.h"
 #include "ipc/channel.h"
+#include "request.h"
+#include "serve.h"
 #include "signer.h"
 
 /* Answers that may wait to be written before requests have to. */

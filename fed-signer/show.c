@@ -6,8 +6,12 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
+#include "certificate.h"
+#include "directory.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
+#include "show.h"
 
 static void
 print_time(const char *name, int64_t seconds)
@@ -48,7 +52,7 @@ show_run(const struct options *options)
 
 	if ((status = directory_open(&directory, options->keys, 0)) != 0)
 		return status;
-	status = cert_read(&cert, &directory);
+	status = certificate_read(&cert, &directory);
 	directory_close(&directory);
 	if (status != 0)
 		return status;

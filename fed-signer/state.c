@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/bucket.h"
+#include "identity.h"
+#include "proto/signtext.h"
 #include "signer.h"
+#include "state.h"
 
 /* An event is decided and committed first; a crash, or the recovery after a
  * restored backup, may come between that and its signature. */

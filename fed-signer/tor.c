@@ -8,8 +8,13 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+#include "directory.h"
+#include "expand.h"
+#include "file.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
+#include "tor.h"
 
 static const char *const names[] = {
     "hs_ed25519_secret_key", "hs_ed25519_public_key", "hostname"};

@@ -13,12 +13,19 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "control.h"
+#include "fail.h"
 #include "ipc/channel.h"
+#include "ipc/message.h"
+#include "output.h"
+#include "parser.h"
+#include "printable.h"
 #include "proto/onion.h"
 
-#define WAIT_MS	     (60 * 1000)
-#define WAIT_LONG_MS (400 * 1000) /* handshakes, changes of many */
+#define CONTROL_SOCKET "/run/torfed/control.sock"
+
+#define WAIT_MS	       (60 * 1000)
+#define WAIT_LONG_MS   (400 * 1000) /* handshakes, changes of many */
 
 enum form {
 	FORM_ROW,     /* one row */
@@ -118,7 +125,7 @@ target_set(char *to, enum token_kind kind, const char *argument)
 	if (kind == TOKEN_TARGET)
 		kind = strchr(argument, '-') == NULL ? TOKEN_SERVER : TOKEN_ID;
 	if (kind == TOKEN_SERVER) {
-		require(onion_normalise(key, to, argument));
+		fail_unless_ok(onion_normalise(key, to, argument));
 		return;
 	}
 	if (uuid_parse(id, argument, strlen(argument)) == -1)

@@ -4,6 +4,8 @@
 
 #include "base/sandbox.h"
 #include "database.h"
+#include "fail.h"
+#include "parser.h"
 
 static void
 notice_ignore(void *argument, const PGresult *result)

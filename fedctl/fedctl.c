@@ -12,11 +12,18 @@
  */
 #include <stdlib.h>
 
+#include "attach.h"
 #include "base/log.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "control.h"
+#include "fail.h"
 #include "json/canon.h"
+#include "migrate.h"
+#include "offline.h"
+#include "output.h"
+#include "parser.h"
 #include "proto/ed.h"
+#include "receipt.h"
 
 static void
 help(const struct parsed *parsed)
@@ -60,17 +67,17 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_SERVER_BLOCK] = control_run,
     [ACTION_SERVER_PING] = control_run,
     [ACTION_HANDSHAKE] = control_run,
-    [ACTION_ONION_CHECK] = onion_check,
-    [ACTION_JSON_CANONICAL] = json_canonical,
-    [ACTION_CERTIFICATE_VERIFY] = certificate_verify,
-    [ACTION_ENVELOPE_VERIFY] = envelope_verify,
-    [ACTION_SIGNATURE_VERIFY] = signature_verify,
+    [ACTION_ONION_CHECK] = offline_onion_check,
+    [ACTION_JSON_CANONICAL] = offline_json_canonical,
+    [ACTION_CERTIFICATE_VERIFY] = offline_certificate_verify,
+    [ACTION_ENVELOPE_VERIFY] = offline_envelope_verify,
+    [ACTION_SIGNATURE_VERIFY] = offline_signature_verify,
     [ACTION_RECEIPT_EXPORT] = control_run,
     [ACTION_RECEIPT_VERIFY] = receipt_verify,
-    [ACTION_DB_MIGRATE] = database_migrate,
-    [ACTION_DB_VERSION] = database_version,
-    [ACTION_DB_ATTACH] = database_attach,
-    [ACTION_DB_DETACH] = database_detach,
+    [ACTION_DB_MIGRATE] = migrate_run,
+    [ACTION_DB_VERSION] = migrate_version,
+    [ACTION_DB_ATTACH] = attach_run,
+    [ACTION_DB_DETACH] = attach_undo,
 };
 
 int

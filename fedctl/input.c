@@ -10,7 +10,8 @@
 
 #include "base/clock.h"
 #include "base/encode.h"
-#include "fedctl.h"
+#include "fail.h"
+#include "input.h"
 
 int
 input_open(const char *path)

@@ -8,30 +8,16 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "fail.h"
+#include "input.h"
 #include "json/canon.h"
 #include "json/envelope.h"
+#include "output.h"
+#include "parser.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
+#include "receipt.h"
 #include "receipt_check.h"
-
-static void
-output_hex(struct output *output, const char *name, const uint8_t bytes[32])
-{
-	char hex[2 * 32 + 1];
-
-	hex_encode(hex, bytes, 32);
-	output_string(output, name, hex);
-}
-
-static void
-output_address(struct output *output, const char *name, const uint8_t key[32])
-{
-	char address[ONION_SIZE];
-
-	onion_format(address, key);
-	output_string(output, name, address);
-}
 
 static void
 proof_print(const struct parsed *parsed, const struct receipt_proof *proof)
@@ -64,7 +50,7 @@ payload_read(uint8_t hash[ED_HASH], int fd)
 	size_t length, canonical_length;
 
 	text = input_read(fd, ENVELOPE_MAX, &length);
-	require(canon_rewrite(
+	fail_unless_ok(canon_rewrite(
 	    &canonical, &canonical_length, text, length, CANON_DEPTH, false));
 	sha256(hash, canonical, canonical_length);
 	free(canonical);
@@ -88,7 +74,7 @@ receipt_verify(const struct parsed *parsed)
 	if (payload != NULL)
 		payload_read(hash, payload_fd);
 	text = input_read(fd, RECEIPT_MAX, &length);
-	require(
+	fail_unless_ok(
 	    receipt_check(&proof, text, length, payload == NULL ? NULL : hash));
 	free(text);
 	proof_print(parsed, &proof);

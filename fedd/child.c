@@ -18,6 +18,7 @@
 #include "child.h"
 #include "ipc/message.h"
 #include "ipc/proc.h"
+#include "keys.h"
 #include "signatures.h"
 
 static char *const *

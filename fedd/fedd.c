@@ -31,7 +31,11 @@
 #include "events/watch.h"
 #include "fedd.h"
 #include "generation.h"
+#include "keys.h"
+#include "notify.h"
+#include "programs.h"
 #include "signatures.h"
+#include "sockets.h"
 
 #define EXIT_USAGE 64 /* as in sysexits(3) */
 

@@ -29,6 +29,8 @@
 #include "events/timer.h"
 #include "generation.h"
 #include "ipc/message.h"
+#include "notify.h"
+#include "restart.h"
 #include "signatures.h"
 
 #define READY_MS 30000 /* from fork to MSG_READY of the last */

@@ -14,6 +14,7 @@
 
 #include "fedd.h"
 #include "ipc/message.h"
+#include "keys.h"
 
 #define SIGNING_KEY_LENGTH 32 /* bytes: the seed */
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "fedd.h"
+#include "notify.h"
 
 static int notify_fd = -1;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fedd.h"
+#include "programs.h"
 
 static int
 program_find(char path[PATH_MAX], const char *directory, const char *name)

@@ -7,7 +7,7 @@
  * never became ready is likely to fail again for the same reason, so each of
  * those in a row waits twice as long as the one before.
  */
-#include "fedd.h"
+#include "restart.h"
 
 int64_t
 restart_delay_ms(bool was_ready, int64_t lived_ms, unsigned int failures)

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "fedd.h"
+#include "sockets.h"
 
 #define ORPHAN_MS 2000
 

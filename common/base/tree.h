@@ -6,8 +6,6 @@
 #ifndef TORFED_TREE_H
 #define TORFED_TREE_H
 
-
-
 #ifdef __linux__
 #include <bsd/sys/cdefs.h>
 #ifndef __unused

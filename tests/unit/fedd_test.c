@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "fedd/fedd.h"
+#include "fedd/restart.h"
 
 static void
 test_delay_after_ready(void **state)

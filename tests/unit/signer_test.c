@@ -17,7 +17,10 @@
 #include <sodium.h>
 
 #include "base/encode.h"
-#include "fed-signer/hand.h"
+#include "fed-signer/expand.h"
+#include "fed-signer/identity.h"
+#include "fed-signer/request.h"
+#include "fed-signer/secret.h"
 #include "fed-signer/signer.h"
 #include "ipc/pack.h"
 #include "proto/ed.h"

@@ -72,7 +72,7 @@ answer_keep(
 	connection->output_length = total - sent;
 	connection->output_sent = 0;
 	connection_release(connection);
-	connection_enter(connection, STATE_WRITING);
+	connection_enter(connection, STATE_ANSWER);
 	watch_start(&connection->writing);
 }
 

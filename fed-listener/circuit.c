@@ -29,7 +29,7 @@ struct circuit {
 RB_HEAD(circuit_tree, circuit);
 TAILQ_HEAD(circuit_list, circuit);
 
-struct circuits {
+struct circuit_table {
 	struct circuit_tree tree;
 	struct circuit_list unused;
 	size_t count;
@@ -64,10 +64,10 @@ wait_s(
 	    uint32_t)((bucket_wait_ms(bucket, rate, 1, now_ms) + 999) / 1000);
 }
 
-struct circuits *
-circuits_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
+struct circuit_table *
+circuit_table_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
 {
-	struct circuits *circuits = xcalloc(1, sizeof(*circuits));
+	struct circuit_table *circuits = xcalloc(1, sizeof(*circuits));
 
 	RB_INIT(&circuits->tree);
 	TAILQ_INIT(&circuits->unused);
@@ -78,7 +78,7 @@ circuits_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
 }
 
 static void
-circuit_forget(struct circuits *circuits, struct circuit *circuit)
+circuit_forget(struct circuit_table *circuits, struct circuit *circuit)
 {
 	if (circuit->connections == 0) {
 		TAILQ_REMOVE(&circuits->unused, circuit, entry);
@@ -90,7 +90,7 @@ circuit_forget(struct circuits *circuits, struct circuit *circuit)
 }
 
 void
-circuits_free(struct circuits *circuits)
+circuit_table_free(struct circuit_table *circuits)
 {
 	struct circuit *circuit;
 
@@ -103,7 +103,7 @@ circuits_free(struct circuits *circuits)
 
 /* The circuit, made when it is new; with at least one connection after. */
 static struct circuit *
-circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
+circuit_find(struct circuit_table *circuits, uint64_t number, int64_t now_ms)
 {
 	struct circuit wanted = {.number = number}, *circuit;
 
@@ -125,7 +125,7 @@ circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
 }
 
 int
-circuit_attach(struct circuits *circuits, uint64_t number, int64_t now_ms,
+circuit_attach(struct circuit_table *circuits, uint64_t number, int64_t now_ms,
     struct circuit **found)
 {
 	*found = NULL;
@@ -145,7 +145,7 @@ circuit_attach(struct circuits *circuits, uint64_t number, int64_t now_ms,
 
 void
 circuit_detach(
-    struct circuits *circuits, struct circuit *circuit, int64_t now_ms)
+    struct circuit_table *circuits, struct circuit *circuit, int64_t now_ms)
 {
 	if (circuit == NULL || --circuit->connections > 0)
 		return;
@@ -156,8 +156,8 @@ circuit_detach(
 }
 
 uint32_t
-circuit_request(
-    const struct circuits *circuits, struct circuit *circuit, int64_t now_ms)
+circuit_request(const struct circuit_table *circuits, struct circuit *circuit,
+    int64_t now_ms)
 {
 	if (circuit == NULL)
 		return 0;
@@ -181,7 +181,7 @@ circuit_begin(struct circuit *circuit)
 
 /* One that is still there; NULL for number 0. */
 static struct circuit *
-circuit_look(struct circuits *circuits, uint64_t number)
+circuit_look(struct circuit_table *circuits, uint64_t number)
 {
 	struct circuit wanted = {.number = number};
 
@@ -191,7 +191,7 @@ circuit_look(struct circuits *circuits, uint64_t number)
 }
 
 void
-circuit_end(struct circuits *circuits, uint64_t number)
+circuit_end(struct circuit_table *circuits, uint64_t number)
 {
 	struct circuit *circuit = circuit_look(circuits, number);
 
@@ -201,7 +201,7 @@ circuit_end(struct circuits *circuits, uint64_t number)
 }
 
 bool
-circuit_fail(struct circuits *circuits, uint64_t number, int64_t now_ms)
+circuit_fail(struct circuit_table *circuits, uint64_t number, int64_t now_ms)
 {
 	struct circuit *circuit = circuit_look(circuits, number);
 
@@ -212,8 +212,8 @@ circuit_fail(struct circuits *circuits, uint64_t number, int64_t now_ms)
 }
 
 uint32_t
-circuit_failures(const struct circuits *circuits, const struct circuit *circuit,
-    int64_t now_ms)
+circuit_failures(const struct circuit_table *circuits,
+    const struct circuit *circuit, int64_t now_ms)
 {
 	if (circuit == NULL)
 		return 0;
@@ -227,7 +227,7 @@ circuit_number(const struct circuit *circuit)
 }
 
 void
-circuits_expire(struct circuits *circuits, int64_t now_ms)
+circuit_table_expire(struct circuit_table *circuits, int64_t now_ms)
 {
 	struct circuit *circuit;
 
@@ -243,8 +243,8 @@ larger(uint64_t a, uint64_t b)
 }
 
 void
-circuits_most(
-    struct circuits *circuits, struct circuits_most *most, int64_t now_ms)
+circuit_table_most(struct circuit_table *circuits,
+    struct circuit_table_most *most, int64_t now_ms)
 {
 	struct circuit *circuit;
 
@@ -262,7 +262,7 @@ circuits_most(
 }
 
 size_t
-circuits_count(const struct circuits *circuits)
+circuit_table_count(const struct circuit_table *circuits)
 {
 	return circuits->count;
 }

@@ -35,7 +35,7 @@ static void late_head(struct connection *);
 static void late_admission(struct connection *);
 static void late_body(struct connection *);
 static void late_waiting(struct connection *);
-static void late_writing(struct connection *);
+static void late_answer(struct connection *);
 
 /* What each state does with bytes and when its time is over. */
 static const struct {
@@ -48,7 +48,7 @@ static const struct {
     [STATE_ADMISSION] = {NULL, late_admission, true},
     [STATE_BODY] = {receive_body, late_body, true},
     [STATE_WAITING] = {receive_waiting, late_waiting, false},
-    [STATE_WRITING] = {NULL, late_writing, false},
+    [STATE_ANSWER] = {NULL, late_answer, false},
     [STATE_DRAINING] = {receive_draining, connection_free, false},
 };
 
@@ -225,7 +225,7 @@ victim_choose(struct listener *listener, bool descriptor)
 	if (victim == NULL)
 		victim = victim_body(listener);
 	if (victim == NULL)
-		victim = victim_oldest(listener, STATE_WRITING, EVICT_WRITE_MS);
+		victim = victim_oldest(listener, STATE_ANSWER, EVICT_WRITE_MS);
 	if (victim == NULL)
 		victim = TAILQ_LAST(
 		    &listener->connections[STATE_ADMISSION], connection_list);
@@ -307,7 +307,7 @@ late_waiting(struct connection *connection)
 }
 
 static void
-late_writing(struct connection *connection)
+late_answer(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 

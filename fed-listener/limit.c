@@ -8,7 +8,7 @@
 #define LIMIT_LOG_MS 1000 /* between two lines of one limiter */
 
 uint64_t
-limit_due(struct limits *limits, enum limit limit, int64_t now_ms)
+limit_due(struct limit_counters *limits, enum limit limit, int64_t now_ms)
 {
 	uint64_t count = limits->of[limit].refused - limits->of[limit].logged;
 	int64_t last_ms = limits->of[limit].logged_ms;
@@ -21,7 +21,7 @@ limit_due(struct limits *limits, enum limit limit, int64_t now_ms)
 }
 
 static void
-limit_log(struct limits *limits, enum limit limit, int64_t now_ms)
+limit_log(struct limit_counters *limits, enum limit limit, int64_t now_ms)
 {
 	uint64_t count = limit_due(limits, limit, now_ms);
 
@@ -31,20 +31,20 @@ limit_log(struct limits *limits, enum limit limit, int64_t now_ms)
 }
 
 void
-limit_pass(struct limits *limits, enum limit limit)
+limit_pass(struct limit_counters *limits, enum limit limit)
 {
 	limits->of[limit].taken++;
 }
 
 void
-limit_hit(struct limits *limits, enum limit limit, int64_t now_ms)
+limit_hit(struct limit_counters *limits, enum limit limit, int64_t now_ms)
 {
 	limits->of[limit].refused++;
 	limit_log(limits, limit, now_ms);
 }
 
 void
-limit_report(struct limits *limits, int64_t now_ms)
+limit_report(struct limit_counters *limits, int64_t now_ms)
 {
 	int i;
 

@@ -29,8 +29,8 @@ struct listener {
 	struct event_base *base;
 	struct chanev *queued;
 	const struct settings *settings;
-	struct limits limits;
-	struct circuits *circuits;
+	struct limit_counters limits;
+	struct circuit_table *circuits;
 	struct pending *pending;
 	struct acceptor acceptor;
 	struct admission admission;

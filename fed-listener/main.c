@@ -60,7 +60,7 @@ on_report(int descriptor, short what, void *argument)
 	(void)what;
 	limit_report(&listener->limits, now_ms);
 	report_send(listener, now_ms);
-	circuits_expire(listener->circuits, now_ms);
+	circuit_table_expire(listener->circuits, now_ms);
 }
 
 static void
@@ -77,7 +77,7 @@ listener_init(struct listener *listener, struct proc *proc)
 		TAILQ_INIT(&listener->connections[state]);
 	listener->base = xpointer(event_base_new());
 	listener->circuits =
-	    circuits_new(proc->settings.connections_per_circuit,
+	    circuit_table_new(proc->settings.connections_per_circuit,
 		proc->settings.requests_per_circuit,
 		proc->settings.failures_per_circuit);
 	listener->pending = pending_new(proc->settings.requests_pending);

@@ -46,7 +46,7 @@ answer_fail(struct link *link, enum code code)
 static void
 answer_probe(struct link *link)
 {
-	struct wire_sent sent = {
+	struct wire_send_result sent = {
 	    .code = CODE_OK, .status = (uint16_t)link->response.status};
 	struct job *job = link->job;
 
@@ -59,7 +59,7 @@ static void
 answer_finish(struct link *link, const char *body)
 {
 	const struct http_response *response = &link->response;
-	struct wire_sent sent = {.code = CODE_ANSWER_UNSIGNED};
+	struct wire_send_result sent = {.code = CODE_ANSWER_UNSIGNED};
 	struct envelope parsed;
 	struct job *job = link->job;
 

@@ -6,11 +6,12 @@
 struct job;
 struct message;
 struct sender;
-struct wire_sent;
+struct wire_send_result;
 
 /* MSG_PROBE. Fatal when it makes no sense. */
 void probe_begin(struct sender *, const struct message *);
 /* The one answer to it; frees the job. */
-void probe_finish(struct sender *, struct job *, const struct wire_sent *);
+void probe_finish(
+    struct sender *, struct job *, const struct wire_send_result *);
 
 #endif

@@ -77,7 +77,8 @@ job_free(struct sender *sender, struct job *job)
 }
 
 void
-sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
+sender_finish(
+    struct sender *sender, struct job *job, struct wire_send_result *sent)
 {
 	static uint8_t memory[MESSAGE_LARGE];
 	char name[ONION_SIZE];
@@ -89,7 +90,7 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 	}
 	sent->started = job->started;
 	pack_init(&pack, memory, sizeof(memory));
-	wire_sent_encode(&pack, sent);
+	wire_send_result_encode(&pack, sent);
 	if (!pack_ok(&pack) || chanev_send(sender->queued, MSG_SENT, job->id, 0,
 				   -1, pack.data, pack.length) == -1)
 		fatal("channel peer=fed-queued error=\"does not take an "
@@ -103,7 +104,7 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 void
 sender_fail(struct sender *sender, struct job *job, enum code code)
 {
-	struct wire_sent sent = {.code = code};
+	struct wire_send_result sent = {.code = code};
 
 	sender_finish(sender, job, &sent);
 }

@@ -38,7 +38,7 @@ void sender_on_queued(struct message *, void *sender);
 void sender_kick(struct sender *);
 void sender_init(struct sender *);
 /* The one answer to the job, which is freed. */
-void sender_finish(struct sender *, struct job *, struct wire_sent *);
+void sender_finish(struct sender *, struct job *, struct wire_send_result *);
 /* The same for a failure of transport. */
 void sender_fail(struct sender *, struct job *, enum code);
 /* Back into the line, for a new connection. */

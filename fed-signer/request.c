@@ -209,7 +209,7 @@ answer_refusal(struct signer *signer, struct answer *answer, uint8_t refusal)
 
 /* 0, or -1: the request is malformed. */
 static int
-request_answer(struct signer *signer, const struct moment *now,
+answer_make(struct signer *signer, const struct moment *now,
     const struct message *message, struct answer *answer)
 {
 	struct wanted wanted;
@@ -258,8 +258,7 @@ request_answers(struct signer *signer, const struct moment *now,
 	if (signer->log_failed)
 		request_log(signer, now);
 	while (count < SIGLOG_GROUP && (message = next(argument)) != NULL)
-		if (request_answer(signer, now, message, &answers[count++]) ==
-		    -1)
+		if (answer_make(signer, now, message, &answers[count++]) == -1)
 			return -1;
 	if (!signer->log_failed)
 		request_log(signer, now);

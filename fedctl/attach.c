@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "attach.h"
+#include "command.h"
 #include "database.h"
 #include "fail.h"
 #include "migration.h"
 #include "output.h"
-#include "parser.h"
 
 #define NAME_SIZE 512 /* bytes of a name or type, quoted */
 

@@ -13,12 +13,12 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
+#include "command.h"
 #include "control.h"
 #include "fail.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
 #include "output.h"
-#include "parser.h"
 #include "printable.h"
 #include "proto/onion.h"
 

@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "base/sandbox.h"
+#include "command.h"
 #include "database.h"
 #include "fail.h"
-#include "parser.h"
 
 static void
 notice_ignore(void *argument, const PGresult *result)

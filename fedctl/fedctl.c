@@ -15,13 +15,13 @@
 #include "attach.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "command.h"
 #include "control.h"
 #include "fail.h"
 #include "json/canon.h"
 #include "migrate.h"
 #include "offline.h"
 #include "output.h"
-#include "parser.h"
 #include "proto/ed.h"
 #include "receipt.h"
 
@@ -29,7 +29,7 @@ static void
 help(const struct parsed *parsed)
 {
 	(void)parsed;
-	parser_help(stdout);
+	command_help(stdout);
 	output_flush();
 }
 
@@ -87,7 +87,7 @@ main(int argc, char *argv[])
 	char problem[128];
 
 	log_init("fedctl", LOG_FORM_PLAIN, LOG_LEVEL_ERROR);
-	if (argc < 1 || parser_parse(&parsed, argc - 1, argv + 1, problem,
+	if (argc < 1 || command_parse(&parsed, argc - 1, argv + 1, problem,
 			    sizeof(problem)) == -1)
 		fail_text(EXIT_USAGE, code_name(CODE_USAGE), "%s", problem);
 	if (ed_init() == -1)

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "../fed-queued/db/db.h"
+#include "command.h"
 #include "database.h"
 #include "fail.h"
 #include "ipc/message.h"
 #include "migrate.h"
 #include "migration.h"
 #include "output.h"
-#include "parser.h"
 
 /* "torfed" as a number: the key of the advisory lock. */
 #define LOCK "SELECT pg_catalog.pg_advisory_xact_lock(128022009505124)"

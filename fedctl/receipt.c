@@ -8,12 +8,12 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
+#include "command.h"
 #include "fail.h"
 #include "input.h"
 #include "json/canon.h"
 #include "json/envelope.h"
 #include "output.h"
-#include "parser.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
 #include "receipt.h"
@@ -44,7 +44,7 @@ proof_print(const struct parsed *parsed, const struct receipt_proof *proof)
 
 /* The hash of a payload's canonical form. */
 static void
-payload_read(uint8_t hash[ED_HASH], int fd)
+payload_hash(uint8_t hash[ED_HASH], int fd)
 {
 	char *text, *canonical;
 	size_t length, canonical_length;
@@ -72,7 +72,7 @@ receipt_verify(const struct parsed *parsed)
 		fail(CODE_FILE);
 	sandbox_enter(SANDBOX_OFFLINE, 0);
 	if (payload != NULL)
-		payload_read(hash, payload_fd);
+		payload_hash(hash, payload_fd);
 	text = input_read(fd, RECEIPT_MAX, &length);
 	fail_unless_ok(
 	    receipt_check(&proof, text, length, payload == NULL ? NULL : hash));

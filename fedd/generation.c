@@ -264,7 +264,7 @@ children_start(void)
 }
 
 static struct place
-place_look(const char *directory)
+place_now(const char *directory)
 {
 	struct place place = {0};
 	struct stat st;
@@ -283,7 +283,7 @@ generation_start(void)
 	generation.number++;
 	generation.was_ready = false;
 	generation.started_ms = clock_ms();
-	generation.database = place_look(generation.parent->database.directory);
+	generation.database = place_now(generation.parent->database.directory);
 	log_info("generation number=%u", generation.number);
 	timer_arm(generation.timer, READY_MS);
 	if (children_start() == -1)
@@ -454,7 +454,7 @@ timer_fired(evutil_socket_t fd, short what, void *argument)
 static void
 watch_fired(evutil_socket_t fd, short what, void *argument)
 {
-	struct place place = place_look(generation.parent->database.directory);
+	struct place place = place_now(generation.parent->database.directory);
 
 	(void)fd;
 	(void)what;

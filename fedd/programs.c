@@ -14,7 +14,7 @@
 #include "programs.h"
 
 static int
-program_find(char path[PATH_MAX], const char *directory, const char *name)
+path_find(char path[PATH_MAX], const char *directory, const char *name)
 {
 	struct stat st;
 	int length;
@@ -54,7 +54,7 @@ programs_find(struct parent *parent, const char *directory)
 		return -1;
 	}
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		if (program_find(parent->programs[roles[i]], parent->directory,
+		if (path_find(parent->programs[roles[i]], parent->directory,
 			role_name(roles[i])) == 0)
 			continue;
 		log_error("programs directory=%s process=%s error=\"%s\"",

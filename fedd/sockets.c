@@ -217,7 +217,7 @@ place_listen(const struct place *place)
 }
 
 static int
-socket_open(struct place *place)
+place_socket(struct place *place)
 {
 	int fd = -1;
 
@@ -245,7 +245,7 @@ sockets_open(struct parent *parent)
 	    .group = group,
 	    .backlog = 64};
 
-	parent->listen = socket_open(&place);
-	parent->control = parent->listen == -1 ? -1 : socket_open(&control);
+	parent->listen = place_socket(&place);
+	parent->control = parent->listen == -1 ? -1 : place_socket(&control);
 	return parent->control == -1 ? -1 : 0;
 }

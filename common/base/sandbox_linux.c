@@ -96,7 +96,7 @@ is_regular_file(int fd)
 }
 
 static void
-limits_set(enum sandbox_profile profile)
+resources_limit(enum sandbox_profile profile)
 {
 	limit_set(RLIMIT_CORE, 0);
 	if (profile == SANDBOX_FEDD)
@@ -120,7 +120,7 @@ sandbox_enter(enum sandbox_profile profile, unsigned int flags)
 	int abi;
 
 	tzset();
-	limits_set(profile);
+	resources_limit(profile);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("sandbox no_new_privs errno=%d", errno);
 #ifdef TORFED_SANITIZER

@@ -58,9 +58,9 @@ enum message_type {
 
 	/* fed-queued and fed-sender (common/proto/wire.h) */
 	MSG_SEND = 50, /* struct wire_send */
-	MSG_SENT,      /* struct wire_sent */
+	MSG_SENT,      /* struct wire_send_result */
 	MSG_PROBE,     /* struct wire_probe; one at a time */
-	MSG_PROBED,    /* struct wire_probed */
+	MSG_PROBED,    /* struct wire_probe_result */
 
 	/* control clients and fed-queued */
 	MSG_CONTROL_REQUEST = 60, /* struct msg_control */

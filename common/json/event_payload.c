@@ -23,7 +23,7 @@ certificate_get(struct cert *cert, const json_t *string)
 }
 
 static int
-certificates_get(struct event_payload_state *state, const json_t *list)
+certificate_list_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t i, count = json_array_size(list); /* 0 when it is none */
 
@@ -38,7 +38,7 @@ certificates_get(struct event_payload_state *state, const json_t *list)
 }
 
 static int
-events_get(struct event_payload_state *state, const json_t *list)
+event_list_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t count = json_array_size(list);
 	struct signed_event *event;
@@ -71,9 +71,9 @@ event_payload_state_read(
 	memset(state, 0, sizeof(*state));
 	if (object == NULL)
 		return CODE_PAYLOAD_MALFORMED;
-	if (certificates_get(state, json_object_get(object, "certificates")) ==
-	    0)
-		got = events_get(state, json_object_get(object, "events"));
+	if (certificate_list_get(
+		state, json_object_get(object, "certificates")) == 0)
+		got = event_list_get(state, json_object_get(object, "events"));
 	json_decref(object);
 	if (got == 0)
 		return CODE_OK;

@@ -35,7 +35,7 @@ text_read(struct signed_event *event, const json_t *object)
  * since one that was cut from a larger text is canonical only where that is.
  */
 static int
-payload_read(struct signed_event *event, const json_t *object)
+content_read(struct signed_event *event, const json_t *object)
 {
 	uint8_t hash[ROOM_HASH];
 
@@ -62,7 +62,7 @@ signed_event_read(struct signed_event *event, const json_t *object)
 	if (text_read(event, object) == 0 &&
 	    payload_field_bytes(event->signature, sizeof(event->signature),
 		object, "signature") == 0 &&
-	    payload_read(event, object) == 0)
+	    content_read(event, object) == 0)
 		return CODE_OK;
 	signed_event_free(event);
 	return CODE_PAYLOAD_MALFORMED;

@@ -16,7 +16,7 @@ UNIT_EXTRA_signer = fed-signer/request.c fed-signer/state.c fed-signer/expand.c 
 UNIT_EXTRA_siglog = fed-signer/siglog.c
 UNIT_EXTRA_sandbox = $(patsubst %,tests/unit/sandbox_%.c,inside acts)
 UNIT_EXTRA_sandbox_work = $(UNIT_EXTRA_sandbox)
-UNIT_EXTRA_fedctl_parser = fedctl/parser.c
+UNIT_EXTRA_fedctl_command = fedctl/command.c
 UNIT_EXTRA_fedd = fedd/restart.c
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c

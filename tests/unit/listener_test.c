@@ -37,7 +37,7 @@ limits_have_names(void **state)
 static void
 limits_log_once_a_second(void **state)
 {
-	struct limits limits = {0};
+	struct limit_counters limits = {0};
 
 	(void)state;
 	assert_int_equal(limit_due(&limits, LIMIT_CONNECTIONS, 5000), 0);
@@ -53,7 +53,7 @@ limits_log_once_a_second(void **state)
 static void
 circuits_count_connections(void **state)
 {
-	struct circuits *circuits = circuits_new(2, 0, 0);
+	struct circuit_table *circuits = circuit_table_new(2, 0, 0);
 	struct circuit *one, *two, *three, *other;
 
 	(void)state;
@@ -67,14 +67,14 @@ circuits_count_connections(void **state)
 	circuit_detach(circuits, one, 0);
 	assert_int_equal(circuit_attach(circuits, 9, 0, &three), 0);
 	assert_int_equal(circuit_number(three), 9);
-	circuits_free(circuits);
+	circuit_table_free(circuits);
 }
 
 /* Circuit 0 is nobody's and has no limits. */
 static void
 circuit_unknown(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(1, 1, 0);
 	struct circuit *circuit;
 	int i;
 
@@ -86,15 +86,15 @@ circuit_unknown(void **state)
 	}
 	assert_int_equal(circuit_number(NULL), 0);
 	circuit_detach(circuits, NULL, 0);
-	assert_int_equal(circuits_count(circuits), 0);
-	circuits_free(circuits);
+	assert_int_equal(circuit_table_count(circuits), 0);
+	circuit_table_free(circuits);
 }
 
 /* Reconnecting does not refill the bucket; a minute does. */
 static void
 circuit_is_remembered(void **state)
 {
-	struct circuits *circuits = circuits_new(5, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(5, 1, 0);
 	struct circuit *circuit;
 
 	(void)state;
@@ -102,24 +102,24 @@ circuit_is_remembered(void **state)
 	assert_int_equal(circuit_request(circuits, circuit, 0), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 0), 60);
 	circuit_detach(circuits, circuit, 0);
-	circuits_expire(circuits, 59999);
-	assert_int_equal(circuits_count(circuits), 1);
+	circuit_table_expire(circuits, 59999);
+	assert_int_equal(circuit_table_count(circuits), 1);
 	assert_int_equal(circuit_attach(circuits, 9, 30000, &circuit), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 30000), 30);
-	circuits_expire(circuits, 1000000);
-	assert_int_equal(circuits_count(circuits), 1); /* it is in use */
+	circuit_table_expire(circuits, 1000000);
+	assert_int_equal(circuit_table_count(circuits), 1); /* it is in use */
 	circuit_detach(circuits, circuit, 30000);
-	circuits_expire(circuits, 90000);
-	assert_int_equal(circuits_count(circuits), 0);
-	circuits_free(circuits);
+	circuit_table_expire(circuits, 90000);
+	assert_int_equal(circuit_table_count(circuits), 0);
+	circuit_table_free(circuits);
 }
 
 /* Failures are charged apart from requests, also to one that has hung up. */
 static void
 circuit_pays_for_failures(void **state)
 {
-	struct circuits *circuits = circuits_new(5, 0, 3);
-	struct circuits_most most;
+	struct circuit_table *circuits = circuit_table_new(5, 0, 3);
+	struct circuit_table_most most;
 	struct circuit *circuit, *other;
 	int i;
 
@@ -133,7 +133,7 @@ circuit_pays_for_failures(void **state)
 	assert_int_equal(circuit_failures(circuits, circuit, 0), 20);
 	assert_int_equal(circuit_failures(circuits, other, 0), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 0), 0);
-	circuits_most(circuits, &most, 0);
+	circuit_table_most(circuits, &most, 0);
 	assert_int_equal(most.failures, 3);
 	assert_int_equal(most.connections, 1);
 	/* one more than there are takes nothing away */
@@ -147,13 +147,13 @@ circuit_pays_for_failures(void **state)
 	assert_false(circuit_fail(circuits, 0, 0));
 	assert_false(circuit_fail(circuits, 7, 0));
 	assert_int_equal(circuit_failures(circuits, NULL, 0), 0);
-	circuits_free(circuits);
+	circuit_table_free(circuits);
 }
 
 static void
 circuits_remembered_are_capped(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(1, 1, 0);
 	struct circuit *circuit;
 	uint64_t number;
 
@@ -163,8 +163,8 @@ circuits_remembered_are_capped(void **state)
 		    circuit_attach(circuits, number, 0, &circuit), 0);
 		circuit_detach(circuits, circuit, 0);
 	}
-	assert_int_equal(circuits_count(circuits), CIRCUITS_UNUSED_MAX);
-	circuits_free(circuits);
+	assert_int_equal(circuit_table_count(circuits), CIRCUITS_UNUSED_MAX);
+	circuit_table_free(circuits);
 }
 
 static void

@@ -39,8 +39,8 @@ bool circuit_fail(struct circuit_table *, uint64_t number, int64_t now_ms);
 uint32_t circuit_failures(
     const struct circuit_table *, const struct circuit *, int64_t now_ms);
 /*
- * Requests at fed-queued. Whether the circuit may have one more of maximum
- * while all have used of them; then one more, and one less.
+ * Requests at fed-queued. Whether the circuit may have one more, where all
+ * circuits together have used of maximum; then one more, and one less.
  */
 bool circuit_share(const struct circuit *, size_t used, size_t maximum);
 void circuit_begin(struct circuit *);

@@ -205,9 +205,10 @@ victim_waiting(struct listener *listener)
 }
 
 /*
- * Who goes first when there is no room: what is owed nothing, then what has
- * had its time. An honest client is through with its head in no time, so the
- * oldest head is not one's; of bodies in line the last has waited least.
+ * Which connection ends when there is no room: first one that is owed nothing,
+ * then one that has had its time. An honest client sends its head at once, so
+ * the oldest head is not from one; and of bodies in line the last has waited
+ * least.
  */
 static struct connection *
 victim_choose(struct listener *listener, bool descriptor)

@@ -233,7 +233,7 @@ queued_response(struct listener *listener, const struct message *message)
 		fatal(
 		    "channel peer=fed-queued error=\"response to no request\"");
 	circuit_end(listener->circuits, circuit);
-	/* Paid for by who asked, whether or not he waited. */
+	/* Charged to the circuit that asked, whether or not it waited. */
 	if (response.status == 400 || response.status == 401)
 		request_failed(listener, circuit);
 	if (connection == NULL)

@@ -11,7 +11,9 @@
 
 #define PUT_OFF_MS 100
 
-/* As many are on their way as there are links that wait, or more. */
+/*
+ * Asks for as many as there are links that wait, those on their way included.
+ */
 static void
 broker_ask(struct sender *sender)
 {

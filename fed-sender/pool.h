@@ -64,9 +64,10 @@ void pool_remove(struct pool *, struct slot *);
 /* The oldest idle connection while there are too many, else NULL. */
 struct slot *pool_excess(const struct pool *);
 /*
- * Generations: the latest job's is its destination's. An idle connection to
- * the job's destination with another one, which nobody will use again; NULL:
- * none. And whether a connection's generation is its destination's.
+ * Generations: a destination has that of its latest job. pool_stale(): an idle
+ * connection to the job's destination that has another one, and so is never
+ * used again; NULL: none. pool_current(): whether a connection has its
+ * destination's.
  */
 struct slot *pool_stale(struct pool *, const struct job *);
 bool pool_current(const struct slot *);

@@ -8,9 +8,9 @@ struct directory {
 	const char *path;
 };
 /*
- * One that others cannot write to, of root or of who runs the program; for
- * root with DIRECTORY_OTHERS of anybody. DIRECTORY_MAKE: create it (0700) when
- * it is missing.
+ * Opens one that belongs to root or to the user who runs the program, and that
+ * others cannot write to. DIRECTORY_OTHERS: for root it may belong to anybody.
+ * DIRECTORY_MAKE: create it (0700) when it is missing.
  */
 #define DIRECTORY_MAKE	 0x1U
 #define DIRECTORY_OTHERS 0x2U

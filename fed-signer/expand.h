@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tor's key files. It keeps not the seed but what RFC 8032 section 5.1.5 makes of
- * it: the clamped scalar and the prefix.
+ * tor's key files. tor keeps not the seed but what RFC 8032 section 5.1.5 makes
+ * of it: the clamped scalar and the prefix.
  */
 #ifndef TORFED_SIGNER_EXPAND_H
 #define TORFED_SIGNER_EXPAND_H

@@ -129,7 +129,9 @@ siglog_head_next(struct siglog_head *head, const char line[SIGLOG_LINE],
 	return 0;
 }
 
-/* From a line that nothing is known before: its chain is believed. */
+/*
+ * The head after a line whose predecessor is not known: its chain is believed.
+ */
 static int
 head_believe(struct siglog_head *head, const char line[SIGLOG_LINE])
 {
@@ -301,7 +303,10 @@ lines_write(struct siglog *log)
 int
 siglog_commit(struct siglog *log, int64_t now_ms)
 {
-	/* Lines that failed before stand first, and alone in their room. */
+	/*
+	 * Lines that could not be written before come first, and fill their
+	 * room.
+	 */
 	if (log->acks_count > 0 &&
 	    (log->length > 0 || now_ms - log->acks_ms >= ACKS_MS) &&
 	    sizeof(log->lines) - log->length >= SIGLOG_LINE) {

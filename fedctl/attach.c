@@ -374,7 +374,7 @@ attach_run(const struct parsed *parsed)
 	PGconn *connection = database_open(parsed);
 	enum column which;
 
-	/* Table names are the user's, seen from where he stands. */
+	/* Table names mean what they mean to the user who runs this. */
 	database_execute(connection, "SET search_path TO DEFAULT", "");
 	table_find(connection, parsed->options[OPTION_ROOMS], a.rooms);
 	table_find(connection, parsed->options[OPTION_MESSAGES], a.messages);

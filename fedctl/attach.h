@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The commands that attach a chat database, and detach it; each fails or returns. */
+/*
+ * The commands that attach and detach a chat database; each fails or returns.
+ */
 #ifndef TORFED_FEDCTL_ATTACH_H
 #define TORFED_FEDCTL_ATTACH_H
 

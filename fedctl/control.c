@@ -116,7 +116,7 @@ control_connect(const char *path)
 	return fd;
 }
 
-/* Whatever has a dash is meant to be an id: addresses have none. */
+/* An argument with a dash is meant to be an id: addresses have no dash. */
 static void
 target_set(char *to, enum token_kind kind, const char *argument)
 {
@@ -133,7 +133,10 @@ target_set(char *to, enum token_kind kind, const char *argument)
 	memcpy(to, argument, UUID_TEXT + 1);
 }
 
-/* SERVER is put into its one form; what has none is refused here already. */
+/*
+ * A server's address is put into its one form; a text that has none is refused
+ * here already.
+ */
 static void
 argument_set(
     struct msg_control *message, enum token_kind kind, const char *argument)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Output as rows of fields. Rows are kept until output_end(), so that a failure
- * prints nothing. A list is a table with a line a row, or a JSON array of objects;
- * otherwise there is one row, "name=value" lines or a JSON object.
+ * prints nothing. A list is a table with a line a row, or a JSON array of
+ * objects; otherwise there is one row, "name=value" lines or a JSON object.
  */
 #ifndef TORFED_FEDCTL_OUTPUT_H
 #define TORFED_FEDCTL_OUTPUT_H

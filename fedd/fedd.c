@@ -116,7 +116,10 @@ descriptors_prepare(void)
 	} while (parent.null <= STDERR_FILENO);
 }
 
-/* -n, and -nv: only what the file says, whoever asks and wherever. */
+/*
+ * -n and -nv: what the file says, checked without regard to the user and the
+ * machine.
+ */
 static void __attribute__((noreturn))
 check_and_exit(const struct options *options)
 {
@@ -236,7 +239,7 @@ descriptors_allow(void)
 		    (unsigned long long)wanted);
 }
 
-/* All that can be found wrong before anything is started. */
+/* Finds what is wrong before anything is started. */
 static void
 preparations(const struct options *options)
 {
@@ -297,8 +300,8 @@ signals_watch(void)
 }
 
 /*
- * What others make, and may make only after us or where we cannot look yet:
- * no reason not to start.
+ * Paths that others make, perhaps later than we start or where we cannot look
+ * yet: that they are missing is no reason not to start.
  */
 static void
 unveil_later(const char *path, const char *permissions)

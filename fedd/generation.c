@@ -303,8 +303,8 @@ is_stopped(void)
 }
 
 /*
- * Tells all that do not stay to end. One that has closed its channel is left
- * to die of what it is dying of, so that the log can tell it.
+ * Tells all that do not stay to end. One that has closed its channel is dying
+ * already and is not told, so that the log can say how it died.
  */
 static void
 generation_stop(void)
@@ -447,9 +447,9 @@ timer_fired(evutil_socket_t fd, short what, void *argument)
 }
 
 /*
- * fed-queued looks out of its chroot into the directory that was there when it
- * started. When the database's package, say, has made a new one, nothing in
- * there can ever know.
+ * fed-queued sees, out of its chroot, the directory that was there when it
+ * started. When a new one takes its place (an upgrade of the database's package
+ * may do that), fed-queued never notices: so we look.
  */
 static void
 watch_fired(evutil_socket_t fd, short what, void *argument)

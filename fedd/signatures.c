@@ -161,7 +161,7 @@ file_open(int directory, unsigned long long number, int flags, struct stat *st)
 	return -1;
 }
 
-/* What has not been written to for so long, but for the newest. */
+/* Removes files that were not written to for so long, but for the newest. */
 static void
 files_prune(int directory, unsigned long long newest, int64_t kept_s)
 {
@@ -225,7 +225,7 @@ last_open(int directory, unsigned long long number)
 	return -1;
 }
 
-/* Where it goes on: the newest, while it is whole and not too old. */
+/* The file to go on with: the newest, while it is whole and not too old. */
 static int
 log_open(int directory, unsigned long long newest, int64_t file_s)
 {

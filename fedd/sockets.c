@@ -163,8 +163,8 @@ static int
 group_set(const struct place *place)
 {
 	/*
-	 * Root makes it with that group; anybody else may give what he made
-	 * to a group of his, here and nowhere else.
+	 * Root makes it with that group. Anybody else may change the group of
+	 * their own socket to one that they belong to, and does so here alone.
 	 */
 	if (place->group == -1 || geteuid() == 0)
 		return 0;

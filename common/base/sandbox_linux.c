@@ -106,8 +106,8 @@ resources_limit(enum sandbox_profile profile)
 	limit_set(RLIMIT_AS, address_space(profile));
 #endif
 	/*
-	 * No child writes files but fed-signer, that of its signatures; but a
-	 * log or fedctl's output may have been sent to one.
+	 * fed-signer alone writes files, its log of signatures; but a log, or
+	 * fedctl's output, may have been redirected to one.
 	 */
 	if (profile != SANDBOX_SIGNER && !is_regular_file(STDERR_FILENO) &&
 	    !is_regular_file(STDOUT_FILENO))

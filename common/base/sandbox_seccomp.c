@@ -129,8 +129,10 @@ static const struct rule rules[] = {
     CALL(getegid, NETWORK | FEDCTL),
     CALL_IF(ioctl, NETWORK, 1, LOW, FIONREAD),
 
-    /* Not of reading: that of a listening socket, which all generations
-     * share, would be for ever. */
+    /*
+     * Not of the reading side: a listening socket, which all generations share,
+     * would never accept again.
+     */
     CALL_ABOVE_IF(shutdown, LISTENER, 1, LOW, SHUT_WR),
     CALL(getsockopt, NETWORK),
     CALL(getsockname, NETWORK),

@@ -62,7 +62,7 @@ required_check(const struct conf *conf, FILE *errors)
 	return result;
 }
 
-/* Settings that make sense only together, and what was said of them. */
+/* Settings that must agree with each other, and the lines that set them. */
 static int
 relations_check(const struct conf *conf, FILE *errors)
 {

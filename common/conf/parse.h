@@ -14,10 +14,10 @@ void parse_error(unsigned int line, const char *found, const char *format, ...)
 /* Notes on which line the statement of this field of struct conf ends. */
 void parse_said(const void *field, unsigned int line);
 /*
- * How an error begins that shows only once the whole file was read:
- * "file:line: ", with the last of the lines that these fields (up to NULL) were
- * set on; "file: " where all have their defaults. Without fields the line is
- * the file's last. As long as no other file was parsed.
+ * Begins a report of an error that shows only once the whole file was read:
+ * "file:line: ", where the line is the last one that set one of these fields
+ * (up to NULL), or "file: " where all have their defaults. Without fields the
+ * line is the file's last. Call it before another file is parsed.
  */
 void parse_where(FILE *errors, const void *const fields[]);
 /* 0, or -1 when an error was reported. */

@@ -45,7 +45,9 @@ list_add(char *list, size_t size, const char *name, const char *separator)
 	strlcat(list, name, size);
 }
 
-/* Fits, and leaves nothing behind its end of what was there before. */
+/*
+ * Copies text that fits, and clears what an earlier statement left behind it.
+ */
 static void
 text_copy(char *to, size_t size, const char *text)
 {

@@ -2,7 +2,7 @@
 /*
  * Every message between processes: its type, who sends it, what it holds.
  * The encoders and exact-length decoders stand side by side in message.c (what
- * concerns the start and fedctl) and in common/proto/wire.c (what carries
+ * concerns the start and fedctl) and in common/json/wire.c (what carries
  * parts of the protocol).  Which type may travel from whom to whom is the
  * table in permission.c.
  */
@@ -51,12 +51,12 @@ enum message_type {
 	MSG_SIGN_REFUSED,  /* u8 enum sign_refusal */
 	MSG_SIGN_STATE,	   /* struct msg_sign_state */
 
-	/* fed-listener and fed-queued (common/proto/wire.h) */
+	/* fed-listener and fed-queued (common/json/wire.h) */
 	MSG_REQUEST = 40, /* struct wire_request */
 	MSG_RESPONSE,	  /* struct wire_response */
 	MSG_LIMITS,	  /* struct msg_limits, once a second when changed */
 
-	/* fed-queued and fed-sender (common/proto/wire.h) */
+	/* fed-queued and fed-sender (common/json/wire.h) */
 	MSG_SEND = 50, /* struct wire_send */
 	MSG_SENT,      /* struct wire_send_result */
 	MSG_PROBE,     /* struct wire_probe; one at a time */

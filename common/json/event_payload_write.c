@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Payloads that carry state events, written; see event_payload.h. Names stand in
- * their order, and no value needs an escape: each is base64, a time, a name or
- * an address, or canonical already.
+ * Payloads that carry state events, written; see event_payload.h. Names stand
+ * in their order, and no value needs an escape: each is base64, a time, a name
+ * or an address, or canonical already.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message's payload, written; see room_payload.h. Names stand in their order, and
- * no value needs an escape: each is a number, base64, or of a few characters.
+ * A message's payload, written; see room_payload.h. Names stand in their order,
+ * and no value needs an escape: each is a number, base64, or of a few
+ * characters.
  */
 #include <stdio.h>
 #include <stdlib.h>

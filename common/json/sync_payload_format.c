@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server_sync written; see sync_payload.h. Nothing in it needs an escape, so the
- * canonical text is put together as it goes.
+ * server_sync written; see sync_payload.h. Nothing in it needs an escape, so
+ * the canonical text is put together as it goes.
  */
 #include <stdarg.h>
 #include <stdio.h>

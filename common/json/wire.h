@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Messages between processes that carry parts of the protocol; see
- * common/base/message.h for who sends them.
+ * common/ipc/message.h for who sends them.
  */
 #ifndef TORFED_WIRE_H
 #define TORFED_WIRE_H

@@ -3,16 +3,20 @@
  * The accept loop. The address of the other end is never asked for: it tells
  * nothing on a unix socket, and it has no end of surprises.
  */
+#include <sys/resource.h>
+#include <sys/socket.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "answer.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "events/timer.h"
+#include "events/watch.h"
 #include "listener.h"
 #include "proto/http.h"
 
@@ -33,13 +37,12 @@ static void
 accept_pause(struct listener *listener)
 {
 	struct acceptor *acceptor = &listener->acceptor;
-	struct timeval tv = {0, ACCEPT_PAUSE_MS * 1000};
 
 	if (acceptor->paused)
 		return;
 	acceptor->paused = true;
 	event_del(&acceptor->ready);
-	listener_watch(&acceptor->retry, &tv);
+	timer_arm(&acceptor->retry, ACCEPT_PAUSE_MS);
 }
 
 void
@@ -52,7 +55,7 @@ accept_resume(struct listener *listener)
 		return;
 	acceptor->paused = false;
 	event_del(&acceptor->retry);
-	listener_watch(&acceptor->ready, NULL);
+	watch_start(&acceptor->ready);
 }
 
 static void
@@ -90,7 +93,7 @@ accept_exhausted(struct listener *listener)
 	struct acceptor *acceptor = &listener->acceptor;
 	int fd;
 
-	limit_hit(&listener->limits, LIMIT_DESCRIPTORS, listener_now());
+	limit_hit(&listener->limits, LIMIT_DESCRIPTORS, clock_ms());
 	if (connection_evict(listener, true))
 		return true;
 	if (acceptor->reserve == -1) {
@@ -139,7 +142,7 @@ accept_admit(struct listener *listener, int fd)
 	size_t taken = connection_count(listener);
 
 	if (taken >= listener->connections_max) {
-		limit_hit(&listener->limits, LIMIT_CONNECTIONS, listener_now());
+		limit_hit(&listener->limits, LIMIT_CONNECTIONS, clock_ms());
 		if (!connection_evict(listener, false)) {
 			accept_refuse(listener, fd);
 			return;
@@ -239,5 +242,5 @@ accept_start(struct listener *listener)
 {
 	if (listener->acceptor.paused)
 		return;
-	listener_watch(&listener->acceptor.ready, NULL);
+	watch_start(&listener->acceptor.ready);
 }

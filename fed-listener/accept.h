@@ -21,7 +21,7 @@ struct acceptor {
 	struct event retry;
 };
 
-/* Takes over descriptor, non-blocking already. Before the sandbox. */
+/* Takes over descriptor, and makes it non-blocking. Before the sandbox. */
 void accept_init(struct listener *, int descriptor);
 void accept_start(struct listener *);
 /* A connection has closed: there may be a descriptor again. */

@@ -2,9 +2,9 @@
 /*
  * Memory for large bodies. A body of one size class (8 KiB) is read at once;
  * larger ones share ADMISSION_MAX bytes, and those that do not fit wait in
- * line, unread. While somebody waits, a holder that is slower than
- * ADMISSION_RATE loses its place, so that bodies which are announced and do
- * not come keep nobody out.
+ * line, unread. While one waits, a body that comes more slowly than
+ * ADMISSION_RATE loses its place: so bodies that are announced and do not come
+ * keep no other out.
  */
 #ifndef TORFED_ADMISSION_H
 #define TORFED_ADMISSION_H

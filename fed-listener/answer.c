@@ -3,13 +3,15 @@
  * Answers: written at once where the socket takes them, kept where the client
  * is slow; then the connection waits for its next request, or ends.
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "answer.h"
 #include "base/log.h"
+#include "events/watch.h"
 #include "listener.h"
 
 #define HEAD_SIZE 512 /* bytes; enough for any head that we write */
@@ -70,8 +72,8 @@ answer_keep(
 	connection->output_length = total - sent;
 	connection->output_sent = 0;
 	connection_release(connection);
-	connection_enter(connection, STATE_WRITING);
-	listener_watch(&connection->writing, NULL);
+	connection_enter(connection, STATE_ANSWER);
+	watch_start(&connection->writing);
 }
 
 static void
@@ -141,7 +143,7 @@ answer_continue(struct connection *connection)
 	    connection->output_length - connection->output_sent, MSG_NOSIGNAL);
 	if (sent == -1) {
 		if (errno == EAGAIN || errno == EINTR)
-			listener_watch(&connection->writing, NULL);
+			watch_start(&connection->writing);
 		else
 			connection_free(connection);
 		return;
@@ -150,5 +152,5 @@ answer_continue(struct connection *connection)
 	if (connection->output_sent == connection->output_length)
 		answer_done(connection);
 	else
-		listener_watch(&connection->writing, NULL);
+		watch_start(&connection->writing);
 }

@@ -16,7 +16,7 @@ struct connection;
 void answer_status(struct connection *, int status, uint32_t retry_after);
 /* Status 200 and a JSON body, which is copied where it must be kept. */
 void answer_body(struct connection *, const char *body, size_t length);
-/* The client takes more, in STATE_WRITING. */
+/* The client takes more, in STATE_ANSWER. */
 void answer_continue(struct connection *);
 
 #endif

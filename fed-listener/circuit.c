@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/bucket.h"
 #include "base/share.h"
 #include "base/tree.h"
 #include "circuit.h"
-#include "limit.h"
 
 #define CIRCUIT_MEMORY_MS 60000
 
@@ -28,14 +29,14 @@ struct circuit {
 RB_HEAD(circuit_tree, circuit);
 TAILQ_HEAD(circuit_list, circuit);
 
-struct circuits {
+struct circuit_table {
 	struct circuit_tree tree;
 	struct circuit_list unused;
 	size_t count;
 	size_t unused_count;
 	int64_t per_circuit;
-	int64_t per_minute;
-	int64_t failures;
+	struct bucket_rate requests;
+	struct bucket_rate failures;
 };
 
 static int
@@ -46,23 +47,38 @@ circuit_compare(const struct circuit *a, const struct circuit *b)
 
 RB_GENERATE_STATIC(circuit_tree, circuit, node, circuit_compare);
 
-struct circuits *
-circuits_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
+/* So many a minute, and at once. */
+static struct bucket_rate
+rate_minute(int64_t count)
 {
-	struct circuits *circuits = calloc(1, sizeof(*circuits));
+	return (struct bucket_rate){
+	    .count = count, .interval_ms = 60000, .burst = count};
+}
 
-	if (circuits == NULL)
-		return NULL;
+/* Seconds, rounded up, until the bucket holds one. */
+static uint32_t
+wait_s(
+    const struct bucket *bucket, const struct bucket_rate *rate, int64_t now_ms)
+{
+	return (
+	    uint32_t)((bucket_wait_ms(bucket, rate, 1, now_ms) + 999) / 1000);
+}
+
+struct circuit_table *
+circuit_table_new(int64_t per_circuit, int64_t per_minute, int64_t failures)
+{
+	struct circuit_table *circuits = xcalloc(1, sizeof(*circuits));
+
 	RB_INIT(&circuits->tree);
 	TAILQ_INIT(&circuits->unused);
 	circuits->per_circuit = per_circuit;
-	circuits->per_minute = per_minute;
-	circuits->failures = failures;
+	circuits->requests = rate_minute(per_minute);
+	circuits->failures = rate_minute(failures);
 	return circuits;
 }
 
 static void
-circuit_forget(struct circuits *circuits, struct circuit *circuit)
+circuit_forget(struct circuit_table *circuits, struct circuit *circuit)
 {
 	if (circuit->connections == 0) {
 		TAILQ_REMOVE(&circuits->unused, circuit, entry);
@@ -74,7 +90,7 @@ circuit_forget(struct circuits *circuits, struct circuit *circuit)
 }
 
 void
-circuits_free(struct circuits *circuits)
+circuit_table_free(struct circuit_table *circuits)
 {
 	struct circuit *circuit;
 
@@ -87,7 +103,7 @@ circuits_free(struct circuits *circuits)
 
 /* The circuit, made when it is new; with at least one connection after. */
 static struct circuit *
-circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
+circuit_find(struct circuit_table *circuits, uint64_t number, int64_t now_ms)
 {
 	struct circuit wanted = {.number = number}, *circuit;
 
@@ -97,8 +113,8 @@ circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
 		if (circuit == NULL)
 			return NULL;
 		circuit->number = number;
-		bucket_init(&circuit->requests, circuits->per_minute, now_ms);
-		bucket_init(&circuit->failures, circuits->failures, now_ms);
+		bucket_fill(&circuit->requests, &circuits->requests, now_ms);
+		bucket_fill(&circuit->failures, &circuits->failures, now_ms);
 		RB_INSERT(circuit_tree, &circuits->tree, circuit);
 		circuits->count++;
 	} else if (circuit->connections == 0) {
@@ -109,7 +125,7 @@ circuit_find(struct circuits *circuits, uint64_t number, int64_t now_ms)
 }
 
 int
-circuit_attach(struct circuits *circuits, uint64_t number, int64_t now_ms,
+circuit_attach(struct circuit_table *circuits, uint64_t number, int64_t now_ms,
     struct circuit **found)
 {
 	*found = NULL;
@@ -129,7 +145,7 @@ circuit_attach(struct circuits *circuits, uint64_t number, int64_t now_ms,
 
 void
 circuit_detach(
-    struct circuits *circuits, struct circuit *circuit, int64_t now_ms)
+    struct circuit_table *circuits, struct circuit *circuit, int64_t now_ms)
 {
 	if (circuit == NULL || --circuit->connections > 0)
 		return;
@@ -140,12 +156,14 @@ circuit_detach(
 }
 
 uint32_t
-circuit_request(
-    const struct circuits *circuits, struct circuit *circuit, int64_t now_ms)
+circuit_request(const struct circuit_table *circuits, struct circuit *circuit,
+    int64_t now_ms)
 {
 	if (circuit == NULL)
 		return 0;
-	return bucket_take(&circuit->requests, circuits->per_minute, now_ms);
+	if (bucket_take(&circuit->requests, &circuits->requests, 1, now_ms))
+		return 0;
+	return wait_s(&circuit->requests, &circuits->requests, now_ms);
 }
 
 bool
@@ -163,7 +181,7 @@ circuit_begin(struct circuit *circuit)
 
 /* One that is still there; NULL for number 0. */
 static struct circuit *
-circuit_look(struct circuits *circuits, uint64_t number)
+circuit_look(struct circuit_table *circuits, uint64_t number)
 {
 	struct circuit wanted = {.number = number};
 
@@ -173,7 +191,7 @@ circuit_look(struct circuits *circuits, uint64_t number)
 }
 
 void
-circuit_end(struct circuits *circuits, uint64_t number)
+circuit_end(struct circuit_table *circuits, uint64_t number)
 {
 	struct circuit *circuit = circuit_look(circuits, number);
 
@@ -183,23 +201,23 @@ circuit_end(struct circuits *circuits, uint64_t number)
 }
 
 bool
-circuit_fail(struct circuits *circuits, uint64_t number, int64_t now_ms)
+circuit_fail(struct circuit_table *circuits, uint64_t number, int64_t now_ms)
 {
 	struct circuit *circuit = circuit_look(circuits, number);
 
 	if (circuit == NULL)
 		return false;
-	(void)bucket_take(&circuit->failures, circuits->failures, now_ms);
+	(void)bucket_take(&circuit->failures, &circuits->failures, 1, now_ms);
 	return true;
 }
 
 uint32_t
-circuit_failures(const struct circuits *circuits, const struct circuit *circuit,
-    int64_t now_ms)
+circuit_failures(const struct circuit_table *circuits,
+    const struct circuit *circuit, int64_t now_ms)
 {
 	if (circuit == NULL)
 		return 0;
-	return bucket_wait(&circuit->failures, circuits->failures, now_ms);
+	return wait_s(&circuit->failures, &circuits->failures, now_ms);
 }
 
 uint64_t
@@ -209,7 +227,7 @@ circuit_number(const struct circuit *circuit)
 }
 
 void
-circuits_expire(struct circuits *circuits, int64_t now_ms)
+circuit_table_expire(struct circuit_table *circuits, int64_t now_ms)
 {
 	struct circuit *circuit;
 
@@ -225,8 +243,8 @@ larger(uint64_t a, uint64_t b)
 }
 
 void
-circuits_most(
-    struct circuits *circuits, struct circuits_most *most, int64_t now_ms)
+circuit_table_most(struct circuit_table *circuits,
+    struct circuit_table_most *most, int64_t now_ms)
 {
 	struct circuit *circuit;
 
@@ -234,17 +252,17 @@ circuits_most(
 	RB_FOREACH (circuit, circuit_tree, &circuits->tree) {
 		most->connections =
 		    larger(most->connections, (uint64_t)circuit->connections);
-		most->requests =
-		    larger(most->requests, bucket_used(&circuit->requests,
-					       circuits->per_minute, now_ms));
-		most->failures =
-		    larger(most->failures, bucket_used(&circuit->failures,
-					       circuits->failures, now_ms));
+		most->requests = larger(
+		    most->requests, (uint64_t)bucket_used(&circuit->requests,
+					&circuits->requests, now_ms));
+		most->failures = larger(
+		    most->failures, (uint64_t)bucket_used(&circuit->failures,
+					&circuits->failures, now_ms));
 	}
 }
 
 size_t
-circuits_count(const struct circuits *circuits)
+circuit_table_count(const struct circuit_table *circuits)
 {
 	return circuits->count;
 }

@@ -7,15 +7,19 @@
  * enough yet is kept: a connection between requests holds no buffer, and one
  * that sends a byte now and then holds little more than these bytes.
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "answer.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "events/timer.h"
+#include "events/watch.h"
 #include "listener.h"
 #include "receive.h"
 
@@ -31,7 +35,7 @@ static void late_head(struct connection *);
 static void late_admission(struct connection *);
 static void late_body(struct connection *);
 static void late_waiting(struct connection *);
-static void late_writing(struct connection *);
+static void late_answer(struct connection *);
 
 /* What each state does with bytes and when its time is over. */
 static const struct {
@@ -44,37 +48,9 @@ static const struct {
     [STATE_ADMISSION] = {NULL, late_admission, true},
     [STATE_BODY] = {receive_body, late_body, true},
     [STATE_WAITING] = {receive_waiting, late_waiting, false},
-    [STATE_WRITING] = {NULL, late_writing, false},
+    [STATE_ANSWER] = {NULL, late_answer, false},
     [STATE_DRAINING] = {receive_draining, connection_free, false},
 };
-
-int64_t
-listener_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void
-listener_watch(struct event *event, const struct timeval *delay)
-{
-	if (event_add(event, delay) == -1)
-		fatal("events error=\"%s\"", strerror(errno));
-}
-
-static void
-timer_set(struct connection *connection, int64_t milliseconds)
-{
-	struct timeval tv;
-
-	if (milliseconds < 0)
-		milliseconds = 0;
-	tv.tv_sec = (time_t)(milliseconds / 1000);
-	tv.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
-	listener_watch(&connection->timer, &tv);
-}
 
 static int64_t
 state_timeout(const struct connection *connection)
@@ -114,14 +90,14 @@ state_join(struct connection *connection, enum connection_state state)
 	struct listener *listener = connection->listener;
 
 	connection->state = state;
-	connection->entered_ms = listener_now();
+	connection->entered_ms = clock_ms();
 	TAILQ_INSERT_TAIL(&listener->connections[state], connection, entry);
 	listener->counts[state]++;
 	if (states[state].on_read == NULL || connection->ended)
 		event_del(&connection->reading);
 	else
-		listener_watch(&connection->reading, NULL);
-	timer_set(connection, state_timeout(connection));
+		watch_start(&connection->reading);
+	timer_arm(&connection->timer, state_timeout(connection));
 }
 
 void
@@ -171,7 +147,7 @@ connection_free(struct connection *connection)
 	close(connection->descriptor);
 	if (connection->pending != PENDING_NONE)
 		pending_abandon(listener->pending, connection->pending);
-	circuit_detach(listener->circuits, connection->circuit, listener_now());
+	circuit_detach(listener->circuits, connection->circuit, clock_ms());
 	connection_release(connection);
 	free(connection->output);
 	free(connection);
@@ -197,7 +173,7 @@ victim_oldest(
 {
 	struct connection *oldest = TAILQ_FIRST(&listener->connections[state]);
 
-	if (oldest != NULL && listener_now() - oldest->entered_ms >= age_ms)
+	if (oldest != NULL && clock_ms() - oldest->entered_ms >= age_ms)
 		return oldest;
 	return NULL;
 }
@@ -207,7 +183,7 @@ static struct connection *
 victim_body(struct listener *listener)
 {
 	struct connection *connection;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 
 	TAILQ_FOREACH (connection, &listener->connections[STATE_BODY], entry)
 		if (admission_slow(connection->entered_ms, EVICT_AGE_MS,
@@ -229,9 +205,10 @@ victim_waiting(struct listener *listener)
 }
 
 /*
- * Who goes first when there is no room: what is owed nothing, then what has
- * had its time. An honest client is through with its head in no time, so the
- * oldest head is not one's; of bodies in line the last has waited least.
+ * Which connection ends when there is no room: first one that is owed nothing,
+ * then one that has had its time. An honest client sends its head at once, so
+ * the oldest head is not from one; and of bodies in line the last has waited
+ * least.
  */
 static struct connection *
 victim_choose(struct listener *listener, bool descriptor)
@@ -249,7 +226,7 @@ victim_choose(struct listener *listener, bool descriptor)
 	if (victim == NULL)
 		victim = victim_body(listener);
 	if (victim == NULL)
-		victim = victim_oldest(listener, STATE_WRITING, EVICT_WRITE_MS);
+		victim = victim_oldest(listener, STATE_ANSWER, EVICT_WRITE_MS);
 	if (victim == NULL)
 		victim = TAILQ_LAST(
 		    &listener->connections[STATE_ADMISSION], connection_list);
@@ -289,7 +266,7 @@ late(struct connection *connection, enum limit limit, int status)
 {
 	struct listener *listener = connection->listener;
 
-	limit_hit(&listener->limits, limit, listener_now());
+	limit_hit(&listener->limits, limit, clock_ms());
 	answer_status(connection, status, status == 503 ? ANSWER_RETRY_S : 0);
 }
 
@@ -311,11 +288,11 @@ static void
 late_body(struct connection *connection)
 {
 	int64_t left_ms =
-	    connection->entered_ms + state_timeout(connection) - listener_now();
+	    connection->entered_ms + state_timeout(connection) - clock_ms();
 
 	if (left_ms > 0)
-		timer_set(connection, left_ms);
-	else if (listener_now() - connection->entered_ms <
+		timer_arm(&connection->timer, left_ms);
+	else if (clock_ms() - connection->entered_ms <
 		 connection->listener->settings->body_timeout_ms)
 		late(connection, LIMIT_BODY_RATE, 408);
 	else
@@ -331,11 +308,11 @@ late_waiting(struct connection *connection)
 }
 
 static void
-late_writing(struct connection *connection)
+late_answer(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 
-	limit_hit(&listener->limits, LIMIT_WRITE_TIME, listener_now());
+	limit_hit(&listener->limits, LIMIT_WRITE_TIME, clock_ms());
 	connection_free(connection);
 }
 

@@ -2,7 +2,7 @@
 /*
  * A connection from tor: a state machine over HTTP/1.1 requests.
  *
- *	HEAD -> (ADMISSION) -> BODY -> WAITING -> WRITING -> IDLE -> HEAD ...
+ *	HEAD -> (ADMISSION) -> BODY -> WAITING -> ANSWER -> IDLE -> HEAD ...
  *
  * and from anywhere, with an error's answer, to DRAINING: the answer is out,
  * our side is shut, and what the client still sends is read and dropped for a
@@ -31,7 +31,7 @@ enum connection_state {
 	STATE_ADMISSION, /* a large body waits for memory, unread */
 	STATE_BODY,
 	STATE_WAITING,	/* for fed-queued */
-	STATE_WRITING,	/* the client is slow to read */
+	STATE_ANSWER,	/* the client is slow to read */
 	STATE_DRAINING, /* answered for the last time */
 	STATE_COUNT
 };

@@ -10,7 +10,7 @@
 
 #include "ipc/limit_names.h"
 
-struct limits {
+struct limit_counters {
 	struct {
 		uint64_t taken;	   /* since the start */
 		uint64_t refused;  /* the same */
@@ -20,28 +20,12 @@ struct limits {
 };
 
 /* Counts one that passed. */
-void limit_pass(struct limits *, enum limit);
+void limit_pass(struct limit_counters *, enum limit);
 /* Counts one refusal and logs it, now or by a later limit_report(). */
-void limit_hit(struct limits *, enum limit, int64_t now_ms);
+void limit_hit(struct limit_counters *, enum limit, int64_t now_ms);
 /* Logs what was held back; to be called about once a second. */
-void limit_report(struct limits *, int64_t now_ms);
+void limit_report(struct limit_counters *, int64_t now_ms);
 /* How many refusals to log now; 0 when there are none or it is too early. */
-uint64_t limit_due(struct limits *, enum limit, int64_t now_ms);
-
-/*
- * A bucket of tokens: per_minute fit in, and so many drip in each minute.
- * Takes one: 0, or the seconds (1 to 60) until there is one. A rate of 0 is no
- * limit. A bucket starts full: bucket_init().
- */
-struct bucket {
-	int64_t level;	    /* 60000 are a token */
-	int64_t updated_ms; /* when level was right */
-};
-void bucket_init(struct bucket *, int64_t per_minute, int64_t now_ms);
-uint32_t bucket_take(struct bucket *, int64_t per_minute, int64_t now_ms);
-/* The same without taking one. */
-uint32_t bucket_wait(const struct bucket *, int64_t per_minute, int64_t now_ms);
-/* Tokens, rounded up, that it is short of being full. */
-uint64_t bucket_used(const struct bucket *, int64_t per_minute, int64_t now_ms);
+uint64_t limit_due(struct limit_counters *, enum limit, int64_t now_ms);
 
 #endif

@@ -29,8 +29,8 @@ struct listener {
 	struct event_base *base;
 	struct chanev *queued;
 	const struct settings *settings;
-	struct limits limits;
-	struct circuits *circuits;
+	struct limit_counters limits;
+	struct circuit_table *circuits;
 	struct pending *pending;
 	struct acceptor acceptor;
 	struct admission admission;
@@ -47,12 +47,5 @@ struct listener {
 	size_t info_length;
 	char scratch[LISTENER_SCRATCH];
 };
-
-/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
-void listener_watch(struct event *, const struct timeval *);
-/* A circuit's request was malformed or not authentic. */
-void listener_failed(struct listener *, uint64_t circuit);
-/* Milliseconds of a clock that never jumps. */
-int64_t listener_now(void);
 
 #endif

@@ -18,8 +18,11 @@
 #endif
 #include <stdlib.h>
 
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/sandbox.h"
+#include "events/timer.h"
 #include "ipc/proc.h"
 #include "json/canon.h"
 #include "listener.h"
@@ -28,9 +31,9 @@
 #include "report.h"
 #include "request.h"
 
-#define REPORT_S       1 /* between two looks at the limiters */
-#define UNIDENTIFIED_S 1
-#define LARGE_MALLOC   (64 * 1024) /* bytes; returned to the kernel at once */
+#define REPORT_MS	1000 /* between two looks at the limiters */
+#define UNIDENTIFIED_MS 1000
+#define LARGE_MALLOC	(64 * 1024) /* bytes; returned to the kernel at once */
 
 static const struct chanev_handlers queued_handlers = {
     .on_message = request_on_queued};
@@ -47,24 +50,17 @@ parent_on_message(struct message *message, void *argument)
 static const struct chanev_handlers parent_handlers = {
     .on_message = parent_on_message};
 
-void
-listener_failed(struct listener *listener, uint64_t circuit)
-{
-	if (circuit_fail(listener->circuits, circuit, listener_now()))
-		limit_pass(&listener->limits, LIMIT_FAILURES_PER_CIRCUIT);
-}
-
 static void
 on_report(int descriptor, short what, void *argument)
 {
 	struct listener *listener = argument;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 
 	(void)descriptor;
 	(void)what;
 	limit_report(&listener->limits, now_ms);
 	report_send(listener, now_ms);
-	circuits_expire(listener->circuits, now_ms);
+	circuit_table_expire(listener->circuits, now_ms);
 }
 
 static void
@@ -79,21 +75,16 @@ listener_init(struct listener *listener, struct proc *proc)
 	listener->settings = &proc->settings;
 	for (state = 0; state < STATE_COUNT; state++)
 		TAILQ_INIT(&listener->connections[state]);
-	listener->base = event_base_new();
+	listener->base = xpointer(event_base_new());
 	listener->circuits =
-	    circuits_new(proc->settings.connections_per_circuit,
+	    circuit_table_new(proc->settings.connections_per_circuit,
 		proc->settings.requests_per_circuit,
 		proc->settings.failures_per_circuit);
 	listener->pending = pending_new(proc->settings.requests_pending);
-	channel = channel_new(
-	    proc->channels[ROLE_QUEUED], ROLE_LISTENER, ROLE_QUEUED);
-	if (listener->base == NULL || listener->circuits == NULL ||
-	    listener->pending == NULL || channel == NULL)
-		fatal("out of memory");
+	channel = xpointer(channel_new(
+	    proc->channels[ROLE_QUEUED], ROLE_LISTENER, ROLE_QUEUED));
 	listener->queued =
 	    chanev_new(listener->base, channel, &queued_handlers, listener);
-	if (listener->queued == NULL)
-		fatal("out of memory");
 	receive_init(listener);
 	accept_init(listener, proc->descriptors[DESCRIPTOR_LISTEN]);
 }
@@ -114,19 +105,11 @@ on_unidentified(int descriptor, short what, void *argument)
 static void
 listener_run(struct listener *listener, struct proc *proc)
 {
-	struct timeval tv = {REPORT_S, 0};
-	struct timeval unidentified_tv = {UNIDENTIFIED_S, 0};
-	struct event *report;
-
-	if (chanev_new(listener->base, proc->parent, &parent_handlers,
-		listener) == NULL)
-		fatal("out of memory");
-	report = event_new(listener->base, -1, EV_PERSIST, on_report, listener);
-	if (report == NULL || event_add(report, &tv) == -1)
-		fatal("out of memory");
-	if (event_base_once(listener->base, -1, EV_TIMEOUT, on_unidentified,
-		listener, &unidentified_tv) == -1)
-		fatal("out of memory");
+	(void)chanev_new(
+	    listener->base, proc->parent, &parent_handlers, listener);
+	(void)timer_every(listener->base, REPORT_MS, on_report, listener);
+	timer_arm(timer_new(listener->base, on_unidentified, listener),
+	    UNIDENTIFIED_MS);
 	if (event_base_dispatch(listener->base) == -1)
 		fatal("events error=\"the loop failed\"");
 }

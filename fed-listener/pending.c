@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "pending.h"
 
 #define PENDING_MAX 65535
@@ -26,23 +27,17 @@ struct pending {
 struct pending *
 pending_new(int64_t maximum)
 {
-	struct pending *pending = calloc(1, sizeof(*pending));
+	struct pending *pending = xcalloc(1, sizeof(*pending));
 	size_t i;
 
-	if (pending == NULL)
-		return NULL;
 	if (maximum < 1)
 		maximum = 1;
 	if (maximum > PENDING_MAX)
 		maximum = PENDING_MAX;
 	pending->maximum = (size_t)maximum;
 	pending->free_count = pending->maximum;
-	pending->free = calloc(pending->maximum, sizeof(*pending->free));
-	pending->slots = calloc(pending->maximum, sizeof(*pending->slots));
-	if (pending->free == NULL || pending->slots == NULL) {
-		pending_free(pending);
-		return NULL;
-	}
+	pending->free = xcalloc(pending->maximum, sizeof(*pending->free));
+	pending->slots = xcalloc(pending->maximum, sizeof(*pending->slots));
 	for (i = 0; i < pending->maximum; i++)
 		pending->free[i] = (uint16_t)(pending->maximum - 1 - i);
 	return pending;

@@ -16,7 +16,7 @@
 struct connection;
 struct pending;
 
-/* maximum: requests at once, 1 to 65535 (clamped). NULL: out of memory. */
+/* maximum: requests at once, 1 to 65535 (clamped). */
 struct pending *pending_new(int64_t maximum);
 void pending_free(struct pending *);
 size_t pending_maximum(const struct pending *);

@@ -5,15 +5,18 @@
  * 400 in place of any other answer, so no bytes are ever taken for a second
  * request that another reader would take for a part of the first.
  */
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "answer.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "events/timer.h"
 #include "listener.h"
 #include "proxy.h"
 #include "receive.h"
@@ -27,8 +30,8 @@ receive_refuse(struct connection *connection, int status)
 {
 	struct listener *listener = connection->listener;
 
-	limit_hit(&listener->limits, LIMIT_MALFORMED, listener_now());
-	listener_failed(listener, circuit_number(connection->circuit));
+	limit_hit(&listener->limits, LIMIT_MALFORMED, clock_ms());
+	request_failed(listener, circuit_number(connection->circuit));
 	connection->closing = true;
 	answer_status(connection, status, 0);
 }
@@ -139,7 +142,6 @@ static void
 body_expect(struct connection *connection, const char *bytes, size_t length)
 {
 	struct listener *listener = connection->listener;
-	struct timeval tv = {0, ADMISSION_CHECK_MS * 1000};
 	size_t wanted = connection->request.length;
 
 	if (connection->discard == 0 &&
@@ -149,8 +151,7 @@ body_expect(struct connection *connection, const char *bytes, size_t length)
 			return;
 		}
 		connection_enter(connection, STATE_ADMISSION);
-		if (!event_pending(&listener->admission.next, EV_TIMEOUT, NULL))
-			listener_watch(&listener->admission.next, &tv);
+		timer_arm_once(&listener->admission.next, ADMISSION_CHECK_MS);
 		return;
 	}
 	if (connection->discard == 0) {
@@ -214,7 +215,7 @@ static int
 proxy_take(struct connection *connection, const char *bytes, size_t length)
 {
 	struct listener *listener = connection->listener;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 	uint64_t number;
 	int used;
 
@@ -346,7 +347,6 @@ void
 receive_release(struct connection *connection)
 {
 	struct admission *admission = &connection->listener->admission;
-	struct timeval now = {0, 0};
 
 	if (connection->reserved == 0)
 		return;
@@ -354,7 +354,7 @@ receive_release(struct connection *connection)
 	connection->reserved = 0;
 	/* Not from here: others would move while one is being freed. */
 	if (event_pending(&admission->next, EV_TIMEOUT, NULL))
-		listener_watch(&admission->next, &now);
+		timer_arm(&admission->next, 0);
 }
 
 /* Takes the place of one body that holds it and does not come. */
@@ -362,7 +362,7 @@ static bool
 admission_reclaim(struct listener *listener)
 {
 	struct connection *connection;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 
 	TAILQ_FOREACH (connection, &listener->connections[STATE_BODY], entry)
 		if (connection->reserved > ADMISSION_FREE &&
@@ -416,7 +416,6 @@ admission_next(int descriptor, short what, void *argument)
 	struct listener *listener = argument;
 	struct connection_list *line = &listener->connections[STATE_ADMISSION];
 	struct connection *connection = TAILQ_FIRST(line), *next;
-	struct timeval tv = {0, ADMISSION_CHECK_MS * 1000};
 
 	(void)descriptor;
 	(void)what;
@@ -426,7 +425,7 @@ admission_next(int descriptor, short what, void *argument)
 			break;
 	}
 	if (!TAILQ_EMPTY(line))
-		listener_watch(&listener->admission.next, &tv);
+		timer_arm(&listener->admission.next, ADMISSION_CHECK_MS);
 }
 
 void

@@ -19,9 +19,9 @@ circuits_fill(
     struct msg_limits *limits, const struct listener *listener, int64_t now_ms)
 {
 	const struct settings *settings = listener->settings;
-	struct circuits_most most;
+	struct circuit_table_most most;
 
-	circuits_most(listener->circuits, &most, now_ms);
+	circuit_table_most(listener->circuits, &most, now_ms);
 	figures_set(limits, LIMIT_CONNECTIONS_PER_CIRCUIT, most.connections,
 	    settings->connections_per_circuit);
 	figures_set(limits, LIMIT_REQUESTS_PER_CIRCUIT, most.requests,

@@ -9,6 +9,8 @@
 
 #include "accept.h"
 #include "answer.h"
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "ipc/message.h"
@@ -76,14 +78,21 @@ request_pass(struct connection *connection, const struct wire_request *request)
 	return -1;
 }
 
+void
+request_failed(struct listener *listener, uint64_t circuit)
+{
+	if (circuit_fail(listener->circuits, circuit, clock_ms()))
+		limit_pass(&listener->limits, LIMIT_FAILURES_PER_CIRCUIT);
+}
+
 static void
 request_malformed(struct connection *connection, enum code code)
 {
 	struct listener *listener = connection->listener;
 
 	log_debug("request malformed code=%s", code_name(code));
-	limit_hit(&listener->limits, LIMIT_MALFORMED, listener_now());
-	listener_failed(listener, circuit_number(connection->circuit));
+	limit_hit(&listener->limits, LIMIT_MALFORMED, clock_ms());
+	request_failed(listener, circuit_number(connection->circuit));
 	answer_status(connection, 400, 0);
 }
 
@@ -92,7 +101,7 @@ request_busy(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 
-	limit_hit(&listener->limits, LIMIT_REQUESTS_PENDING, listener_now());
+	limit_hit(&listener->limits, LIMIT_REQUESTS_PENDING, clock_ms());
 	answer_status(connection, 503, ANSWER_RETRY_S);
 }
 
@@ -145,7 +154,7 @@ request_allowed(struct connection *connection)
 {
 	struct listener *listener = connection->listener;
 	enum limit limit = LIMIT_REQUESTS_PER_CIRCUIT;
-	int64_t now_ms = listener_now();
+	int64_t now_ms = clock_ms();
 	uint32_t wait_s;
 
 	if (connection->circuit == NULL)
@@ -200,8 +209,7 @@ queued_identity(struct listener *listener, const struct message *message)
 		      "server\"");
 	base64_encode(text, identity.certificate, identity.certificate_length);
 	length = asprintf(&info, INFO_FORMAT, text);
-	if (length == -1)
-		fatal("out of memory");
+	xpointer(length == -1 ? NULL : info);
 	free(listener->info);
 	listener->info = info;
 	listener->info_length = (size_t)length;
@@ -225,9 +233,9 @@ queued_response(struct listener *listener, const struct message *message)
 		fatal(
 		    "channel peer=fed-queued error=\"response to no request\"");
 	circuit_end(listener->circuits, circuit);
-	/* Paid for by who asked, whether or not he waited. */
+	/* Charged to the circuit that asked, whether or not it waited. */
 	if (response.status == 400 || response.status == 401)
-		listener_failed(listener, circuit);
+		request_failed(listener, circuit);
 	if (connection == NULL)
 		return; /* the client did not wait */
 	connection->pending = PENDING_NONE;

@@ -4,6 +4,7 @@
 #define TORFED_REQUEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ipc/message.h"
 
@@ -14,6 +15,8 @@ struct listener;
 int request_status(const struct connection *);
 /* The request is whole. Answers, or passes it on; may free the connection. */
 void request_complete(struct connection *, const char *body, size_t length);
+/* A circuit's request was malformed or not authentic. */
+void request_failed(struct listener *, uint64_t circuit);
 /* A message from fed-queued. Fatal when it makes no sense. */
 void request_on_queued(struct message *, void *listener);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
 #include "sender.h"
@@ -18,17 +20,13 @@ static void
 input_keep(struct link *link, const char *bytes, size_t length)
 {
 	size_t size = link->input_size > 0 ? link->input_size : 1024;
-	char *grown;
 
 	if (link->input_length > INPUT_MAX - length)
 		fatal("answer longer than it can be"); /* a fault of ours */
 	while (size < link->input_length + length)
 		size *= 2;
 	if (size != link->input_size) {
-		grown = realloc(link->input, size);
-		if (grown == NULL)
-			fatal("out of memory");
-		link->input = grown;
+		link->input = xpointer(realloc(link->input, size));
 		link->input_size = size;
 	}
 	memcpy(link->input + link->input_length, bytes, length);
@@ -48,7 +46,7 @@ answer_fail(struct link *link, enum code code)
 static void
 answer_probe(struct link *link)
 {
-	struct wire_sent sent = {
+	struct wire_send_result sent = {
 	    .code = CODE_OK, .status = (uint16_t)link->response.status};
 	struct job *job = link->job;
 
@@ -61,7 +59,7 @@ static void
 answer_finish(struct link *link, const char *body)
 {
 	const struct http_response *response = &link->response;
-	struct wire_sent sent = {.code = CODE_ANSWER_UNSIGNED};
+	struct wire_send_result sent = {.code = CODE_ANSWER_UNSIGNED};
 	struct envelope parsed;
 	struct job *job = link->job;
 

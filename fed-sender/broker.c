@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "events/timer.h"
 #include "link.h"
 #include "sender.h"
 
 #define PUT_OFF_MS 100
 
-/* As many are on their way as there are links that wait, or more. */
+/*
+ * Asks for as many as there are links that wait, those on their way included.
+ */
 static void
 broker_ask(struct sender *sender)
 {
@@ -76,14 +79,11 @@ broker_answered(struct sender *sender)
 static void
 broker_put_off(struct sender *sender, struct link *link)
 {
-	struct timeval tv = {.tv_usec = PUT_OFF_MS * 1000};
-
 	if (link != NULL) {
 		TAILQ_INSERT_HEAD(&sender->broker.waiting, link, waiting);
 		sender->broker.waiting_count++;
 	}
-	if (!evtimer_pending(&sender->broker.put_off, NULL))
-		sender_watch(&sender->broker.put_off, &tv);
+	timer_arm_once(&sender->broker.put_off, PUT_OFF_MS);
 }
 
 static void

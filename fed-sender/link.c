@@ -4,13 +4,18 @@
  * came in; every phase has a deadline; what a failure means depends on the
  * phase, and in each the request is answered for exactly once.
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "answer.h"
+#include "base/alloc.h"
 #include "base/log.h"
+#include "events/timer.h"
+#include "events/watch.h"
 #include "link.h"
 #include "proto/code.h"
 #include "proto/onion.h"
@@ -26,16 +31,6 @@ struct link *
 link_of(struct slot *slot)
 {
 	return (struct link *)(void *)slot;
-}
-
-static void
-timer_set(struct link *link, int64_t milliseconds)
-{
-	struct timeval tv;
-
-	tv.tv_sec = (time_t)(milliseconds / 1000);
-	tv.tv_usec = (suseconds_t)(milliseconds % 1000 * 1000);
-	sender_watch(&link->timer, &tv);
 }
 
 /* A probe's link takes nobody's place in the pool. */
@@ -86,17 +81,16 @@ link_fail(struct link *link, enum code code)
 void
 link_open(struct sender *sender, struct job *job)
 {
-	struct link *link = calloc(1, sizeof(*link));
+	struct link *link = xcalloc(1, sizeof(*link));
 
-	if (link == NULL ||
-	    (!job->probe && pool_connect(sender->pool, &link->slot, job) == -1))
-		fatal("out of memory");
+	if (!job->probe)
+		pool_connect(sender->pool, &link->slot, job);
 	link->sender = sender;
 	link->descriptor = -1;
 	link->state = LINK_WANTED;
 	link->job = job;
 	evtimer_assign(&link->timer, sender->base, link_on_timer, link);
-	timer_set(link, sender->settings->connect_timeout_ms);
+	timer_arm(&link->timer, sender->settings->connect_timeout_ms);
 	broker_want(sender, link);
 }
 
@@ -162,7 +156,7 @@ link_write(struct link *link, const char *body, size_t length)
 		event_del(&link->writing);
 		return 1;
 	}
-	sender_watch(&link->writing, NULL);
+	watch_start(&link->writing);
 	return 0;
 }
 
@@ -221,9 +215,9 @@ request_begin(struct link *link)
 	link->head_length = 0;
 	link->slot.brief = job->handshake;
 	link->state = LINK_SENDING;
-	timer_set(link, job->handshake || job->probe
-			    ? settings->handshake_timeout_ms
-			    : settings->message_timeout_ms);
+	timer_arm(&link->timer, job->handshake || job->probe
+				    ? settings->handshake_timeout_ms
+				    : settings->message_timeout_ms);
 	request_write(link);
 }
 
@@ -246,7 +240,7 @@ link_start(struct link *link, int descriptor)
 	    EV_READ | EV_PERSIST, link_on_read, link);
 	event_assign(&link->writing, sender->base, descriptor, EV_WRITE,
 	    link_on_write, link);
-	sender_watch(&link->reading, NULL);
+	watch_start(&link->reading);
 	(link->job->probe ? socks_init_probe : socks_init)(&link->socks,
 	    sender->secret, link->job->key, link->job->generation, ONION_PORT);
 	socks_say(link);
@@ -265,7 +259,7 @@ link_rest(struct link *link)
 		link_free(link);
 		return;
 	}
-	timer_set(link, sender->settings->sender_idle_ms);
+	timer_arm(&link->timer, sender->settings->sender_idle_ms);
 	pool_rest(sender->pool, &link->slot);
 	sender_kick(sender); /* it may have work, or be one too many */
 }
@@ -324,9 +318,7 @@ read_socks(struct link *link)
 	ssize_t received;
 
 	if (link->input == NULL) {
-		link->input = malloc(SOCKS_REPLY_MAX + 1);
-		if (link->input == NULL)
-			fatal("out of memory");
+		link->input = xmalloc(SOCKS_REPLY_MAX + 1);
 		link->input_size = SOCKS_REPLY_MAX + 1;
 	}
 	received = recv(link->descriptor, link->input + link->input_length,

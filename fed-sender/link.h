@@ -73,12 +73,4 @@ void link_refused(struct link *);
 void link_close(struct link *);
 struct link *link_of(struct slot *);
 
-/* answer.c: what came in LINK_SENDING and LINK_ANSWER. */
-enum answer_result {
-	ANSWER_MORE, /* not whole yet */
-	ANSWER_KEEP, /* the job is finished, the link may go on */
-	ANSWER_END   /* the job is finished, the link must end */
-};
-enum answer_result answer_take(struct link *, const char *, size_t length);
-
 #endif

@@ -21,6 +21,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "ipc/proc.h"
@@ -43,18 +44,14 @@ sender_setup(struct sender *sender, struct proc *proc)
 	if (proc->channels[ROLE_QUEUED] == -1)
 		fatal("start error=\"a descriptor is missing\"");
 	sender->settings = &proc->settings;
-	sender->base = event_base_new();
+	sender->base = xpointer(event_base_new());
 	sender->pool = pool_new(
 	    proc->settings.sender_connections, proc->settings.sender_idle);
-	channel =
-	    channel_new(proc->channels[ROLE_QUEUED], ROLE_SENDER, ROLE_QUEUED);
-	if (sender->base == NULL || sender->pool == NULL || channel == NULL)
-		fatal("out of memory");
+	channel = xpointer(
+	    channel_new(proc->channels[ROLE_QUEUED], ROLE_SENDER, ROLE_QUEUED));
 	sender_init(sender);
 	sender->queued =
 	    chanev_new(sender->base, channel, &queued_handlers, sender);
-	if (sender->queued == NULL)
-		fatal("out of memory");
 	randombytes_buf(sender->secret, sizeof(sender->secret));
 }
 
@@ -63,8 +60,6 @@ sender_run(struct sender *sender, struct proc *proc)
 {
 	sender->parent =
 	    chanev_new(sender->base, proc->parent, &parent_handlers, sender);
-	if (sender->parent == NULL)
-		fatal("out of memory");
 	if (event_base_dispatch(sender->base) == -1)
 		fatal("events error=\"the loop failed\"");
 }

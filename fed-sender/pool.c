@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/tree.h"
 #include "pool.h"
 
@@ -65,10 +66,8 @@ at_least_one(size_t count)
 struct pool *
 pool_new(int64_t maximum, int64_t idle)
 {
-	struct pool *pool = calloc(1, sizeof(*pool));
+	struct pool *pool = xcalloc(1, sizeof(*pool));
 
-	if (pool == NULL)
-		return NULL;
 	RB_INIT(&pool->tree);
 	TAILQ_INIT(&pool->turns);
 	TAILQ_INIT(&pool->idle);
@@ -106,9 +105,7 @@ destination_get(struct pool *pool, const uint8_t key[32])
 
 	if (destination != NULL)
 		return destination;
-	destination = calloc(1, sizeof(*destination));
-	if (destination == NULL)
-		return NULL;
+	destination = xcalloc(1, sizeof(*destination));
 	memcpy(destination->key, key, sizeof(destination->key));
 	TAILQ_INIT(&destination->jobs);
 	TAILQ_INIT(&destination->idle);
@@ -128,13 +125,11 @@ destination_tidy(struct pool *pool, struct destination *destination)
 	free(destination);
 }
 
-int
+void
 pool_put(struct pool *pool, struct job *job)
 {
 	struct destination *destination = destination_get(pool, job->key);
 
-	if (destination == NULL)
-		return -1;
 	if (TAILQ_EMPTY(&destination->jobs))
 		TAILQ_INSERT_TAIL(&pool->turns, destination, turn);
 	if (job->fresh)
@@ -144,7 +139,6 @@ pool_put(struct pool *pool, struct job *job)
 	if (!job->fresh) /* which may be an old one */
 		destination->generation = job->generation;
 	pool->waiting++;
-	return 0;
 }
 
 /* The job leaves the line; its destination's turn comes last now. */
@@ -233,19 +227,16 @@ pool_take(struct pool *pool, struct slot **use, struct slot **evict)
 	return job;
 }
 
-int
+void
 pool_connect(struct pool *pool, struct slot *slot, const struct job *job)
 {
 	slot->destination = destination_get(pool, job->key);
-	if (slot->destination == NULL)
-		return -1;
 	slot->generation = job->generation;
 	slot->state = SLOT_CONNECTING;
 	slot->destination->slots++;
 	slot->destination->connecting++;
 	pool->slots++;
 	pool->connecting++;
-	return 0;
 }
 
 void

@@ -43,20 +43,19 @@ struct slot {
 	bool brief; /* idle, it is the first to be closed: see pool_rest() */
 };
 
-/* maximum: connections at once; idle: kept open unused. NULL: no memory. */
+/* maximum: connections at once; idle: kept open unused. */
 struct pool *pool_new(int64_t maximum, int64_t idle);
 void pool_free(struct pool *); /* must hold neither jobs nor slots */
-/* At the end of its destination's line (one that is fresh: at the head).
- * -1: no memory. */
-int pool_put(struct pool *, struct job *);
+/* At the end of its destination's line (one that is fresh: at the head). */
+void pool_put(struct pool *, struct job *);
 /*
  * The next job that can go now, out of its line; NULL: none. *use is the idle
  * connection for it (busy from here on), or NULL: make one (pool_connect()),
  * and before that close *evict unless it is NULL.
  */
 struct job *pool_take(struct pool *, struct slot **use, struct slot **evict);
-/* A new connection for the job. -1: no memory. */
-int pool_connect(struct pool *, struct slot *, const struct job *);
+/* A new connection for the job. */
+void pool_connect(struct pool *, struct slot *, const struct job *);
 void pool_connected(struct pool *, struct slot *); /* and busy */
 /* Busy no more. One that is brief has only asked whether somebody is there:
  * it must not push out those that messages come over. */
@@ -65,9 +64,10 @@ void pool_remove(struct pool *, struct slot *);
 /* The oldest idle connection while there are too many, else NULL. */
 struct slot *pool_excess(const struct pool *);
 /*
- * Generations: the latest job's is its destination's. An idle connection to
- * the job's destination with another one, which nobody will use again; NULL:
- * none. And whether a connection's generation is its destination's.
+ * Generations: a destination has that of its latest job. pool_stale(): an idle
+ * connection to the job's destination that has another one, and so is never
+ * used again; NULL: none. pool_current(): whether a connection has its
+ * destination's.
  */
 struct slot *pool_stale(struct pool *, const struct job *);
 bool pool_current(const struct slot *);

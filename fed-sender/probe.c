@@ -7,17 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
+#include "probe.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
 #include "sender.h"
 
 void
 probe_finish(
-    struct sender *sender, struct job *job, const struct wire_sent *sent)
+    struct sender *sender, struct job *job, const struct wire_send_result *sent)
 {
-	struct wire_probed probed = {.code = sent->code};
+	struct wire_probe_result probed = {.code = sent->code};
 	uint8_t memory[MESSAGE_SMALL];
 	char name[ONION_SIZE];
 	struct pack pack;
@@ -25,7 +27,7 @@ probe_finish(
 	if (sent->code == CODE_OK)
 		probed.status = sent->status;
 	pack_init(&pack, memory, sizeof(memory));
-	wire_probed_encode(&pack, &probed);
+	wire_probe_result_encode(&pack, &probed);
 	if (!pack_ok(&pack) || chanev_send(sender->queued, MSG_PROBED, job->id,
 				   0, -1, pack.data, pack.length) == -1)
 		fatal("channel peer=fed-queued error=\"does not take an "
@@ -47,9 +49,7 @@ probe_begin(struct sender *sender, const struct message *message)
 		fatal("channel peer=fed-queued error=\"malformed probe\"");
 	if (sender->probing)
 		fatal("channel peer=fed-queued error=\"two probes at once\"");
-	job = calloc(1, sizeof(*job));
-	if (job == NULL)
-		fatal("out of memory");
+	job = xcalloc(1, sizeof(*job));
 	sender->probing = true;
 	job->probe = true;
 	job->id = message->id;

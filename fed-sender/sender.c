@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "link.h"
+#include "probe.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
 #include "sender.h"
@@ -51,10 +53,8 @@ job_account(struct sender *sender)
 static struct job *
 job_new(struct sender *sender, uint32_t id, const struct wire_send *send)
 {
-	struct job *job = malloc(sizeof(*job) + send->body_length);
+	struct job *job = xmalloc(sizeof(*job) + send->body_length);
 
-	if (job == NULL)
-		fatal("out of memory");
 	memset(job, 0, sizeof(*job));
 	job->id = id;
 	job->generation = send->generation;
@@ -77,7 +77,8 @@ job_free(struct sender *sender, struct job *job)
 }
 
 void
-sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
+sender_finish(
+    struct sender *sender, struct job *job, struct wire_send_result *sent)
 {
 	static uint8_t memory[MESSAGE_LARGE];
 	char name[ONION_SIZE];
@@ -89,7 +90,7 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 	}
 	sent->started = job->started;
 	pack_init(&pack, memory, sizeof(memory));
-	wire_sent_encode(&pack, sent);
+	wire_send_result_encode(&pack, sent);
 	if (!pack_ok(&pack) || chanev_send(sender->queued, MSG_SENT, job->id, 0,
 				   -1, pack.data, pack.length) == -1)
 		fatal("channel peer=fed-queued error=\"does not take an "
@@ -103,7 +104,7 @@ sender_finish(struct sender *sender, struct job *job, struct wire_sent *sent)
 void
 sender_fail(struct sender *sender, struct job *job, enum code code)
 {
-	struct wire_sent sent = {.code = code};
+	struct wire_send_result sent = {.code = code};
 
 	sender_finish(sender, job, &sent);
 }
@@ -113,8 +114,7 @@ sender_put(struct sender *sender, struct job *job)
 {
 	struct slot *stale;
 
-	if (pool_put(sender->pool, job) == -1)
-		fatal("out of memory");
+	pool_put(sender->pool, job);
 	while ((stale = pool_stale(sender->pool, job)) != NULL)
 		link_close(link_of(stale));
 	sender_kick(sender);
@@ -149,13 +149,6 @@ sender_on_queued(struct message *message, void *argument)
 		sender_fail(sender, job, CODE_ONION_ADDRESS);
 	else
 		sender_put(sender, job);
-}
-
-void
-sender_watch(struct event *event, const struct timeval *delay)
-{
-	if (event_add(event, delay) == -1)
-		fatal("events error=\"%s\"", strerror(errno));
 }
 
 static void

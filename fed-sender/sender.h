@@ -38,17 +38,13 @@ void sender_on_queued(struct message *, void *sender);
 void sender_kick(struct sender *);
 void sender_init(struct sender *);
 /* The one answer to the job, which is freed. */
-void sender_finish(struct sender *, struct job *, struct wire_sent *);
+void sender_finish(struct sender *, struct job *, struct wire_send_result *);
 /* The same for a failure of transport. */
 void sender_fail(struct sender *, struct job *, enum code);
 /* Back into the line, for a new connection. */
 void sender_retry(struct sender *, struct job *);
-/* event_add(), and fatal when the kernel refuses: it would stall for ever. */
-void sender_watch(struct event *, const struct timeval *);
-/* probe.c: MSG_PROBE, and the one answer to it. */
-void probe_begin(struct sender *, const struct message *);
-void probe_finish(struct sender *, struct job *, const struct wire_sent *);
 /* A server as the log names it: whole, in short, or "-". buf: ONION_SIZE. */
 const char *sender_name(
     const struct sender *, char *buf, const uint8_t key[32]);
+
 #endif

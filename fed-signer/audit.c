@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "audit.h"
 #include "hand.h"
 #include "siglog.h"
 

@@ -10,9 +10,14 @@
  */
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "certificate.h"
+#include "certify.h"
+#include "directory.h"
+#include "file.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/ed.h"
 
 /*
@@ -30,7 +35,7 @@ previous_read(struct cert *previous, const struct keys *keys,
 	memset(previous, 0, sizeof(*previous));
 	if (file_exists(directory, CERTIFICATE_FILE) == -1)
 		return 0;
-	if ((status = cert_read(previous, directory)) != 0)
+	if ((status = certificate_read(previous, directory)) != 0)
 		return status;
 	if (memcmp(previous->server, keys->identity, 32) != 0)
 		return hand_fail(EX_DATAERR,
@@ -48,7 +53,7 @@ static int
 next_certificate(struct cert *cert, const struct cert *previous,
     const struct options *options, const struct keys *keys)
 {
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = clock_now();
 
 	*cert = *previous; /* the second door and its key stay */
 	cert->serial = (uint64_t)now;
@@ -74,7 +79,7 @@ write_files(const struct keys *keys, const struct cert *cert,
 		status = file_replace(directory, SIGNING_FILE, 0600,
 		    keys->signing_seed, SEED_SIZE);
 	if (status == 0)
-		status = cert_write(cert, directory, true);
+		status = certificate_write(cert, directory, true);
 	if (status == 0)
 		status = directory_sync(directory);
 	return status;

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /* From the start by fedd to the loop: keys first, then the sandbox. */
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/privdrop.h"
 #include "base/sandbox.h"
+#include "daemon.h"
+#include "identity.h"
 #include "ipc/channel.h"
 #include "ipc/proc.h"
 #include "proto/ed.h"
+#include "secret.h"
+#include "serve.h"
 #include "signer.h"
 
 static int
@@ -28,8 +33,7 @@ keys_load(
 	int key = descriptor_given(proc, DESCRIPTOR_SIGNING_KEY);
 
 	signer->secret = secret_load(key, (uid_t)proc->start.owner_uid);
-	identity_load(
-	    identity, certificate, signer->secret, (int64_t)time(NULL));
+	identity_load(identity, certificate, signer->secret, clock_now());
 	signer->identity = identity;
 	close(key);
 	close(certificate);
@@ -45,12 +49,20 @@ log_open(struct signer *signer, const struct proc *proc)
 	close(last);
 }
 
+/* One second's worth at once. */
+static void
+rate_set(struct signer *signer, int64_t per_second)
+{
+	signer->rate = (struct bucket_rate){
+	    .count = per_second, .interval_ms = 1000, .burst = per_second};
+	bucket_fill(&signer->bucket, &signer->rate, clock_ms());
+}
+
 int
 daemon_main(int argc, char *argv[])
 {
 	static struct identity identity;
 	static struct signer signer;
-	struct timespec now;
 	struct msg_go go;
 	struct proc proc;
 
@@ -62,9 +74,7 @@ daemon_main(int argc, char *argv[])
 	keys_load(&signer, &identity, &proc);
 	log_open(&signer, &proc);
 	signer.window_s = proc.settings.window_s;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	rate_init(&signer.rate, proc.settings.signatures_per_second,
-	    (int64_t)now.tv_sec * SIGNER_NS + now.tv_nsec);
+	rate_set(&signer, proc.settings.signatures_per_second);
 	serve_signals();
 	sandbox_enter(SANDBOX_SIGNER, 0);
 	proc_ready(&proc, &go);

@@ -4,11 +4,10 @@
  * with the seed: a file with the wrong one of the two is taken by tor without
  * complaint and publishes another address.
  */
+#include <sodium.h>
 #include <string.h>
 
-#include <sodium.h>
-
-#include "hand.h"
+#include "expand.h"
 
 /* 29 characters and three NULs. */
 static const char secret_header[EXPAND_HEADER] =

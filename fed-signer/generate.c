@@ -5,9 +5,14 @@
  */
 #include <stdio.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "certificate.h"
+#include "directory.h"
+#include "file.h"
+#include "generate.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
 
 static const char *const names[] = {
@@ -30,7 +35,7 @@ nothing_there(const struct directory *directory)
 static int
 first_certificate(const struct keys *keys, struct cert *cert)
 {
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = clock_now();
 
 	*cert = (struct cert){.serial = (uint64_t)now,
 	    .min_serial = (uint64_t)now,
@@ -56,7 +61,7 @@ write_files(const struct keys *keys, const struct cert *cert,
 	}
 	if (status == 0) {
 		done = 2;
-		status = cert_write(cert, directory, false);
+		status = certificate_write(cert, directory, false);
 	}
 	if (status == 0) {
 		done = 3;

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /* The verbs' table, their options, and what they have in common. */
+#include <sys/stat.h>
+
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "audit.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/privdrop.h"
+#include "certify.h"
+#include "generate.h"
 #include "hand.h"
+#include "proto/cert.h"
 #include "proto/ed.h"
+#include "show.h"
+#include "tor.h"
 
 /* What must be there: -k; -k and -t; operands. */
 enum needs { NEEDS_KEYS, NEEDS_HIDDEN, NEEDS_FILES };
@@ -45,6 +53,12 @@ hand_fail(int status, const char *fmt, ...)
 	va_end(arguments);
 	fprintf(stderr, "\n");
 	return status;
+}
+
+int
+hand_status(void)
+{
+	return errno == EACCES || errno == EPERM ? EX_NOPERM : EX_DATAERR;
 }
 
 static int

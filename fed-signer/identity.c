@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* Our certificate: read, judged, and put into the form that others get. */
-#include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "base/log.h"
-#include "signer.h"
+#include "identity.h"
+#include "secret.h"
 
 /* The file whole, at most CERT_MAX bytes. */
 static size_t
-certificate_read(uint8_t text[CERT_MAX], int descriptor)
+identity_read(uint8_t text[CERT_MAX], int descriptor)
 {
 	struct stat st;
 	ssize_t got;
@@ -39,7 +40,7 @@ identity_load(struct identity *identity, int descriptor,
 
 	memset(identity, 0, sizeof(*identity));
 	message->certificate_length =
-	    certificate_read(message->certificate, descriptor);
+	    identity_read(message->certificate, descriptor);
 	code = cert_parse(
 	    &identity->cert, message->certificate, message->certificate_length);
 	if (code == CODE_OK)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* Key pairs and certificates, for the verbs. */
-#include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 
 #include <sodium.h>
+#include <string.h>
+#include <sysexits.h>
 
+#include "directory.h"
+#include "file.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/ed.h"
 
 #define SEED_FORBIDDEN \
 	(S_ISUID | S_ISGID | S_IXUSR | S_IRWXG | S_IRWXO) /* mode 0600 */
-#define CERT_FORBIDDEN (S_IWGRP | S_IWOTH)
 
 struct keys *
 keys_new(void)
@@ -116,34 +118,4 @@ keys_certify(const struct keys *keys, struct cert *cert, int64_t now)
 		return hand_fail(EX_DATAERR, "certificate not issued: %s: %s",
 		    code_name(code), code_text(code));
 	return 0;
-}
-
-int
-cert_read(struct cert *cert, const struct directory *directory)
-{
-	uint8_t text[CERT_MAX];
-	enum code code;
-	size_t length;
-	int status;
-
-	status = file_read(directory, CERTIFICATE_FILE, CERT_FORBIDDEN, text,
-	    sizeof(text), &length);
-	if (status != 0)
-		return status;
-	if ((code = cert_parse(cert, text, length)) != CODE_OK)
-		return hand_fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
-		    directory->path, code_name(code), code_text(code));
-	return 0;
-}
-
-int
-cert_write(
-    const struct cert *cert, const struct directory *directory, bool replace)
-{
-	char text[CERT_MAX];
-	size_t length;
-
-	length = cert_format(text, cert);
-	return (replace ? file_replace : file_create)(
-	    directory, CERTIFICATE_FILE, 0644, text, length);
 }

@@ -11,8 +11,8 @@
  * Run by hand with a verb it makes keys and certificates, writes tor's key
  * files from the identity key, and shows what there is.
  */
+#include "daemon.h"
 #include "hand.h"
-#include "signer.h"
 
 int
 main(int argc, char *argv[])

@@ -6,13 +6,18 @@
  * bytes that it brought.
  */
 #include <errno.h>
+#include <sodium.h>
 #include <stddef.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "base/bucket.h"
 #include "base/log.h"
+#include "identity.h"
+#include "proto/signtext.h"
+#include "request.h"
+#include "secret.h"
 #include "signer.h"
+#include "state.h"
 
 /* What a request came to. */
 struct wanted {
@@ -73,7 +78,7 @@ envelope_refusal(struct signer *signer, const struct moment *now,
 		return SIGN_REFUSED_TIME;
 	if (cert_verify_time(cert, now->utc_s) != CODE_OK)
 		return SIGN_REFUSED_CERTIFICATE;
-	if (rate_take(&signer->rate, now->monotonic_ns) == -1)
+	if (!bucket_take(&signer->bucket, &signer->rate, 1, now->monotonic_ms))
 		return SIGN_REFUSED_RATE;
 	return 0;
 }
@@ -187,7 +192,7 @@ signature_record(struct signer *signer, const struct moment *now,
 	crypto_hash_sha256(
 	    hash, (const unsigned char *)wanted->text, wanted->length);
 	if (wanted->ack && wanted->mark <= signer->log.head.mark)
-		siglog_ack(&signer->log, hash, now->monotonic_ns);
+		siglog_ack(&signer->log, hash, now->monotonic_ms);
 	else
 		siglog_add(&signer->log, kinds[request], wanted->mark, hash);
 }
@@ -204,7 +209,7 @@ answer_refusal(struct signer *signer, struct answer *answer, uint8_t refusal)
 
 /* 0, or -1: the request is malformed. */
 static int
-request_answer(struct signer *signer, const struct moment *now,
+answer_make(struct signer *signer, const struct moment *now,
     const struct message *message, struct answer *answer)
 {
 	struct wanted wanted;
@@ -233,7 +238,7 @@ request_answer(struct signer *signer, const struct moment *now,
 void
 request_log(struct signer *signer, const struct moment *now)
 {
-	bool failed = siglog_commit(&signer->log, now->monotonic_ns) == -1;
+	bool failed = siglog_commit(&signer->log, now->monotonic_ms) == -1;
 
 	if (failed && !signer->log_failed)
 		log_error("signatures error=\"%s\"", strerror(errno));
@@ -253,8 +258,7 @@ request_answers(struct signer *signer, const struct moment *now,
 	if (signer->log_failed)
 		request_log(signer, now);
 	while (count < SIGLOG_GROUP && (message = next(argument)) != NULL)
-		if (request_answer(signer, now, message, &answers[count++]) ==
-		    -1)
+		if (answer_make(signer, now, message, &answers[count++]) == -1)
 			return -1;
 	if (!signer->log_failed)
 		request_log(signer, now);

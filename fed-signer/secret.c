@@ -4,18 +4,18 @@
  * buffer of stdio or of the stack ever holds it, and wiped at exit. It cannot
  * be made read-only: wiping would need mprotect(2), which the sandbox forbids.
  */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <errno.h>
 #include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "proto/ed.h"
-#include "signer.h"
+#include "secret.h"
 
 static struct secret *held;
 

@@ -14,11 +14,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "identity.h"
 #include "ipc/channel.h"
+#include "request.h"
+#include "serve.h"
 #include "signer.h"
 
 /* Answers that may wait to be written before requests have to. */
@@ -26,6 +29,7 @@
 
 /* Until acknowledgements are written down, if nothing else is. */
 #define PENDING_MS	 1000
+#define REFUSED_MS	 1000 /* between two lines about refusals */
 
 enum { POLL_SIGNAL, POLL_PARENT, POLL_QUEUED, POLL_COUNT };
 
@@ -70,15 +74,8 @@ serve_signals(void)
 static void
 moment_now(struct moment *now)
 {
-	struct timespec monotonic, utc;
-
-	if (clock_gettime(CLOCK_REALTIME, &utc) == -1 ||
-	    clock_gettime(CLOCK_MONOTONIC, &monotonic) == -1)
-		fatal(
-		    "signer call=clock_gettime error=\"%s\"", strerror(errno));
-	now->utc_s = utc.tv_sec;
-	now->monotonic_ns =
-	    (int64_t)monotonic.tv_sec * SIGNER_NS + monotonic.tv_nsec;
+	now->utc_s = clock_now();
+	now->monotonic_ms = clock_ms();
 }
 
 static void __attribute__((noreturn))
@@ -215,15 +212,15 @@ refusals_log(const struct signer *signer, const struct moment *now)
 	    [SIGN_REFUSED_LATER] = "later",
 	};
 	static uint64_t logged;
-	static int64_t logged_ns;
+	static int64_t logged_ms;
 
 	if (signer->refused == logged ||
-	    (logged > 0 && now->monotonic_ns - logged_ns < SIGNER_NS))
+	    (logged > 0 && now->monotonic_ms - logged_ms < REFUSED_MS))
 		return;
 	log_warning("signer refused=%" PRIu64 " last=%s",
 	    signer->refused - logged, reasons[signer->last_refusal]);
 	logged = signer->refused;
-	logged_ns = now->monotonic_ns;
+	logged_ms = now->monotonic_ms;
 }
 
 static const struct message *

@@ -3,11 +3,15 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
+#include "certificate.h"
+#include "directory.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
+#include "show.h"
 
 static void
 print_time(const char *name, int64_t seconds)
@@ -48,11 +52,11 @@ show_run(const struct options *options)
 
 	if ((status = directory_open(&directory, options->keys, 0)) != 0)
 		return status;
-	status = cert_read(&cert, &directory);
+	status = certificate_read(&cert, &directory);
 	directory_close(&directory);
 	if (status != 0)
 		return status;
-	state = cert_verify(&cert, (int64_t)time(NULL));
+	state = cert_verify(&cert, clock_now());
 	/* One that is genuine but out of date is shown, and says so. */
 	if (state != CODE_OK && state != CODE_CERTIFICATE_EXPIRED &&
 	    state != CODE_CERTIFICATE_NOT_YET)

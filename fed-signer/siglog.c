@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* The log of signatures; see siglog.h. */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "base/encode.h"
 #include "base/log.h"
@@ -15,7 +15,7 @@
 #include "siglog.h"
 
 #define DOMAIN	    "tor-chat-federation-v1/signatures\n"
-#define ACKS_NS	    INT64_C(1000000000)
+#define ACKS_MS	    1000
 #define FIELD_MARK  17
 #define FIELD_KIND  34
 #define FIELD_HASH  43
@@ -129,7 +129,9 @@ siglog_head_next(struct siglog_head *head, const char line[SIGLOG_LINE],
 	return 0;
 }
 
-/* From a line that nothing is known before: its chain is believed. */
+/*
+ * The head after a line whose predecessor is not known: its chain is believed.
+ */
 static int
 head_believe(struct siglog_head *head, const char line[SIGLOG_LINE])
 {
@@ -254,12 +256,12 @@ siglog_add(
 }
 
 void
-siglog_ack(struct siglog *log, const uint8_t hash[32], int64_t now_ns)
+siglog_ack(struct siglog *log, const uint8_t hash[32], int64_t now_ms)
 {
 	crypto_hash_sha256_state state;
 
 	if (log->acks_count++ == 0) {
-		log->acks_ns = now_ns;
+		log->acks_ms = now_ms;
 		memset(log->acks, 0, sizeof(log->acks));
 	}
 	crypto_hash_sha256_init(&state);
@@ -299,11 +301,14 @@ lines_write(struct siglog *log)
 }
 
 int
-siglog_commit(struct siglog *log, int64_t now_ns)
+siglog_commit(struct siglog *log, int64_t now_ms)
 {
-	/* Lines that failed before stand first, and alone in their room. */
+	/*
+	 * Lines that could not be written before come first, and fill their
+	 * room.
+	 */
 	if (log->acks_count > 0 &&
-	    (log->length > 0 || now_ns - log->acks_ns >= ACKS_NS) &&
+	    (log->length > 0 || now_ms - log->acks_ms >= ACKS_MS) &&
 	    sizeof(log->lines) - log->length >= SIGLOG_LINE) {
 		hash_add(log, kinds[4], 0, log->acks);
 		log->acks_count = 0;

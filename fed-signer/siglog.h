@@ -57,7 +57,7 @@ struct siglog {
 	struct siglog_head stored; /* as far as whole lines are written */
 	uint8_t acks[32];	   /* chained since the last line of them */
 	uint64_t acks_count;
-	int64_t acks_ns; /* monotonic, of the first of them */
+	int64_t acks_ms; /* monotonic, of the first of them */
 };
 
 /*
@@ -79,13 +79,13 @@ void siglog_turn(struct siglog *, int fd);
 void siglog_add(
     struct siglog *, const char *kind, int64_t mark, const uint8_t hash[32]);
 /* An acknowledgement that names no higher mark than the head's. */
-void siglog_ack(struct siglog *, const uint8_t hash[32], int64_t now_ns);
+void siglog_ack(struct siglog *, const uint8_t hash[32], int64_t now_ms);
 /*
  * Writes what waits, with a line for acknowledgements if it is due or there
  * are others. 0 when all is on the disk, else -1 with errno: what waits is
  * tried again with the next.
  */
-int siglog_commit(struct siglog *, int64_t now_ns);
+int siglog_commit(struct siglog *, int64_t now_ms);
 /* Whether a line of acknowledgements will be due within a second. */
 bool siglog_pending(const struct siglog *);
 

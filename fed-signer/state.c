@@ -6,7 +6,11 @@
  */
 #include <string.h>
 
+#include "base/bucket.h"
+#include "identity.h"
+#include "proto/signtext.h"
 #include "signer.h"
+#include "state.h"
 
 /* An event is decided and committed first; a crash, or the recovery after a
  * restored backup, may come between that and its signature. */
@@ -41,7 +45,7 @@ state_refusal(struct signer *signer, const struct moment *now,
 	if (cert_verify_time(cert, state->timestamp) != CODE_OK ||
 	    cert_verify_time(cert, now->utc_s) != CODE_OK)
 		return SIGN_REFUSED_CERTIFICATE;
-	if (rate_take(&signer->rate, now->monotonic_ns) == -1)
+	if (!bucket_take(&signer->bucket, &signer->rate, 1, now->monotonic_ms))
 		return SIGN_REFUSED_RATE;
 	return 0;
 }

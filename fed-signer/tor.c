@@ -4,13 +4,17 @@
  * insists on a directory that is its own user's, mode 0700; run as root, the
  * files get the directory's owner.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <sysexits.h>
 
-#include <sodium.h>
-
+#include "directory.h"
+#include "expand.h"
+#include "file.h"
 #include "hand.h"
+#include "keys.h"
 #include "proto/onion.h"
+#include "tor.h"
 
 static const char *const names[] = {
     "hs_ed25519_secret_key", "hs_ed25519_public_key", "hostname"};

@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach.h"
+#include "command.h"
 #include "database.h"
+#include "fail.h"
 #include "migration.h"
+#include "output.h"
 
 #define NAME_SIZE 512 /* bytes of a name or type, quoted */
 
@@ -361,7 +365,7 @@ file_run(PGconn *connection, const struct parsed *parsed, const char *sql)
 }
 
 void
-database_attach(const struct parsed *parsed)
+attach_run(const struct parsed *parsed)
 {
 	static struct attachment a;
 	char *file = migration_file(
@@ -370,7 +374,7 @@ database_attach(const struct parsed *parsed)
 	PGconn *connection = database_open(parsed);
 	enum column which;
 
-	/* Table names are the user's, seen from where he stands. */
+	/* Table names mean what they mean to the user who runs this. */
 	database_execute(connection, "SET search_path TO DEFAULT", "");
 	table_find(connection, parsed->options[OPTION_ROOMS], a.rooms);
 	table_find(connection, parsed->options[OPTION_MESSAGES], a.messages);
@@ -388,7 +392,7 @@ database_attach(const struct parsed *parsed)
 }
 
 void
-database_detach(const struct parsed *parsed)
+attach_undo(const struct parsed *parsed)
 {
 	char *file = migration_file(
 	    parsed->options[OPTION_DIRECTORY], "attach/detach.sql");

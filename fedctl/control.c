@@ -3,21 +3,29 @@
  * The client of the control socket: one request, rows, and an end that says
  * how it went.
  */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/encode.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "command.h"
+#include "control.h"
+#include "fail.h"
 #include "ipc/channel.h"
+#include "ipc/message.h"
+#include "output.h"
+#include "printable.h"
 #include "proto/onion.h"
 
-#define WAIT_MS	     (60 * 1000)
-#define WAIT_LONG_MS (400 * 1000) /* handshakes, changes of many */
+#define CONTROL_SOCKET "/run/torfed/control.sock"
+
+#define WAIT_MS	       (60 * 1000)
+#define WAIT_LONG_MS   (400 * 1000) /* handshakes, changes of many */
 
 enum form {
 	FORM_ROW,     /* one row */
@@ -108,7 +116,7 @@ control_connect(const char *path)
 	return fd;
 }
 
-/* Whatever has a dash is meant to be an id: addresses have none. */
+/* An argument with a dash is meant to be an id: addresses have no dash. */
 static void
 target_set(char *to, enum token_kind kind, const char *argument)
 {
@@ -117,7 +125,7 @@ target_set(char *to, enum token_kind kind, const char *argument)
 	if (kind == TOKEN_TARGET)
 		kind = strchr(argument, '-') == NULL ? TOKEN_SERVER : TOKEN_ID;
 	if (kind == TOKEN_SERVER) {
-		require(onion_normalise(key, to, argument));
+		fail_unless_ok(onion_normalise(key, to, argument));
 		return;
 	}
 	if (uuid_parse(id, argument, strlen(argument)) == -1)
@@ -125,7 +133,10 @@ target_set(char *to, enum token_kind kind, const char *argument)
 	memcpy(to, argument, UUID_TEXT + 1);
 }
 
-/* SERVER is put into its one form; what has none is refused here already. */
+/*
+ * A server's address is put into its one form; a text that has none is refused
+ * here already.
+ */
 static void
 argument_set(
     struct msg_control *message, enum token_kind kind, const char *argument)

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/sandbox.h"
+#include "command.h"
 #include "database.h"
+#include "fail.h"
 
 static void
 notice_ignore(void *argument, const PGresult *result)

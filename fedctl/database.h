@@ -8,7 +8,7 @@
 
 #include <libpq-fe.h>
 
-#include "fedctl.h"
+struct parsed;
 
 /*
  * Opens the connection that --database names, and closes the sandbox behind

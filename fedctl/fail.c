@@ -6,27 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fedctl.h"
+#include "fail.h"
+#include "printable.h"
 
 #define FAIL_TEXT 512 /* bytes */
-
-const char *
-printable(char *buf, size_t size, const char *text, size_t length)
-{
-	size_t i, used = 0;
-	unsigned char c;
-
-	for (i = 0; i < length && used + 5 <= size; i++) {
-		c = (unsigned char)text[i];
-		if (c >= ' ' && c <= '~' && c != '\\')
-			buf[used++] = (char)c;
-		else
-			used += (size_t)snprintf(
-			    buf + used, size - used, "\\%03o", c);
-	}
-	buf[used] = '\0';
-	return buf;
-}
 
 void
 fail_text(int status, const char *code, const char *fmt, ...)
@@ -71,7 +54,7 @@ fail(enum code code)
 }
 
 void
-require(enum code code)
+fail_unless_ok(enum code code)
 {
 	if (code != CODE_OK)
 		fail(code);

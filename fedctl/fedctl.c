@@ -12,17 +12,24 @@
  */
 #include <stdlib.h>
 
+#include "attach.h"
 #include "base/log.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "command.h"
+#include "control.h"
+#include "fail.h"
 #include "json/canon.h"
+#include "migrate.h"
+#include "offline.h"
+#include "output.h"
 #include "proto/ed.h"
+#include "receipt.h"
 
 static void
 help(const struct parsed *parsed)
 {
 	(void)parsed;
-	parser_help(stdout);
+	command_help(stdout);
 	output_flush();
 }
 
@@ -60,17 +67,17 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_SERVER_BLOCK] = control_run,
     [ACTION_SERVER_PING] = control_run,
     [ACTION_HANDSHAKE] = control_run,
-    [ACTION_ONION_CHECK] = onion_check,
-    [ACTION_JSON_CANONICAL] = json_canonical,
-    [ACTION_CERTIFICATE_VERIFY] = certificate_verify,
-    [ACTION_ENVELOPE_VERIFY] = envelope_verify,
-    [ACTION_SIGNATURE_VERIFY] = signature_verify,
+    [ACTION_ONION_CHECK] = offline_onion_check,
+    [ACTION_JSON_CANONICAL] = offline_json_canonical,
+    [ACTION_CERTIFICATE_VERIFY] = offline_certificate_verify,
+    [ACTION_ENVELOPE_VERIFY] = offline_envelope_verify,
+    [ACTION_SIGNATURE_VERIFY] = offline_signature_verify,
     [ACTION_RECEIPT_EXPORT] = control_run,
     [ACTION_RECEIPT_VERIFY] = receipt_verify,
-    [ACTION_DB_MIGRATE] = database_migrate,
-    [ACTION_DB_VERSION] = database_version,
-    [ACTION_DB_ATTACH] = database_attach,
-    [ACTION_DB_DETACH] = database_detach,
+    [ACTION_DB_MIGRATE] = migrate_run,
+    [ACTION_DB_VERSION] = migrate_version,
+    [ACTION_DB_ATTACH] = attach_run,
+    [ACTION_DB_DETACH] = attach_undo,
 };
 
 int
@@ -80,7 +87,7 @@ main(int argc, char *argv[])
 	char problem[128];
 
 	log_init("fedctl", LOG_FORM_PLAIN, LOG_LEVEL_ERROR);
-	if (argc < 1 || parser_parse(&parsed, argc - 1, argv + 1, problem,
+	if (argc < 1 || command_parse(&parsed, argc - 1, argv + 1, problem,
 			    sizeof(problem)) == -1)
 		fail_text(EXIT_USAGE, code_name(CODE_USAGE), "%s", problem);
 	if (ed_init() == -1)

@@ -6,11 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/encode.h"
-#include "fedctl.h"
+#include "fail.h"
+#include "input.h"
 
 int
 input_open(const char *path)
@@ -55,7 +56,6 @@ input_read(int fd, size_t maximum, size_t *length)
 int64_t
 input_time(const char *at)
 {
-	struct timespec now;
 	int64_t seconds;
 
 	if (at != NULL) {
@@ -63,7 +63,5 @@ input_time(const char *at)
 			fail(CODE_TIME);
 		return seconds;
 	}
-	if (clock_gettime(CLOCK_REALTIME, &now) == -1)
-		fail(CODE_INTERNAL);
-	return now.tv_sec;
+	return clock_now();
 }

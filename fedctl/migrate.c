@@ -9,8 +9,13 @@
 #include <string.h>
 
 #include "../fed-queued/db/db.h"
+#include "command.h"
 #include "database.h"
+#include "fail.h"
+#include "ipc/message.h"
+#include "migrate.h"
 #include "migration.h"
+#include "output.h"
 
 /* "torfed" as a number: the key of the advisory lock. */
 #define LOCK "SELECT pg_catalog.pg_advisory_xact_lock(128022009505124)"
@@ -85,7 +90,7 @@ step_apply(PGconn *connection, const struct migration *step, size_t known)
 }
 
 void
-database_migrate(const struct parsed *parsed)
+migrate_run(const struct parsed *parsed)
 {
 	size_t count, i;
 	struct migration *steps =
@@ -112,7 +117,7 @@ database_migrate(const struct parsed *parsed)
 }
 
 void
-database_version(const struct parsed *parsed)
+migrate_version(const struct parsed *parsed)
 {
 	PGconn *connection = database_open(parsed);
 	struct output *output = output_new(parsed->json, false);

@@ -2,16 +2,19 @@
 /*
  * Finding and reading the files of migrations.
  */
+#include <sys/stat.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "fedctl.h"
+#include "fail.h"
+#include "input.h"
 #include "migration.h"
 
 #define SQL_MAX	     (1024U * 1024) /* bytes of one file */

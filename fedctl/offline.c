@@ -11,9 +11,13 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "command.h"
+#include "fail.h"
+#include "input.h"
 #include "json/canon.h"
 #include "json/envelope.h"
+#include "offline.h"
+#include "output.h"
 #include "proto/cert.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
@@ -21,42 +25,15 @@
 
 #define MESSAGE_MAX (1024U * 1024) /* bytes of a signed message */
 
-static void
-output_hex(struct output *output, const char *name, const uint8_t bytes[32])
-{
-	char hex[2 * 32 + 1];
-
-	hex_encode(hex, bytes, 32);
-	output_string(output, name, hex);
-}
-
-static void
-output_time(struct output *output, const char *name, int64_t seconds)
-{
-	char text[TIME_TEXT + 1];
-
-	time_format(text, seconds);
-	output_string(output, name, text);
-}
-
-static void
-output_address(struct output *output, const char *name, const uint8_t key[32])
-{
-	char address[ONION_SIZE];
-
-	onion_format(address, key);
-	output_string(output, name, address);
-}
-
 void
-onion_check(const struct parsed *parsed)
+offline_onion_check(const struct parsed *parsed)
 {
 	const char *address = parsed->arguments[0];
 	struct output *output;
 	uint8_t key[ONION_KEY];
 
 	sandbox_enter(SANDBOX_OFFLINE, 0);
-	require(onion_parse(key, address, strlen(address)));
+	fail_unless_ok(onion_parse(key, address, strlen(address)));
 	output = output_new(parsed->json, false);
 	output_address(output, "address", key);
 	output_hex(output, "publicKey", key);
@@ -64,7 +41,7 @@ onion_check(const struct parsed *parsed)
 }
 
 void
-json_canonical(const struct parsed *parsed)
+offline_json_canonical(const struct parsed *parsed)
 {
 	char *text, *canonical;
 	size_t length, canonical_length;
@@ -72,7 +49,7 @@ json_canonical(const struct parsed *parsed)
 	(void)parsed;
 	sandbox_enter(SANDBOX_OFFLINE, 0);
 	text = input_read(STDIN_FILENO, ENVELOPE_MAX, &length);
-	require(canon_rewrite(
+	fail_unless_ok(canon_rewrite(
 	    &canonical, &canonical_length, text, length, CANON_DEPTH, false));
 	output_bytes(canonical, canonical_length);
 	free(canonical);
@@ -85,7 +62,7 @@ certificate_read(struct cert *cert, int fd)
 	size_t length;
 	char *text = input_read(fd, CERT_MAX, &length);
 
-	require(cert_parse(cert, text, length));
+	fail_unless_ok(cert_parse(cert, text, length));
 	free(text);
 }
 
@@ -111,7 +88,7 @@ certificate_print(const struct parsed *parsed, const struct cert *cert)
 }
 
 void
-certificate_verify(const struct parsed *parsed)
+offline_certificate_verify(const struct parsed *parsed)
 {
 	int64_t now = input_time(parsed->options[OPTION_AT]);
 	int fd = input_open(parsed->arguments[0]);
@@ -119,7 +96,7 @@ certificate_verify(const struct parsed *parsed)
 
 	sandbox_enter(SANDBOX_OFFLINE, 0);
 	certificate_read(&cert, fd);
-	require(cert_verify(&cert, now));
+	fail_unless_ok(cert_verify(&cert, now));
 	certificate_print(parsed, &cert);
 }
 
@@ -146,7 +123,7 @@ envelope_print(const struct parsed *parsed, const struct envelope *envelope)
 }
 
 void
-envelope_verify(const struct parsed *parsed)
+offline_envelope_verify(const struct parsed *parsed)
 {
 	int64_t now = input_time(parsed->options[OPTION_AT]);
 	int fd = input_open(parsed->options[OPTION_CERTIFICATE]);
@@ -160,11 +137,11 @@ envelope_verify(const struct parsed *parsed)
 	sandbox_enter(SANDBOX_OFFLINE, 0);
 	certificate_read(&cert, fd);
 	body = input_read(STDIN_FILENO, ENVELOPE_MAX, &length);
-	require(envelope_parse(&envelope, body, length));
+	fail_unless_ok(envelope_parse(&envelope, body, length));
 	if (!ed_key_valid(envelope.header.origin))
-		require(CODE_ADDRESS_KEY);
+		fail_unless_ok(CODE_ADDRESS_KEY);
 	free(body);
-	require(verify_envelope(&envelope, &cert, now));
+	fail_unless_ok(verify_envelope(&envelope, &cert, now));
 	envelope_print(parsed, &envelope);
 	envelope_free(&envelope);
 }
@@ -186,7 +163,7 @@ hex_argument(uint8_t *bytes, size_t length, const char *text, enum code code)
 }
 
 void
-signature_verify(const struct parsed *parsed)
+offline_signature_verify(const struct parsed *parsed)
 {
 	uint8_t key[ED_KEY], signature[ED_SIGNATURE];
 	struct output *output;
@@ -194,9 +171,9 @@ signature_verify(const struct parsed *parsed)
 	size_t length;
 
 	sandbox_enter(SANDBOX_OFFLINE, 0);
-	require(hex_argument(key, sizeof(key),
+	fail_unless_ok(hex_argument(key, sizeof(key),
 	    parsed->options[OPTION_PUBLIC_KEY], CODE_KEY_MALFORMED));
-	require(hex_argument(signature, sizeof(signature),
+	fail_unless_ok(hex_argument(signature, sizeof(signature),
 	    parsed->options[OPTION_SIGNATURE], CODE_SIGNATURE_MALFORMED));
 	if (!ed_key_valid(key))
 		fail(CODE_KEY_INVALID);

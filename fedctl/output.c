@@ -6,8 +6,13 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "fedctl.h"
+#include "base/encode.h"
+#include "fail.h"
+#include "ipc/message.h"
 #include "output.h"
+#include "output_form.h"
+#include "printable.h"
+#include "proto/onion.h"
 
 struct output {
 	const struct output_form *form;
@@ -102,6 +107,33 @@ void
 output_integer(struct output *output, const char *name, int64_t value)
 {
 	field_add(only_row(output), name, json_integer(value));
+}
+
+void
+output_hex(struct output *output, const char *name, const uint8_t bytes[32])
+{
+	char hex[2 * 32 + 1];
+
+	hex_encode(hex, bytes, 32);
+	output_string(output, name, hex);
+}
+
+void
+output_time(struct output *output, const char *name, int64_t seconds)
+{
+	char text[TIME_TEXT + 1];
+
+	time_format(text, seconds);
+	output_string(output, name, text);
+}
+
+void
+output_address(struct output *output, const char *name, const uint8_t key[32])
+{
+	char address[ONION_SIZE];
+
+	onion_format(address, key);
+	output_string(output, name, address);
 }
 
 void

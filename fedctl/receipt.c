@@ -8,30 +8,16 @@
 
 #include "base/encode.h"
 #include "base/sandbox.h"
-#include "fedctl.h"
+#include "command.h"
+#include "fail.h"
+#include "input.h"
 #include "json/canon.h"
 #include "json/envelope.h"
+#include "output.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
+#include "receipt.h"
 #include "receipt_check.h"
-
-static void
-output_hex(struct output *output, const char *name, const uint8_t bytes[32])
-{
-	char hex[2 * 32 + 1];
-
-	hex_encode(hex, bytes, 32);
-	output_string(output, name, hex);
-}
-
-static void
-output_address(struct output *output, const char *name, const uint8_t key[32])
-{
-	char address[ONION_SIZE];
-
-	onion_format(address, key);
-	output_string(output, name, address);
-}
 
 static void
 proof_print(const struct parsed *parsed, const struct receipt_proof *proof)
@@ -58,13 +44,13 @@ proof_print(const struct parsed *parsed, const struct receipt_proof *proof)
 
 /* The hash of a payload's canonical form. */
 static void
-payload_read(uint8_t hash[ED_HASH], int fd)
+payload_hash(uint8_t hash[ED_HASH], int fd)
 {
 	char *text, *canonical;
 	size_t length, canonical_length;
 
 	text = input_read(fd, ENVELOPE_MAX, &length);
-	require(canon_rewrite(
+	fail_unless_ok(canon_rewrite(
 	    &canonical, &canonical_length, text, length, CANON_DEPTH, false));
 	sha256(hash, canonical, canonical_length);
 	free(canonical);
@@ -86,9 +72,9 @@ receipt_verify(const struct parsed *parsed)
 		fail(CODE_FILE);
 	sandbox_enter(SANDBOX_OFFLINE, 0);
 	if (payload != NULL)
-		payload_read(hash, payload_fd);
+		payload_hash(hash, payload_fd);
 	text = input_read(fd, RECEIPT_MAX, &length);
-	require(
+	fail_unless_ok(
 	    receipt_check(&proof, text, length, payload == NULL ? NULL : hash));
 	free(text);
 	proof_print(parsed, &proof);

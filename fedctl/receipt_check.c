@@ -125,7 +125,8 @@ lines_init(struct lines *lines, const json_t *root, const char *name)
 
 /* Version, item, and the certificate's form. */
 static enum code
-item_parse(struct receipt_proof *proof, struct parts *parts, const json_t *root)
+members_parse(
+    struct receipt_proof *proof, struct parts *parts, const json_t *root)
 {
 	uint8_t certificate[CERT_MAX];
 	const char *text;
@@ -288,7 +289,7 @@ member_is(const char *text, size_t length, const char *name, const char *wanted)
 
 /* One element of results. */
 static enum code
-result_parse(struct receipt_proof *proof, const char *text, size_t length)
+status_parse(struct receipt_proof *proof, const char *text, size_t length)
 {
 	if (*text != '{')
 		return CODE_RECEIPT_FORM;
@@ -316,7 +317,7 @@ results_parse(struct receipt_proof *proof, const struct parts *parts,
 		if (next == NULL)
 			return CODE_RECEIPT_FORM;
 		if (count == parts->position)
-			code = result_parse(proof, at, (size_t)(next - at));
+			code = status_parse(proof, at, (size_t)(next - at));
 	}
 	return count == parts->count ? code : CODE_RECEIPT_FORM;
 }
@@ -388,7 +389,7 @@ document_check(
 	memset(&parts, 0, sizeof(parts));
 	if (!json_is_object(root))
 		return CODE_RECEIPT_FORM;
-	code = item_parse(proof, &parts, root);
+	code = members_parse(proof, &parts, root);
 	if (code == CODE_OK)
 		code = ack_parse_text(proof, &parts, root);
 	if (code == CODE_OK)

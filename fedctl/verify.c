@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "fedctl.h"
 #include "json/batch.h"
 #include "json/canon.h"
 #include "proto/ed.h"

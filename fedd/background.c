@@ -3,10 +3,11 @@
  * Leaving the terminal: into the background with the log going to syslog, or
  * staying in the foreground for a person or a service manager.
  */
-#include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "background.h"
@@ -27,12 +28,12 @@ syslog_connect(void)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd != -1 &&
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return (fd);
+		return fd;
 	log_error(
 	    "syslog path=%s error=\"%s\"", SYSLOG_SOCKET, strerror(errno));
 	if (fd != -1)
 		close(fd);
-	return (-1);
+	return -1;
 }
 
 int
@@ -42,11 +43,11 @@ background_enter(int null)
 	int fd;
 
 	if ((fd = syslog_connect()) == -1)
-		return (-1);
+		return -1;
 	switch (fork()) {
 	case -1:
 		log_error("fork error=\"%s\"", strerror(errno));
-		return (-1);
+		return -1;
 	case 0:
 		break;
 	default:
@@ -55,9 +56,9 @@ background_enter(int null)
 	if (setsid() == -1 || dup2(null, STDIN_FILENO) == -1 ||
 	    dup2(null, STDOUT_FILENO) == -1 || dup2(fd, STDERR_FILENO) == -1) {
 		log_error("background error=\"%s\"", strerror(errno));
-		return (-1);
+		return -1;
 	}
 	close(fd);
 	log_init("fedd", LOG_FORM_SYSLOG, level);
-	return (0);
+	return 0;
 }

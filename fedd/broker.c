@@ -5,14 +5,16 @@
  * made without waiting, and a rate keeps a broken fed-sender from using up
  * descriptors here and in tor.
  */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/bucket.h"
 #include "base/log.h"
 #include "broker.h"
 #include "ipc/channel.h"
@@ -27,39 +29,14 @@ static union {
 } address;
 static socklen_t address_length;
 static struct bucket bucket;
-
-void
-bucket_fill(struct bucket *b, int64_t now_ms)
-{
-	b->last_ms = now_ms;
-	b->thousandths = BROKER_BURST * 1000;
-}
-
-bool
-bucket_take(struct bucket *b, int64_t now_ms)
-{
-	int64_t elapsed = now_ms - b->last_ms;
-
-	/* A second more than it takes to fill: nothing overflows. */
-	if (elapsed < 0)
-		elapsed = 0;
-	if (elapsed > (BROKER_BURST / BROKER_RATE + 1) * 1000)
-		elapsed = (BROKER_BURST / BROKER_RATE + 1) * 1000;
-	b->last_ms = now_ms;
-	b->thousandths += elapsed * BROKER_RATE;
-	if (b->thousandths > BROKER_BURST * 1000)
-		b->thousandths = BROKER_BURST * 1000;
-	if (b->thousandths < 1000)
-		return (false);
-	b->thousandths -= 1000;
-	return (true);
-}
+static const struct bucket_rate rate = {
+    .count = BROKER_RATE, .interval_ms = 1000, .burst = BROKER_BURST};
 
 void
 broker_init(const struct conf *conf, int64_t now_ms)
 {
 	memset(&address, 0, sizeof(address));
-	bucket_fill(&bucket, now_ms);
+	bucket_fill(&bucket, &rate, now_ms);
 	if (conf->socks_port == 0) {
 		address.local.sun_family = AF_UNIX;
 		memcpy(
@@ -87,14 +64,14 @@ socks_connect(void)
 	fd = socket(address.any.sa_family,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return (-1);
+		return -1;
 	if (connect(fd, &address.any, address_length) == 0 ||
 	    errno == EINPROGRESS)
-		return (fd);
+		return fd;
 	error = errno;
 	close(fd);
 	errno = error;
-	return (-1);
+	return -1;
 }
 
 static int
@@ -105,8 +82,8 @@ failure_send(struct chanev *chanev, uint32_t id, int error)
 
 	pack_init(&pack, memory, sizeof(memory));
 	pack_u32(&pack, (uint32_t)error);
-	return (chanev_send(
-	    chanev, MSG_SOCKS_FAILED, id, 0, -1, memory, sizeof(memory)));
+	return chanev_send(
+	    chanev, MSG_SOCKS_FAILED, id, 0, -1, memory, sizeof(memory));
 }
 
 /* Logged at most once a second; what is held back, with the next. */
@@ -131,12 +108,12 @@ broker_answer(struct chanev *chanev, uint32_t id, int64_t now_ms)
 	int fd;
 
 	if (channel_queued(chanev_channel(chanev)) > BROKER_QUEUE)
-		return (-1);
-	if (!bucket_take(&bucket, now_ms)) {
+		return -1;
+	if (!bucket_take(&bucket, &rate, 1, now_ms)) {
 		refused_log(now_ms);
-		return (failure_send(chanev, id, EAGAIN));
+		return failure_send(chanev, id, EAGAIN);
 	}
 	if ((fd = socks_connect()) == -1)
-		return (failure_send(chanev, id, errno));
-	return (chanev_send(chanev, MSG_SOCKS, id, 0, fd, NULL, 0));
+		return failure_send(chanev, id, errno);
+	return chanev_send(chanev, MSG_SOCKS, id, 0, fd, NULL, 0);
 }

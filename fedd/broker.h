@@ -14,14 +14,6 @@
 /* Bytes of answers that may lie unread before the asker is given up. */
 #define BROKER_QUEUE 4096U
 
-/* A token bucket; zeroed it is empty. */
-struct bucket {
-	int64_t last_ms;
-	int64_t thousandths; /* of a token */
-};
-void bucket_fill(struct bucket *, int64_t now_ms);
-bool bucket_take(struct bucket *, int64_t now_ms);
-
 /* Of conf's SOCKS port: call it once. */
 void broker_init(const struct conf *, int64_t now_ms);
 /* Answers one MSG_SOCKS_WANTED; -1 when the asker does not read answers. */

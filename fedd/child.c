@@ -4,18 +4,21 @@
  * descriptor 3 and the log on 2, then the setup messages. A child is always a
  * fresh program image, so that none inherits a copy of what fedd knows.
  */
+#include <sys/socket.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "child.h"
 #include "ipc/message.h"
 #include "ipc/proc.h"
+#include "keys.h"
 #include "signatures.h"
 
 static char *const *
@@ -36,9 +39,9 @@ environment(void)
 		kept[count++] = text[i];
 	}
 	kept[count] = NULL;
-	return (count == 0 ? empty : kept);
+	return count == 0 ? empty : kept;
 #else
-	return (empty);
+	return empty;
 #endif
 }
 
@@ -201,13 +204,13 @@ descriptors_open(
 		fds[i] = -1;
 	if (role == ROLE_SIGNER) {
 		if (keys_open(&keys, parent->conf.keys) == -1)
-			return (-1);
+			return -1;
 		if (signatures_open(&signatures, parent->conf.signatures,
 			parent->conf.settings.signatures_file_s,
 			parent->conf.settings.signatures_kept_s) == -1) {
 			close(keys.signing);
 			close(keys.certificate);
-			return (-1);
+			return -1;
 		}
 		fds[DESCRIPTOR_SIGNATURES] = signatures.log;
 		fds[DESCRIPTOR_SIGNATURES_LAST] = signatures.last;
@@ -220,10 +223,10 @@ descriptors_open(
 		if (fds[listening] == -1) {
 			log_error("child process=%s error=\"%s\"",
 			    role_name(role), strerror(errno));
-			return (-1);
+			return -1;
 		}
 	}
-	return (0);
+	return 0;
 }
 
 static pid_t
@@ -241,7 +244,7 @@ fork_blocked(void)
 	if (pid != 0 && sigprocmask(SIG_SETMASK, &before, NULL) == -1)
 		fatal("sigprocmask errno=%d", errno);
 	errno = error;
-	return (pid);
+	return pid;
 }
 
 /* Its channel here; -1 when it could not be started. */
@@ -258,13 +261,13 @@ child_fork(struct child *child, const struct parent *parent)
 		child_exec(parent, child->role, pair[1]);
 	close(pair[1]);
 	if (child->pid != -1)
-		return (pair[0]);
+		return pair[0];
 	child->pid = 0;
 	close(pair[0]);
 failed:
 	log_error("child process=%s error=\"%s\"", role_name(child->role),
 	    strerror(errno));
-	return (-1);
+	return -1;
 }
 
 int
@@ -282,11 +285,9 @@ child_start(struct child *child, const struct parent *parent,
 				close(fds[i]);
 		}
 		edges_close(edges);
-		return (-1);
+		return -1;
 	}
-	if ((channel = channel_new(fd, ROLE_FEDD, child->role)) == NULL)
-		fatal("child process=%s error=\"out of memory\"",
-		    role_name(child->role));
+	channel = xpointer(channel_new(fd, ROLE_FEDD, child->role));
 	child->chanev = chanev_new(parent->base, channel, handlers, child);
 	start_send(child, parent);
 	settings_send(child, parent);
@@ -298,7 +299,7 @@ child_start(struct child *child, const struct parent *parent,
 	child_send(child, MSG_SETUP_DONE, -1, NULL, 0);
 	log_debug(
 	    "child process=%s pid=%d", role_name(child->role), (int)child->pid);
-	return (0);
+	return 0;
 }
 
 void

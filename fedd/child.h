@@ -5,8 +5,8 @@
 #ifndef TORFED_CHILD_H
 #define TORFED_CHILD_H
 
-#include "fedd.h"
 #include "events/chanev.h"
+#include "fedd.h"
 
 struct child {
 	enum role role;

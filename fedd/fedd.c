@@ -11,6 +11,9 @@
  * descriptors it hands out, nor sees a child's log; what children say to it
  * are messages without content. It speaks no SQL and does no cryptography.
  */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
@@ -19,16 +22,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "background.h"
+#include "base/alloc.h"
 #include "base/privdrop.h"
 #include "base/sandbox.h"
+#include "events/watch.h"
 #include "fedd.h"
 #include "generation.h"
+#include "keys.h"
+#include "notify.h"
+#include "programs.h"
 #include "signatures.h"
+#include "sockets.h"
 
 #define EXIT_USAGE 64 /* as in sysexits(3) */
 
@@ -52,7 +59,7 @@ const char *__asan_default_options(void);
 const char *
 __asan_default_options(void)
 {
-	return ("detect_leaks=0");
+	return "detect_leaks=0";
 }
 #endif
 
@@ -109,7 +116,10 @@ descriptors_prepare(void)
 	} while (parent.null <= STDERR_FILENO);
 }
 
-/* -n, and -nv: only what the file says, whoever asks and wherever. */
+/*
+ * -n and -nv: what the file says, checked without regard to the user and the
+ * machine.
+ */
 static void __attribute__((noreturn))
 check_and_exit(const struct options *options)
 {
@@ -172,13 +182,13 @@ is_empty(int fd)
 
 	if ((directory = fdopendir(fd)) == NULL) {
 		close(fd);
-		return (false);
+		return false;
 	}
 	while (empty && (entry = readdir(directory)) != NULL)
 		empty = strcmp(entry->d_name, ".") == 0 ||
 			strcmp(entry->d_name, "..") == 0;
 	closedir(directory);
-	return (empty);
+	return empty;
 }
 
 /* Where three of the children are locked up: nothing is in there for them. */
@@ -229,7 +239,7 @@ descriptors_allow(void)
 		    (unsigned long long)wanted);
 }
 
-/* All that can be found wrong before anything is started. */
+/* Finds what is wrong before anything is started. */
 static void
 preparations(const struct options *options)
 {
@@ -283,16 +293,15 @@ signals_watch(void)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		event = event_new(parent.base, numbers[i],
-		    EV_SIGNAL | EV_PERSIST, signal_fired, NULL);
-		if (event == NULL || event_add(event, NULL) == -1)
-			fatal("event error=\"cannot watch a signal\"");
+		event = xpointer(event_new(parent.base, numbers[i],
+		    EV_SIGNAL | EV_PERSIST, signal_fired, NULL));
+		watch_start(event);
 	}
 }
 
 /*
- * What others make, and may make only after us or where we cannot look yet:
- * no reason not to start.
+ * Paths that others make, perhaps later than we start or where we cannot look
+ * yet: that they are missing is no reason not to start.
  */
 static void
 unveil_later(const char *path, const char *permissions)
@@ -361,5 +370,5 @@ main(int argc, char *argv[])
 	if (event_base_dispatch(parent.base) == -1)
 		fatal("event error=\"loop failed\"");
 	log_info("stopped");
-	return (0);
+	return 0;
 }

@@ -13,21 +13,24 @@
  * channel to the new fed-queued and is replaced only when it dies itself, or
  * when it had not been told to go yet.
  */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "events/timer.h"
+#include "base/clock.h"
 #include "broker.h"
 #include "child.h"
+#include "events/timer.h"
 #include "generation.h"
 #include "ipc/message.h"
+#include "notify.h"
+#include "restart.h"
 #include "signatures.h"
 
 #define READY_MS 30000 /* from fork to MSG_READY of the last */
@@ -73,9 +76,9 @@ static void generation_ended(void);
 static bool
 is_kept(const struct child *child)
 {
-	return (child->role == ROLE_SIGNER && child->pid != 0 &&
-		child->has_go && !child->is_told && child->chanev != NULL &&
-		generation.state != ENDING);
+	return child->role == ROLE_SIGNER && child->pid != 0 && child->has_go &&
+	       !child->is_told && child->chanev != NULL &&
+	       generation.state != ENDING;
 }
 
 /* Whether it ended as we asked; one that was dying already did not. */
@@ -83,11 +86,11 @@ static bool
 ended_as_told(const struct child *child, int status)
 {
 	if (!child->is_told)
-		return (false);
+		return false;
 	if (WIFSIGNALED(status))
-		return (WTERMSIG(status) == SIGTERM ||
-			(WTERMSIG(status) == SIGKILL && child->is_killed));
-	return (WEXITSTATUS(status) == 0);
+		return WTERMSIG(status) == SIGTERM ||
+		       (WTERMSIG(status) == SIGKILL && child->is_killed);
+	return WEXITSTATUS(status) == 0;
 }
 
 /* The one that dies by itself is named; those that were told to are not. */
@@ -125,7 +128,7 @@ ready_check(void)
 		struct child *child = &generation.children[roles[i]];
 
 		if (!child->has_go)
-			child_go(child, generation.number, time(NULL), pids);
+			child_go(child, generation.number, clock_now(), pids);
 	}
 	generation.state = RUNNING;
 	generation.was_ready = true;
@@ -221,12 +224,12 @@ edges_make(struct edges edges[ROLE_COUNT])
 			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
 			fds) == -1) {
 			log_error("socketpair error=\"%s\"", strerror(errno));
-			return (-1);
+			return -1;
 		}
 		edges[one].fds[other] = fds[0];
 		edges[other].fds[one] = fds[1];
 	}
-	return (0);
+	return 0;
 }
 
 static void
@@ -257,11 +260,11 @@ children_start(void)
 			    &edges[roles[i]], &handlers);
 	}
 	edges_close(edges);
-	return (result);
+	return result;
 }
 
 static struct place
-place_look(const char *directory)
+place_now(const char *directory)
 {
 	struct place place = {0};
 	struct stat st;
@@ -270,7 +273,7 @@ place_look(const char *directory)
 		place.device = st.st_dev;
 		place.inode = st.st_ino;
 	}
-	return (place);
+	return place;
 }
 
 void
@@ -280,7 +283,7 @@ generation_start(void)
 	generation.number++;
 	generation.was_ready = false;
 	generation.started_ms = clock_ms();
-	generation.database = place_look(generation.parent->database.directory);
+	generation.database = place_now(generation.parent->database.directory);
 	log_info("generation number=%u", generation.number);
 	timer_arm(generation.timer, READY_MS);
 	if (children_start() == -1)
@@ -294,14 +297,14 @@ is_stopped(void)
 		const struct child *child = &generation.children[roles[i]];
 
 		if (child->pid != 0 && !is_kept(child))
-			return (false);
+			return false;
 	}
-	return (true);
+	return true;
 }
 
 /*
- * Tells all that do not stay to end. One that has closed its channel is left
- * to die of what it is dying of, so that the log can tell it.
+ * Tells all that do not stay to end. One that has closed its channel is dying
+ * already and is not told, so that the log can say how it died.
  */
 static void
 generation_stop(void)
@@ -367,9 +370,9 @@ child_find(pid_t pid)
 {
 	for (size_t i = 0; i < ROLES; i++) {
 		if (generation.children[roles[i]].pid == pid)
-			return (&generation.children[roles[i]]);
+			return &generation.children[roles[i]];
 	}
-	return (NULL);
+	return NULL;
 }
 
 void
@@ -444,14 +447,14 @@ timer_fired(evutil_socket_t fd, short what, void *argument)
 }
 
 /*
- * fed-queued looks out of its chroot into the directory that was there when it
- * started. When the database's package, say, has made a new one, nothing in
- * there can ever know.
+ * fed-queued sees, out of its chroot, the directory that was there when it
+ * started. When a new one takes its place (an upgrade of the database's package
+ * may do that), fed-queued never notices: so we look.
  */
 static void
 watch_fired(evutil_socket_t fd, short what, void *argument)
 {
-	struct place place = place_look(generation.parent->database.directory);
+	struct place place = place_now(generation.parent->database.directory);
 
 	(void)fd;
 	(void)what;
@@ -494,12 +497,9 @@ generation_init(struct parent *parent)
 	generation.parent = parent;
 	for (int i = 0; i < ROLE_COUNT; i++)
 		generation.children[i].role = (enum role)i;
-	generation.timer = event_new(parent->base, -1, 0, timer_fired, NULL);
-	generation.watch = event_new(parent->base, -1, 0, watch_fired, NULL);
-	generation.turn = event_new(parent->base, -1, 0, turn_fired, NULL);
-	if (generation.timer == NULL || generation.watch == NULL ||
-	    generation.turn == NULL)
-		fatal("event error=\"out of memory\"");
+	generation.timer = timer_new(parent->base, timer_fired, NULL);
+	generation.watch = timer_new(parent->base, watch_fired, NULL);
+	generation.turn = timer_new(parent->base, turn_fired, NULL);
 	broker_init(&parent->conf, clock_ms());
 	timer_arm(
 	    generation.turn, parent->conf.settings.signatures_file_s * 1000);

@@ -3,16 +3,18 @@
  * Where the children's programs are: DIRECTORY/fed-signer as installed, or
  * DIRECTORY/fed-signer/fed-signer in a source tree.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fedd.h"
+#include "programs.h"
 
 static int
-program_find(char path[PATH_MAX], const char *directory, const char *name)
+path_find(char path[PATH_MAX], const char *directory, const char *name)
 {
 	struct stat st;
 	int length;
@@ -24,15 +26,15 @@ program_find(char path[PATH_MAX], const char *directory, const char *name)
 		    snprintf(path, PATH_MAX, "%s/%s/%s", directory, name, name);
 	if (length < 0 || length >= PATH_MAX) {
 		errno = ENAMETOOLONG;
-		return (-1);
+		return -1;
 	}
 	if (stat(path, &st) == -1)
-		return (-1);
+		return -1;
 	if (!S_ISREG(st.st_mode)) {
 		errno = EACCES;
-		return (-1);
+		return -1;
 	}
-	return (access(path, X_OK));
+	return access(path, X_OK);
 }
 
 int
@@ -49,10 +51,10 @@ programs_find(struct parent *parent, const char *directory)
 		    log_quote(
 			quoted, sizeof(quoted), directory, strlen(directory)),
 		    strerror(errno));
-		return (-1);
+		return -1;
 	}
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		if (program_find(parent->programs[roles[i]], parent->directory,
+		if (path_find(parent->programs[roles[i]], parent->directory,
 			role_name(roles[i])) == 0)
 			continue;
 		log_error("programs directory=%s process=%s error=\"%s\"",
@@ -61,5 +63,5 @@ programs_find(struct parent *parent, const char *directory)
 		    role_name(roles[i]), strerror(errno));
 		result = -1;
 	}
-	return (result);
+	return result;
 }

@@ -7,7 +7,7 @@
  * never became ready is likely to fail again for the same reason, so each of
  * those in a row waits twice as long as the one before.
  */
-#include "fedd.h"
+#include "restart.h"
 
 int64_t
 restart_delay_ms(bool was_ready, int64_t lived_ms, unsigned int failures)
@@ -15,8 +15,8 @@ restart_delay_ms(bool was_ready, int64_t lived_ms, unsigned int failures)
 	int64_t delay = 1000;
 
 	if (was_ready)
-		return (lived_ms < RESTART_YOUNG_MS ? RESTART_PAUSE_MS : 0);
+		return lived_ms < RESTART_YOUNG_MS ? RESTART_PAUSE_MS : 0;
 	while (failures-- > 1 && delay < RESTART_MAX_MS)
 		delay *= 2;
-	return (delay < RESTART_MAX_MS ? delay : RESTART_MAX_MS);
+	return delay < RESTART_MAX_MS ? delay : RESTART_MAX_MS;
 }

@@ -9,18 +9,20 @@
  * lives, and the file is locked for as long as anybody has it open, such as a
  * fed-signer whose fedd was killed and who has not noticed yet.
  */
+#include <sys/file.h>
+#include <sys/stat.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../fed-signer/siglog.h"
+#include "base/clock.h"
 #include "fedd.h"
 #include "signatures.h"
 
@@ -45,11 +47,11 @@ directory_open(const char *path)
 	else if ((st.st_mode & 077) != 0)
 		problem = "is open to others (chmod 700)";
 	if (problem == NULL)
-		return (fd);
+		return fd;
 	log_error("signatures directory=\"%s\" error=\"%s\"", path, problem);
 	if (fd != -1)
 		close(fd);
-	return (-1);
+	return -1;
 }
 
 /* Once, and until we end; 0 or -1. */
@@ -59,16 +61,16 @@ directory_lock(const char *path)
 	static int locked = -1;
 
 	if (locked != -1)
-		return (0);
+		return 0;
 	if ((locked = directory_open(path)) == -1)
-		return (-1);
+		return -1;
 	if (flock(locked, LOCK_EX | LOCK_NB) == 0)
-		return (0);
+		return 0;
 	log_error("signatures directory=\"%s\" error=\"%s\"", path,
 	    errno == EWOULDBLOCK ? "is used by another fedd" : strerror(errno));
 	close(locked);
 	locked = -1;
-	return (-1);
+	return -1;
 }
 
 static int
@@ -84,11 +86,11 @@ file_lock(int fd)
 			    errno == EWOULDBLOCK
 				? "are used by another fed-signer"
 				: strerror(errno));
-			return (-1);
+			return -1;
 		}
 		nanosleep(&step, NULL);
 	}
-	return (0);
+	return 0;
 }
 
 /* 0: not the name of one. */
@@ -97,8 +99,8 @@ name_number(const char *name)
 {
 	if (strspn(name, "0123456789") != NUMBER_DIGITS ||
 	    strcmp(name + NUMBER_DIGITS, ".log") != 0)
-		return (0);
-	return (strtoull(name, NULL, 10));
+		return 0;
+	return strtoull(name, NULL, 10);
 }
 
 static void
@@ -123,7 +125,7 @@ number_find(int directory, unsigned long long below, bool whole)
 		log_error("signatures error=\"%s\"", strerror(errno));
 		if (fd != -1)
 			close(fd);
-		return (-1);
+		return -1;
 	}
 	while ((entry = readdir(entries)) != NULL) {
 		number = name_number(entry->d_name);
@@ -135,7 +137,7 @@ number_find(int directory, unsigned long long below, bool whole)
 		found = number;
 	}
 	closedir(entries);
-	return ((long long)found);
+	return (long long)found;
 }
 
 /* One that is there, or -1. */
@@ -151,15 +153,15 @@ file_open(int directory, unsigned long long number, int flags, struct stat *st)
 	if (fd != -1 && fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
 	    st->st_nlink == 1 && st->st_uid == geteuid() &&
 	    (st->st_mode & 077) == 0)
-		return (fd);
+		return fd;
 	log_error("signatures file=%s error=\"%s\"", name,
 	    fd == -1 ? strerror(errno) : "is not a file of ours alone");
 	if (fd != -1)
 		close(fd);
-	return (-1);
+	return -1;
 }
 
-/* What has not been written to for so long, but for the newest. */
+/* Removes files that were not written to for so long, but for the newest. */
 static void
 files_prune(int directory, unsigned long long newest, int64_t kept_s)
 {
@@ -172,7 +174,7 @@ files_prune(int directory, unsigned long long newest, int64_t kept_s)
 		number = (unsigned long long)found;
 		name_make(name, number);
 		if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-		    time(NULL) - st.st_mtime < kept_s)
+		    clock_now() - st.st_mtime < kept_s)
 			continue;
 		if (unlinkat(directory, name, 0) == -1)
 			log_warning("signatures file=%s error=\"%s\"", name,
@@ -188,7 +190,7 @@ file_new(int directory, unsigned long long number)
 
 	if (number > NUMBER_MAX) {
 		log_error("signatures error=\"no number is left\"");
-		return (-1);
+		return -1;
 	}
 	name_make(name, number);
 	fd = openat(directory, name,
@@ -201,7 +203,7 @@ file_new(int directory, unsigned long long number)
 	if (fd == -1)
 		log_error(
 		    "signatures file=%s error=\"%s\"", name, strerror(errno));
-	return (fd);
+	return fd;
 }
 
 /* At the last two whole lines of that file, or at its beginning. */
@@ -213,17 +215,17 @@ last_open(int directory, unsigned long long number)
 	int fd;
 
 	if ((fd = file_open(directory, number, O_RDONLY, &st)) == -1)
-		return (-1);
+		return -1;
 	lines = st.st_size / SIGLOG_LINE;
 	if (lseek(fd, (lines > 2 ? lines - 2 : 0) * SIGLOG_LINE, SEEK_SET) !=
 	    -1)
-		return (fd);
+		return fd;
 	log_error("signatures error=\"%s\"", strerror(errno));
 	close(fd);
-	return (-1);
+	return -1;
 }
 
-/* Where it goes on: the newest, while it is whole and not too old. */
+/* The file to go on with: the newest, while it is whole and not too old. */
 static int
 log_open(int directory, unsigned long long newest, int64_t file_s)
 {
@@ -234,17 +236,17 @@ log_open(int directory, unsigned long long newest, int64_t file_s)
 		fd = file_open(
 		    directory, newest, O_WRONLY | O_APPEND | O_DSYNC, &st);
 		if (fd == -1)
-			return (-1);
+			return -1;
 		if (file_lock(fd) == -1 || fstat(fd, &st) == -1) {
 			close(fd);
-			return (-1);
+			return -1;
 		}
 		if (st.st_size % SIGLOG_LINE == 0 &&
-		    (st.st_size == 0 || time(NULL) - st.st_mtime < file_s))
-			return (fd);
+		    (st.st_size == 0 || clock_now() - st.st_mtime < file_s))
+			return fd;
 		close(fd);
 	}
-	return (file_new(directory, newest + 1));
+	return file_new(directory, newest + 1);
 }
 
 int
@@ -257,7 +259,7 @@ signatures_open(struct signatures *signatures, const char *path, int64_t file_s,
 	signatures->log = signatures->last = -1;
 	if (directory_lock(path) == -1 ||
 	    (directory = directory_open(path)) == -1)
-		return (-1);
+		return -1;
 	newest = number_find(directory, NUMBER_MAX + 1, false);
 	if (newest != -1)
 		signatures->log =
@@ -272,12 +274,12 @@ signatures_open(struct signatures *signatures, const char *path, int64_t file_s,
 		files_prune(directory, (unsigned long long)last, kept_s);
 	close(directory);
 	if (signatures->log != -1 && signatures->last != -1)
-		return (0);
+		return 0;
 	if (signatures->log != -1)
 		close(signatures->log);
 	if (signatures->last != -1)
 		close(signatures->last);
-	return (-1);
+	return -1;
 }
 
 int
@@ -287,12 +289,12 @@ signatures_next(const char *path, int64_t kept_s)
 	long long newest;
 
 	if ((directory = directory_open(path)) == -1)
-		return (-1);
+		return -1;
 	newest = number_find(directory, NUMBER_MAX + 1, false);
 	if (newest != -1)
 		fd = file_new(directory, (unsigned long long)newest + 1);
 	if (fd != -1)
 		files_prune(directory, (unsigned long long)newest, kept_s);
 	close(directory);
-	return (fd);
+	return fd;
 }

@@ -7,17 +7,20 @@
  * group at the moment of bind(2), never from a call on the path afterwards: a
  * path can be swapped, an inode that we make cannot.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fedd.h"
+#include "sockets.h"
 
 #define ORPHAN_MS 2000
 
@@ -34,7 +37,7 @@ static int
 complain(const struct place *place, const char *problem)
 {
 	log_error("socket path=\"%s\" error=\"%s\"", place->path, problem);
-	return (-1);
+	return -1;
 }
 
 /* Whoever can write to the directory can replace the socket. */
@@ -49,14 +52,14 @@ place_open(struct place *place)
 	    (int)(place->name - place->path), place->path);
 	place->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->directory == -1 || fstat(place->directory, &st) == -1)
-		return (complain(place, strerror(errno)));
+		return complain(place, strerror(errno));
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return (complain(place, "the directory belongs to neither "
-					"root nor the user who runs"));
+		return complain(place, "the directory belongs to neither "
+				       "root nor the user who runs");
 	if ((st.st_mode & 022) != 0)
-		return (
-		    complain(place, "the directory can be written by others"));
-	return (0);
+		return complain(
+		    place, "the directory can be written by others");
+	return 0;
 }
 
 /* The descriptor is left open on purpose: it is the lock. */
@@ -70,12 +73,12 @@ place_lock(const struct place *place)
 	fd = openat(place->directory, name,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	if (fd == -1)
-		return (complain(place, strerror(errno)));
+		return complain(place, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return (0);
+		return 0;
 	close(fd);
-	return (complain(place,
-	    errno == EWOULDBLOCK ? "another fedd has it" : strerror(errno)));
+	return complain(place,
+	    errno == EWOULDBLOCK ? "another fedd has it" : strerror(errno));
 }
 
 static void
@@ -97,12 +100,12 @@ is_answered(const struct place *place)
 	address_make(&address, place->path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return (true); /* not known to be dead */
+		return true; /* not known to be dead */
 	alive =
 	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ||
 	    errno != ECONNREFUSED;
 	close(fd);
-	return (alive);
+	return alive;
 }
 
 /*
@@ -117,10 +120,10 @@ is_alive(const struct place *place)
 
 	while (is_answered(place)) {
 		if (clock_ms() >= end)
-			return (true);
+			return true;
 		(void)nanosleep(&pause, NULL);
 	}
-	return (false);
+	return false;
 }
 
 /* Removes what a dead instance of ours left, and nothing else. */
@@ -131,14 +134,14 @@ place_clear(const struct place *place)
 
 	if (fstatat(place->directory, place->name, &st, AT_SYMLINK_NOFOLLOW) ==
 	    -1)
-		return (errno == ENOENT ? 0 : complain(place, strerror(errno)));
+		return errno == ENOENT ? 0 : complain(place, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return (complain(place, "exists and is not a socket"));
+		return complain(place, "exists and is not a socket");
 	if (is_alive(place))
-		return (complain(place, "somebody listens there already"));
+		return complain(place, "somebody listens there already");
 	if (unlinkat(place->directory, place->name, 0) == -1)
-		return (complain(place, strerror(errno)));
-	return (0);
+		return complain(place, strerror(errno));
+	return 0;
 }
 
 /* The socket stands where we think it does, with the group that it should. */
@@ -147,26 +150,26 @@ is_in_place(const struct place *place)
 {
 	struct stat by_path, by_directory;
 
-	return (lstat(place->path, &by_path) == 0 &&
-		fstatat(place->directory, place->name, &by_directory,
-		    AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISSOCK(by_directory.st_mode) &&
-		by_path.st_dev == by_directory.st_dev &&
-		by_path.st_ino == by_directory.st_ino &&
-		(place->group == -1 || by_path.st_gid == (gid_t)place->group));
+	return lstat(place->path, &by_path) == 0 &&
+	       fstatat(place->directory, place->name, &by_directory,
+		   AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISSOCK(by_directory.st_mode) &&
+	       by_path.st_dev == by_directory.st_dev &&
+	       by_path.st_ino == by_directory.st_ino &&
+	       (place->group == -1 || by_path.st_gid == (gid_t)place->group);
 }
 
 static int
 group_set(const struct place *place)
 {
 	/*
-	 * Root makes it with that group; anybody else may give what he made
-	 * to a group of his, here and nowhere else.
+	 * Root makes it with that group. Anybody else may change the group of
+	 * their own socket to one that they belong to, and does so here alone.
 	 */
 	if (place->group == -1 || geteuid() == 0)
-		return (0);
-	return (fchownat(place->directory, place->name, (uid_t)-1,
-	    (gid_t)place->group, AT_SYMLINK_NOFOLLOW));
+		return 0;
+	return fchownat(place->directory, place->name, (uid_t)-1,
+	    (gid_t)place->group, AT_SYMLINK_NOFOLLOW);
 }
 
 static int
@@ -180,7 +183,7 @@ bind_with(const struct place *place, int fd)
 
 	address_make(&address, place->path);
 	if (switches && setegid((gid_t)place->group) == -1)
-		return (-1);
+		return -1;
 	mask = umask(place->mask);
 	result = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	error = errno;
@@ -188,7 +191,7 @@ bind_with(const struct place *place, int fd)
 	if (switches && setegid(own) == -1)
 		fatal("setegid errno=%d", errno);
 	errno = error;
-	return (result);
+	return result;
 }
 
 static int
@@ -198,23 +201,23 @@ place_listen(const struct place *place)
 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1)
-		return (complain(place, strerror(errno)));
+		return complain(place, strerror(errno));
 	if (bind_with(place, fd) == -1 || group_set(place) == -1 ||
 	    listen(fd, place->backlog) == -1) {
 		complain(place, strerror(errno));
 		close(fd);
-		return (-1);
+		return -1;
 	}
 	if (!is_in_place(place)) {
 		complain(place, "was replaced while it was made");
 		close(fd);
-		return (-1);
+		return -1;
 	}
-	return (fd);
+	return fd;
 }
 
 static int
-socket_open(struct place *place)
+place_socket(struct place *place)
 {
 	int fd = -1;
 
@@ -224,7 +227,7 @@ socket_open(struct place *place)
 		fd = place_listen(place);
 	if (place->directory != -1)
 		close(place->directory);
-	return (fd);
+	return fd;
 }
 
 int
@@ -242,7 +245,7 @@ sockets_open(struct parent *parent)
 	    .group = group,
 	    .backlog = 64};
 
-	parent->listen = socket_open(&place);
-	parent->control = parent->listen == -1 ? -1 : socket_open(&control);
-	return (parent->control == -1 ? -1 : 0);
+	parent->listen = place_socket(&place);
+	parent->control = parent->listen == -1 ? -1 : place_socket(&control);
+	return parent->control == -1 ? -1 : 0;
 }

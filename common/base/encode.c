@@ -4,9 +4,8 @@
  * a value has one text and a text has one value: nothing that is hashed or
  * signed can be written in two ways.
  */
-#include <string.h>
-
 #include <sodium.h>
+#include <string.h>
 
 #include "base/encode.h"
 

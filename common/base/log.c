@@ -5,7 +5,8 @@
  * its log. The one thing that can hold it up is a blocking pipe that its
  * starter chose and does not empty.
  */
-#include "base/log.h"
+#include <sys/socket.h>
+#include <sys/types.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,10 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 #define PREFIX_MAX 128 /* bytes in front of a line */
 #define FACILITY   3   /* daemon: RFC 3164 §4.1.1 */

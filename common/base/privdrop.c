@@ -4,20 +4,20 @@
  * while there is the right to set them, the user goes last. Each step is
  * checked by asking the kernel afterwards, not by believing the call.
  */
-#include "base/privdrop.h"
+#include <sys/resource.h>
 
 #include <errno.h>
 #include <grp.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
+#include "base/privdrop.h"
 
 static void
 privdrop_chroot(const char *root)

@@ -6,8 +6,9 @@
 #ifndef TORFED_PRIVDROP_H
 #define TORFED_PRIVDROP_H
 
-#include <stdbool.h>
 #include <sys/types.h>
+
+#include <stdbool.h>
 
 /*
  * All of it, privdrop_undumpable() too, in the one order that is right; fatal

@@ -8,14 +8,15 @@
  */
 #ifdef __linux__
 
-#include <errno.h>
-#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <errno.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 /* The same numbers on every architecture but alpha. */
 #ifndef SYS_landlock_create_ruleset

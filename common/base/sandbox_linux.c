@@ -5,18 +5,19 @@
  */
 #ifdef __linux__
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 #define PATHS_MAX 32
 #define MEBIBYTE  (1024UL * 1024)
@@ -95,7 +96,7 @@ is_regular_file(int fd)
 }
 
 static void
-limits_set(enum sandbox_profile profile)
+resources_limit(enum sandbox_profile profile)
 {
 	limit_set(RLIMIT_CORE, 0);
 	if (profile == SANDBOX_FEDD)
@@ -105,8 +106,8 @@ limits_set(enum sandbox_profile profile)
 	limit_set(RLIMIT_AS, address_space(profile));
 #endif
 	/*
-	 * No child writes files but fed-signer, that of its signatures; but a
-	 * log or fedctl's output may have been sent to one.
+	 * fed-signer alone writes files, its log of signatures; but a log, or
+	 * fedctl's output, may have been redirected to one.
 	 */
 	if (profile != SANDBOX_SIGNER && !is_regular_file(STDERR_FILENO) &&
 	    !is_regular_file(STDOUT_FILENO))
@@ -119,7 +120,7 @@ sandbox_enter(enum sandbox_profile profile, unsigned int flags)
 	int abi;
 
 	tzset();
-	limits_set(profile);
+	resources_limit(profile);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		fatal("sandbox no_new_privs errno=%d", errno);
 #ifdef TORFED_SANITIZER

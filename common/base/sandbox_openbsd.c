@@ -4,8 +4,9 @@
  */
 #ifdef __OpenBSD__
 
-#include <sys/types.h>
 #include <sys/resource.h>
+#include <sys/types.h>
+
 #include <errno.h>
 #include <unistd.h>
 

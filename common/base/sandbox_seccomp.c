@@ -10,20 +10,21 @@
  */
 #ifdef __linux__
 
+#include <sys/mman.h>
+#include <sys/socket.h>
+
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 
 #include "base/log.h"
-#include "base/sandbox_linux.h"
+#include "base/sandbox_internal.h"
 
 #define LISTENER (1U << SANDBOX_LISTENER)
 #define SIGNER	 (1U << SANDBOX_SIGNER)
@@ -128,8 +129,10 @@ static const struct rule rules[] = {
     CALL(getegid, NETWORK | FEDCTL),
     CALL_IF(ioctl, NETWORK, 1, LOW, FIONREAD),
 
-    /* Not of reading: that of a listening socket, which all generations
-     * share, would be for ever. */
+    /*
+     * Not of the reading side: a listening socket, which all generations share,
+     * would never accept again.
+     */
     CALL_ABOVE_IF(shutdown, LISTENER, 1, LOW, SHUT_WR),
     CALL(getsockopt, NETWORK),
     CALL(getsockname, NETWORK),

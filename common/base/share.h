@@ -7,9 +7,9 @@
 #include <stddef.h>
 
 /*
- * Whether one that has own of the used may have one more of maximum: when it
- * has less than what is free. So one alone may have half, two a third each, n
- * the n-plus-first part each, and one part is always left for the next.
+ * Whether one that has own of the used places may have another, of maximum: it
+ * may while it has fewer than are free. So one alone gets half, two get a third
+ * each, n get 1/(n + 1) each, and as much is always left for the next.
  */
 static inline bool
 fair_share(size_t own, size_t used, size_t maximum)

@@ -3,14 +3,16 @@
  * fed.conf as a whole: defaults, reading the file, and the checks that need
  * more than one statement.
  */
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "conf/conf_setting.h"
 #include "conf/parse.h"
 
 #define DEFAULT_EMPTY "/var/lib/torfed/empty"
@@ -18,7 +20,7 @@
 void
 conf_defaults(struct conf *conf)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
 	memset(conf, 0, sizeof(*conf));
@@ -28,9 +30,9 @@ conf_defaults(struct conf *conf)
 	strlcpy(conf->users[ROLE_SENDER].name, "_fedsender", 64);
 	strlcpy(conf->users[ROLE_QUEUED].name, "_fedqueued", 64);
 	conf->settings.control_group = -1;
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++)
-		*setting_slot(&table[i], &conf->settings) = table[i].value;
+		*conf_setting_slot(&table[i], &conf->settings) = table[i].value;
 }
 
 static int
@@ -57,10 +59,10 @@ required_check(const struct conf *conf, FILE *errors)
 		    required[i].statement);
 		result = -1;
 	}
-	return (result);
+	return result;
 }
 
-/* Settings that make sense only together, and what was said of them. */
+/* Settings that must agree with each other, and the lines that set them. */
 static int
 relations_check(const struct conf *conf, FILE *errors)
 {
@@ -97,9 +99,9 @@ relations_check(const struct conf *conf, FILE *errors)
 		parse_where(errors, relations[i].fields);
 		fprintf(errors, "expected %s, found otherwise\n",
 		    relations[i].expected);
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }
 
 int
@@ -109,8 +111,8 @@ conf_load_text(struct conf *conf, const char *name, const char *text,
 	conf_defaults(conf);
 	if (parse_run(conf, name, text, length, errors) == -1 ||
 	    required_check(conf, errors) == -1)
-		return (-1);
-	return (relations_check(conf, errors));
+		return -1;
+	return relations_check(conf, errors);
 }
 
 /* Whoever can write the file decides what runs, as which user. */
@@ -121,30 +123,30 @@ file_check(int fd, const char *path, FILE *errors)
 
 	if (fstat(fd, &st) == -1) {
 		fprintf(errors, "%s: %s\n", path, strerror(errno));
-		return (-1);
+		return -1;
 	}
 	if (S_ISDIR(st.st_mode)) {
 		fprintf(
 		    errors, "%s: expected a file, found a directory\n", path);
-		return (-1);
+		return -1;
 	}
 	if (!S_ISREG(st.st_mode))
-		return (0); /* a pipe: whoever started us wrote it */
+		return 0; /* a pipe: whoever started us wrote it */
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		fprintf(errors,
 		    "%s: expected a file that belongs to root or to the user "
 		    "who runs, found that of user %lu\n",
 		    path, (unsigned long)st.st_uid);
-		return (-1);
+		return -1;
 	}
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		fprintf(errors,
 		    "%s: expected a file that only its owner may write, found "
 		    "mode %04o\n",
 		    path, (unsigned int)(st.st_mode & 07777));
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }
 
 /* Whole, into memory of CONF_FILE_MAX + 1 bytes. */
@@ -160,16 +162,16 @@ file_read(int fd, const char *path, char *text, size_t *length, FILE *errors)
 			continue;
 		if (count == -1) {
 			fprintf(errors, "%s: %s\n", path, strerror(errno));
-			return (-1);
+			return -1;
 		}
 		*length += (size_t)count;
 		if (*length <= CONF_FILE_MAX)
 			continue;
 		fprintf(errors, "%s: expected at most %u bytes, found more\n",
 		    path, CONF_FILE_MAX);
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }
 
 int
@@ -186,7 +188,7 @@ conf_load(struct conf *conf, const char *path, FILE *errors)
 		      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd == -1) {
 		fprintf(errors, "%s: %s\n", name, strerror(errno));
-		return (-1);
+		return -1;
 	}
 	if ((text = malloc(CONF_FILE_MAX + 1)) == NULL)
 		fprintf(errors, "%s: out of memory\n", name);
@@ -197,5 +199,5 @@ conf_load(struct conf *conf, const char *path, FILE *errors)
 		explicit_bzero(text, CONF_FILE_MAX + 1);
 	free(text);
 	close(fd);
-	return (result);
+	return result;
 }

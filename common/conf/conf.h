@@ -5,10 +5,11 @@
 #ifndef TORFED_CONF_H
 #define TORFED_CONF_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 #include "ipc/channel.h"
 #include "ipc/settings.h"
@@ -73,36 +74,5 @@ struct conf_database {
 /* 0, or -1 and *expected what it lacks (never a part of the string). */
 int conf_database_look(
     struct conf_database *, const char *conninfo, const char **expected);
-
-/* One line of the table of numbers: statement, unit, bounds, default. */
-enum setting_kind {
-	SETTING_NUMBER,
-	SETTING_TIME_MS,
-	SETTING_TIME_S,
-	SETTING_CHOICE
-};
-struct setting {
-	const char *group; /* "limit", "rate", "timeout", ... */
-	const char *name;  /* "connections" */
-	size_t offset;	   /* into struct settings */
-	enum setting_kind kind;
-	int64_t minimum;
-	int64_t maximum;
-	int64_t value;		    /* default */
-	const char *const *choices; /* SETTING_CHOICE: names, NULL ends */
-};
-const struct setting *settings_table(size_t *count);
-/* Where the setting's value is. */
-int64_t *setting_slot(const struct setting *, struct settings *);
-/*
- * Text to value: 0, or -1 when it is none or out of bounds; expected then says
- * what there should be ("a number from 1 to 10").
- */
-#define SETTING_TEXT_SIZE 128
-int setting_parse(const struct setting *, const char *text, int64_t *value,
-    char expected[SETTING_TEXT_SIZE]);
-/* Value to the text that parses to it: "200ms", "14d", "yes", "64". */
-void setting_format(
-    const struct setting *, int64_t value, char text[SETTING_TEXT_SIZE]);
 
 #endif

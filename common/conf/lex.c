@@ -27,9 +27,9 @@ lex_init(struct lex *lex, const char *input, size_t length)
 	 */
 	lex->memory = malloc(2 * length + 1 + LEX_PROBLEM_SIZE);
 	if (lex->memory == NULL)
-		return (-1);
+		return -1;
 	lex->used = LEX_PROBLEM_SIZE;
-	return (0);
+	return 0;
 }
 
 void
@@ -43,8 +43,8 @@ static int
 peek(const struct lex *lex)
 {
 	if (lex->position == lex->length)
-		return (EOF);
-	return ((unsigned char)lex->input[lex->position]);
+		return EOF;
+	return (unsigned char)lex->input[lex->position];
 }
 
 static void
@@ -79,7 +79,7 @@ bad_byte(struct lex *lex, struct lex_token *token)
 static int
 is_word(int byte)
 {
-	return (byte > ' ' && byte < 0x7f && byte != '"' && byte != '#');
+	return byte > ' ' && byte < 0x7f && byte != '"' && byte != '#';
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "conf/lex.h"
 #include "conf/parse.h"
+#include "conf/statement.h"
 
 #define FOUND_SIZE 96
 #define SAID_MAX   64 /* settings, and a few more */
@@ -313,9 +314,9 @@ word_token(const char *word, int first)
 	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
 		if (keywords[i].first == first &&
 		    strcmp(keywords[i].name, word) == 0)
-			return (keywords[i].token);
+			return keywords[i].token;
 	}
-	return (WORD);
+	return WORD;
 }
 
 static int
@@ -325,23 +326,23 @@ yylex(void)
 	int first = !parser.in_statement;
 
 	if (parser.error_count >= CONF_ERRORS_MAX)
-		return (0);
+		return 0;
 	lex_next(&parser.lex, token);
 	yylval.text = token->text;
 	parser.in_statement = token->kind != LEX_NEWLINE;
 	switch (token->kind) {
 	case LEX_NEWLINE:
-		return ('\n');
+		return '\n';
 	case LEX_WORD:
-		return (word_token(token->text, first));
+		return word_token(token->text, first);
 	case LEX_STRING:
-		return (STRING);
+		return STRING;
 	case LEX_BAD:
-		return (BAD);
+		return BAD;
 	case LEX_END:
 		break;
 	}
-	return (0);
+	return 0;
 }
 
 /* Keeps where and what it was; the error production's action tells. */
@@ -429,8 +430,8 @@ said_line(const void *field)
 
 	for (i = 0; i < parser.said_count; i++)
 		if (parser.said[i].field == field)
-			return (parser.said[i].line);
-	return (0);
+			return parser.said[i].line;
+	return 0;
 }
 
 void
@@ -462,12 +463,12 @@ parse_run(struct conf *conf, const char *name, const char *text, size_t length,
 	parser.errors = errors;
 	if (lex_init(&parser.lex, text, length) == -1) {
 		fprintf(errors, "%s: out of memory\n", name);
-		return (-1);
+		return -1;
 	}
 	result = yyparse();
 	parser.last_line = parser.lex.line;
 	if (length > 0 && text[length - 1] == '\n')
 		parser.last_line--;
 	lex_free(&parser.lex);
-	return (result != 0 || parser.error_count > 0 ? -1 : 0);
+	return result != 0 || parser.error_count > 0 ? -1 : 0;
 }

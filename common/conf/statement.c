@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/conf_setting.h"
 #include "conf/parse.h"
+#include "conf/statement.h"
 
 static const struct process {
 	const char *name;
@@ -31,7 +33,7 @@ quoted(const char *text)
 		if (*byte < ' ' || *byte > '~')
 			*byte = '?';
 	}
-	return (buf);
+	return buf;
 }
 
 /* Lists are built up to their size, which is asserted by the tests. */
@@ -43,7 +45,9 @@ list_add(char *list, size_t size, const char *name, const char *separator)
 	strlcat(list, name, size);
 }
 
-/* Fits, and leaves nothing behind its end of what was there before. */
+/*
+ * Copies text that fits, and clears what an earlier statement left behind it.
+ */
 static void
 text_copy(char *to, size_t size, const char *text)
 {
@@ -56,15 +60,15 @@ path_copy(char path[CONF_PATH_SIZE], const char *text, unsigned int line)
 {
 	if (text[0] != '/') {
 		parse_error(line, quoted(text), "an absolute path");
-		return (-1);
+		return -1;
 	}
 	if (strlen(text) >= CONF_PATH_SIZE) {
 		parse_error(line, "a longer one", "a path of at most %d bytes",
 		    CONF_PATH_SIZE - 1);
-		return (-1);
+		return -1;
 	}
 	text_copy(path, CONF_PATH_SIZE, text);
-	return (0);
+	return 0;
 }
 
 void
@@ -80,14 +84,14 @@ socket_copy(char path[CONF_PATH_SIZE], const char *text, unsigned int line)
 	if (strlen(text) > CONF_SOCKET_MAX) {
 		parse_error(line, "a longer one",
 		    "a socket's path of at most %d bytes", CONF_SOCKET_MAX);
-		return (-1);
+		return -1;
 	}
 	if (text[0] == '/' && text[strlen(text) - 1] == '/') {
 		parse_error(line, quoted(text),
 		    "the path of a socket, which does not end with a slash");
-		return (-1);
+		return -1;
 	}
-	return (path_copy(path, text, line));
+	return path_copy(path, text, line);
 }
 
 void
@@ -108,10 +112,10 @@ name_copy(char name[64], const char *text, const char *what, unsigned int line)
 	if (length == 0 || length >= 64) {
 		parse_error(line, quoted(text),
 		    "a %s's name of 1 to 63 bytes, or its number", what);
-		return (-1);
+		return -1;
 	}
 	text_copy(name, 64, text);
-	return (0);
+	return 0;
 }
 
 void
@@ -207,26 +211,26 @@ statement_user(struct conf *conf, const char *process, const char *name,
 bool
 statement_group_exists(const char *group)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0)
-			return (true);
+			return true;
 	}
-	return (false);
+	return false;
 }
 
 void
 statement_unknown(unsigned int line, const char *found)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	char list[256] =
 	    "keys, signatures, listen, control, socks, database, chroot, user";
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		/* The table's groups stand together. */
 		if ((i == 0 ||
@@ -240,11 +244,11 @@ statement_unknown(unsigned int line, const char *found)
 static void
 name_unknown(const char *group, const char *name, unsigned int line)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	char list[256] = "";
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0)
 			list_add(list, sizeof(list), table[i].name, ", ");
@@ -253,27 +257,27 @@ name_unknown(const char *group, const char *name, unsigned int line)
 	    "a setting of \"%s\" (%s)", group, list);
 }
 
-static const struct setting *
+static const struct conf_setting *
 setting_find(const char *group, const char *name)
 {
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
 		if (strcmp(table[i].group, group) == 0 &&
 		    strcmp(table[i].name, name) == 0)
-			return (&table[i]);
+			return &table[i];
 	}
-	return (NULL);
+	return NULL;
 }
 
 void
 statement_setting(struct conf *conf, const char *group, const char *name,
     const char *value, unsigned int line)
 {
-	const struct setting *setting;
-	char expected[SETTING_TEXT_SIZE];
+	const struct conf_setting *setting;
+	char expected[CONF_SETTING_TEXT_SIZE];
 	int64_t number;
 
 	if (!statement_group_exists(group)) {
@@ -284,13 +288,13 @@ statement_setting(struct conf *conf, const char *group, const char *name,
 		name_unknown(group, name, line);
 		return;
 	}
-	if (setting_parse(
+	if (conf_setting_parse(
 		setting, value == NULL ? "" : value, &number, expected) == -1) {
 		parse_error(line,
 		    value == NULL ? "the end of the line" : quoted(value),
 		    "%s after \"%s %s\"", expected, group, name);
 		return;
 	}
-	*setting_slot(setting, &conf->settings) = number;
-	parse_said(setting_slot(setting, &conf->settings), line);
+	*conf_setting_slot(setting, &conf->settings) = number;
+	parse_said(conf_setting_slot(setting, &conf->settings), line);
 }

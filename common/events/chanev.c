@@ -9,18 +9,20 @@
  * again. Writing happens once at the end of a turn, in as few calls as
  * possible, and waits for the socket only when it did not take everything.
  */
-#include "events/chanev.h"
-
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "events/chanev.h"
+#include "events/timer.h"
+#include "events/watch.h"
 
 #define TURN_MESSAGES  64
 #define TURN_READS     4
-#define IDLE_SECONDS   1 /* without reading, then memory is given back */
+#define IDLE_MS	       1000 /* without reading, then memory is given back */
 
 /* More than this much memory for input is worth giving back; bytes. */
 #define MEMORY_AT_REST (16U * 1024)
@@ -40,25 +42,13 @@ struct chanev {
 	bool freed;    /* by that handler */
 };
 
-/* A watch that cannot be set would stall the channel for ever. */
-static void
-watch(struct event *event, const struct timeval *delay)
-{
-	if (event_add(event, delay) == -1)
-		fatal("channel error=\"event_add: %s\"", strerror(errno));
-}
-
 static void
 chanev_release(struct chanev *chanev)
 {
-	if (chanev->readable != NULL)
-		event_free(chanev->readable);
-	if (chanev->writable != NULL)
-		event_free(chanev->writable);
-	if (chanev->turn != NULL)
-		event_free(chanev->turn);
-	if (chanev->idle != NULL)
-		event_free(chanev->idle);
+	event_free(chanev->readable);
+	event_free(chanev->writable);
+	event_free(chanev->turn);
+	event_free(chanev->idle);
 	channel_free(chanev->channel);
 	free(chanev);
 }
@@ -144,14 +134,12 @@ chanev_failed(struct chanev *chanev)
 static void
 idle_watch(struct chanev *chanev)
 {
-	static const struct timeval delay = {IDLE_SECONDS, 0};
-
 	chanev->read_lately = true;
 	if (channel_memory(chanev->channel) <= MEMORY_AT_REST ||
 	    event_pending(chanev->idle, EV_TIMEOUT, NULL))
 		return;
 	chanev->read_lately = false;
-	watch(chanev->idle, &delay);
+	timer_arm(chanev->idle, IDLE_MS);
 }
 
 static void
@@ -196,7 +184,6 @@ turn_read(struct chanev *chanev)
 static void
 turn_take(struct chanev *chanev)
 {
-	static const struct timeval at_once = {0, 0};
 	struct message message;
 	int messages = 0, reads = 0, got;
 
@@ -210,7 +197,7 @@ turn_take(struct chanev *chanev)
 			if (!turn_message(chanev, &message))
 				return;
 			if (++messages == TURN_MESSAGES) {
-				watch(chanev->turn, &at_once);
+				timer_arm(chanev->turn, 0);
 				return;
 			}
 		} else if (reads++ == TURN_READS || !turn_read(chanev)) {
@@ -242,29 +229,25 @@ on_writable(evutil_socket_t fd, short what, void *argument)
 		return;
 	}
 	if (channel_queued(chanev->channel) > 0)
-		watch(chanev->writable, NULL);
+		watch_start(chanev->writable);
 }
 
 struct chanev *
 chanev_new(struct event_base *base, struct channel *channel,
     const struct chanev_handlers *handlers, void *argument)
 {
-	struct chanev *chanev = calloc(1, sizeof(*chanev));
+	struct chanev *chanev = xcalloc(1, sizeof(*chanev));
 	int fd = channel_descriptor(channel);
 
-	if (chanev == NULL)
-		fatal("channel error=\"out of memory\"");
 	chanev->channel = channel;
 	chanev->handlers = handlers;
 	chanev->argument = argument;
-	chanev->readable =
-	    event_new(base, fd, EV_READ | EV_PERSIST, on_readable, chanev);
-	chanev->writable = event_new(base, fd, EV_WRITE, on_writable, chanev);
-	chanev->turn = event_new(base, -1, 0, on_readable, chanev);
-	chanev->idle = event_new(base, -1, 0, on_idle, chanev);
-	if (chanev->readable == NULL || chanev->writable == NULL ||
-	    chanev->turn == NULL || chanev->idle == NULL)
-		fatal("channel error=\"out of memory\"");
+	chanev->readable = xpointer(
+	    event_new(base, fd, EV_READ | EV_PERSIST, on_readable, chanev));
+	chanev->writable =
+	    xpointer(event_new(base, fd, EV_WRITE, on_writable, chanev));
+	chanev->turn = timer_new(base, on_readable, chanev);
+	chanev->idle = timer_new(base, on_idle, chanev);
 	chanev_resume(chanev);
 	/* What was queued, or read and not fetched, during start-up. */
 	if (channel_queued(channel) > 0)
@@ -305,11 +288,9 @@ chanev_pause(struct chanev *chanev)
 void
 chanev_resume(struct chanev *chanev)
 {
-	static const struct timeval at_once = {0, 0};
-
 	chanev->paused = false;
 	if (chanev->stopped)
 		return;
-	watch(chanev->readable, NULL);
-	watch(chanev->turn, &at_once);
+	watch_start(chanev->readable);
+	timer_arm(chanev->turn, 0);
 }

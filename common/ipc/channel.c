@@ -7,13 +7,13 @@
  * with MSG_DONTWAIT in place of O_NONBLOCK, so that the strictest sandbox can
  * forbid fcntl(2) and a descriptor shared with another process keeps its mode.
  */
-#include "ipc/channel_internal.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+#include "ipc/channel_internal.h"
 
 static const char *const role_names[ROLE_COUNT] = {
     [ROLE_FEDD] = "fedd",
@@ -122,17 +122,6 @@ channel_error(const struct channel *channel)
 	return channel->error;
 }
 
-/* Milliseconds of a clock that never jumps. */
-static int64_t
-channel_clock(void)
-{
-	struct timespec now;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &now) == -1)
-		return 0;
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /*
  * Waits for events until the deadline (< 0: for ever): 0 ready, -1 not.
  */
@@ -146,7 +135,7 @@ channel_poll(struct channel *channel, short events, int64_t deadline)
 	do {
 		left = -1;
 		if (deadline >= 0) {
-			left = deadline - channel_clock();
+			left = deadline - clock_ms();
 			if (left < 0)
 				left = 0;
 		}
@@ -162,7 +151,7 @@ channel_poll(struct channel *channel, short events, int64_t deadline)
 static int64_t
 channel_deadline(int timeout_ms)
 {
-	return timeout_ms < 0 ? -1 : channel_clock() + timeout_ms;
+	return timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 }
 
 int

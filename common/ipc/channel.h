@@ -107,18 +107,4 @@ size_t channel_queued(const struct channel *); /* bytes not yet written */
 int channel_wait(struct channel *, struct message *, int timeout_ms);
 int channel_flush_wait(struct channel *, int timeout_ms);
 
-/* permission.c: the table itself. */
-struct permission {
-	uint16_t type;
-	enum role from;
-	enum role to;
-	uint32_t minimum; /* bytes of data */
-	uint32_t maximum;
-	bool descriptor; /* must carry one, else must not */
-};
-const struct permission *permission_find(
-    uint16_t type, enum role from, enum role to);
-/* All of it, for tests and for channel_new(). */
-const struct permission *permission_table(size_t *count);
-
 #endif

@@ -19,15 +19,16 @@
  * bytes of that read are consumed belongs to nobody, and is refused before the
  * message that it hides behind is handed out.
  */
-#include "ipc/channel_internal.h"
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/channel_internal.h"
 #include "ipc/pack.h"
+#include "ipc/permission.h"
 
 #define READ_AHEAD   4096U /* bytes read behind a long message */
 

@@ -6,15 +6,16 @@
  * receiver finds it by that (channel_receive.c); so it begins a chunk, and a
  * chunk that has one begins a call.
  */
-#include "ipc/channel_internal.h"
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/channel_internal.h"
 #include "ipc/pack.h"
+#include "ipc/permission.h"
 
 #define CHUNK_SIZE  (8192U - sizeof(struct channel_chunk)) /* at the least */
 #define VECTORS_MAX 16 /* chunks written with one call */

@@ -5,11 +5,10 @@
  * every string, boolean, enumerator and count is one that exists: whoever
  * holds a decoded structure need not ask again.
  */
-#include "ipc/message.h"
-
 #include <string.h>
 
 #include "base/log.h"
+#include "ipc/message.h"
 
 #define TIME_MAX 253402300799 /* the last second of the year 9999 */
 

@@ -2,17 +2,18 @@
 /*
  * Every message between processes: its type, who sends it, what it holds.
  * The encoders and exact-length decoders stand side by side in message.c (what
- * concerns the start and fedctl) and in common/proto/wire.c (what carries
+ * concerns the start and fedctl) and in common/json/wire.c (what carries
  * parts of the protocol).  Which type may travel from whom to whom is the
  * table in permission.c.
  */
 #ifndef TORFED_MESSAGE_H
 #define TORFED_MESSAGE_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "ipc/channel.h"
 #include "ipc/limit_names.h"
@@ -50,16 +51,16 @@ enum message_type {
 	MSG_SIGN_REFUSED,  /* u8 enum sign_refusal */
 	MSG_SIGN_STATE,	   /* struct msg_sign_state */
 
-	/* fed-listener and fed-queued (common/proto/wire.h) */
+	/* fed-listener and fed-queued (common/json/wire.h) */
 	MSG_REQUEST = 40, /* struct wire_request */
 	MSG_RESPONSE,	  /* struct wire_response */
 	MSG_LIMITS,	  /* struct msg_limits, once a second when changed */
 
-	/* fed-queued and fed-sender (common/proto/wire.h) */
+	/* fed-queued and fed-sender (common/json/wire.h) */
 	MSG_SEND = 50, /* struct wire_send */
-	MSG_SENT,      /* struct wire_sent */
+	MSG_SENT,      /* struct wire_send_result */
 	MSG_PROBE,     /* struct wire_probe; one at a time */
-	MSG_PROBED,    /* struct wire_probed */
+	MSG_PROBED,    /* struct wire_probe_result */
 
 	/* control clients and fed-queued */
 	MSG_CONTROL_REQUEST = 60, /* struct msg_control */

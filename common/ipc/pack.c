@@ -4,9 +4,9 @@
  * from then on, so that a codec reads as a list of fields, with one check at
  * its end, and cannot forget one in the middle.
  */
-#include "ipc/pack.h"
-
 #include <string.h>
+
+#include "ipc/pack.h"
 
 void
 pack_init(struct pack *pack, void *memory, size_t size)

@@ -7,11 +7,12 @@
  * The lengths are those of the codecs in message.c, added up field by field;
  * the unit test of the codecs encodes the shortest and the longest message of
  * each type and holds them against this table.  For what carries parts of the
- * protocol (common/proto/wire.c) the upper bound is what two busy channels may
+ * protocol (common/json/wire.c) the upper bound is what two busy channels may
  * cost in memory; its decoders are stricter.
  */
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "ipc/permission.h"
 
 #define STRING(size)	  (4 + (size)-1) /* longest string of a field */
 
@@ -42,7 +43,7 @@
 #define END_MIN	      (1 + 4 + 4)
 #define END_MAX	      (1 + STRING(32) + STRING(256))
 
-/* common/proto/wire.c: an envelope with a type of one character, no handshake
+/* common/json/wire.c: an envelope with a type of one character, no handshake
  * and a payload of one byte; what goes around it. */
 #define ENVELOPE_MIN  (4 + 1 + 16 + 32 + 32 + 8 + 32 + 64 + 1 + 1 + 4 + 1)
 #define REQUEST_MIN   (8 + 1 + ENVELOPE_MIN)

@@ -4,7 +4,7 @@
  * comes from fedd is checked all the same: a child that was not given what it
  * expects, in the order it expects, does not run.
  */
-#include "ipc/proc.h"
+#include <sys/socket.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/unistd.h>
@@ -13,12 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/privdrop.h"
+#include "ipc/proc.h"
 
 #define BIT(enumerator) (1U << (enumerator))
 
@@ -245,9 +246,7 @@ proc_start(struct proc *proc, enum role self, int argc, char *argv[])
 		proc->descriptors[i] = -1;
 	for (i = 0; i < ROLE_COUNT; i++)
 		proc->channels[i] = -1;
-	proc->parent = channel_new(PROC_CHANNEL_FD, self, ROLE_FEDD);
-	if (proc->parent == NULL)
-		fatal("proc error=\"out of memory\"");
+	proc->parent = xpointer(channel_new(PROC_CHANNEL_FD, self, ROLE_FEDD));
 	proc_setup(proc);
 	proc_drop(&proc->start);
 }

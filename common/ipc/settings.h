@@ -2,7 +2,7 @@
 /*
  * The settings that fedd hands to its children: numbers only, the same set to
  * each. fed.conf's defaults, bounds and names stand in one table
- * (common/conf/settings_table.c); the database's connection string travels
+ * (common/conf/conf_setting_table.c); the database's connection string travels
  * beside them and to fed-queued alone.
  */
 #ifndef TORFED_SETTINGS_H

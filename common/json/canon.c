@@ -269,8 +269,10 @@ walk_value(struct walk *walk, unsigned int depth)
 	}
 }
 
-/* Whether the rest is nothing but spaces, as are most of a padded body's bytes:
- * a run whose first byte is a space equals itself moved by one. */
+/*
+ * Whether the rest is nothing but spaces, as most of a padded body is: a run of
+ * bytes that begins with a space and equals itself moved by one.
+ */
 static bool
 walk_padding(const struct canon_lex *lex)
 {

@@ -22,70 +22,8 @@ certificate_get(struct cert *cert, const json_t *string)
 	return cert_parse(cert, text, length) == CODE_OK ? 0 : -1;
 }
 
-/* The text that was signed, and what it says. */
 static int
-event_text(struct signed_event *event, const json_t *object)
-{
-	const char *base64;
-	size_t length;
-
-	if (payload_field_text(&base64, &length, object, "text") == -1 ||
-	    base64_decode((uint8_t *)event->text, sizeof(event->text),
-		&event->text_length, base64, length) == -1)
-		return -1;
-	return room_event_parse(
-		   &event->event, event->text, event->text_length) == CODE_OK
-		   ? 0
-		   : -1;
-}
-
-/*
- * The payload as the home hashed it: the tree it came in is written again,
- * since one that was cut from a larger text is canonical only where that is.
- */
-static int
-event_payload(struct signed_event *event, const json_t *object)
-{
-	uint8_t hash[ROOM_HASH];
-
-	if (!json_is_object(json_object_get(object, "payload")))
-		return -1;
-	event->payload = canon_write(
-	    json_object_get(object, "payload"), &event->payload_length);
-	if (event->payload == NULL)
-		return -1;
-	sha256(hash, event->payload, event->payload_length);
-	if (memcmp(hash, event->event.payload_hash, ROOM_HASH) != 0)
-		return -1;
-	return room_payload_content(&event->event.content, &event->servers,
-		   event->event.kind, event->payload,
-		   event->payload_length) == CODE_OK
-		   ? 0
-		   : -1;
-}
-
-enum code
-signed_event_read(struct signed_event *event, const json_t *object)
-{
-	memset(event, 0, sizeof(*event));
-	if (event_text(event, object) == 0 &&
-	    payload_field_bytes(event->signature, sizeof(event->signature),
-		object, "signature") == 0 &&
-	    event_payload(event, object) == 0)
-		return CODE_OK;
-	signed_event_free(event);
-	return CODE_PAYLOAD_MALFORMED;
-}
-
-void
-signed_event_free(struct signed_event *event)
-{
-	free(event->payload);
-	event->payload = NULL;
-}
-
-static int
-certificates_get(struct event_payload_state *state, const json_t *list)
+certificate_list_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t i, count = json_array_size(list); /* 0 when it is none */
 
@@ -100,7 +38,7 @@ certificates_get(struct event_payload_state *state, const json_t *list)
 }
 
 static int
-events_get(struct event_payload_state *state, const json_t *list)
+event_list_get(struct event_payload_state *state, const json_t *list)
 {
 	size_t count = json_array_size(list);
 	struct signed_event *event;
@@ -133,9 +71,9 @@ event_payload_state_read(
 	memset(state, 0, sizeof(*state));
 	if (object == NULL)
 		return CODE_PAYLOAD_MALFORMED;
-	if (certificates_get(state, json_object_get(object, "certificates")) ==
-	    0)
-		got = events_get(state, json_object_get(object, "events"));
+	if (certificate_list_get(
+		state, json_object_get(object, "certificates")) == 0)
+		got = event_list_get(state, json_object_get(object, "events"));
 	json_decref(object);
 	if (got == 0)
 		return CODE_OK;

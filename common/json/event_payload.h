@@ -5,8 +5,7 @@
  *
  *	room_state	{"certificates":["<base64>"...],	1 to 4
  *			 "events":[EVENT...]}	1 to 64, of one room
- *	EVENT		{"payload":{...},"signature":"<base64>",
- *			 "text":"<base64 of the signing text>"}
+ *	EVENT		see signed_event.h
  *	room_invite, shown to the invitee's server
  *			{"certificate":"<base64>",	the home's
  *			 "encryptedRoomKey":"<base64>",	1 to 4096 bytes
@@ -20,33 +19,19 @@
  * All members must be there; unknown ones are left alone. What has "event" is
  * of the first form, and then has no "globalRoomId".
  *
- * Only the form is looked at: an event's payload has the hash that its text
- * names and what its kind has; signatures, numbers and whose certificates they
+ * Only the form is looked at: signatures, numbers and whose certificates they
  * are, are the caller's.
  */
-#ifndef TORFED_ROOMITEM_H
-#define TORFED_ROOMITEM_H
+#ifndef TORFED_EVENT_PAYLOAD_H
+#define TORFED_EVENT_PAYLOAD_H
 
-#include <jansson.h>
-
-#include "json/room_payload.h"
+#include "json/signed_event.h"
 #include "proto/cert.h"
 
 #define EVENT_PAYLOAD_EVENTS_MAX       64
 #define EVENT_PAYLOAD_CERTIFICATES_MAX 4
 #define EVENT_PAYLOAD_KEY_MAX	       4096 /* bytes of an encrypted room key */
 #define EVENT_PAYLOAD_METADATA_MAX     4096 /* bytes, canonical */
-
-/* One event as it travels. */
-struct signed_event {
-	struct room_event event; /* content and payload_hash as well */
-	struct room_payload_servers servers;
-	size_t text_length;
-	char text[SIGNTEXT_STATE_MAX];
-	char *payload; /* canonical; owned */
-	size_t payload_length;
-	uint8_t signature[64];
-};
 
 /* The payload of room_state. */
 struct event_payload_state {
@@ -79,8 +64,6 @@ struct event_payload_ask {
  * Each reads into memory that its _free() releases, or returns
  * PAYLOAD_MALFORMED, and nothing needs freeing. Payloads are canonical.
  */
-enum code signed_event_read(struct signed_event *, const json_t *event);
-void signed_event_free(struct signed_event *);
 enum code event_payload_state_read(
     struct event_payload_state *, const char *payload, size_t length);
 void event_payload_state_free(struct event_payload_state *);
@@ -106,10 +89,5 @@ char *event_payload_state_write(
 char *event_payload_invite_write(
     const struct event_payload_invite *, size_t *length);
 char *event_payload_ask_write(const struct event_payload_ask *, size_t *length);
-
-/* One event into to, canonical; returns what is behind it. */
-char *signed_event_put(char *to, const struct signed_event *);
-/* Bytes that it takes at most. */
-size_t signed_event_size(const struct signed_event *);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Payloads that carry state events, written; see event_payload.h. Names stand in
- * their order, and no value needs an escape: each is base64, a time, a name or
- * an address, or canonical already.
+ * Payloads that carry state events, written; see event_payload.h. Names stand
+ * in their order, and no value needs an escape: each is base64, a time, a name
+ * or an address, or canonical already.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,33 +10,12 @@
 
 #include "base/encode.h"
 #include "json/event_payload.h"
+#include "json/put.h"
 
-/* Names, quotes and the signature around an event's text and payload. */
-#define EVENT_FRAME 160
-/* The same around a list, or the members of an invitation. */
-#define FRAME	    128
+/* Names and quotes around a list, or the members of an invitation. */
+#define FRAME	128
 /* Of a request: room, invitee, inviter, nonce, time and their names. */
-#define ASK_MAX	    512
-
-static char *
-put(char *to, const char *bytes, size_t length)
-{
-	memcpy(to, bytes, length);
-	return to + length;
-}
-
-static char *
-put_text(char *to, const char *text)
-{
-	return put(to, text, strlen(text));
-}
-
-static char *
-put_base64(char *to, const void *bytes, size_t length)
-{
-	base64_encode(to, bytes, length);
-	return to + BASE64_LENGTH(length);
-}
+#define ASK_MAX 512
 
 static char *
 put_certificate(char *to, const struct cert *cert)
@@ -46,25 +25,6 @@ put_certificate(char *to, const struct cert *cert)
 	to = put_text(to, "\"");
 	to = put_base64(to, text, cert_format(text, cert));
 	return put_text(to, "\"");
-}
-
-size_t
-signed_event_size(const struct signed_event *event)
-{
-	return EVENT_FRAME + BASE64_LENGTH(event->text_length) +
-	       event->payload_length;
-}
-
-char *
-signed_event_put(char *to, const struct signed_event *event)
-{
-	to = put_text(to, "{\"payload\":");
-	to = put(to, event->payload, event->payload_length);
-	to = put_text(to, ",\"signature\":\"");
-	to = put_base64(to, event->signature, sizeof(event->signature));
-	to = put_text(to, "\",\"text\":\"");
-	to = put_base64(to, event->text, event->text_length);
-	return put_text(to, "\"}");
 }
 
 char *
@@ -109,11 +69,11 @@ event_payload_invite_write(
 	at = put_text(text, "{\"certificate\":");
 	at = put_certificate(at, &invite->certificate);
 	at = put_text(at, ",\"encryptedRoomKey\":\"");
-	at = put(at, invite->room_key, invite->room_key_length);
+	at = put_bytes(at, invite->room_key, invite->room_key_length);
 	at = put_text(at, "\",\"event\":");
 	at = signed_event_put(at, &invite->event);
 	at = put_text(at, ",\"metadata\":");
-	at = put(at, invite->metadata, invite->metadata_length);
+	at = put_bytes(at, invite->metadata, invite->metadata_length);
 	at = put_text(at, "}");
 	*length = (size_t)(at - text);
 	return text;

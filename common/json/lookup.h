@@ -10,8 +10,8 @@
  *	 "keyEpoch":20418,
  *	 "publicKey":"<base64>"}	1 to 2048 bytes
  *
- * or {} where there is no such user, he is hidden, or the asker may not look
- * him up: the three cannot be told apart.
+ * or {} where there is no such user, they are hidden, or the asker may not look
+ * them up: the three cannot be told apart.
  */
 #ifndef TORFED_LOOKUP_H
 #define TORFED_LOOKUP_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Members of rooms' payloads, as room_payload.c and event_payload.c read them: each
- * must be there and have its form. 0 or -1.
+ * Members of rooms' payloads, as room_payload.c and event_payload.c read them:
+ * each must be there and have its form. 0 or -1.
  */
 #ifndef TORFED_ROOMFIELD_H
 #define TORFED_ROOMFIELD_H

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message's payload, written; see room_payload.h. Names stand in their order, and
- * no value needs an escape: each is a number, base64, or of a few characters.
+ * A message's payload, written; see room_payload.h. Names stand in their order,
+ * and no value needs an escape: each is a number, base64, or of a few
+ * characters.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/put.h"
 #include "json/room_payload.h"
 
 /* Everything but content and metadata. */
 #define FRAME_MAX 512
-
-static char *
-put(char *at, const char *bytes, size_t length)
-{
-	memcpy(at, bytes, length);
-	return at + length;
-}
 
 /* From epoch to messageType. */
 static char *
@@ -63,12 +58,12 @@ room_payload_message_format(
 
 	if (text == NULL)
 		return NULL;
-	at = put(text, first, sizeof(first) - 1);
-	at = put(at, message->content, message->content_length);
+	at = put_bytes(text, first, sizeof(first) - 1);
+	at = put_bytes(at, message->content, message->content_length);
 	at = put_head(at, size - (size_t)(at - text), message);
 	if (message->metadata != NULL) {
-		at = put(at, metadata, sizeof(metadata) - 1);
-		at = put(at, message->metadata, message->metadata_length);
+		at = put_bytes(at, metadata, sizeof(metadata) - 1);
+		at = put_bytes(at, message->metadata, message->metadata_length);
 	}
 	at = put_tail(at, size - (size_t)(at - text), &message->message);
 	*length = (size_t)(at - text);

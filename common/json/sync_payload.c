@@ -113,7 +113,7 @@ ask_read(struct reader *reader, const json_t *object)
 	return 0;
 }
 
-/* Bytes in base64, at most most of them, not none. */
+/* Bytes in base64: at least one, and no more than most. */
 static int
 bytes_get(struct reader *reader, struct sync_bytes *to, size_t most,
     const json_t *value)

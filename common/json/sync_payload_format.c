@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * server_sync written; see sync_payload.h. Nothing in it needs an escape, so the
- * canonical text is put together as it goes.
+ * server_sync written; see sync_payload.h. Nothing in it needs an escape, so
+ * the canonical text is put together as it goes.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "json/envelope.h"
 #include "json/sync_payload.h"
@@ -47,9 +48,7 @@ static void
 put_begin(struct sync_writer *writer, enum list list)
 {
 	if (writer->lists[list].text == NULL)
-		writer->lists[list].text = malloc(ENVELOPE_MAX);
-	if (writer->lists[list].text == NULL)
-		fatal("out of memory");
+		writer->lists[list].text = xmalloc(ENVELOPE_MAX);
 	if (writer->lists[list].count++ > 0)
 		put(writer, list, ",");
 }
@@ -275,10 +274,8 @@ char *
 sync_payload_end(struct sync_writer *writer, size_t *length)
 {
 	enum list list = sync_payload_declares(writer) > 0 ? VOIDS : ASK;
-	char *text = malloc(writer->length + LISTS * 32), *at = text;
+	char *text = xmalloc(writer->length + LISTS * 32), *at = text;
 
-	if (text == NULL)
-		fatal("out of memory");
 	*at++ = '{';
 	for (; list < LISTS; list++) {
 		if (writer->lists[list].count == 0)

@@ -288,7 +288,7 @@ wire_send_decode(const struct message *message, struct wire_send *send)
 }
 
 void
-wire_sent_encode(struct pack *pack, const struct wire_sent *sent)
+wire_send_result_encode(struct pack *pack, const struct wire_send_result *sent)
 {
 	pack_u16(pack, (uint16_t)sent->code);
 	pack_u16(pack, sent->status);
@@ -299,7 +299,8 @@ wire_sent_encode(struct pack *pack, const struct wire_sent *sent)
 }
 
 int
-wire_sent_decode(const struct message *message, struct wire_sent *sent)
+wire_send_result_decode(
+    const struct message *message, struct wire_send_result *sent)
 {
 	struct unpack unpack;
 	uint16_t code;
@@ -342,14 +343,16 @@ wire_probe_decode(const struct message *message, struct wire_probe *probe)
 }
 
 void
-wire_probed_encode(struct pack *pack, const struct wire_probed *probed)
+wire_probe_result_encode(
+    struct pack *pack, const struct wire_probe_result *probed)
 {
 	pack_u16(pack, (uint16_t)probed->code);
 	pack_u16(pack, probed->status);
 }
 
 int
-wire_probed_decode(const struct message *message, struct wire_probed *probed)
+wire_probe_result_decode(
+    const struct message *message, struct wire_probe_result *probed)
 {
 	struct unpack unpack;
 	uint16_t code;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Messages between processes that carry parts of the protocol; see
- * common/base/message.h for who sends them.
+ * common/ipc/message.h for who sends them.
  */
 #ifndef TORFED_WIRE_H
 #define TORFED_WIRE_H
@@ -58,7 +58,7 @@ struct wire_send {
  * CODE_OK when a whole answer came that holds an envelope, else of the class
  * LOCAL.
  */
-struct wire_sent {
+struct wire_send_result {
 	enum code code;
 	uint16_t status;	       /* HTTP status of the answer, 0 none */
 	uint32_t retry_after;	       /* seconds, at most a day; 0 none */
@@ -79,7 +79,7 @@ struct wire_probe {
  * fed-sender to fed-queued, with the id of MSG_PROBE: exactly one each. Nothing
  * that came over the connection is in it but the status.
  */
-struct wire_probed {
+struct wire_probe_result {
 	enum code code;	 /* OK: a whole HTTP answer; else of class LOCAL */
 	uint16_t status; /* of the answer, 200 to 599; 0 without one */
 };
@@ -96,12 +96,13 @@ void wire_response_encode(struct pack *, const struct wire_response *);
 int wire_response_decode(const struct message *, struct wire_response *);
 void wire_send_encode(struct pack *, const struct wire_send *);
 int wire_send_decode(const struct message *, struct wire_send *);
-void wire_sent_encode(struct pack *, const struct wire_sent *);
-int wire_sent_decode(const struct message *, struct wire_sent *);
+void wire_send_result_encode(struct pack *, const struct wire_send_result *);
+int wire_send_result_decode(const struct message *, struct wire_send_result *);
 void wire_probe_encode(struct pack *, const struct wire_probe *);
 int wire_probe_decode(const struct message *, struct wire_probe *);
-void wire_probed_encode(struct pack *, const struct wire_probed *);
-int wire_probed_decode(const struct message *, struct wire_probed *);
+void wire_probe_result_encode(struct pack *, const struct wire_probe_result *);
+int wire_probe_result_decode(
+    const struct message *, struct wire_probe_result *);
 
 /*
  * Reduces a body, the same for requests and responses: envelope_parse(), and

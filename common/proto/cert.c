@@ -30,7 +30,7 @@ enum {
 	LINE_SIGNATURE
 };
 
-struct line {
+struct cert_line {
 	const char *text;
 	size_t length;
 };
@@ -119,7 +119,7 @@ cert_format(char *text, const struct cert *cert)
 
 /* Exactly LINES lines, each ended by LF, and nothing behind them. */
 static int
-lines_split(struct line lines[LINES], const char *text, size_t length)
+lines_split(struct cert_line lines[LINES], const char *text, size_t length)
 {
 	const char *lf;
 	size_t i;
@@ -136,38 +136,38 @@ lines_split(struct line lines[LINES], const char *text, size_t length)
 }
 
 static int
-parse_onion(uint8_t key[32], const struct line *line)
+parse_onion(uint8_t key[32], const struct cert_line *line)
 {
 	/* Whether the key is a good one is cert_verify()'s to say. */
 	return onion_decode(key, line->text, line->length) == CODE_OK ? 0 : -1;
 }
 
 static int
-parse_serial(uint64_t *serial, const struct line *line)
+parse_serial(uint64_t *serial, const struct cert_line *line)
 {
 	return decimal_parse(serial, line->text, line->length, CERT_NUMBER_MAX);
 }
 
 static int
-parse_time(int64_t *seconds, const struct line *line)
+parse_time(int64_t *seconds, const struct cert_line *line)
 {
 	return time_parse(seconds, line->text, line->length);
 }
 
 static int
-parse_base64(uint8_t *bytes, size_t length, const struct line *line)
+parse_base64(uint8_t *bytes, size_t length, const struct cert_line *line)
 {
 	return base64_decode_exact(bytes, length, line->text, line->length);
 }
 
 static bool
-line_absent(const struct line *line)
+line_absent(const struct cert_line *line)
 {
 	return line->length == 1 && line->text[0] == '-';
 }
 
 static int
-parse_optional(struct cert *cert, const struct line *lines)
+parse_optional(struct cert *cert, const struct cert_line *lines)
 {
 	cert->has_door = !line_absent(&lines[LINE_DOOR]);
 	if (cert->has_door && parse_onion(cert->door, &lines[LINE_DOOR]) == -1)
@@ -180,7 +180,7 @@ parse_optional(struct cert *cert, const struct line *lines)
 }
 
 static int
-parse_lines(struct cert *cert, const struct line *lines)
+parse_lines(struct cert *cert, const struct cert_line *lines)
 {
 	if (parse_onion(cert->server, &lines[LINE_SERVER]) == -1 ||
 	    parse_serial(&cert->serial, &lines[LINE_SERIAL]) == -1 ||
@@ -199,7 +199,7 @@ cert_parse(struct cert *cert, const void *text, size_t length)
 {
 	char again[CERT_MAX];
 	struct cert parsed;
-	struct line lines[LINES];
+	struct cert_line lines[LINES];
 
 	if (length == 0 || length > CERT_MAX)
 		return CODE_CERTIFICATE_MALFORMED;

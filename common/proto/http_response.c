@@ -8,7 +8,7 @@
 #include "proto/http.h"
 #include "proto/http_head.h"
 
-/* Statuses whose responses have no body whatever their fields say. */
+/* Statuses of responses that have no body, whatever their fields say. */
 static bool
 status_bodiless(int status)
 {

@@ -3,10 +3,9 @@
  * SOCKS5 towards tor.  The server at the other end is ours, but what it says
  * is read as if it were not: exact lengths, no byte taken too many.
  */
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <sodium.h>
 
 #include "base/encode.h"
 #include "proto/onion.h"

@@ -13,7 +13,7 @@ digest_differs(const uint8_t *ours, const uint8_t *theirs)
 	       memcmp(ours, theirs, ROOM_HASH) != 0;
 }
 
-/* from..to, at most most numbers and below limit; 0: no limit. */
+/* Asks for from..to: no more than most numbers, all below limit (0: none). */
 static void
 want_range(struct room_want *want, int64_t from, int64_t to, int64_t most,
     int64_t limit)
@@ -29,7 +29,7 @@ want_range(struct room_want *want, int64_t from, int64_t to, int64_t most,
 	want->to = to;
 }
 
-/* Evidence about the lowest number is what all come to have. */
+/* The lowest number in dispute is what all servers come to agree on. */
 static void
 want_evidence(struct room_want *want, int64_t theirs, int64_t ours)
 {

@@ -15,7 +15,7 @@ room_home_event(struct room_event *event, const struct room_state *state)
 	memcpy(event->previous, state->hash, ROOM_HASH);
 }
 
-/* Asked for again after its answer was lost: what it asked for is so. */
+/* Asked for again because the answer was lost: it is so already. */
 static bool
 done_before(const struct room_event *event, const struct room_facts *facts)
 {

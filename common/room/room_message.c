@@ -39,8 +39,8 @@ member_at(const struct room_state *state, const struct room_member *member,
 }
 
 /*
- * Why there is no such room for the origin; CODE_OK: there is. Who never had a
- * member does not learn that we were in it.
+ * CODE_OK where the room exists for the origin, else what it is told: one that
+ * never had a member does not learn that we are in the room.
  */
 static enum code
 room_refusal(
@@ -53,7 +53,10 @@ room_refusal(
 	return facts->server_seen ? CODE_ROOM_LEFT : CODE_ROOM_UNKNOWN;
 }
 
-/* Under a state that we know. A stranger does not learn that the room is. */
+/*
+ * Judges by a state that we know. A stranger does not learn that the room
+ * exists.
+ */
 static struct room_verdict
 judge_known(const struct room_state *state, const struct room_message *message,
     const struct room_message_facts *facts, int64_t now)
@@ -148,7 +151,10 @@ room_message_judge_again(const struct room_state *state,
 	}
 	if (now - since < ROOM_HOLD_S)
 		return verdict_make(ROOM_HELD, CODE_OK);
-	/* The home is silent. Who is a member as far as we know is shown. */
+	/*
+	 * While the home is silent, a sender who is a member as far as we know
+	 * is shown.
+	 */
 	verdict = verdict_make(ROOM_TAKEN, CODE_OK);
 	verdict.flags = ROOM_WAS_HELD | ROOM_UNVERIFIED;
 	if (!member_at(state, &facts->member, message->state_number))

@@ -33,8 +33,8 @@ struct room_message_facts {
 	int64_t left_learned; /* when we applied the event member.left */
 	bool server_seen;     /* the origin has or had a member */
 	bool here;	      /* one of ours is a member and has not left */
-	/* one of ours waits for the home to let him in; or we were restored and
-	 * have not heard from the home since */
+	/* one of ours waits for the home to let them in; or we were restored
+	 * and have not heard from the home since */
 	bool joining;
 	uint32_t held;	      /* messages held in this room */
 	uint32_t held_server; /* of them from this origin */
@@ -63,9 +63,9 @@ struct room_verdict room_message_judge_again(const struct room_state *,
     const struct room_message *, const struct room_message_facts *,
     int64_t since, int64_t now);
 /*
- * Whether a user of ours may write, and under which state number. member: his
- * last membership; leaving: he, or we for him, has left already, whatever the
- * home has sequenced.
+ * Whether a user of ours may write, and under which state number. member: their
+ * last membership. leaving: they have left already, or we for them, whether or
+ * not the home has put that into the sequence.
  */
 enum code room_message_send(const struct room_state *,
     const struct room_member *member, bool leaving, int64_t *state_number);

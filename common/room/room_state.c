@@ -26,7 +26,9 @@ server_admitted(const struct room_state *state, const struct room_facts *facts,
 	return state->federated && (!state->restricted || facts->listed);
 }
 
-/* Each message goes to all of them, from each: a home names no more. */
+/*
+ * A home may name no more servers: each message goes from each to all of them.
+ */
 static bool
 server_fits(const struct room_state *state, const struct room_facts *facts,
     const struct room_user *user)
@@ -64,7 +66,7 @@ rules_invite(const struct room_state *state, const struct room_event *event,
 	return CODE_OK;
 }
 
-/* An invitation of before its invitee went does not bring him back. */
+/* Whoever has left needs an invitation that is newer than that. */
 static enum code
 rules_invitation(const struct room_event *event, const struct room_facts *facts)
 {
@@ -216,7 +218,9 @@ verdict_make(enum room_outcome outcome, enum code code, int64_t from)
 	return verdict;
 }
 
-/* One that we have, or that another one stands in the place of. */
+/*
+ * An event whose number we have passed: the same one, or another in its place.
+ */
 static struct room_verdict
 apply_past(struct room_state *state, const struct room_event *event,
     const struct room_facts *facts)

@@ -70,7 +70,7 @@ room_stream_check(const struct room_stream *stream,
 		return verdict;
 	}
 	verdict = verdict_make(ROOM_TAKEN, CODE_OK, 0);
-	if (room_stream_settled(stream, place->sequence))
+	if (room_stream_is_settled(stream, place->sequence))
 		verdict.flags |= ROOM_FILLED;
 	return verdict;
 }
@@ -190,7 +190,7 @@ room_stream_void(struct room_stream *stream, const struct room_void *declared,
 }
 
 bool
-room_stream_settled(const struct room_stream *stream, int64_t sequence)
+room_stream_is_settled(const struct room_stream *stream, int64_t sequence)
 {
 	int64_t index = sequence - stream->contiguous - 1;
 

@@ -85,7 +85,7 @@ int64_t room_void_contradiction(
  * nothing is settled unless it is 0. */
 int64_t room_stream_void(struct room_stream *, const struct room_void *,
     const struct room_beside *, int64_t now);
-bool room_stream_settled(const struct room_stream *, int64_t sequence);
+bool room_stream_is_settled(const struct room_stream *, int64_t sequence);
 /* The origin showed two contents for number; only on evidence. */
 void room_stream_fork(struct room_stream *, int64_t number);
 /*

@@ -172,7 +172,7 @@ transport_send(const struct transport_request *request,
 }
 
 static void
-exchange_answer(struct exchange *exchange, const struct wire_sent *sent)
+exchange_answer(struct exchange *exchange, const struct wire_send_result *sent)
 {
 	struct check_context context = {
 	    .now = clock_now(), .now_ms = clock_ms()};
@@ -210,9 +210,9 @@ void
 transport_answer(const struct message *message)
 {
 	struct exchange probe, *exchange;
-	static struct wire_sent sent; /* large */
+	static struct wire_send_result sent; /* large */
 
-	if (wire_sent_decode(message, &sent) != 0)
+	if (wire_send_result_decode(message, &sent) != 0)
 		fatal("fed-sender sent a malformed answer");
 	probe.id = message->id;
 	exchange = RB_FIND(exchange_tree, &exchanges, &probe);

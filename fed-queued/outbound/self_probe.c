@@ -105,9 +105,9 @@ void
 self_probe_answer(const struct message *message)
 {
 	int64_t interval = env.settings.health_self_probe_ms, delay;
-	struct wire_probed probed;
+	struct wire_probe_result probed;
 
-	if (wire_probed_decode(message, &probed) != 0)
+	if (wire_probe_result_decode(message, &probed) != 0)
 		fatal("fed-sender sent a malformed answer to a probe");
 	if (!probe.asked || message->id != probe.generation)
 		fatal("fed-sender answered a probe that was not asked for");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipc/message.h"
+#include "ipc/permission.h"
 #include "json/wire.h"
 
 #define DEMAND(condition)         \
@@ -55,9 +56,9 @@ AGAIN(msg_control_end, msg_control_end)
 AGAIN(wire_request, wire_request)
 AGAIN(wire_response, wire_response)
 AGAIN(wire_send, wire_send)
-AGAIN(wire_sent, wire_sent)
+AGAIN(wire_send_result, wire_send_result)
 AGAIN(wire_probe, wire_probe)
-AGAIN(wire_probed, wire_probed)
+AGAIN(wire_probe_result, wire_probe_result)
 
 static int
 settings_again(const struct message *message, struct pack *pack)
@@ -121,9 +122,9 @@ static again *const agains[MSG_TYPE_COUNT] = {
     [MSG_RESPONSE] = wire_response_again,
     [MSG_LIMITS] = msg_limits_again,
     [MSG_SEND] = wire_send_again,
-    [MSG_SENT] = wire_sent_again,
+    [MSG_SENT] = wire_send_result_again,
     [MSG_PROBE] = wire_probe_again,
-    [MSG_PROBED] = wire_probed_again,
+    [MSG_PROBED] = wire_probe_result_again,
     [MSG_CONTROL_REQUEST] = msg_control_again,
     [MSG_CONTROL_ROW] = msg_control_row_again,
     [MSG_CONTROL_END] = msg_control_end_again,

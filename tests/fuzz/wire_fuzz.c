@@ -48,11 +48,11 @@ send_again(const struct message *message, struct pack *pack)
 static int
 sent_again(const struct message *message, struct pack *pack)
 {
-	struct wire_sent sent;
+	struct wire_send_result sent;
 
-	if (wire_sent_decode(message, &sent) == -1)
+	if (wire_send_result_decode(message, &sent) == -1)
 		return -1;
-	wire_sent_encode(pack, &sent);
+	wire_send_result_encode(pack, &sent);
 	return 0;
 }
 
@@ -70,11 +70,11 @@ probe_again(const struct message *message, struct pack *pack)
 static int
 probed_again(const struct message *message, struct pack *pack)
 {
-	struct wire_probed probed;
+	struct wire_probe_result probed;
 
-	if (wire_probed_decode(message, &probed) == -1)
+	if (wire_probe_result_decode(message, &probed) == -1)
 		return -1;
-	wire_probed_encode(pack, &probed);
+	wire_probe_result_encode(pack, &probed);
 	return 0;
 }
 

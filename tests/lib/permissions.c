@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "ipc/channel.h"
+#include "ipc/permission.h"
 
 int
 main(void)

@@ -402,7 +402,7 @@ items_give(int node, const struct packet *packet)
 		giving = giving_find(room, packet,
 		    world.nodes[packet->from].identity, number, &entry);
 		if (giving == ROOM_GIVE_VOID && own &&
-		    room_stream_settled(&stream->stream, number)) {
+		    room_stream_is_settled(&stream->stream, number)) {
 			if (first == 0)
 				first = number;
 			continue;

@@ -333,8 +333,8 @@ settled_check(int node, const struct item *item, enum code code)
 		return;
 	stream = room_stream_find(room_of(node, item->room), item->origin,
 	    item->message.epoch, item->message.lane);
-	if (stream == NULL ||
-	    !room_stream_settled(&stream->stream, item->message.place.sequence))
+	if (stream == NULL || !room_stream_is_settled(&stream->stream,
+				  item->message.place.sequence))
 		world_fail("server %d: refused and not settled", node);
 }
 

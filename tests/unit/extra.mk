@@ -11,8 +11,7 @@ UNIT_EXTRA_common/base/sandbox_work = $(UNIT_EXTRA_common/base/sandbox)
 UNIT_EXTRA_fed-listener/listener = $(addprefix fed-listener/, \
 		limit.c circuit.c pending.c admission.c)
 UNIT_EXTRA_fed-signer/signer = $(addprefix fed-signer/, \
-		request.c state.c rate.c expand.c siglog.c)
-UNIT_EXTRA_fedd/restart = fedd/broker.c
+		request.c state.c expand.c siglog.c)
 UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
 		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c

@@ -181,7 +181,7 @@ range_give(struct range *range, PGresult *result)
 	for (row = 1; row <= last; row++) {
 		giving = giving_find(range, result, row);
 		if (giving == ROOM_GIVE_VOID && range->own &&
-		    room_stream_settled(
+		    room_stream_is_settled(
 			&range->stream, row_integer(result, row, SEQUENCE))) {
 			if (range->first == 0)
 				range->first = row;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fed-listener's bookkeeping: limiters' names and counters, buckets, circuits,
+ * fed-listener's bookkeeping: limiters' names and counters, circuits,
  * ids of pending requests, memory for bodies. Each limit on both its sides.
  */
 #include <setjmp.h>
@@ -37,7 +37,7 @@ limits_have_names(void **state)
 static void
 limits_log_once_a_second(void **state)
 {
-	struct limits limits = {0};
+	struct limit_counters limits = {0};
 
 	(void)state;
 	assert_int_equal(limit_due(&limits, LIMIT_CONNECTIONS, 5000), 0);
@@ -51,57 +51,9 @@ limits_log_once_a_second(void **state)
 }
 
 static void
-bucket_is_full_then_drips(void **state)
-{
-	struct bucket bucket;
-	int i;
-
-	(void)state;
-	bucket_init(&bucket, 6, 1000);
-	for (i = 0; i < 6; i++)
-		assert_int_equal(bucket_take(&bucket, 6, 1000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 1000), 10);
-	assert_int_equal(bucket_take(&bucket, 6, 10999), 1);
-	assert_int_equal(bucket_take(&bucket, 6, 11000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 11000), 10);
-	/* A minute later it is full, and no fuller. */
-	for (i = 0; i < 6; i++)
-		assert_int_equal(bucket_take(&bucket, 6, 1000000), 0);
-	assert_int_equal(bucket_take(&bucket, 6, 1000000), 10);
-}
-
-/* Asking often does not lose the fractions. */
-static void
-bucket_keeps_fractions(void **state)
-{
-	struct bucket bucket;
-	int64_t now_ms;
-	int taken = 0;
-
-	(void)state;
-	bucket_init(&bucket, 7, 0);
-	for (now_ms = 0; now_ms < 60000; now_ms++)
-		if (bucket_take(&bucket, 7, now_ms) == 0)
-			taken++;
-	assert_int_equal(taken, 13); /* 7, and 7 but for the last one */
-}
-
-static void
-bucket_without_rate(void **state)
-{
-	struct bucket bucket;
-	int i;
-
-	(void)state;
-	bucket_init(&bucket, 0, 0);
-	for (i = 0; i < 1000; i++)
-		assert_int_equal(bucket_take(&bucket, 0, 0), 0);
-}
-
-static void
 circuits_count_connections(void **state)
 {
-	struct circuits *circuits = circuits_new(2, 0, 0);
+	struct circuit_table *circuits = circuit_table_new(2, 0, 0);
 	struct circuit *one, *two, *three, *other;
 
 	(void)state;
@@ -115,14 +67,14 @@ circuits_count_connections(void **state)
 	circuit_detach(circuits, one, 0);
 	assert_int_equal(circuit_attach(circuits, 9, 0, &three), 0);
 	assert_int_equal(circuit_number(three), 9);
-	circuits_free(circuits);
+	circuit_table_free(circuits);
 }
 
 /* Circuit 0 is nobody's and has no limits. */
 static void
 circuit_unknown(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(1, 1, 0);
 	struct circuit *circuit;
 	int i;
 
@@ -134,15 +86,15 @@ circuit_unknown(void **state)
 	}
 	assert_int_equal(circuit_number(NULL), 0);
 	circuit_detach(circuits, NULL, 0);
-	assert_int_equal(circuits_count(circuits), 0);
-	circuits_free(circuits);
+	assert_int_equal(circuit_table_count(circuits), 0);
+	circuit_table_free(circuits);
 }
 
 /* Reconnecting does not refill the bucket; a minute does. */
 static void
 circuit_is_remembered(void **state)
 {
-	struct circuits *circuits = circuits_new(5, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(5, 1, 0);
 	struct circuit *circuit;
 
 	(void)state;
@@ -150,24 +102,24 @@ circuit_is_remembered(void **state)
 	assert_int_equal(circuit_request(circuits, circuit, 0), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 0), 60);
 	circuit_detach(circuits, circuit, 0);
-	circuits_expire(circuits, 59999);
-	assert_int_equal(circuits_count(circuits), 1);
+	circuit_table_expire(circuits, 59999);
+	assert_int_equal(circuit_table_count(circuits), 1);
 	assert_int_equal(circuit_attach(circuits, 9, 30000, &circuit), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 30000), 30);
-	circuits_expire(circuits, 1000000);
-	assert_int_equal(circuits_count(circuits), 1); /* it is in use */
+	circuit_table_expire(circuits, 1000000);
+	assert_int_equal(circuit_table_count(circuits), 1); /* it is in use */
 	circuit_detach(circuits, circuit, 30000);
-	circuits_expire(circuits, 90000);
-	assert_int_equal(circuits_count(circuits), 0);
-	circuits_free(circuits);
+	circuit_table_expire(circuits, 90000);
+	assert_int_equal(circuit_table_count(circuits), 0);
+	circuit_table_free(circuits);
 }
 
 /* Failures are charged apart from requests, also to one that has hung up. */
 static void
 circuit_pays_for_failures(void **state)
 {
-	struct circuits *circuits = circuits_new(5, 0, 3);
-	struct circuits_most most;
+	struct circuit_table *circuits = circuit_table_new(5, 0, 3);
+	struct circuit_table_most most;
 	struct circuit *circuit, *other;
 	int i;
 
@@ -181,7 +133,7 @@ circuit_pays_for_failures(void **state)
 	assert_int_equal(circuit_failures(circuits, circuit, 0), 20);
 	assert_int_equal(circuit_failures(circuits, other, 0), 0);
 	assert_int_equal(circuit_request(circuits, circuit, 0), 0);
-	circuits_most(circuits, &most, 0);
+	circuit_table_most(circuits, &most, 0);
 	assert_int_equal(most.failures, 3);
 	assert_int_equal(most.connections, 1);
 	/* one more than there are takes nothing away */
@@ -195,33 +147,13 @@ circuit_pays_for_failures(void **state)
 	assert_false(circuit_fail(circuits, 0, 0));
 	assert_false(circuit_fail(circuits, 7, 0));
 	assert_int_equal(circuit_failures(circuits, NULL, 0), 0);
-	circuits_free(circuits);
-}
-
-/* A look takes nothing, and what is used comes back with time. */
-static void
-bucket_is_looked_at(void **state)
-{
-	struct bucket bucket;
-
-	(void)state;
-	bucket_init(&bucket, 60, 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_take(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
-	assert_int_equal(bucket_used(&bucket, 60, 1), 2); /* rounded up */
-	assert_int_equal(bucket_used(&bucket, 60, 1000), 1);
-	assert_int_equal(bucket_used(&bucket, 60, 2000), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 90000), 0);
-	assert_int_equal(bucket_wait(&bucket, 60, 0), 0);
-	assert_int_equal(bucket_used(&bucket, 60, 0), 2);
+	circuit_table_free(circuits);
 }
 
 static void
 circuits_remembered_are_capped(void **state)
 {
-	struct circuits *circuits = circuits_new(1, 1, 0);
+	struct circuit_table *circuits = circuit_table_new(1, 1, 0);
 	struct circuit *circuit;
 	uint64_t number;
 
@@ -231,8 +163,8 @@ circuits_remembered_are_capped(void **state)
 		    circuit_attach(circuits, number, 0, &circuit), 0);
 		circuit_detach(circuits, circuit, 0);
 	}
-	assert_int_equal(circuits_count(circuits), CIRCUITS_UNUSED_MAX);
-	circuits_free(circuits);
+	assert_int_equal(circuit_table_count(circuits), CIRCUITS_UNUSED_MAX);
+	circuit_table_free(circuits);
 }
 
 static void
@@ -366,15 +298,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(limits_have_names),
 	    cmocka_unit_test(limits_log_once_a_second),
-	    cmocka_unit_test(bucket_is_full_then_drips),
-	    cmocka_unit_test(bucket_keeps_fractions),
-	    cmocka_unit_test(bucket_without_rate),
 	    cmocka_unit_test(circuits_count_connections),
 	    cmocka_unit_test(circuit_unknown),
 	    cmocka_unit_test(circuit_is_remembered),
 	    cmocka_unit_test(circuits_remembered_are_capped),
 	    cmocka_unit_test(circuit_pays_for_failures),
-	    cmocka_unit_test(bucket_is_looked_at),
 	    cmocka_unit_test(pending_on_both_sides),
 	    cmocka_unit_test(pending_abandoned),
 	    cmocka_unit_test(pending_ids_of_nobody),

@@ -26,7 +26,7 @@
 
 #define ZEROS8 "00000000"
 #define ZEROS  ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8 ZEROS8
-#define SECOND INT64_C(1000000000)
+#define SECOND 1000
 
 static char directory[] = "/tmp/torfed-siglog.XXXXXX";
 static char path[64];

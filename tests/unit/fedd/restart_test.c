@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fedd's pure parts: how long the next generation waits, and how many SOCKS
- * connections there may be. The rest runs in tests/integration/fedd.t.
+ * fedd's pure part: how long the next generation waits. The rest runs in tests/integration/fedd.t.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +9,7 @@
 
 #include <cmocka.h>
 
-#include "fedd/broker.h"
-#include "fedd/fedd.h"
+#include "fedd/restart.h"
 
 static void
 test_delay_after_ready(void **state)
@@ -41,46 +39,12 @@ test_delay_before_ready(void **state)
 	assert_int_equal(restart_delay_ms(false, 0, 0), 1000);
 }
 
-static int
-taken(struct bucket *bucket, int64_t now_ms)
-{
-	int count = 0;
-
-	while (bucket_take(bucket, now_ms))
-		count++;
-	return (count);
-}
-
-static void
-test_bucket(void **state)
-{
-	struct bucket bucket;
-
-	(void)state;
-	bucket_fill(&bucket, 1000);
-	assert_int_equal(taken(&bucket, 1000), BROKER_BURST);
-	assert_int_equal(taken(&bucket, 1000), 0);
-	/* One token each 1000 / BROKER_RATE ms, not earlier. */
-	assert_int_equal(taken(&bucket, 1000 + 1000 / BROKER_RATE - 1), 0);
-	assert_int_equal(taken(&bucket, 1000 + 1000 / BROKER_RATE), 1);
-	assert_int_equal(taken(&bucket, 2020), BROKER_RATE);
-	/* Never more than the burst, nor from a clock that goes back. */
-	assert_int_equal(taken(&bucket, INT64_MAX / 2), BROKER_BURST);
-	assert_int_equal(taken(&bucket, 5), 0);
-	assert_int_equal(taken(&bucket, 1005), BROKER_RATE);
-	/* Little by little is no less. */
-	for (int64_t now = 1005; now < 2005; now++)
-		assert_int_equal(taken(&bucket, now + 1),
-		    (now + 1 - 1005) % (1000 / BROKER_RATE) == 0);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_delay_after_ready),
 	    cmocka_unit_test(test_delay_before_ready),
-	    cmocka_unit_test(test_bucket),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

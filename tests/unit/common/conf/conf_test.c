@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "conf/conf_setting.h"
 
 #define BASE                                                            \
 	"keys \"/k\"\nsignatures \"/a\"\nlisten on \"/l\"\ncontrol on " \
@@ -465,7 +466,7 @@ test_name_lengths(void **state)
 }
 
 static int64_t
-value_of(const struct setting *setting, const char *text)
+value_of(const struct conf_setting *setting, const char *text)
 {
 	char line[256];
 	struct conf conf;
@@ -474,30 +475,30 @@ value_of(const struct setting *setting, const char *text)
 	/* Relations between settings are none of this test's business. */
 	snprintf(line, sizeof(line), "%s %s %s\n", setting->group,
 	    setting->name, text);
-	(void)settings_table(&count);
+	(void)conf_setting_table(&count);
 	if (load_lines(&conf, line) == -1 &&
 	    strstr(errors, "found otherwise") == NULL)
 		return (-1);
-	return (*setting_slot(setting, &conf.settings));
+	return (*conf_setting_slot(setting, &conf.settings));
 }
 
 /* For each setting: both bounds, and one beyond each of them. */
 static void
 test_bounds(void **state)
 {
-	const struct setting *table;
-	char text[SETTING_TEXT_SIZE];
+	const struct conf_setting *table;
+	char text[CONF_SETTING_TEXT_SIZE];
 	size_t count;
 
 	(void)state;
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (size_t i = 0; i < count; i++) {
-		const struct setting *s = &table[i];
-		const char *unit = s->kind == SETTING_TIME_MS ? "ms" : "";
+		const struct conf_setting *s = &table[i];
+		const char *unit = s->kind == CONF_SETTING_TIME_MS ? "ms" : "";
 
 		print_message("# %s %s\n", s->group, s->name);
 		assert_in_range(s->value, s->minimum, s->maximum);
-		if (s->kind == SETTING_CHOICE) {
+		if (s->kind == CONF_SETTING_CHOICE) {
 			for (int64_t v = 0; v <= s->maximum; v++)
 				assert_int_equal(value_of(s, s->choices[v]), v);
 			assert_null(s->choices[s->maximum + 1]);
@@ -797,7 +798,7 @@ static void
 test_print(void **state)
 {
 	struct conf conf;
-	const struct setting *table;
+	const struct conf_setting *table;
 	size_t count;
 
 	(void)state;
@@ -811,13 +812,15 @@ test_print(void **state)
 	    "database \"host=/d user=u password='a\\\"\\\\\\\\ b'\"\n"
 	    "user fed-listener \"#\" group \"\\\"\"\nuser fed-queued 7\n");
 	print_and_load(&conf);
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (size_t i = 0; i < count; i++)
-		*setting_slot(&table[i], &conf.settings) = table[i].minimum;
+		*conf_setting_slot(&table[i], &conf.settings) =
+		    table[i].minimum;
 	conf.settings.lease_ms = 1001;
 	print_and_load(&conf);
 	for (size_t i = 0; i < count; i++)
-		*setting_slot(&table[i], &conf.settings) = table[i].maximum;
+		*conf_setting_slot(&table[i], &conf.settings) =
+		    table[i].maximum;
 	print_and_load(&conf);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "channel_pair.h"
+#include "ipc/permission.h"
 
 static void
 test_round_trip(void **state)

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "ipc/message.h"
+#include "ipc/permission.h"
 
 static uint8_t memory[MESSAGE_BATCH];
 static struct pack pack;

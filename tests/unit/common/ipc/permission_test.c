@@ -13,6 +13,7 @@
 
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "ipc/permission.h"
 #include "json/wire.h"
 
 struct edge {
@@ -212,9 +213,9 @@ test_wire(void **state)
 	struct wire_request request = {0};
 	struct wire_response response = {.status = 401};
 	struct wire_send send = {.body = "x", .body_length = 1};
-	struct wire_sent sent = {.code = CODE_COUNT};
+	struct wire_send_result sent = {.code = CODE_COUNT};
 	struct wire_probe probe = {0};
-	struct wire_probed probed = {0};
+	struct wire_probe_result probed = {0};
 	uint8_t memory[1024];
 	struct pack pack;
 
@@ -232,13 +233,13 @@ test_wire(void **state)
 	wire_send_encode(&pack, &send);
 	expect_minimum(MSG_SEND, ROLE_QUEUED, ROLE_SENDER, pack.length);
 	pack_init(&pack, memory, sizeof(memory));
-	wire_sent_encode(&pack, &sent);
+	wire_send_result_encode(&pack, &sent);
 	expect_minimum(MSG_SENT, ROLE_SENDER, ROLE_QUEUED, pack.length);
 	pack_init(&pack, memory, sizeof(memory));
 	wire_probe_encode(&pack, &probe);
 	expect_length(MSG_PROBE, ROLE_QUEUED, ROLE_SENDER, pack.length);
 	pack_init(&pack, memory, sizeof(memory));
-	wire_probed_encode(&pack, &probed);
+	wire_probe_result_encode(&pack, &probed);
 	expect_length(MSG_PROBED, ROLE_SENDER, ROLE_QUEUED, pack.length);
 }
 

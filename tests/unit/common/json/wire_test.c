@@ -351,10 +351,10 @@ sends(void **state)
 static int
 sent_try(enum code code, uint16_t status, uint32_t retry_after)
 {
-	struct wire_sent decoded, sent = {.code = code,
-				      .status = status,
-				      .retry_after = retry_after,
-				      .started = true};
+	struct wire_send_result decoded, sent = {.code = code,
+					     .status = status,
+					     .retry_after = retry_after,
+					     .started = true};
 	struct wire_request request;
 	struct message message;
 	struct pack pack;
@@ -362,9 +362,9 @@ sent_try(enum code code, uint16_t status, uint32_t retry_after)
 	request_fill(&request);
 	sent.envelope = request.envelope;
 	pack_init(&pack, room, sizeof(room));
-	wire_sent_encode(&pack, &sent);
+	wire_send_result_encode(&pack, &sent);
 	message = message_of(&pack);
-	if (wire_sent_decode(&message, &decoded) == -1)
+	if (wire_send_result_decode(&message, &decoded) == -1)
 		return -1;
 	assert_int_equal(decoded.code, code);
 	assert_int_equal(decoded.status, status);
@@ -375,7 +375,7 @@ sent_try(enum code code, uint16_t status, uint32_t retry_after)
 	else
 		assert_null(decoded.envelope.payload);
 	message.length++;
-	assert_int_equal(wire_sent_decode(&message, &decoded), -1);
+	assert_int_equal(wire_send_result_decode(&message, &decoded), -1);
 	return 0;
 }
 
@@ -417,21 +417,22 @@ probes(void **state)
 static int
 probed_try(enum code code, uint16_t status)
 {
-	struct wire_probed decoded, probed = {.code = code, .status = status};
+	struct wire_probe_result decoded,
+	    probed = {.code = code, .status = status};
 	struct message message;
 	struct pack pack;
 
 	pack_init(&pack, room, sizeof(room));
-	wire_probed_encode(&pack, &probed);
+	wire_probe_result_encode(&pack, &probed);
 	message = message_of(&pack);
-	if (wire_probed_decode(&message, &decoded) == -1)
+	if (wire_probe_result_decode(&message, &decoded) == -1)
 		return -1;
 	assert_int_equal(decoded.code, code);
 	assert_int_equal(decoded.status, status);
 	message.length--;
-	assert_int_equal(wire_probed_decode(&message, &decoded), -1);
+	assert_int_equal(wire_probe_result_decode(&message, &decoded), -1);
 	message.length += 2;
-	assert_int_equal(wire_probed_decode(&message, &decoded), -1);
+	assert_int_equal(wire_probe_result_decode(&message, &decoded), -1);
 	return 0;
 }
 
@@ -458,9 +459,9 @@ retry_limits(void **state)
 	struct wire_response response = {.status = 503,
 				 .retry_after = UINT32_MAX},
 			     response_out;
-	struct wire_sent sent = {.code = CODE_TOR_DOWN,
-			     .retry_after = UINT32_MAX},
-			 sent_out;
+	struct wire_send_result sent = {.code = CODE_TOR_DOWN,
+				    .retry_after = UINT32_MAX},
+				sent_out;
 	struct message message;
 	struct pack pack;
 
@@ -473,12 +474,12 @@ retry_limits(void **state)
 	room[2]++;
 	assert_int_equal(wire_response_decode(&message, &response_out), -1);
 	pack_init(&pack, room, sizeof(room));
-	wire_sent_encode(&pack, &sent);
+	wire_send_result_encode(&pack, &sent);
 	message = message_of(&pack);
-	assert_int_equal(wire_sent_decode(&message, &sent_out), 0);
+	assert_int_equal(wire_send_result_decode(&message, &sent_out), 0);
 	assert_int_equal(sent_out.retry_after, 86400);
 	room[4]++;
-	assert_int_equal(wire_sent_decode(&message, &sent_out), -1);
+	assert_int_equal(wire_send_result_decode(&message, &sent_out), -1);
 }
 
 /* A body with this type and payload. */

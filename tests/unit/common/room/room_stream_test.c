@@ -141,13 +141,13 @@ window_model(void **unused)
 		    number > contiguous + ROOM_WINDOW)
 			continue;
 		assert_int_equal(
-		    room_stream_settled(&stream, number), seen[number]);
+		    room_stream_is_settled(&stream, number), seen[number]);
 		seen[number] = true;
 		while (contiguous + 1 < 3 * ROOM_WINDOW && seen[contiguous + 1])
 			contiguous++;
 		room_stream_settle(&stream, number, NOW);
 		assert_int_equal(stream.contiguous, contiguous);
-		assert_true(room_stream_settled(&stream, number));
+		assert_true(room_stream_is_settled(&stream, number));
 		assert_true(stream.highest >= stream.contiguous);
 	}
 	assert_true(contiguous > ROOM_WINDOW);

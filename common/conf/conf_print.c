@@ -5,6 +5,7 @@
  * it may hold: the output is meant for whoever can read fed.conf itself.
  */
 #include "conf/conf.h"
+#include "conf/conf_setting.h"
 
 static void
 string_print(const char *text, FILE *out)
@@ -48,14 +49,14 @@ static void
 settings_print(const struct conf *conf, FILE *out)
 {
 	struct settings settings = conf->settings;
-	const struct setting *table;
-	char text[SETTING_TEXT_SIZE];
+	const struct conf_setting *table;
+	char text[CONF_SETTING_TEXT_SIZE];
 	size_t count, i;
 
-	table = settings_table(&count);
+	table = conf_setting_table(&count);
 	for (i = 0; i < count; i++) {
-		setting_format(
-		    &table[i], *setting_slot(&table[i], &settings), text);
+		conf_setting_format(
+		    &table[i], *conf_setting_slot(&table[i], &settings), text);
 		fprintf(out, "%s %s %s\n", table[i].group, table[i].name, text);
 	}
 }

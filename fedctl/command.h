@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The command line as a table of tokens: the parser walks it, help prints it.
+ * The command line as a table of tokens: parsing walks it, help prints it.
  */
-#ifndef TORFED_FEDCTL_PARSER_H
-#define TORFED_FEDCTL_PARSER_H
+#ifndef TORFED_FEDCTL_COMMAND_H
+#define TORFED_FEDCTL_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,7 +102,7 @@ struct command {
 	struct token tokens[COMMAND_TOKENS]; /* TOKEN_END ends */
 	const char *help;
 };
-const struct command *parser_commands(size_t *count);
+const struct command *command_table(size_t *count);
 
 struct parsed {
 	enum action action;
@@ -120,8 +120,8 @@ struct parsed {
  * problem (a sentence without anything that was typed) set. Values are not
  * looked at.
  */
-int parser_parse(struct parsed *, int count, char *const arguments[],
+int command_parse(struct parsed *, int count, char *const arguments[],
     char *problem, size_t problem_size);
-void parser_help(FILE *);
+void command_help(FILE *);
 
 #endif

@@ -25,13 +25,13 @@ number_parse(const char *text, uint32_t *number)
 	unsigned long long value;
 
 	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
-		return (-1);
+		return -1;
 	errno = 0;
 	value = strtoull(text, NULL, 10);
 	if (errno != 0 || value >= UINT32_MAX)
-		return (-1);
+		return -1;
 	*number = (uint32_t)value;
-	return (0);
+	return 0;
 }
 
 /* field: of struct conf, whose statement is wrong. */
@@ -55,14 +55,14 @@ group_resolve(const char *name, gid_t *gid, const void *field, FILE *errors)
 	const struct group *group;
 
 	if (number_parse(name, gid) == 0)
-		return (0);
+		return 0;
 	if ((group = getgrnam(name)) == NULL) {
 		resolve_error(errors, field,
 		    "expected a group that exists, found \"%s\"\n", name);
-		return (-1);
+		return -1;
 	}
 	*gid = group->gr_gid;
-	return (0);
+	return 0;
 }
 
 static int
@@ -80,19 +80,19 @@ user_resolve(struct conf_user *user, const char *who, FILE *errors)
 		resolve_error(errors, user,
 		    "expected a user that exists for %s, found \"%s\"\n", who,
 		    user->name);
-		return (-1);
+		return -1;
 	}
 	if (user->group[0] != '\0' &&
 	    group_resolve(user->group, &user->gid, user, errors) == -1)
-		return (-1);
+		return -1;
 	if (user->uid == 0 || user->gid == 0) {
 		resolve_error(errors, user,
 		    "expected a user and group other than root's for %s, found "
 		    "root's\n",
 		    who);
-		return (-1);
+		return -1;
 	}
-	return (0);
+	return 0;
 }
 
 static int
@@ -116,7 +116,7 @@ users_compare(const struct conf *conf, FILE *errors)
 			result = -1;
 		}
 	}
-	return (result);
+	return result;
 }
 
 int
@@ -133,11 +133,11 @@ conf_resolve(struct conf *conf, FILE *errors)
 			conf->settings.control_group = gid;
 	}
 	if (geteuid() != 0)
-		return (result);
+		return result;
 	for (size_t i = 0; i < ROLES; i++) {
 		if (user_resolve(&conf->users[roles[i]], role_name(roles[i]),
 			errors) == -1)
 			result = -1;
 	}
-	return (result == 0 ? users_compare(conf, errors) : result);
+	return result == 0 ? users_compare(conf, errors) : result;
 }

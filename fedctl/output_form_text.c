@@ -6,8 +6,9 @@
  */
 #include <string.h>
 
-#include "fedctl.h"
-#include "output.h"
+#include "ipc/message.h"
+#include "output_form.h"
+#include "printable.h"
 
 #define CELL_SIZE (4 * CONTROL_VALUE_SIZE + 5)
 

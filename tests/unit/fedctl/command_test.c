@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fedctl/parser.h"
+#include "fedctl/command.h"
 
 #define WORDS 24
 
@@ -33,7 +33,7 @@ parse(const char *text)
 		words[count++] = strcmp(at, "''") == 0 ? at + 2 : at;
 	}
 	problem[0] = '\0';
-	return parser_parse(&parsed, count, words, problem, sizeof(problem));
+	return command_parse(&parsed, count, words, problem, sizeof(problem));
 }
 
 static void
@@ -116,7 +116,7 @@ test_table(void **state)
 	size_t count, i;
 
 	(void)state;
-	commands = parser_commands(&count);
+	commands = command_table(&count);
 	assert_int_equal(count, ACTION_COUNT - 1);
 	for (i = 0; i < count; i++) {
 		assert_false(actions & (UINT64_C(1) << commands[i].action));
@@ -261,9 +261,9 @@ test_help(void **state)
 
 	(void)state;
 	assert_non_null(file);
-	parser_help(file);
+	command_help(file);
 	fclose(file);
-	commands = parser_commands(&count);
+	commands = command_table(&count);
 	for (i = 0; i < count; i++)
 		assert_non_null(strstr(text, commands[i].help));
 	assert_non_null(strstr(text, "  server trust SERVER LEVEL\n"));
@@ -287,5 +287,5 @@ main(void)
 	    cmocka_unit_test(test_help),
 	};
 
-	return cmocka_run_group_tests_name("fedctl_parser", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fedctl_command", tests, NULL, NULL);
 }

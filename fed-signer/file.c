@@ -3,79 +3,20 @@
  * Files that nobody else may have touched. Everything is checked on what was
  * opened, never by name before, and nothing that exists is written into.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "directory.h"
+#include "file.h"
 #include "hand.h"
 
 #define NAME_MAX_SHORT 64 /* bytes of a name with ".new" */
-
-/* The reaction to errno when something that should exist cannot be had. */
-static int
-status_open(void)
-{
-	return errno == EACCES || errno == EPERM ? EX_NOPERM : EX_DATAERR;
-}
-
-static const char *
-directory_problem(const struct stat *st, unsigned int flags)
-{
-	uid_t user = geteuid();
-
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return "others can write to it";
-	if (user == 0 && (flags & DIRECTORY_OTHERS) != 0)
-		return NULL;
-	if (st->st_uid != 0 && st->st_uid != user)
-		return "belongs to another user";
-	return NULL;
-}
-
-int
-directory_open(
-    struct directory *directory, const char *path, unsigned int flags)
-{
-	const char *problem;
-	struct stat st;
-
-	directory->path = path;
-	if ((flags & DIRECTORY_MAKE) != 0 && mkdir(path, 0700) == -1 &&
-	    errno != EEXIST)
-		return hand_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (directory->fd == -1)
-		return hand_fail(
-		    status_open(), "%s: %s", path, strerror(errno));
-	if (fstat(directory->fd, &st) == -1)
-		problem = strerror(errno);
-	else
-		problem = directory_problem(&st, flags);
-	if (problem == NULL)
-		return 0;
-	directory_close(directory);
-	return hand_fail(EX_NOPERM, "%s: %s", path, problem);
-}
-
-void
-directory_close(struct directory *directory)
-{
-	close(directory->fd);
-	directory->fd = -1;
-}
-
-int
-directory_sync(const struct directory *directory)
-{
-	if (fsync(directory->fd) == -1)
-		return hand_fail(
-		    EX_CANTCREAT, "%s: %s", directory->path, strerror(errno));
-	return 0;
-}
 
 static int
 file_fail(int status, const struct directory *directory, const char *name,
@@ -124,7 +65,7 @@ file_read(const struct directory *directory, const char *name, mode_t forbidden,
 	fd = openat(directory->fd, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd == -1)
-		return file_fail(status_open(), directory, name,
+		return file_fail(hand_status(), directory, name,
 		    errno == ELOOP ? "is a symbolic link" : strerror(errno));
 	if (fstat(fd, &st) == -1) {
 		close(fd);

@@ -2,8 +2,8 @@
 /*
  * Rows as JSON: ASCII only, one row a line.
  */
-#include "fedctl.h"
-#include "output.h"
+#include "fail.h"
+#include "output_form.h"
 
 #define FLAGS (JSON_ENSURE_ASCII | JSON_COMPACT)
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "parser.h"
+#include "command.h"
 
 /* clang-format off */
 #define WORD(word) {TOKEN_KEYWORD, word, NULL, 0, false}
@@ -130,7 +130,7 @@ static const struct command commands[] = {
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 const struct command *
-parser_commands(size_t *count)
+command_table(size_t *count)
 {
 	*count = COMMANDS;
 	return commands;
@@ -315,7 +315,7 @@ operands_parse(struct parsed *parsed, const struct command *command, int count,
 }
 
 int
-parser_parse(struct parsed *parsed, int count, char *const arguments[],
+command_parse(struct parsed *parsed, int count, char *const arguments[],
     char *problem, size_t problem_size)
 {
 	const struct command *command;
@@ -358,7 +358,7 @@ token_help(FILE *file, const struct token *token)
 }
 
 void
-parser_help(FILE *file)
+command_help(FILE *file)
 {
 	const struct token *token;
 	size_t i;

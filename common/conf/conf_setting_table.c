@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "conf/conf.h"
+#include "conf/conf_setting.h"
 
 #define MS	    1
 #define SECOND	    (1000 * MS)
@@ -26,27 +27,27 @@ static const char *const servers[] = {"full", "short", "off", NULL};
 #define OFFSET(member) offsetof(struct settings, member)
 #define CHOICE(group, name, member, value, choices)                            \
 	{                                                                      \
-		group, name, OFFSET(member), SETTING_CHOICE, 0,                \
+		group, name, OFFSET(member), CONF_SETTING_CHOICE, 0,           \
 		    sizeof(choices) / sizeof((choices)[0]) - 2, value, choices \
 	}
-#define NUMBER(group, name, member, minimum, maximum, value)                   \
-	{                                                                      \
-		group, name, OFFSET(member), SETTING_NUMBER, minimum, maximum, \
-		    value, NULL                                                \
+#define NUMBER(group, name, member, minimum, maximum, value)               \
+	{                                                                  \
+		group, name, OFFSET(member), CONF_SETTING_NUMBER, minimum, \
+		    maximum, value, NULL                                   \
 	}
-#define TIME(group, name, member, minimum, maximum, value)             \
-	{                                                              \
-		group, name, OFFSET(member), SETTING_TIME_MS, minimum, \
-		    maximum, value, NULL                               \
+#define TIME(group, name, member, minimum, maximum, value)                  \
+	{                                                                   \
+		group, name, OFFSET(member), CONF_SETTING_TIME_MS, minimum, \
+		    maximum, value, NULL                                    \
 	}
-#define TIME_S(group, name, member, minimum, maximum, value)                   \
-	{                                                                      \
-		group, name, OFFSET(member), SETTING_TIME_S, SECONDS(minimum), \
-		    SECONDS(maximum), SECONDS(value), NULL                     \
+#define TIME_S(group, name, member, minimum, maximum, value)                 \
+	{                                                                    \
+		group, name, OFFSET(member), CONF_SETTING_TIME_S,            \
+		    SECONDS(minimum), SECONDS(maximum), SECONDS(value), NULL \
 	}
 
 /* clang-format off */
-static const struct setting table[] = {
+static const struct conf_setting table[] = {
 CHOICE("answer", "ping", answer_ping, 1, no_yes),
 CHOICE("answer", "info", answer_info, 1, no_yes),
 CHOICE("trust", "handshake", trust_automatic, 0, handshakes),
@@ -111,9 +112,9 @@ TIME("sender", "idle-time", sender_idle_ms, 100 * MS, HOUR, 60 * SECOND),
 };
 /* clang-format on */
 
-const struct setting *
-settings_table(size_t *count)
+const struct conf_setting *
+conf_setting_table(size_t *count)
 {
 	*count = sizeof(table) / sizeof(table[0]);
-	return (table);
+	return table;
 }

@@ -2,8 +2,8 @@
 /*
  * Between the three files of the Linux sandbox; nobody else's business.
  */
-#ifndef TORFED_SANDBOX_LINUX_H
-#define TORFED_SANDBOX_LINUX_H
+#ifndef TORFED_SANDBOX_INTERNAL_H
+#define TORFED_SANDBOX_INTERNAL_H
 
 #include <stddef.h>
 

@@ -17,7 +17,7 @@ struct pair {
 static const char *
 spaces_skip(const char *text)
 {
-	return (text + strspn(text, " \t\n\r\f\v"));
+	return text + strspn(text, " \t\n\r\f\v");
 }
 
 static void
@@ -50,10 +50,10 @@ value_read(struct pair *pair, const char *text)
 	}
 	if (stop[0] == '\'') {
 		if (*text != '\'')
-			return (NULL);
+			return NULL;
 		text++;
 	}
-	return (text);
+	return text;
 }
 
 /* The rest of the text after one pair, or NULL when there is none. */
@@ -63,13 +63,13 @@ pair_read(struct pair *pair, const char *text)
 	size_t length = strcspn(text, "= \t\n\r\f\v");
 
 	if (length == 0 || length >= sizeof(pair->key))
-		return (NULL);
+		return NULL;
 	memcpy(pair->key, text, length);
 	pair->key[length] = '\0';
 	text = spaces_skip(text + length);
 	if (*text != '=')
-		return (NULL);
-	return (value_read(pair, spaces_skip(text + 1)));
+		return NULL;
+	return value_read(pair, spaces_skip(text + 1));
 }
 
 /* One or several, comma-separated: directories and addresses, no names. */
@@ -83,9 +83,9 @@ hosts_numeric(const char *hosts)
 		if (length == 0 ||
 		    (hosts[0] != '/' && hosts[0] != '@' &&
 			strspn(hosts, "0123456789abcdefABCDEF:.") < length))
-			return (false);
+			return false;
 		if (hosts[length] == '\0')
-			return (true);
+			return true;
 	}
 }
 
@@ -133,7 +133,7 @@ conf_database_look(
 	while (*text != '\0') {
 		if ((text = pair_read(&pair, text)) == NULL) {
 			*expected = "a connection string of key=value pairs";
-			return (-1);
+			return -1;
 		}
 		/* As in libpq, the last of two counts. */
 		pair_note(&look, database, &pair);
@@ -156,6 +156,6 @@ conf_database_look(
 		*expected = "a connection string with hostaddr=ADDRESS beside "
 			    "host=NAME, since no process resolves names";
 	else
-		return (0);
-	return (-1);
+		return 0;
+	return -1;
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+/* fed-signer show: what there is. */
+#ifndef TORFED_SIGNER_SHOW_H
+#define TORFED_SIGNER_SHOW_H
+
+struct options;
+
+int show_run(const struct options *);
+
+#endif

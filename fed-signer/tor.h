@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+/* fed-signer tor: tor's key files. */
+#ifndef TORFED_SIGNER_TOR_H
+#define TORFED_SIGNER_TOR_H
+
+struct options;
+
+int tor_run(const struct options *);
+
+#endif

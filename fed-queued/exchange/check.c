@@ -212,7 +212,7 @@ check_refuse(struct check *check, const struct check_context *context,
 		check_all(check, ACK_RETRY, code, seconds);
 	else
 		check_end(check, VERDICT_LIMITED, CODE_RATE,
-		    limiter_wait_s(&peer->refusals, 1));
+		    limiter_wait_s(&peer->refusals, 1, context->now_ms));
 }
 
 /* true when the timestamp is within the window; else check has the verdict. */
@@ -244,7 +244,7 @@ check_stranger_rate(struct check *check, const struct check_context *context)
 	if (limiter_take(context->strangers, 1, context->now_ms))
 		return true;
 	check_end(check, VERDICT_LIMITED, CODE_RATE,
-	    limiter_wait_s(context->strangers, 1));
+	    limiter_wait_s(context->strangers, 1, context->now_ms));
 	return false;
 }
 
@@ -310,7 +310,7 @@ check_items(struct check *check, const struct check_context *context,
 		return;
 	if (i < context->room) {
 		code = CODE_RATE;
-		seconds = limiter_wait_s(&peer->items, 1);
+		seconds = limiter_wait_s(&peer->items, 1, context->now_ms);
 		limiter_refused(&peer->items, check->item_count - i - 1);
 	} else {
 		code = CODE_STORAGE;
@@ -342,7 +342,7 @@ check_lookup(struct check *check, const struct check_context *context,
 	for (i = 0; i < sizeof(limiters) / sizeof(limiters[0]); i++)
 		if (!limiter_take(limiters[i], 1, context->now_ms)) {
 			check_refuse(check, context, peer, CODE_RATE,
-			    limiter_wait_s(limiters[i], 1));
+			    limiter_wait_s(limiters[i], 1, context->now_ms));
 			return;
 		}
 	if (envelope->payload_length > ITEM_MAX)
@@ -365,7 +365,7 @@ check_sync(struct check *check, const struct check_context *context,
 
 	if (!limiter_take(&peer->items, 1, context->now_ms)) {
 		check_refuse(check, context, peer, CODE_RATE,
-		    limiter_wait_s(&peer->items, 1));
+		    limiter_wait_s(&peer->items, 1, context->now_ms));
 		return;
 	}
 	if (!canon_check(envelope->payload, envelope->payload_length))
@@ -387,7 +387,7 @@ check_handshake(struct check *check, const struct check_context *context,
 			return;
 	} else if (!limiter_take(&peer->items, 1, context->now_ms)) {
 		check_refuse(check, context, peer, CODE_RATE,
-		    limiter_wait_s(&peer->items, 1));
+		    limiter_wait_s(&peer->items, 1, context->now_ms));
 		return;
 	}
 	if (handshake_speaks(handshake))
@@ -415,7 +415,7 @@ check_request(struct check *check, const struct check_context *context,
 	if (handshake && trust < TRUST_KNOWN &&
 	    !limiter_ready(context->strangers, 1, context->now_ms)) {
 		check_end(check, VERDICT_LIMITED, CODE_RATE,
-		    limiter_wait_s(context->strangers, 1));
+		    limiter_wait_s(context->strangers, 1, context->now_ms));
 		return;
 	}
 	code = check_authenticity(check, context, peer, envelope);

@@ -1,35 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-/* A token bucket on the monotonic clock. */
+/* A token bucket that counts; see limiter.h. */
 #include <stddef.h>
 
 #include "servers/limiter.h"
-
-static void
-limiter_fill(struct limiter *limiter, int64_t now_ms)
-{
-	if (now_ms > limiter->at_ms)
-		limiter->tokens +=
-		    limiter->rate * (double)(now_ms - limiter->at_ms);
-	if (limiter->tokens > limiter->burst)
-		limiter->tokens = limiter->burst;
-	limiter->at_ms = now_ms;
-}
 
 void
 limiter_set(struct limiter *limiter, int64_t count, int64_t interval_ms,
     int64_t burst, int64_t now_ms)
 {
-	double rate = (double)count / (double)interval_ms;
+	struct bucket_rate *rate = &limiter->rate;
 
-	/* The same figures computed the same way: exact comparison is meant. */
-	if (!(limiter->rate < rate) && !(limiter->rate > rate) &&
-	    !(limiter->burst < (double)burst) &&
-	    !(limiter->burst > (double)burst))
+	if (rate->count == count && rate->interval_ms == interval_ms &&
+	    rate->burst == burst)
 		return;
-	limiter->rate = rate;
-	limiter->burst = (double)burst;
-	limiter->tokens = (double)burst;
-	limiter->at_ms = now_ms;
+	*rate = (struct bucket_rate){count, interval_ms, burst};
+	bucket_fill(&limiter->bucket, rate, now_ms);
 }
 
 void
@@ -40,53 +25,53 @@ limiter_refused(struct limiter *limiter, uint64_t amount)
 }
 
 bool
-limiter_ready(struct limiter *limiter, double amount, int64_t now_ms)
+limiter_ready(struct limiter *limiter, int64_t amount, int64_t now_ms)
 {
-	if (limiter->rate <= 0)
-		return true;
-	limiter_fill(limiter, now_ms);
-	if (limiter->tokens >= amount)
+	if (bucket_wait_ms(&limiter->bucket, &limiter->rate, amount, now_ms) ==
+	    0)
 		return true;
 	limiter_refused(limiter, (uint64_t)amount);
 	return false;
 }
 
 bool
-limiter_take(struct limiter *limiter, double amount, int64_t now_ms)
+limiter_take(struct limiter *limiter, int64_t amount, int64_t now_ms)
 {
-	if (!limiter_ready(limiter, amount, now_ms))
+	if (!bucket_take(&limiter->bucket, &limiter->rate, amount, now_ms)) {
+		limiter_refused(limiter, (uint64_t)amount);
 		return false;
-	if (limiter->rate > 0)
-		limiter->tokens -= amount;
+	}
 	if (limiter->counter != NULL)
 		limiter->counter->taken += (uint64_t)amount;
 	return true;
 }
 
 uint32_t
-limiter_wait_s(const struct limiter *limiter, double amount)
+limiter_wait_s(const struct limiter *limiter, int64_t amount, int64_t now_ms)
 {
-	double missing = amount - limiter->tokens;
+	int64_t ms =
+	    bucket_wait_ms(&limiter->bucket, &limiter->rate, amount, now_ms);
 
-	if (limiter->rate <= 0 || missing <= 0)
-		return 1;
-	return (uint32_t)(missing / limiter->rate / 1000) + 1;
+	return ms <= 1000 ? 1 : (uint32_t)((ms + 999) / 1000);
 }
 
 double
-limiter_used(struct limiter *limiter, int64_t now_ms)
+limiter_used(const struct limiter *limiter, int64_t now_ms)
 {
-	if (limiter->rate <= 0)
+	const struct bucket_rate *rate = &limiter->rate;
+
+	if (rate->count <= 0)
 		return 0;
-	limiter_fill(limiter, now_ms);
-	return 1 - limiter->tokens / limiter->burst;
+	return 1 - (double)bucket_level(&limiter->bucket, rate, now_ms) /
+		       (double)(rate->burst * rate->interval_ms);
 }
 
 int64_t
-limiter_left(struct limiter *limiter, int64_t now_ms)
+limiter_left(const struct limiter *limiter, int64_t now_ms)
 {
-	if (limiter->rate <= 0)
+	const struct bucket_rate *rate = &limiter->rate;
+
+	if (rate->count <= 0)
 		return -1;
-	limiter_fill(limiter, now_ms);
-	return (int64_t)limiter->tokens;
+	return bucket_level(&limiter->bucket, rate, now_ms) / rate->interval_ms;
 }

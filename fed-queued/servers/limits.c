@@ -54,7 +54,7 @@ log_fire(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
-bucket_init(enum limit limit, int64_t per_second, int64_t burst)
+limiter_init(enum limit limit, int64_t per_second, int64_t burst)
 {
 	struct limiter *limiter = limits_bucket(limit);
 
@@ -67,11 +67,11 @@ limits_init(void)
 {
 	const struct settings *settings = &env.settings;
 
-	bucket_init(LIMIT_FAILURES, settings->failures_per_second,
+	limiter_init(LIMIT_FAILURES, settings->failures_per_second,
 	    FAILURES_BURST * settings->failures_per_second);
-	bucket_init(LIMIT_STRANGERS, settings->strangers_per_second,
+	limiter_init(LIMIT_STRANGERS, settings->strangers_per_second,
 	    settings->strangers_per_second);
-	bucket_init(LIMIT_CONFLICTS, CONFLICTS_RATE, 10 * CONFLICTS_RATE);
+	limiter_init(LIMIT_CONFLICTS, CONFLICTS_RATE, 10 * CONFLICTS_RATE);
 	log_event = timer_new(env.base, log_fire, NULL);
 }
 
@@ -113,7 +113,7 @@ limits_listener(const struct message *message)
 
 /* How far the burst is used up, in proportion to the rate. */
 static int64_t
-bucket_used(struct limiter *limiter, int64_t rate)
+tokens_used(struct limiter *limiter, int64_t rate)
 {
 	double used = limiter_used(limiter, clock_ms());
 
@@ -153,12 +153,12 @@ most_add(struct peer *peer, void *argument)
 	most->requests =
 	    larger(most->requests, (int64_t)peer->under_way.requests);
 	most->lookups = larger(most->lookups,
-	    bucket_used(&peer->lookups, env.settings.lookups_per_minute));
+	    tokens_used(&peer->lookups, env.settings.lookups_per_minute));
 	most->refusals =
-	    larger(most->refusals, bucket_used(&peer->refusals, PEER_REFUSALS));
+	    larger(most->refusals, tokens_used(&peer->refusals, PEER_REFUSALS));
 	if (trust >= TRUST_KNOWN && trust <= TRUST_TRUSTED)
 		most->items[trust] = larger(most->items[trust],
-		    bucket_used(&peer->items, items_rate(trust)));
+		    tokens_used(&peer->items, items_rate(trust)));
 }
 
 /* A figure that is UNKNOWN is null. */
@@ -225,10 +225,10 @@ show_own(struct control_client *client)
 	own_row(client, LIMIT_BYTES_UNDER_WAY, (int64_t)inbound_bytes(),
 	    INBOUND_BYTES);
 	own_row(client, LIMIT_FAILURES,
-	    bucket_used(&failures, settings->failures_per_second),
+	    tokens_used(&failures, settings->failures_per_second),
 	    settings->failures_per_second);
 	own_row(client, LIMIT_STRANGERS,
-	    bucket_used(&strangers, settings->strangers_per_second),
+	    tokens_used(&strangers, settings->strangers_per_second),
 	    settings->strangers_per_second);
 	for (trust = TRUST_KNOWN; trust <= TRUST_TRUSTED; trust++)
 		own_row(client,
@@ -238,7 +238,7 @@ show_own(struct control_client *client)
 	    env.settings.lookups_per_minute);
 	own_row(client, LIMIT_REFUSALS, most.refusals, PEER_REFUSALS);
 	own_row(client, LIMIT_CONFLICTS,
-	    bucket_used(&conflicts, CONFLICTS_RATE), CONFLICTS_RATE);
+	    tokens_used(&conflicts, CONFLICTS_RATE), CONFLICTS_RATE);
 	own_row(client, LIMIT_INBOX, (int64_t)inbox_messages(),
 	    settings->inbox_messages);
 	own_row(

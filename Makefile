@@ -23,7 +23,8 @@ endif
 PROGRAMS =	fedd fed-listener fed-signer fed-sender fed-queued fedctl
 
 WARNINGS =	-Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
-		-Wmissing-prototypes -Wsign-compare -Wformat=2 -Werror
+		-Wmissing-prototypes -Wsign-compare -Wformat=2 \
+		-Wdeclaration-after-statement -Werror
 # Of these what the compiler and the machine have; clang before 16 takes the
 # last flag only together with another.
 ifeq ($(origin HARDENING),undefined)

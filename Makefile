@@ -203,9 +203,10 @@ fuzz: deps
 	@+$(MAKE) --no-print-directory $(FUZZ_FLAGS) fuzz-built
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
-##   make lint       mandoc -Tlint, shellcheck, cppcheck, clang-format
+##   make lint       pages, scripts, C, its format, style and arrows
 lint: deps
-	@tests/lint
+	@+$(MAKE) --no-print-directory all
+	@TORFED_BUILD='$(BUILD)' tests/lint
 
 ##   make demo       three servers over a private Tor network (KEEP=1 stays)
 demo: deps

@@ -23,7 +23,8 @@ endif
 PROGRAMS =	fedd fed-listener fed-signer fed-sender fed-queued fedctl
 
 WARNINGS =	-Wall -Wextra -Wshadow -Wcast-qual -Wstrict-prototypes \
-		-Wmissing-prototypes -Wsign-compare -Wformat=2 -Werror
+		-Wmissing-prototypes -Wsign-compare -Wformat=2 \
+		-Wdeclaration-after-statement -Werror
 # Of these what the compiler and the machine have; clang before 16 takes the
 # last flag only together with another.
 ifeq ($(origin HARDENING),undefined)
@@ -202,9 +203,10 @@ fuzz: deps
 	@+$(MAKE) --no-print-directory $(FUZZ_FLAGS) fuzz-built
 	@tests/fuzz/run $(FUZZ_SECONDS)
 
-##   make lint       mandoc -Tlint, shellcheck, cppcheck, clang-format
+##   make lint       pages, scripts, C, its format, style and arrows
 lint: deps
-	@tests/lint
+	@+$(MAKE) --no-print-directory all
+	@TORFED_BUILD='$(BUILD)' tests/lint
 
 ##   make demo       three servers over a private Tor network (KEEP=1 stays)
 demo: deps

@@ -42,22 +42,24 @@ int64_t
 bucket_wait_ms(const struct bucket *bucket, const struct bucket_rate *rate,
     int64_t amount, int64_t now_ms)
 {
-	int64_t level = bucket_level(bucket, rate, now_ms), missing;
+	int64_t missing;
 
-	missing = token_parts(rate, amount) - level;
-	if (rate->count <= 0 || missing <= 0)
+	if (rate->count <= 0)
 		return 0;
-	return (missing - 1) / rate->count + 1;
+	missing =
+	    token_parts(rate, amount) - bucket_level(bucket, rate, now_ms);
+	return missing <= 0 ? 0 : (missing - 1) / rate->count + 1;
 }
 
 bool
 bucket_take(struct bucket *bucket, const struct bucket_rate *rate,
     int64_t amount, int64_t now_ms)
 {
-	int64_t wanted = token_parts(rate, amount);
+	int64_t wanted;
 
 	if (rate->count <= 0)
 		return true;
+	wanted = token_parts(rate, amount);
 	bucket->level = bucket_level(bucket, rate, now_ms);
 	bucket->at_ms = now_ms;
 	if (bucket->level < wanted)

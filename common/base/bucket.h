@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How fast it fills, often the same for many buckets. */
+/* How fast it fills, often the same for many buckets; zeros: no limit. */
 struct bucket_rate {
 	int64_t count;	     /* tokens that come in interval_ms; 0: no limit */
 	int64_t interval_ms; /* above 0 */

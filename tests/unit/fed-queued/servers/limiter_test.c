@@ -39,6 +39,10 @@ zero_is_no_limit(void **state)
 	int i;
 
 	(void)state;
+	/* as it is before anybody has set it, and when it was set to nothing */
+	assert_true(limiter_ready(&limiter, 1, 0));
+	assert_true(limiter_take(&limiter, 1, 0));
+	assert_int_equal(limiter_left(&limiter, 0), -1);
 	limiter_set(&limiter, 0, 1000, 0, 0);
 	for (i = 0; i < 100000; i++)
 		assert_true(limiter_take(&limiter, 64, 0));

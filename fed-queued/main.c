@@ -26,6 +26,7 @@
 #include "base/sandbox.h"
 #include "begin.h"
 #include "control/control.h"
+#include "control/verbs.h"
 #include "db/statements.h"
 #include "db/upkeep.h"
 #include "env.h"
@@ -280,6 +281,10 @@ arrange(void)
 	observe(PEER_LIVES, destination_alive);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
+	limits_gauge(LIMIT_REQUESTS_UNDER_WAY, inbound_pending,
+	    env.settings.requests_pending);
+	limits_gauge(LIMIT_BYTES_UNDER_WAY, inbound_bytes, INBOUND_BYTES);
+	limits_gauge(LIMIT_INBOX, inbox_messages, env.settings.inbox_messages);
 }
 
 int
@@ -311,7 +316,7 @@ main(int argc, char *argv[])
 	limits_init();
 	inbox_init();
 	outbound_init();
-	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
+	control_init(proc.descriptors[DESCRIPTOR_CONTROL], verbs_find);
 	database_init(&proc);
 	timers_init();
 	upkeep_init();

@@ -2,7 +2,7 @@
 # and the libraries. What else it needs of programs: UNIT_EXTRA_FOLDER/NAME.
 PEER =		$(addprefix fed-queued/servers/,peer.c observe.c)
 # All of fed-queued/db that a connection needs.
-DB_ALL =	$(filter-out %/upkeep.c,$(wildcard fed-queued/db/*.c))
+DB_ALL =	$(filter-out %/prune.c,$(wildcard fed-queued/db/*.c))
 UNIT_DB =	tests/unit/fed-queued/db/
 UNIT_BASE =	tests/unit/common/base/
 

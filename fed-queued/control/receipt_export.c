@@ -35,8 +35,7 @@ enum {
 	COLUMN_PAYLOAD
 };
 
-struct export
-{
+struct document {
 	struct control_client *client;
 	char id[UUID_TEXT + 1];
 };
@@ -116,7 +115,7 @@ add_payload_hash(json_t *root, PGresult *result)
 }
 
 static char *
-document_write(const struct export *export, PGresult *result, size_t *length)
+document_write(const struct document *export, PGresult *result, size_t *length)
 {
 	json_t *root = xpointer(json_object());
 	char *text;
@@ -158,7 +157,7 @@ document_send(struct control_client *client, const char *text, size_t length)
 static void
 export_done(PGresult *result, const char *sqlstate, void *argument)
 {
-	struct export *export = argument;
+	struct document *export = argument;
 	enum code code = CODE_OK;
 	size_t length;
 	char *text;
@@ -188,7 +187,7 @@ receipt_export(struct control_client *client, const struct msg_control *message)
 	const char *server = message->arguments[1];
 	struct db_parameters parameters;
 	uint8_t id[UUID_SIZE], key[ONION_KEY];
-	struct export *export;
+	struct document *export;
 	enum code code = CODE_OK;
 
 	if (uuid_parse(

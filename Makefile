@@ -51,7 +51,7 @@ PATHS =		$(VERSION) $(LIBEXECDIR) $(DATADIR) $(SYSCONFDIR)
 ifneq ($(PATHS),$(shell cat $(BUILD)/paths 2>/dev/null))
 $(shell mkdir -p $(BUILD) && echo '$(PATHS)' >$(BUILD)/paths)
 endif
-PATHS_OBJ =	fedd/fedd fed-queued/control/verbs fedctl/fedctl \
+PATHS_OBJ =	fedd/fedd fed-queued/control/show_status fedctl/fedctl \
 		fedctl/migration
 $(PATHS_OBJ:%=$(BUILD)/%.o): $(BUILD)/paths
 $(BUILD)/paths: ;

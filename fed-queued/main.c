@@ -26,8 +26,9 @@
 #include "base/sandbox.h"
 #include "begin.h"
 #include "control/control.h"
+#include "control/verbs.h"
+#include "db/prune.h"
 #include "db/statements.h"
-#include "db/upkeep.h"
 #include "env.h"
 #include "events/timer.h"
 #include "exchange/signing.h"
@@ -55,7 +56,7 @@
 #include "users/lookup_in.h"
 #include "users/lookup_out.h"
 
-#define PRUNE_EVERY_S 600
+#define STRANGERS_EVERY_MS 600000
 
 static void
 signer_message(struct message *message, void *argument)
@@ -197,14 +198,6 @@ database_notify(const char *channel, void *argument)
 }
 
 static void
-ignored(PGresult *result, const char *sqlstate, void *argument)
-{
-	if (result == NULL)
-		log_warning(
-		    "%s failed sqlstate=%s", (const char *)argument, sqlstate);
-}
-
-static void
 sweep_fire(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
@@ -216,28 +209,20 @@ sweep_fire(evutil_socket_t fd, short what, void *argument)
 }
 
 static void
-prune_fire(evutil_socket_t fd, short what, void *argument)
+strangers_fire(evutil_socket_t fd, short what, void *argument)
 {
-	static char expire[] = "expire";
-	struct db_parameters parameters;
-
 	(void)fd;
 	(void)what;
 	(void)argument;
-	if (db_state(env.db) != DB_UP)
-		return;
-	db_parameters_init(&parameters);
-	db_add_integer(&parameters, env.settings.lifetime_s);
-	db_call(env.db, SQL_EXPIRE, &parameters, ignored, expire);
-	db_parameters_free(&parameters);
-	strangers_expire();
+	if (db_state(env.db) == DB_UP)
+		strangers_expire();
 }
 
 static void
 timers_init(void)
 {
 	(void)timer_every(env.base, env.settings.sweep_ms, sweep_fire, NULL);
-	(void)timer_every(env.base, PRUNE_EVERY_S * 1000, prune_fire, NULL);
+	(void)timer_every(env.base, STRANGERS_EVERY_MS, strangers_fire, NULL);
 }
 
 static void
@@ -280,6 +265,10 @@ arrange(void)
 	observe(PEER_LIVES, destination_alive);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
+	limits_gauge(LIMIT_REQUESTS_UNDER_WAY, inbound_pending,
+	    env.settings.requests_pending);
+	limits_gauge(LIMIT_BYTES_UNDER_WAY, inbound_bytes, INBOUND_BYTES);
+	limits_gauge(LIMIT_INBOX, inbox_messages, env.settings.inbox_messages);
 }
 
 int
@@ -311,10 +300,10 @@ main(int argc, char *argv[])
 	limits_init();
 	inbox_init();
 	outbound_init();
-	control_init(proc.descriptors[DESCRIPTOR_CONTROL]);
+	control_init(proc.descriptors[DESCRIPTOR_CONTROL], verbs_find);
 	database_init(&proc);
 	timers_init();
-	upkeep_init();
+	prune_init();
 	health_init();
 	self_probe_init();
 	proc_ready(&proc, &env.go);

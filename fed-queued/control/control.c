@@ -8,14 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "control/control.h"
 #include "env.h"
+#include "events/timer.h"
 
 #define CLIENTS_MAX  32
 #define CLIENTS_KEPT 8 /* of these, for root and the owner alone */
 #define GROUPS_MAX   128
-#define BACK_OFF_S   1
+#define BACK_OFF_MS  1000
 
 struct control_client {
 	struct chanev *channel; /* NULL once it has gone away */
@@ -26,6 +28,7 @@ struct control_client {
 
 static struct event *listen_event;
 static struct event *back_off_event;
+static const struct control_action *(*verb_find)(uint16_t);
 static unsigned int clients;
 
 const char *
@@ -166,7 +169,7 @@ static void
 client_message(struct message *message, void *argument)
 {
 	struct control_client *client = argument;
-	const struct control_verb_entry *entry;
+	const struct control_action *action;
 	struct msg_control request;
 
 	if (client->busy) {
@@ -181,11 +184,11 @@ client_message(struct message *message, void *argument)
 		client_close(client);
 		return;
 	}
-	entry = control_verb_find(request.verb);
-	if (entry == NULL || entry->arguments != request.argument_count)
+	action = verb_find(request.verb);
+	if (action == NULL || action->arguments != request.argument_count)
 		control_end(client, CODE_USAGE, NULL);
 	else
-		entry->run(client, &request);
+		action->run(client, &request);
 }
 
 static void
@@ -243,12 +246,11 @@ client_allowed(int fd, const struct ucred *credentials)
 static void
 client_refuse(int fd, const struct msg_control_end *end)
 {
-	struct channel *channel = channel_new(fd, ROLE_QUEUED, ROLE_CONTROL);
+	struct channel *channel =
+	    xpointer(channel_new(fd, ROLE_QUEUED, ROLE_CONTROL));
 	uint8_t buf[MESSAGE_SMALL];
 	struct pack pack;
 
-	if (channel == NULL)
-		fatal("out of memory");
 	pack_init(&pack, buf, sizeof(buf));
 	msg_control_end_encode(&pack, end);
 	(void)channel_send(
@@ -260,17 +262,14 @@ client_refuse(int fd, const struct msg_control_end *end)
 static void
 client_new(int fd, const struct ucred *credentials)
 {
-	struct control_client *client = calloc(1, sizeof(*client));
-	struct channel *channel = channel_new(fd, ROLE_QUEUED, ROLE_CONTROL);
+	struct control_client *client = xcalloc(1, sizeof(*client));
+	struct channel *channel =
+	    xpointer(channel_new(fd, ROLE_QUEUED, ROLE_CONTROL));
 
-	if (client == NULL || channel == NULL)
-		fatal("out of memory");
 	snprintf(client->actor, sizeof(client->actor), "uid %u",
 	    (unsigned int)credentials->uid);
 	client->channel =
-	    chanev_new(env.base, channel, &client_handlers, client);
-	if (client->channel == NULL)
-		fatal("out of memory");
+	    xpointer(chanev_new(env.base, channel, &client_handlers, client));
 	clients++;
 }
 
@@ -316,7 +315,6 @@ listen_again(evutil_socket_t fd, short what, void *argument)
 static void
 listen_ready(evutil_socket_t listening, short what, void *argument)
 {
-	static const struct timeval back_off = {BACK_OFF_S, 0};
 	int fd;
 
 	(void)what;
@@ -326,7 +324,7 @@ listen_ready(evutil_socket_t listening, short what, void *argument)
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 		    errno == ENOBUFS) {
 			event_del(listen_event);
-			evtimer_add(back_off_event, &back_off);
+			timer_arm(back_off_event, BACK_OFF_MS);
 		}
 		return;
 	}
@@ -334,13 +332,14 @@ listen_ready(evutil_socket_t listening, short what, void *argument)
 }
 
 void
-control_init(int descriptor)
+control_init(
+    int descriptor, const struct control_action *(*find)(uint16_t verb))
 {
+	verb_find = find;
 	evutil_make_socket_nonblocking(descriptor);
 	listen_event = event_new(
 	    env.base, descriptor, EV_READ | EV_PERSIST, listen_ready, NULL);
-	back_off_event = evtimer_new(env.base, listen_again, NULL);
-	if (listen_event == NULL || back_off_event == NULL ||
-	    event_add(listen_event, NULL) != 0)
+	back_off_event = timer_new(env.base, listen_again, NULL);
+	if (listen_event == NULL || event_add(listen_event, NULL) != 0)
 		fatal("out of memory");
 }

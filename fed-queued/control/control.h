@@ -16,19 +16,21 @@
 
 struct control_client;
 
-/* Takes over the listening descriptor. */
-void control_init(int descriptor);
+/* What a verb does: it ends with control_end(), now or later. */
+typedef void control_run(struct control_client *, const struct msg_control *);
 
-/* For verbs.c: the table of what may be asked. */
-struct control_verb_entry {
-	uint16_t verb;
+struct control_action {
+	uint16_t verb;	    /* enum control_verb */
 	uint32_t arguments; /* exactly */
-	void (*run)(struct control_client *, const struct msg_control *);
+	control_run *run;
 };
-const struct control_verb_entry *control_verb_find(uint16_t verb);
+
+/* Takes over the listening descriptor; find() is the table of verbs. */
+void control_init(
+    int descriptor, const struct control_action *(*find)(uint16_t verb));
 
 void control_row(struct control_client *, const struct msg_control_row *);
-/* Ends the request: exit code 0 with CODE_OK, and frees the client's turn. */
+/* Ends the request: exit code 0 with CODE_OK, and the client may ask again. */
 void control_end(struct control_client *, enum code, const char *text);
 /* "uid 1000", for the audit. */
 const char *control_actor(const struct control_client *);

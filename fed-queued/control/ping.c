@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "control/verbs.h"
+#include "base/alloc.h"
+#include "control/ping.h"
 #include "env.h"
 #include "outbound/handshake_out.h"
 #include "outbound/health.h"
@@ -73,8 +73,7 @@ ping_find(const char *address, struct peer **peer)
 }
 
 void
-control_server_ping(
-    struct control_client *client, const struct msg_control *message)
+ping_server(struct control_client *client, const struct msg_control *message)
 {
 	struct peer *peer;
 	enum code code = ping_find(message->arguments[0], &peer);
@@ -84,9 +83,7 @@ control_server_ping(
 		control_end(client, code, NULL);
 		return;
 	}
-	ping = calloc(1, sizeof(*ping));
-	if (ping == NULL)
-		fatal("out of memory");
+	ping = xcalloc(1, sizeof(*ping));
 	ping->client = client;
 	ping->peer = peer;
 	ping->began_ms = clock_ms();

@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/db_internal.h"
+#include "events/timer.h"
 
-#define ANSWER_TIMEOUT_S 30
+#define ANSWER_TIMEOUT_MS 30000
 
 static void
 db_timer(evutil_socket_t fd, short what, void *argument)
@@ -25,11 +27,11 @@ db_timer(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	if (db->connection == NULL) {
-		connect_start(db);
+		db_connect_start(db);
 		return;
 	}
-	connect_fail(db, db->state == DB_UP ? "no answer for half a minute"
-					    : "time-out while connecting");
+	db_connect_fail(db, db->state == DB_UP ? "no answer for half a minute"
+					       : "time-out while connecting");
 }
 
 /*
@@ -39,14 +41,12 @@ db_timer(evutil_socket_t fd, short what, void *argument)
 static void
 answer_await(struct db *db)
 {
-	static const struct timeval answer = {ANSWER_TIMEOUT_S, 0};
-
 	if (db->state != DB_UP || db->failing)
 		return;
 	if (TAILQ_EMPTY(&db->calls))
 		evtimer_del(db->timer);
 	else
-		evtimer_add(db->timer, &answer);
+		timer_arm(db->timer, ANSWER_TIMEOUT_MS);
 }
 
 struct db *
@@ -55,10 +55,8 @@ db_new(struct event_base *base, const char *conninfo,
     const char *const *channels, bool durability_check,
     const struct db_handlers *handlers, void *argument)
 {
-	struct db *db = calloc(1, sizeof(*db));
+	struct db *db = xcalloc(1, sizeof(*db));
 
-	if (db == NULL)
-		return NULL;
 	/* Else libpq looks for the user's home in the account database. */
 	setenv("HOME", "/", 0);
 	TAILQ_INIT(&db->calls);
@@ -70,16 +68,16 @@ db_new(struct event_base *base, const char *conninfo,
 	db->handlers = *handlers;
 	db->argument = argument;
 	db->state = DB_CONNECTING;
-	db->backoff_ms = 100;
+	db->backoff_ms = DB_BACKOFF_FIRST_MS;
 	snprintf(db->reason, sizeof(db->reason), "connecting");
-	db->conninfo = conninfo_new(conninfo);
-	db->turn = event_new(base, -1, 0, db_turn, db);
-	db->timer = evtimer_new(base, db_timer, db);
-	if (db->conninfo == NULL || db->turn == NULL || db->timer == NULL) {
+	db->conninfo = db_conninfo_new(conninfo);
+	db->later = xpointer(event_new(base, -1, 0, db_later, db));
+	db->timer = timer_new(base, db_timer, db);
+	if (db->conninfo == NULL) {
 		db_free(db);
 		return NULL;
 	}
-	connect_start(db);
+	db_connect_start(db);
 	return db;
 }
 
@@ -91,12 +89,10 @@ db_free(struct db *db)
 	db->handlers = (struct db_handlers){NULL, NULL, NULL};
 	memcpy(db->logged, db->reason, sizeof(db->logged));
 	if (db->connection != NULL)
-		connect_drop(db);
-	conninfo_free(db->conninfo);
-	if (db->turn != NULL)
-		event_free(db->turn);
-	if (db->timer != NULL)
-		event_free(db->timer);
+		db_connect_drop(db);
+	db_conninfo_free(db->conninfo);
+	event_free(db->later);
+	event_free(db->timer);
 	free(db);
 }
 
@@ -124,10 +120,8 @@ db_pending(const struct db *db)
 void
 db_enqueue(struct db *db, int sent, db_callback callback, void *argument)
 {
-	struct call *call = calloc(1, sizeof(*call));
+	struct call *call = xcalloc(1, sizeof(*call));
 
-	if (call == NULL)
-		fatal("out of memory");
 	call->callback = callback;
 	call->argument = argument;
 	TAILQ_INSERT_TAIL(&db->calls, call, entry);
@@ -139,9 +133,9 @@ db_enqueue(struct db *db, int sent, db_callback callback, void *argument)
 	sent = sent && PQpipelineSync(db->connection);
 #endif
 	if (!sent)
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 	else if (!event_pending(db->writable, EV_WRITE, NULL))
-		event_active(db->turn, EV_TIMEOUT, 0);
+		event_active(db->later, EV_TIMEOUT, 0);
 }
 
 void
@@ -189,7 +183,7 @@ call_finish(struct db *db)
 			sqlstate = "XX000"; /* libpq's own: answers are odd */
 		/* A standby took over our connection: find the primary. */
 		if (strcmp(sqlstate, "25006") == 0)
-			connect_fail(db, "database is read-only");
+			db_connect_fail(db, "database is read-only");
 	}
 	call->callback(
 	    good ? call->result : NULL, good ? "" : sqlstate, call->argument);
@@ -232,7 +226,7 @@ db_results(struct db *db)
 		}
 		/* One NULL stands between the results of two statements. */
 		if (separator)
-			connect_fail(db, "results are out of step");
+			db_connect_fail(db, "results are out of step");
 		separator = true;
 	}
 }
@@ -255,7 +249,7 @@ db_flush(struct db *db)
 	int rest = PQflush(db->connection);
 
 	if (rest == -1)
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 	else if (rest == 1)
 		event_add(db->writable, NULL);
 }
@@ -270,7 +264,7 @@ db_readable(evutil_socket_t fd, short what, void *argument)
 	if (PQconsumeInput(db->connection) == 0) {
 		/* What came before the end still counts. */
 		db_results(db);
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 	} else {
 		db_results(db);
 		db_notifications(db);
@@ -278,7 +272,7 @@ db_readable(evutil_socket_t fd, short what, void *argument)
 			db_flush(db);
 	}
 	if (db->failing)
-		connect_drop(db);
+		db_connect_drop(db);
 }
 
 void
@@ -290,11 +284,11 @@ db_writable(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	db_flush(db);
 	if (db->failing)
-		connect_drop(db);
+		db_connect_drop(db);
 }
 
 void
-db_turn(evutil_socket_t fd, short what, void *argument)
+db_later(evutil_socket_t fd, short what, void *argument)
 {
 	struct db *db = argument;
 
@@ -305,5 +299,5 @@ db_turn(evutil_socket_t fd, short what, void *argument)
 	if (!db->failing && db->writable != NULL)
 		db_flush(db);
 	if (db->failing)
-		connect_drop(db);
+		db_connect_drop(db);
 }

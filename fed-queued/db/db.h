@@ -26,8 +26,8 @@ struct db;
 enum db_state {
 	DB_CONNECTING, /* also: waiting to try again */
 	DB_UP,
-	DB_REFUSED /* schema too old or too new, durability off:
-				 * tried again every 5 s */
+	/* schema too old or too new, durability off: tried again every 5 s */
+	DB_REFUSED
 };
 
 struct db_array;
@@ -42,13 +42,12 @@ struct db_parameters {
 	struct db_array *arrays[DB_PARAMETERS]; /* owned */
 };
 void db_parameters_init(struct db_parameters *);
-void db_add_text(struct db_parameters *, const char *); /* kept, not
-								 * copied */
-void db_add_null(struct db_parameters *);
-void db_add_integer(struct db_parameters *, int64_t);		 /* as text */
-void db_add_bytes(struct db_parameters *, const void *, size_t); /* bytea,
-								 * binary */
+/* The caller keeps text and bytes until the call; numbers are copied. */
+void db_add_text(struct db_parameters *, const char *);
+void db_add_bytes(struct db_parameters *, const void *, size_t); /* bytea */
+void db_add_integer(struct db_parameters *, int64_t);
 void db_add_uuid(struct db_parameters *, const uint8_t uuid[16]);
+void db_add_null(struct db_parameters *);
 /*
  * One-dimensional arrays in libpq's binary format, built in memory that
  * db_parameters_free() releases. Elements: fixed (uuid, int4, int8) or varying
@@ -94,7 +93,7 @@ struct db_handlers {
  * on, search_path to pg_catalog, an application_name of "fed-queued"; schema
  * version and (unless durability_check is false) fsync and full_page_writes
  * are checked; statements are prepared; LISTEN for each of channels (NULL
- * ends).
+ * ends). NULL when conninfo is malformed.
  */
 struct db *db_new(struct event_base *, const char *conninfo,
     const struct db_statement *statements, size_t count,

@@ -7,23 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/db_internal.h"
+#include "events/timer.h"
 
-#define BACKOFF_FIRST_MS  100
-#define BACKOFF_LAST_MS	  5000
-#define REFUSED_MS	  5000
-#define CONNECT_TIMEOUT_S 10 /* for each host of the connection string */
+#define BACKOFF_LAST_MS	   5000
+#define REFUSED_MS	   5000
+#define CONNECT_TIMEOUT_MS 10000 /* for each host of the connection string */
 
 static void connect_poll(struct db *);
-
-static void
-timer_set(struct db *db, int64_t ms)
-{
-	struct timeval delay = {ms / 1000, (ms % 1000) * 1000};
-
-	evtimer_add(db->timer, &delay);
-}
 
 /* The first line of libpq's text, without the line feed. */
 static void
@@ -50,7 +43,7 @@ reason_log(struct db *db)
 }
 
 void
-connect_fail(struct db *db, const char *reason)
+db_connect_fail(struct db *db, const char *reason)
 {
 	if (db->failing)
 		return;
@@ -63,22 +56,22 @@ connect_fail(struct db *db, const char *reason)
 		event_del(db->readable);
 	if (db->writable != NULL)
 		event_del(db->writable);
-	event_active(db->turn, EV_TIMEOUT, 0);
+	event_active(db->later, EV_TIMEOUT, 0);
 }
 
 void
-connect_refuse(struct db *db, const char *reason)
+db_connect_refuse(struct db *db, const char *reason)
 {
 	if (db->failing)
 		return;
-	connect_fail(db, reason);
+	db_connect_fail(db, reason);
 	db->state = DB_REFUSED;
 }
 
 static void
 calls_fail(struct db *db)
 {
-	struct calls lost = TAILQ_HEAD_INITIALIZER(lost);
+	struct call_queue lost = TAILQ_HEAD_INITIALIZER(lost);
 	struct call *call;
 
 	TAILQ_CONCAT(&lost, &db->calls, entry);
@@ -92,7 +85,7 @@ calls_fail(struct db *db)
 }
 
 void
-connect_drop(struct db *db)
+db_connect_drop(struct db *db)
 {
 	bool was_up = db->state == DB_UP;
 
@@ -108,9 +101,9 @@ connect_drop(struct db *db)
 		db->state = DB_CONNECTING;
 	reason_log(db);
 	if (db->state == DB_REFUSED) {
-		timer_set(db, REFUSED_MS);
+		timer_arm(db->timer, REFUSED_MS);
 	} else {
-		timer_set(db, db->backoff_ms);
+		timer_arm(db->timer, db->backoff_ms);
 		db->backoff_ms *= 2;
 		if (db->backoff_ms > BACKOFF_LAST_MS)
 			db->backoff_ms = BACKOFF_LAST_MS;
@@ -135,17 +128,17 @@ connect_made(struct db *db)
 
 	if (db->readable != NULL)
 		event_free(db->readable);
-	db->readable =
-	    event_new(db->base, fd, EV_READ | EV_PERSIST, db_readable, db);
-	db->writable = event_new(db->base, fd, EV_WRITE, db_writable, db);
-	if (db->readable == NULL || db->writable == NULL ||
-	    event_add(db->readable, NULL) == -1)
+	db->readable = xpointer(
+	    event_new(db->base, fd, EV_READ | EV_PERSIST, db_readable, db));
+	db->writable =
+	    xpointer(event_new(db->base, fd, EV_WRITE, db_writable, db));
+	if (event_add(db->readable, NULL) == -1)
 		fatal("out of memory");
 	if (PQsetnonblocking(db->connection, 1) == -1 ||
 	    PQenterPipelineMode(db->connection) == 0)
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 	else
-		setup_start(db);
+		db_setup_start(db);
 }
 
 static void
@@ -162,9 +155,9 @@ connect_wait(struct db *db, short what)
 {
 	if (db->readable != NULL)
 		event_free(db->readable);
-	db->readable = event_new(
-	    db->base, PQsocket(db->connection), what, connect_event, db);
-	if (db->readable == NULL || event_add(db->readable, NULL) == -1)
+	db->readable = xpointer(event_new(
+	    db->base, PQsocket(db->connection), what, connect_event, db));
+	if (event_add(db->readable, NULL) == -1)
 		fatal("out of memory");
 }
 
@@ -182,23 +175,21 @@ connect_poll(struct db *db)
 		connect_made(db);
 		break;
 	default:
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 		break;
 	}
 }
 
 void
-connect_start(struct db *db)
+db_connect_start(struct db *db)
 {
-	db->connection =
+	db->connection = xpointer(
 	    PQconnectStartParams((const char *const *)db->conninfo->keywords,
-		(const char *const *)db->conninfo->values, 0);
-	if (db->connection == NULL)
-		fatal("out of memory");
+		(const char *const *)db->conninfo->values, 0));
 	PQsetNoticeReceiver(db->connection, notice_ignore, NULL);
-	timer_set(db, (int64_t)db->conninfo->hosts * CONNECT_TIMEOUT_S * 1000);
+	timer_arm(db->timer, (int64_t)db->conninfo->hosts * CONNECT_TIMEOUT_MS);
 	if (PQstatus(db->connection) == CONNECTION_BAD)
-		connect_fail(db, PQerrorMessage(db->connection));
+		db_connect_fail(db, PQerrorMessage(db->connection));
 	else
 		connect_wait(db, EV_WRITE);
 }

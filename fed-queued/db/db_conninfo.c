@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/log.h"
 #include "db/db_internal.h"
 
 struct addition {
@@ -64,12 +66,12 @@ value_choose(const PQconninfoOption *option)
 	if (strcmp(option->keyword, "options") == 0) {
 		if (asprintf(&options, "%s %s", given != NULL ? given : "",
 			SESSION_OPTIONS) == -1)
-			return NULL;
+			fatal("out of memory");
 		return options;
 	}
 	if (addition != NULL && (addition->always || given == NULL))
 		given = addition->value;
-	return given != NULL ? strdup(given) : NULL;
+	return given != NULL ? xstrdup(given) : NULL;
 }
 
 static size_t
@@ -87,7 +89,7 @@ hosts_count(const PQconninfoOption *options)
 	return count;
 }
 
-static bool
+static void
 conninfo_fill(struct conninfo *conninfo, const PQconninfoOption *options)
 {
 	size_t count = 0, used = 0;
@@ -95,46 +97,37 @@ conninfo_fill(struct conninfo *conninfo, const PQconninfoOption *options)
 	while (options[count].keyword != NULL)
 		count++;
 	conninfo->hosts = hosts_count(options);
-	conninfo->keywords = calloc(count + 1, sizeof(char *));
-	conninfo->values = calloc(count + 1, sizeof(char *));
-	if (conninfo->keywords == NULL || conninfo->values == NULL)
-		return false;
+	conninfo->keywords = xcalloc(count + 1, sizeof(char *));
+	conninfo->values = xcalloc(count + 1, sizeof(char *));
 	for (size_t i = 0; i < count; i++) {
 		conninfo->values[used] = value_choose(&options[i]);
-		if (conninfo->values[used] == NULL)
-			continue;
-		conninfo->keywords[used] = strdup(options[i].keyword);
-		if (conninfo->keywords[used++] == NULL)
-			return false;
+		if (conninfo->values[used] != NULL)
+			conninfo->keywords[used++] =
+			    xstrdup(options[i].keyword);
 	}
-	return true;
 }
 
 struct conninfo *
-conninfo_new(const char *text)
+db_conninfo_new(const char *text)
 {
 	PQconninfoOption *options = PQconninfoParse(text, NULL);
-	struct conninfo *conninfo = calloc(1, sizeof(*conninfo));
+	struct conninfo *conninfo;
 
-	if (options == NULL || conninfo == NULL ||
-	    !conninfo_fill(conninfo, options)) {
-		conninfo_free(conninfo);
-		conninfo = NULL;
-	}
+	if (options == NULL)
+		return NULL;
+	conninfo = xcalloc(1, sizeof(*conninfo));
+	conninfo_fill(conninfo, options);
 	PQconninfoFree(options);
 	return conninfo;
 }
 
 void
-conninfo_free(struct conninfo *conninfo)
+db_conninfo_free(struct conninfo *conninfo)
 {
 	if (conninfo == NULL)
 		return;
-	for (size_t i = 0;
-	     conninfo->keywords != NULL && conninfo->keywords[i] != NULL; i++)
+	for (size_t i = 0; conninfo->keywords[i] != NULL; i++) {
 		free(conninfo->keywords[i]);
-	for (size_t i = 0;
-	     conninfo->values != NULL && conninfo->values[i] != NULL; i++) {
 		/* one of them may be a password */
 		explicit_bzero(
 		    conninfo->values[i], strlen(conninfo->values[i]));

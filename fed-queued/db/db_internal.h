@@ -8,7 +8,8 @@
 
 #include "db/db.h"
 
-#define DB_REASON_SIZE 256
+#define DB_REASON_SIZE	    256
+#define DB_BACKOFF_FIRST_MS 100
 
 /* A call under way, ours at the start or the caller's. */
 struct call {
@@ -17,7 +18,7 @@ struct call {
 	void *argument;
 	PGresult *result; /* what came so far; an error wins */
 };
-TAILQ_HEAD(calls, call);
+TAILQ_HEAD(call_queue, call);
 
 struct db {
 	struct event_base *base;
@@ -30,14 +31,14 @@ struct db {
 	void *argument;
 
 	enum db_state state;
-	PGconn *connection; /* NULL while waiting to try again */
-	struct calls calls; /* in the order of sending */
+	PGconn *connection;	 /* NULL while waiting to try again */
+	struct call_queue calls; /* in the order of sending */
 	size_t pending;
 	bool failing; /* drop the connection when it is safe */
 
 	struct event *readable; /* while connecting: either direction */
 	struct event *writable;
-	struct event *turn;  /* once a turn of the loop: flush, failures */
+	struct event *later; /* when the loop comes round: flush, failures */
 	struct event *timer; /* next attempt, end of this one, or of waiting */
 
 	int64_t backoff_ms;
@@ -52,27 +53,27 @@ struct conninfo {
 	char **values;
 	size_t hosts;
 };
-/* With our defaults and overrides; NULL: malformed, or out of memory. */
-struct conninfo *conninfo_new(const char *text);
-void conninfo_free(struct conninfo *);
+/* With our defaults and overrides; NULL: malformed. */
+struct conninfo *db_conninfo_new(const char *text);
+void db_conninfo_free(struct conninfo *);
 
 /* db_connect.c */
-void connect_start(struct db *);
+void db_connect_start(struct db *);
 /* Closes, tells everybody, and arranges for the next attempt. */
-void connect_drop(struct db *);
-/* Marks the connection as lost; it is dropped in the next turn. */
-void connect_fail(struct db *, const char *reason);
-/* As connect_fail(), for a database that we refuse. */
-void connect_refuse(struct db *, const char *reason);
+void db_connect_drop(struct db *);
+/* Marks the connection as lost; it is dropped when the loop comes round. */
+void db_connect_fail(struct db *, const char *reason);
+/* As db_connect_fail(), for a database that we refuse. */
+void db_connect_refuse(struct db *, const char *reason);
 
 /* db_setup.c */
 /* On a new connection: checks, then statements and channels, then up. */
-void setup_start(struct db *);
+void db_setup_start(struct db *);
 
 /* db.c */
 void db_readable(evutil_socket_t, short, void *);
 void db_writable(evutil_socket_t, short, void *);
-void db_turn(evutil_socket_t, short, void *);
+void db_later(evutil_socket_t, short, void *);
 /*
  * After one of libpq's PQsend functions, sent being what it returned: its own
  * transaction, and the callback for it.

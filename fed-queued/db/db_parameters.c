@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/db.h"
 
 #define ARRAY_HEADER 20		/* bytes before the first element */
+#define ARRAY_FIRST  256	/* bytes, before it grows */
 #define ARRAY_MAX    (1U << 30) /* bytes; the server's own limit */
 
 struct db_array {
@@ -126,7 +128,6 @@ static void
 array_reserve(struct db_array *array, size_t more)
 {
 	size_t size = array->size;
-	uint8_t *data;
 
 	if (more > ARRAY_MAX || array->length + more > ARRAY_MAX)
 		fatal("database array too long");
@@ -134,20 +135,17 @@ array_reserve(struct db_array *array, size_t more)
 		size *= 2;
 	if (size == array->size)
 		return;
-	if ((data = realloc(array->data, size)) == NULL)
-		fatal("out of memory");
-	array->data = data;
+	array->data = xpointer(realloc(array->data, size));
 	array->size = size;
 }
 
 struct db_array *
 db_array_new(uint32_t element_oid)
 {
-	struct db_array *array = calloc(1, sizeof(*array));
+	struct db_array *array = xcalloc(1, sizeof(*array));
 
-	if (array == NULL || (array->data = malloc(256)) == NULL)
-		fatal("out of memory");
-	array->size = 256;
+	array->size = ARRAY_FIRST;
+	array->data = xmalloc(array->size);
 	array->length = ARRAY_HEADER;
 	array->element_oid = element_oid;
 	return array;

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/db_internal.h"
+#include "db/row.h"
 
 #define SERVER_VERSION_MIN 130000 /* PostgreSQL 13 */
 
@@ -59,9 +61,9 @@ setup_refuse(struct db *db, const char *what, const char *sqlstate)
 	/* Shut down, crashed or out of resources meanwhile: not refused. */
 	if (strncmp(sqlstate, "57", 2) == 0 ||
 	    strncmp(sqlstate, "53", 2) == 0 || strncmp(sqlstate, "08", 2) == 0)
-		connect_fail(db, reason);
+		db_connect_fail(db, reason);
 	else
-		connect_refuse(db, reason);
+		db_connect_refuse(db, reason);
 }
 
 static size_t
@@ -79,7 +81,7 @@ setup_up(struct db *db)
 {
 	evtimer_del(db->timer);
 	db->state = DB_UP;
-	db->backoff_ms = 100;
+	db->backoff_ms = DB_BACKOFF_FIRST_MS;
 	snprintf(db->reason, sizeof(db->reason), "up");
 	db->logged[0] = '\0';
 	log_info("database up");
@@ -110,12 +112,10 @@ setup_step(PGresult *result, const char *sqlstate, void *argument)
 static void
 setup_listen(struct db *db, const char *channel)
 {
-	char *name =
-	    PQescapeIdentifier(db->connection, channel, strlen(channel));
+	char *name = xpointer(
+	    PQescapeIdentifier(db->connection, channel, strlen(channel)));
 	char sql[128];
 
-	if (name == NULL)
-		fatal("out of memory");
 	snprintf(sql, sizeof(sql), "LISTEN %s", name);
 	PQfreemem(name);
 	db_enqueue(db,
@@ -171,7 +171,7 @@ setup_version(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	} else
 		return;
-	connect_refuse(db, reason);
+	db_connect_refuse(db, reason);
 }
 
 static void
@@ -185,24 +185,24 @@ setup_check(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	for (int i = 0; i < CHECKS; i++) {
-		if (PQgetvalue(result, 0, i)[0] == 't' ||
+		if (row_bool(result, 0, i) ||
 		    (checks[i].durability && !db->durability_check))
 			continue;
-		connect_refuse(db, checks[i].reason);
+		db_connect_refuse(db, checks[i].reason);
 		return;
 	}
 }
 
 void
-setup_start(struct db *db)
+db_setup_start(struct db *db)
 {
 	if (PQserverVersion(db->connection) < SERVER_VERSION_MIN) {
-		connect_refuse(db, "PostgreSQL is older than version 13");
+		db_connect_refuse(db, "PostgreSQL is older than version 13");
 		return;
 	}
 	if (!setup_session_valid(db)) {
-		connect_refuse(db, "client_encoding is not UTF8, or "
-				   "standard_conforming_strings is off");
+		db_connect_refuse(db, "client_encoding is not UTF8, or "
+				      "standard_conforming_strings is off");
 		return;
 	}
 	db_enqueue(db,

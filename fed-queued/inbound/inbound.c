@@ -76,13 +76,13 @@ inbound_register(const struct inbound_types *given)
 	types = given;
 }
 
-size_t
+uint64_t
 inbound_pending(void)
 {
 	return pending;
 }
 
-size_t
+uint64_t
 inbound_bytes(void)
 {
 	return bytes_pending;

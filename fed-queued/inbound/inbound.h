@@ -49,7 +49,7 @@ void inbound_register(const struct inbound_types *);
 void inbound_request(const struct message *);
 /* fed-listener gets our identity as soon as both are there. */
 void inbound_identity(void);
-size_t inbound_pending(void);
-size_t inbound_bytes(void); /* of their payloads */
+uint64_t inbound_pending(void);
+uint64_t inbound_bytes(void); /* of their payloads */
 
 #endif

@@ -3,9 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "base/encode.h"
 #include "base/log.h"
-#include "control/control.h"
 #include "env.h"
 #include "events/timer.h"
 #include "json/wire.h"
@@ -16,8 +14,6 @@
 #define FIRST_MS 100  /* fed-signer tells who we are before */
 #define SOON_MS	 1000 /* after tor went away */
 #define TOR_MS	 5000 /* between looks for a tor that is not there */
-
-enum reachable { REACHABLE_UNKNOWN, REACHABLE_YES, REACHABLE_NO };
 
 static struct {
 	enum reachable state;
@@ -130,16 +126,9 @@ self_probe_answer(const struct message *message)
 }
 
 void
-self_probe_show(struct msg_control_row *row)
+self_probe_state(struct self_probe_state *state)
 {
-	static const char *const names[] = {"unknown", "yes", "no"};
-	static char checked[TIME_TEXT + 1];
-
-	if (probe.checked != 0)
-		time_format(checked, probe.checked);
-	control_add_string(row, "reachable", names[probe.state]);
-	control_add_string(
-	    row, "reachable_checked", probe.checked != 0 ? checked : NULL);
-	control_add_string(row, "reachable_code",
-	    probe.state == REACHABLE_NO ? code_name(probe.code) : NULL);
+	state->reachable = probe.state;
+	state->code = probe.code;
+	state->checked_s = probe.checked;
 }

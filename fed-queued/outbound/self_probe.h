@@ -8,9 +8,18 @@
 #define TORFED_SELF_PROBE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "ipc/channel.h"
-#include "ipc/message.h"
+#include "proto/code.h"
+
+enum reachable { REACHABLE_UNKNOWN, REACHABLE_YES, REACHABLE_NO };
+
+struct self_probe_state {
+	enum reachable reachable;
+	enum code code;	   /* why not */
+	int64_t checked_s; /* when: since 1970; 0 never */
+};
 
 void self_probe_init(void);
 /* tor has gone away: looks for it from now on, if probes are made at all. */
@@ -19,7 +28,7 @@ void self_probe_soon(void);
 bool self_probe_good(void);
 /* MSG_PROBED; fatal when malformed or not asked for. */
 void self_probe_answer(const struct message *);
-/* Adds reachable, reachable_checked and reachable_code. */
-void self_probe_show(struct msg_control_row *);
+/* What the last one came to. */
+void self_probe_state(struct self_probe_state *);
 
 #endif

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Limiters' counters, logged and shown; see limits.h. */
+/* Limiters' counters, in the log and for fedctl; see limits.h. */
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "control/control.h"
 #include "env.h"
 #include "events/timer.h"
-#include "inbound/inbound.h"
-#include "inbound/inbox.h"
 #include "ipc/message.h"
 #include "proto/code.h"
 #include "servers/limits.h"
@@ -16,11 +13,14 @@
 #define LOG_MS	       1000 /* between two lines of one limiter */
 #define FAILURES_BURST 2    /* seconds' worth */
 #define CONFLICTS_RATE 1    /* a second; burst of ten times as many */
-#define UNKNOWN	       (-1)
 
 static struct limit_counter counters[LIMIT_COUNT];
 static struct limiter failures, strangers, conflicts;
 static struct msg_limits listener;
+static struct {
+	uint64_t (*used)(void);
+	int64_t maximum;
+} gauges[LIMIT_COUNT];
 static struct event *log_event;
 
 struct limit_counter *
@@ -42,6 +42,13 @@ limits_bucket(enum limit limit)
 	default:
 		fatal("limiter %s has no bucket", limit_name(limit));
 	}
+}
+
+void
+limits_gauge(enum limit limit, uint64_t (*used)(void), int64_t maximum)
+{
+	gauges[limit].used = used;
+	gauges[limit].maximum = maximum;
 }
 
 static void
@@ -161,95 +168,90 @@ most_add(struct peer *peer, void *argument)
 		    tokens_used(&peer->items, items_rate(trust)));
 }
 
-/* A figure that is UNKNOWN is null. */
-static void
-figure_add(struct msg_control_row *row, const char *name, int64_t figure)
-{
-	if (figure == UNKNOWN)
-		control_add_string(row, name, NULL);
-	else
-		control_add_integer(row, name, figure);
-}
+/* Whom limits_each() tells. */
+struct audience {
+	void (*each)(const struct limit_state *, void *);
+	void *argument;
+};
 
 static void
-row_send(struct control_client *client, enum limit limit, int64_t used,
-    int64_t maximum, int64_t taken, int64_t refused)
+listener_each(const struct audience *audience)
 {
-	enum limit_kind kind = limit_kind(limit);
-	struct msg_control_row row;
-
-	control_row_init(&row, "limit");
-	control_add_string(&row, "limiter", limit_name(limit));
-	control_add_string(&row, "process", role_name(limit_owner(limit)));
-	figure_add(&row, "used", kind == LIMIT_LEVEL ? used : UNKNOWN);
-	figure_add(&row, "limit", kind == LIMIT_EVENT ? UNKNOWN : maximum);
-	figure_add(&row, "taken", kind == LIMIT_LEVEL ? taken : UNKNOWN);
-	control_add_integer(&row, "refused", refused);
-	control_add_string(&row, "unit", limit_unit(limit));
-	control_row(client, &row);
-}
-
-static void
-own_row(struct control_client *client, enum limit limit, int64_t used,
-    int64_t maximum)
-{
-	row_send(client, limit, used, maximum, (int64_t)counters[limit].taken,
-	    (int64_t)counters[limit].refused);
-}
-
-static void
-show_listener(struct control_client *client)
-{
-	const struct limit_figures *figures = listener.of;
+	struct limit_state state;
 	int limit;
 
-	for (limit = 0; limit < LIMIT_LISTENER_COUNT; limit++, figures++)
-		row_send(client, (enum limit)limit, (int64_t)figures->used,
-		    (int64_t)figures->maximum, (int64_t)figures->taken,
-		    (int64_t)figures->refused);
+	for (limit = 0; limit < LIMIT_LISTENER_COUNT; limit++) {
+		state.limit = (enum limit)limit;
+		state.used = (int64_t)listener.of[limit].used;
+		state.maximum = (int64_t)listener.of[limit].maximum;
+		state.taken = (int64_t)listener.of[limit].taken;
+		state.refused = (int64_t)listener.of[limit].refused;
+		audience->each(&state, audience->argument);
+	}
 }
 
 static void
-show_own(struct control_client *client)
+own_tell(const struct audience *audience, enum limit limit, int64_t used,
+    int64_t maximum)
+{
+	struct limit_state state = {limit, used, maximum,
+	    (int64_t)counters[limit].taken, (int64_t)counters[limit].refused};
+
+	audience->each(&state, audience->argument);
+}
+
+static void
+gauge_tell(const struct audience *audience, enum limit limit)
+{
+	own_tell(audience, limit, (int64_t)gauges[limit].used(),
+	    gauges[limit].maximum);
+}
+
+/* What is free is left to each server, but 0 would read as no limit. */
+static int64_t
+requests_free(void)
+{
+	return larger(1, gauges[LIMIT_REQUESTS_UNDER_WAY].maximum -
+			     (int64_t)gauges[LIMIT_REQUESTS_UNDER_WAY].used());
+}
+
+static void
+own_each(const struct audience *audience)
 {
 	const struct settings *settings = &env.settings;
 	struct most most = {0};
 	int trust;
 
 	peer_table_each(most_add, &most);
-	own_row(client, LIMIT_REQUESTS_UNDER_WAY, (int64_t)inbound_pending(),
-	    settings->requests_pending);
-	/* What is free, but 0 would read as no limit. */
-	own_row(client, LIMIT_REQUESTS_PER_SERVER, most.requests,
-	    larger(1, settings->requests_pending - (int64_t)inbound_pending()));
-	own_row(client, LIMIT_BYTES_UNDER_WAY, (int64_t)inbound_bytes(),
-	    INBOUND_BYTES);
-	own_row(client, LIMIT_FAILURES,
+	gauge_tell(audience, LIMIT_REQUESTS_UNDER_WAY);
+	own_tell(audience, LIMIT_REQUESTS_PER_SERVER, most.requests,
+	    requests_free());
+	gauge_tell(audience, LIMIT_BYTES_UNDER_WAY);
+	own_tell(audience, LIMIT_FAILURES,
 	    tokens_used(&failures, settings->failures_per_second),
 	    settings->failures_per_second);
-	own_row(client, LIMIT_STRANGERS,
+	own_tell(audience, LIMIT_STRANGERS,
 	    tokens_used(&strangers, settings->strangers_per_second),
 	    settings->strangers_per_second);
 	for (trust = TRUST_KNOWN; trust <= TRUST_TRUSTED; trust++)
-		own_row(client,
+		own_tell(audience,
 		    (enum limit)(LIMIT_ITEMS_KNOWN + trust - TRUST_KNOWN),
 		    most.items[trust], items_rate(trust));
-	own_row(client, LIMIT_LOOKUPS, most.lookups,
-	    env.settings.lookups_per_minute);
-	own_row(client, LIMIT_REFUSALS, most.refusals, PEER_REFUSALS);
-	own_row(client, LIMIT_CONFLICTS,
+	own_tell(audience, LIMIT_LOOKUPS, most.lookups,
+	    settings->lookups_per_minute);
+	own_tell(audience, LIMIT_REFUSALS, most.refusals, PEER_REFUSALS);
+	own_tell(audience, LIMIT_CONFLICTS,
 	    tokens_used(&conflicts, CONFLICTS_RATE), CONFLICTS_RATE);
-	own_row(client, LIMIT_INBOX, (int64_t)inbox_messages(),
-	    settings->inbox_messages);
-	own_row(
-	    client, LIMIT_SIGNATURES, UNKNOWN, settings->signatures_per_second);
+	gauge_tell(audience, LIMIT_INBOX);
+	own_tell(audience, LIMIT_SIGNATURES, LIMITS_UNKNOWN,
+	    settings->signatures_per_second);
 }
 
 void
-limits_show(struct control_client *client, const struct msg_control *message)
+limits_each(void (*each)(const struct limit_state *, void *), void *argument)
 {
-	(void)message;
-	show_listener(client);
-	show_own(client);
-	control_end(client, CODE_OK, NULL);
+	const struct audience audience = {each, argument};
+
+	listener_each(&audience);
+	own_each(&audience);
 }

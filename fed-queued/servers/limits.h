@@ -10,10 +10,24 @@
 #include "ipc/limit_names.h"
 #include "servers/limiter.h"
 
-struct control_client;
-struct msg_control;
+#define LIMITS_UNKNOWN (-1)
+
+/* How a limiter stands. */
+struct limit_state {
+	enum limit limit;
+	int64_t used;	 /* at present, or LIMITS_UNKNOWN; of many the most */
+	int64_t maximum; /* 0 no limit */
+	int64_t taken;	 /* since the start */
+	int64_t refused; /* since the start */
+};
 
 void limits_init(void);
+/*
+ * Of a limiter whose figure only a part above knows: what is in use, and the
+ * most. main.c says so once, at start, of REQUESTS_UNDER_WAY, BYTES_UNDER_WAY
+ * and INBOX.
+ */
+void limits_gauge(enum limit, uint64_t (*used)(void), int64_t maximum);
 /* The bucket of FAILURES, STRANGERS or CONFLICTS, which are for all. */
 struct limiter *limits_bucket(enum limit);
 /* Of one of fed-queued's; never NULL. */
@@ -25,7 +39,8 @@ void limits_log(void);
  * Fatal when malformed.
  */
 void limits_listener(const struct message *);
-/* fedctl show limits */
-void limits_show(struct control_client *, const struct msg_control *);
+/* All limiters of fed-listener, then of this process, in their order. */
+void limits_each(
+    void (*each)(const struct limit_state *, void *), void *argument);
 
 #endif

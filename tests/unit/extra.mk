@@ -2,7 +2,7 @@
 # and the libraries. What else it needs of programs: UNIT_EXTRA_FOLDER/NAME.
 PEER =		$(addprefix fed-queued/servers/,peer.c observe.c)
 # All of fed-queued/db that a connection needs.
-DB_ALL =	$(filter-out %/upkeep.c,$(wildcard fed-queued/db/*.c))
+DB_ALL =	$(filter-out %/prune.c,$(wildcard fed-queued/db/*.c))
 UNIT_DB =	tests/unit/fed-queued/db/
 UNIT_BASE =	tests/unit/common/base/
 
@@ -23,7 +23,7 @@ UNIT_EXTRA_fed-queued/rooms/items = $(PEER) $(addprefix fed-queued/, \
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 TOOL_EXTRA_claims = $(DB_ALL)
-TOOL_EXTRA_statement = $(wildcard fed-queued/db/statements*.c)
+TOOL_EXTRA_statement = fed-queued/db/statements.c
 TOOL_EXTRA_room_talk = $(DB_ALL) $(addprefix fed-queued/rooms/, \
 		messages/look.c messages/take.c messages/take_row.c \
 		messages/intake.c messages/judge.c messages/number.c \

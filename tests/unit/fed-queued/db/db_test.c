@@ -157,7 +157,7 @@ conninfo_value(const struct conninfo *info, const char *keyword)
 static void
 conninfo_defaults(void **state)
 {
-	struct conninfo *info = conninfo_new("host=a,b,c");
+	struct conninfo *info = db_conninfo_new("host=a,b,c");
 
 	(void)state;
 	assert_non_null(info);
@@ -167,10 +167,10 @@ conninfo_defaults(void **state)
 	assert_non_null(conninfo_value(info, "passfile"));
 	assert_non_null(
 	    strstr(conninfo_value(info, "options"), "synchronous_commit=on"));
-	conninfo_free(info);
+	db_conninfo_free(info);
 
-	info = conninfo_new("user=u client_encoding=LATIN1 passfile=/p "
-			    "options='-c work_mem=1MB' application_name=x");
+	info = db_conninfo_new("user=u client_encoding=LATIN1 passfile=/p "
+			       "options='-c work_mem=1MB' application_name=x");
 	assert_string_equal(conninfo_value(info, "user"), "u");
 	assert_string_equal(conninfo_value(info, "client_encoding"), "UTF8");
 	assert_string_equal(conninfo_value(info, "passfile"), "/p");
@@ -179,8 +179,8 @@ conninfo_defaults(void **state)
 	assert_int_equal(strncmp(conninfo_value(info, "options"),
 			     "-c work_mem=1MB -c sync", 23),
 	    0);
-	conninfo_free(info);
-	assert_null(conninfo_new("user='open"));
+	db_conninfo_free(info);
+	assert_null(db_conninfo_new("user='open"));
 }
 
 static void

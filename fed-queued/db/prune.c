@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* What nobody needs any more; see upkeep.h. */
-#include <stdlib.h>
-
+/* What has grown old; see prune.h. */
 #include "base/log.h"
+#include "db/prune.h"
+#include "db/row.h"
 #include "db/statements.h"
-#include "db/upkeep.h"
 #include "env.h"
+#include "events/timer.h"
 
+#define EXPIRE_MS   600000
 #define FIRST_MS    1000
-#define SHORTEST_MS 5000  /* between two turns, as short as what is kept */
+#define SHORTEST_MS 5000  /* between two rounds, as short as what is kept */
 #define LONGEST_MS  60000 /* or as long as this */
 #define PORTION	    1000  /* rows of a kind in one statement: some 20 ms */
 #define PAUSE_MS    200	  /* before the next portion */
 
 static struct event *timer;
 
-static void
-timer_set(int64_t delay_ms)
-{
-	struct timeval tv = {delay_ms / 1000, delay_ms % 1000 * 1000};
-
-	evtimer_add(timer, &tv);
-}
-
 static int64_t
-turn_ms(void)
+round_ms(void)
 {
 	int64_t receipts = env.settings.receipts_s,
 		payloads = env.settings.payloads_s,
@@ -39,16 +32,16 @@ static void
 pruned(PGresult *result, const char *sqlstate, void *argument)
 {
 	bool more = result != NULL && PQntuples(result) == 1 &&
-		    PQgetvalue(result, 0, 0)[0] == '1';
+		    row_integer(result, 0, 0) == 1;
 
 	(void)argument;
 	if (result == NULL)
 		log_warning("prune failed sqlstate=%s", sqlstate);
-	timer_set(more ? PAUSE_MS : turn_ms());
+	timer_arm(timer, more ? PAUSE_MS : round_ms());
 }
 
 static void
-timer_fire(evutil_socket_t fd, short what, void *argument)
+prune_fire(evutil_socket_t fd, short what, void *argument)
 {
 	struct db_parameters parameters;
 
@@ -56,7 +49,7 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	(void)what;
 	(void)argument;
 	if (!env.registered || db_state(env.db) != DB_UP) {
-		timer_set(FIRST_MS);
+		timer_arm(timer, FIRST_MS);
 		return;
 	}
 	db_parameters_init(&parameters);
@@ -68,11 +61,34 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	db_parameters_free(&parameters);
 }
 
-void
-upkeep_init(void)
+static void
+expired(PGresult *result, const char *sqlstate, void *argument)
 {
-	timer = evtimer_new(env.base, timer_fire, NULL);
-	if (timer == NULL)
-		fatal("out of memory");
-	timer_set(FIRST_MS);
+	(void)argument;
+	if (result == NULL)
+		log_warning("expire failed sqlstate=%s", sqlstate);
+}
+
+static void
+expire_fire(evutil_socket_t fd, short what, void *argument)
+{
+	struct db_parameters parameters;
+
+	(void)fd;
+	(void)what;
+	(void)argument;
+	if (db_state(env.db) != DB_UP)
+		return;
+	db_parameters_init(&parameters);
+	db_add_integer(&parameters, env.settings.lifetime_s);
+	db_call(env.db, SQL_EXPIRE, &parameters, expired, NULL);
+	db_parameters_free(&parameters);
+}
+
+void
+prune_init(void)
+{
+	timer = timer_new(env.base, prune_fire, NULL);
+	timer_arm(timer, FIRST_MS);
+	(void)timer_every(env.base, EXPIRE_MS, expire_fire, NULL);
 }

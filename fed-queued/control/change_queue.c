@@ -3,17 +3,18 @@
  * What an administrator does with messages on their way out: hold, release,
  * retry, cancel and requeue, one message or all to a server. What may be done
  * is decided in the database, under the locks that claims and settlements
- * take (sql/0003_functions.sql). Many messages are changed in portions, so
+ * take. Many messages are changed in portions, so
  * that nothing else waits for them.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
-#include "control/queue.h"
-#include "control/request.h"
-#include "control/verbs.h"
+#include "control/change_queue.h"
+#include "control/query.h"
+#include "control/show_message.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "servers/peer_table.h"
@@ -83,7 +84,7 @@ change_log(const struct change *change, const char *server)
 }
 
 static void
-shown(PGresult *result, const char *sqlstate, void *argument)
+state_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct change *change = argument;
 	const char *server;
@@ -93,16 +94,16 @@ shown(PGresult *result, const char *sqlstate, void *argument)
 		change_end(change, CODE_DATABASE);
 		return;
 	}
-	server = PQgetvalue(result, 0, 1);
+	server = row_string(result, 0, 1);
 	if (change->changed > 0)
 		change_log(change, server);
-	change_wake(change, server, (int)result_integer(result, 0, 2));
-	control_message_row(change->client, result, 0);
+	change_wake(change, server, (int)row_integer(result, 0, 2));
+	show_message_row(change->client, result, 0);
 	change_end(change, CODE_OK);
 }
 
 static void
-changed(PGresult *result, const char *sqlstate, void *argument)
+one_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct change *change = argument;
 	struct db_parameters parameters;
@@ -110,16 +111,16 @@ changed(PGresult *result, const char *sqlstate, void *argument)
 
 	(void)sqlstate;
 	if (result != NULL && PQntuples(result) == 1)
-		code = result_code(result, 0, 0);
+		code = query_code(result, 0, 0);
 	if (code != CODE_OK) {
 		change_end(change, code);
 		return;
 	}
-	change->changed = result_integer(result, 0, 1);
+	change->changed = row_integer(result, 0, 1);
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, change->id);
 	db_add_text(&parameters, change->server);
-	db_call(env.db, SQL_QUEUE_SHOW, &parameters, shown, change);
+	db_call(env.db, SQL_QUEUE_SHOW, &parameters, state_done, change);
 	db_parameters_free(&parameters);
 }
 
@@ -134,7 +135,7 @@ change_one(struct change *change)
 	db_add_text(&parameters, change->server);
 	db_add_integer(&parameters, env.settings.lifetime_s);
 	db_add_text(&parameters, control_actor(change->client));
-	db_call(env.db, SQL_QUEUE_CHANGE, &parameters, changed, change);
+	db_call(env.db, SQL_QUEUE_CHANGE, &parameters, one_done, change);
 	db_parameters_free(&parameters);
 }
 
@@ -172,17 +173,17 @@ portion_done(PGresult *result, const char *sqlstate, void *argument)
 
 	(void)sqlstate;
 	if (result != NULL && PQntuples(result) == 1)
-		code = result_code(result, 0, 0);
+		code = query_code(result, 0, 0);
 	if (code != CODE_OK) {
 		change_end(change, code);
 		return;
 	}
-	seen = result_integer(result, 0, 1);
+	seen = row_integer(result, 0, 1);
 	change->seen += seen;
-	change->changed += result_integer(result, 0, 2);
-	change->lane = result_integer(result, 0, 3);
-	change->after = result_integer(result, 0, 4);
-	change->last = result_integer(result, 0, 5);
+	change->changed += row_integer(result, 0, 2);
+	change->lane = row_integer(result, 0, 3);
+	change->after = row_integer(result, 0, 4);
+	change->last = row_integer(result, 0, 5);
 	if (seen == PORTION)
 		change_many(change);
 	else
@@ -211,7 +212,7 @@ change_many(struct change *change)
 
 /* The back-off has ended; now what waits by itself. */
 static void
-woken(PGresult *result, const char *sqlstate, void *argument)
+retry_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct change *change = argument;
 	uint8_t key[ONION_KEY];
@@ -220,7 +221,7 @@ woken(PGresult *result, const char *sqlstate, void *argument)
 
 	(void)sqlstate;
 	if (result != NULL && PQntuples(result) == 1)
-		code = result_code(result, 0, 0);
+		code = query_code(result, 0, 0);
 	if (code != CODE_OK) {
 		change_end(change, code);
 		return;
@@ -228,13 +229,13 @@ woken(PGresult *result, const char *sqlstate, void *argument)
 	if (onion_parse(key, change->server, strlen(change->server)) == CODE_OK)
 		peer = peer_table_find(key);
 	if (peer != NULL)
-		peer_administer(peer, result_true(result, 0, 2),
-		    (uint32_t)result_integer(result, 0, 3));
+		peer_administer(peer, row_bool(result, 0, 2),
+		    (uint32_t)row_integer(result, 0, 3));
 	change_many(change);
 }
 
 static void
-change_server(struct change *change)
+change_all(struct change *change)
 {
 	struct db_parameters parameters;
 
@@ -246,7 +247,7 @@ change_server(struct change *change)
 	db_add_text(&parameters, change->action);
 	db_add_text(&parameters, change->server);
 	db_add_text(&parameters, control_actor(change->client));
-	db_call(env.db, SQL_SERVER_CHANGE, &parameters, woken, change);
+	db_call(env.db, SQL_SERVER_CHANGE, &parameters, retry_done, change);
 	db_parameters_free(&parameters);
 }
 
@@ -257,13 +258,11 @@ change_begin(struct control_client *client, const struct msg_control *message,
 {
 	const char *target = message->arguments[0],
 		   *server = message->arguments[1];
-	struct change *change = calloc(1, sizeof(*change));
+	struct change *change = xcalloc(1, sizeof(*change));
 	enum code code = CODE_OK;
 	uint8_t key[ONION_KEY];
 	bool one;
 
-	if (change == NULL)
-		fatal("out of memory");
 	change->client = client;
 	change->action = action;
 	one = uuid_parse(change->id, target, strlen(target)) == 0;
@@ -283,39 +282,39 @@ change_begin(struct control_client *client, const struct msg_control *message,
 	if (one)
 		change_one(change);
 	else
-		change_server(change);
+		change_all(change);
 }
 
 void
-control_queue_hold(
+change_queue_hold(
     struct control_client *client, const struct msg_control *message)
 {
 	change_begin(client, message, "hold", true);
 }
 
 void
-control_queue_release(
+change_queue_release(
     struct control_client *client, const struct msg_control *message)
 {
 	change_begin(client, message, "release", true);
 }
 
 void
-control_queue_retry(
+change_queue_retry(
     struct control_client *client, const struct msg_control *message)
 {
 	change_begin(client, message, "retry", true);
 }
 
 void
-control_queue_cancel(
+change_queue_cancel(
     struct control_client *client, const struct msg_control *message)
 {
 	change_begin(client, message, "cancel", false);
 }
 
 void
-control_queue_requeue(
+change_queue_requeue(
     struct control_client *client, const struct msg_control *message)
 {
 	change_begin(client, message, "requeue", true);

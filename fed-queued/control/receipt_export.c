@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
-#include "control/verbs.h"
+#include "control/receipt_export.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "json/canon.h"
@@ -33,8 +35,7 @@ enum {
 	COLUMN_PAYLOAD
 };
 
-struct export
-{
+struct document {
 	struct control_client *client;
 	char id[UUID_TEXT + 1];
 };
@@ -42,8 +43,9 @@ struct export
 static void
 add_text(json_t *root, const char *name, PGresult *result, int column)
 {
-	json_t *value = json_stringn(PQgetvalue(result, 0, column),
-	    (size_t)PQgetlength(result, 0, column));
+	size_t length;
+	const char *text = row_span(&length, result, 0, column);
+	json_t *value = json_stringn(text, length);
 
 	if (value == NULL || json_object_set_new(root, name, value) != 0)
 		fatal("a receipt stored is not text");
@@ -52,10 +54,8 @@ add_text(json_t *root, const char *name, PGresult *result, int column)
 static void
 add_base64(json_t *root, const char *name, const uint8_t *bytes, size_t length)
 {
-	char *text = malloc(BASE64_LENGTH(length) + 1);
+	char *text = xmalloc(BASE64_LENGTH(length) + 1);
 
-	if (text == NULL)
-		fatal("out of memory");
 	base64_encode(text, bytes, length);
 	if (json_object_set_new(root, name, json_string(text)) != 0)
 		fatal("out of memory");
@@ -65,8 +65,10 @@ add_base64(json_t *root, const char *name, const uint8_t *bytes, size_t length)
 static void
 add_bytes(json_t *root, const char *name, PGresult *result, int column)
 {
-	add_base64(root, name, (const uint8_t *)PQgetvalue(result, 0, column),
-	    (size_t)PQgetlength(result, 0, column));
+	size_t length;
+	const char *bytes = row_span(&length, result, 0, column);
+
+	add_base64(root, name, (const uint8_t *)bytes, length);
 }
 
 /*
@@ -76,7 +78,7 @@ add_bytes(json_t *root, const char *name, PGresult *result, int column)
 static void
 add_type(json_t *root, PGresult *result)
 {
-	const char *text = PQgetvalue(result, 0, COLUMN_REQUEST);
+	const char *text = row_string(result, 0, COLUMN_REQUEST);
 	const char *type = strchr(text, '\n');
 	size_t length;
 
@@ -93,9 +95,9 @@ add_type(json_t *root, PGresult *result)
 static void
 add_payload_hash(json_t *root, PGresult *result)
 {
-	const char *payload = PQgetvalue(result, 0, COLUMN_PAYLOAD);
-	size_t length = (size_t)PQgetlength(result, 0, COLUMN_PAYLOAD);
-	const char *line = strrchr(PQgetvalue(result, 0, COLUMN_REQUEST), '\n');
+	size_t length;
+	const char *payload = row_span(&length, result, 0, COLUMN_PAYLOAD);
+	const char *line = strrchr(row_string(result, 0, COLUMN_REQUEST), '\n');
 	size_t canonical_length;
 	char *canonical;
 	uint8_t hash[32];
@@ -113,13 +115,11 @@ add_payload_hash(json_t *root, PGresult *result)
 }
 
 static char *
-document_write(const struct export *export, PGresult *result, size_t *length)
+document_write(const struct document *export, PGresult *result, size_t *length)
 {
-	json_t *root = json_object();
+	json_t *root = xpointer(json_object());
 	char *text;
 
-	if (root == NULL)
-		fatal("out of memory");
 	json_object_set_new(root, "receipt", json_string(RECEIPT_VERSION));
 	json_object_set_new(root, "id", json_string(export->id));
 	add_type(root, result);
@@ -157,7 +157,7 @@ document_send(struct control_client *client, const char *text, size_t length)
 static void
 export_done(PGresult *result, const char *sqlstate, void *argument)
 {
-	struct export *export = argument;
+	struct document *export = argument;
 	enum code code = CODE_OK;
 	size_t length;
 	char *text;
@@ -182,13 +182,12 @@ export_done(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-control_receipt_export(
-    struct control_client *client, const struct msg_control *message)
+receipt_export(struct control_client *client, const struct msg_control *message)
 {
 	const char *server = message->arguments[1];
 	struct db_parameters parameters;
 	uint8_t id[UUID_SIZE], key[ONION_KEY];
-	struct export *export;
+	struct document *export;
 	enum code code = CODE_OK;
 
 	if (uuid_parse(
@@ -200,9 +199,7 @@ control_receipt_export(
 		control_end(client, code, NULL);
 		return;
 	}
-	export = calloc(1, sizeof(*export));
-	if (export == NULL)
-		fatal("out of memory");
+	export = xcalloc(1, sizeof(*export));
 	export->client = client;
 	uuid_format(export->id, id);
 	db_parameters_init(&parameters);

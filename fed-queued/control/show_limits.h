@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: ISC */
+/* The limiters of fed-listener and of this process: in use, and refused. */
+#ifndef TORFED_SHOW_LIMITS_H
+#define TORFED_SHOW_LIMITS_H
+
+#include "control/control.h"
+
+control_run show_limits;
+
+#endif

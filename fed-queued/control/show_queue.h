@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: ISC */
+/* What waits for each server, and what could not be delivered. */
+#ifndef TORFED_SHOW_QUEUE_H
+#define TORFED_SHOW_QUEUE_H
+
+#include "control/control.h"
+
+control_run show_queue;
+/* Arguments: how many or "", address or "". */
+control_run show_queue_dead;
+
+#endif

@@ -260,15 +260,15 @@ arrange(void)
 	inbound_register(&types);
 	outbound_register(LANE_LOOKUP, lookup_out);
 	outbound_register(LANE_SYNC, sync_exchange);
+	limits_gauge(LIMIT_REQUESTS_UNDER_WAY, inbound_pending,
+	    env.settings.requests_pending);
+	limits_gauge(LIMIT_BYTES_UNDER_WAY, inbound_bytes, INBOUND_BYTES);
+	limits_gauge(LIMIT_INBOX, inbox_messages, env.settings.inbox_messages);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
 	observe(PEER_LIVES, destination_alive);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
-	limits_gauge(LIMIT_REQUESTS_UNDER_WAY, inbound_pending,
-	    env.settings.requests_pending);
-	limits_gauge(LIMIT_BYTES_UNDER_WAY, inbound_bytes, INBOUND_BYTES);
-	limits_gauge(LIMIT_INBOX, inbox_messages, env.settings.inbox_messages);
 }
 
 int

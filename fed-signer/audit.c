@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "audit.h"
+#include "fail.h"
 #include "hand.h"
 #include "siglog.h"
 
@@ -23,7 +24,7 @@ line_audit(struct audit *audit, const char line[SIGLOG_LINE], const char *path)
 	const char *problem;
 
 	if (siglog_head_next(&audit->head, line, &problem) == -1)
-		return hand_fail(EX_DATAERR, "%s: line %" PRIu64 ": %s", path,
+		return fail(EX_DATAERR, "%s: line %" PRIu64 ": %s", path,
 		    audit->lines + 1, problem);
 	if (audit->lines++ == 0)
 		audit->first = audit->head.counter;
@@ -39,12 +40,12 @@ file_audit(struct audit *audit, const char *path)
 	int status = 0;
 
 	if (file == NULL)
-		return hand_fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
+		return fail(EX_NOINPUT, "%s: %s", path, strerror(errno));
 	while ((length = fread(line, 1, sizeof(line), file)) == sizeof(line) &&
 	       status == 0)
 		status = line_audit(audit, line, path);
 	if (ferror(file))
-		status = hand_fail(EX_IOERR, "%s: cannot be read", path);
+		status = fail(EX_IOERR, "%s: cannot be read", path);
 	if (status == 0 && length > 0)
 		audit->partial++; /* a full disk; the next file goes on */
 	fclose(file);

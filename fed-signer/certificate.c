@@ -6,6 +6,7 @@
 
 #include "certificate.h"
 #include "directory.h"
+#include "fail.h"
 #include "file.h"
 #include "hand.h"
 
@@ -24,7 +25,7 @@ certificate_read(struct cert *cert, const struct directory *directory)
 	if (status != 0)
 		return status;
 	if ((code = cert_parse(cert, text, length)) != CODE_OK)
-		return hand_fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
+		return fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
 		    directory->path, code_name(code), code_text(code));
 	return 0;
 }

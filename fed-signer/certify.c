@@ -15,6 +15,7 @@
 #include "certificate.h"
 #include "certify.h"
 #include "directory.h"
+#include "fail.h"
 #include "file.h"
 #include "hand.h"
 #include "keys.h"
@@ -38,12 +39,12 @@ previous_read(struct cert *previous, const struct keys *keys,
 	if ((status = certificate_read(previous, directory)) != 0)
 		return status;
 	if (memcmp(previous->server, keys->identity, 32) != 0)
-		return hand_fail(EX_DATAERR,
+		return fail(EX_DATAERR,
 		    "%s/" CERTIFICATE_FILE ": is for another " IDENTITY_FILE,
 		    directory->path);
 	length = cert_text(text, previous);
 	if (!ed_verify(previous->signature, text, length, keys->identity))
-		return hand_fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
+		return fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
 		    directory->path, code_name(CODE_SIGNATURE),
 		    code_text(CODE_SIGNATURE));
 	return 0;
@@ -60,7 +61,7 @@ next_certificate(struct cert *cert, const struct cert *previous,
 	if (cert->serial <= previous->serial)
 		cert->serial = previous->serial + 1;
 	if (cert->serial > (uint64_t)CERT_NUMBER_MAX)
-		return hand_fail(EX_DATAERR, "no serial is left");
+		return fail(EX_DATAERR, "no serial is left");
 	cert->min_serial = previous->serial;
 	if (options->revoke || previous->serial == 0)
 		cert->min_serial = cert->serial;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "fail.h"
 #include "hand.h"
 
 static const char *
@@ -38,11 +39,10 @@ directory_open(
 	directory->path = path;
 	if ((flags & DIRECTORY_MAKE) != 0 && mkdir(path, 0700) == -1 &&
 	    errno != EEXIST)
-		return hand_fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+		return fail(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory->fd == -1)
-		return hand_fail(
-		    hand_status(), "%s: %s", path, strerror(errno));
+		return fail(fail_status(), "%s: %s", path, strerror(errno));
 	if (fstat(directory->fd, &st) == -1)
 		problem = strerror(errno);
 	else
@@ -50,7 +50,7 @@ directory_open(
 	if (problem == NULL)
 		return 0;
 	directory_close(directory);
-	return hand_fail(EX_NOPERM, "%s: %s", path, problem);
+	return fail(EX_NOPERM, "%s: %s", path, problem);
 }
 
 void
@@ -64,7 +64,7 @@ int
 directory_sync(const struct directory *directory)
 {
 	if (fsync(directory->fd) == -1)
-		return hand_fail(
+		return fail(
 		    EX_CANTCREAT, "%s: %s", directory->path, strerror(errno));
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "directory.h"
+#include "fail.h"
 #include "file.h"
 #include "hand.h"
 
@@ -22,7 +23,7 @@ static int
 file_fail(int status, const struct directory *directory, const char *name,
     const char *text)
 {
-	return hand_fail(status, "%s/%s: %s", directory->path, name, text);
+	return fail(status, "%s/%s: %s", directory->path, name, text);
 }
 
 int
@@ -65,7 +66,7 @@ file_read(const struct directory *directory, const char *name, mode_t forbidden,
 	fd = openat(directory->fd, name,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd == -1)
-		return file_fail(hand_status(), directory, name,
+		return file_fail(fail_status(), directory, name,
 		    errno == ELOOP ? "is a symbolic link" : strerror(errno));
 	if (fstat(fd, &st) == -1) {
 		close(fd);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "certificate.h"
 #include "directory.h"
+#include "fail.h"
 #include "file.h"
 #include "generate.h"
 #include "hand.h"
@@ -26,7 +27,7 @@ nothing_there(const struct directory *directory)
 
 	for (i = 0; i < NAMES; i++)
 		if (file_exists(directory, names[i]) == 0)
-			return hand_fail(EX_CANTCREAT,
+			return fail(EX_CANTCREAT,
 			    "%s/%s: exists and is not overwritten",
 			    directory->path, names[i]);
 	return 0;

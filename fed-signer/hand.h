@@ -24,13 +24,4 @@ struct options {
 	int file_count;
 };
 
-/* Runs the verb argv[1]; an exit status. */
-int hand_main(int argc, char *argv[]);
-/* Prints "fed-signer: ..." and returns status. */
-int hand_fail(int status, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* The exit status for errno when something that should exist cannot be had. */
-int hand_status(void);
-
 #endif

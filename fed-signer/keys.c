@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "directory.h"
+#include "fail.h"
 #include "file.h"
 #include "hand.h"
 #include "keys.h"
@@ -21,7 +22,7 @@ keys_new(void)
 	struct keys *keys;
 
 	if ((keys = sodium_malloc(sizeof(*keys))) == NULL) {
-		hand_fail(EX_OSERR, "no memory for keys");
+		fail(EX_OSERR, "no memory for keys");
 		return NULL;
 	}
 	sodium_memzero(keys, sizeof(*keys));
@@ -44,7 +45,7 @@ seed_read(uint8_t seed[SEED_SIZE + 1], const struct directory *directory,
 	status = file_read(
 	    directory, name, SEED_FORBIDDEN, seed, SEED_SIZE + 1, &length);
 	if (status == 0 && length != SEED_SIZE)
-		status = hand_fail(EX_DATAERR, "%s/%s: is not 32 bytes",
+		status = fail(EX_DATAERR, "%s/%s: is not 32 bytes",
 		    directory->path, name);
 	return status;
 }
@@ -115,7 +116,7 @@ keys_certify(const struct keys *keys, struct cert *cert, int64_t now)
 	    length, keys->secret);
 	/* What others would refuse never leaves. */
 	if ((code = cert_verify(cert, now)) != CODE_OK)
-		return hand_fail(EX_DATAERR, "certificate not issued: %s: %s",
+		return fail(EX_DATAERR, "certificate not issued: %s: %s",
 		    code_name(code), code_text(code));
 	return 0;
 }

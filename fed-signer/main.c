@@ -12,7 +12,7 @@
  * files from the identity key, and shows what there is.
  */
 #include "daemon.h"
-#include "hand.h"
+#include "verbs.h"
 
 int
 main(int argc, char *argv[])
@@ -20,5 +20,5 @@ main(int argc, char *argv[])
 	/* fedd always gives options, and a person begins with a verb. */
 	if (argc > 1 && argv[1][0] == '-')
 		return daemon_main(argc, argv);
-	return hand_main(argc, argv);
+	return verbs_main(argc, argv);
 }

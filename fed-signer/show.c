@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "certificate.h"
 #include "directory.h"
+#include "fail.h"
 #include "hand.h"
 #include "keys.h"
 #include "proto/onion.h"
@@ -60,7 +61,7 @@ show_run(const struct options *options)
 	/* One that is genuine but out of date is shown, and says so. */
 	if (state != CODE_OK && state != CODE_CERTIFICATE_EXPIRED &&
 	    state != CODE_CERTIFICATE_NOT_YET)
-		return hand_fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
+		return fail(EX_DATAERR, "%s/" CERTIFICATE_FILE ": %s: %s",
 		    options->keys, code_name(state), code_text(state));
 	print_certificate(&cert, state);
 	return 0;

@@ -25,10 +25,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIGLOG_HEX     64
-#define SIGLOG_CHAINED (16 + 1 + 16 + 1 + 8 + 1 + SIGLOG_HEX) /* four fields */
-#define SIGLOG_LINE    (SIGLOG_CHAINED + 1 + SIGLOG_HEX + 1)
-#define SIGLOG_GROUP   64 /* requests written down at a time, at most */
+#include "ipc/siglog_line.h"
+
+#define SIGLOG_GROUP 64 /* requests written down at a time, at most */
 
 /* Where the chain is. */
 struct siglog_head {

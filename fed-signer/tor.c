@@ -10,6 +10,7 @@
 
 #include "directory.h"
 #include "expand.h"
+#include "fail.h"
 #include "file.h"
 #include "hand.h"
 #include "keys.h"
@@ -27,7 +28,7 @@ nothing_there(const struct directory *directory)
 
 	for (i = 0; i < NAMES; i++)
 		if (file_exists(directory, names[i]) == 0)
-			return hand_fail(EX_CANTCREAT,
+			return fail(EX_CANTCREAT,
 			    "%s/%s: exists and is not overwritten",
 			    directory->path, names[i]);
 	return 0;
@@ -73,7 +74,7 @@ write_hidden(const struct options *options, const struct keys *keys)
 		 DIRECTORY_MAKE | DIRECTORY_OTHERS)) != 0)
 		return status;
 	if ((secret = sodium_malloc(EXPAND_SECRET_SIZE)) == NULL)
-		return hand_fail(EX_OSERR, "no memory for keys");
+		return fail(EX_OSERR, "no memory for keys");
 	status = nothing_there(&hidden);
 	if (status == 0)
 		status = write_files(keys, secret, &hidden);

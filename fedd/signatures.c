@@ -21,9 +21,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../fed-signer/siglog.h"
 #include "base/clock.h"
 #include "fedd.h"
+#include "ipc/siglog_line.h"
 #include "signatures.h"
 
 #define NUMBER_DIGITS 10

@@ -12,7 +12,7 @@
 
 #include "conf/lex.h"
 #include "conf/parse.h"
-#include "conf/statement.h"
+#include "conf/conf_statement.h"
 
 #define FOUND_SIZE 96
 #define SAID_MAX   64 /* settings, and a few more */

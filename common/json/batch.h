@@ -13,7 +13,6 @@
 #include "proto/code.h"
 #include "proto/signtext.h"
 
-#define BATCH_ITEMS	    64
 /* Bytes that an item adds to its payload: members, quotes, commas. */
 #define BATCH_ITEM_OVERHEAD (36 + 32 + 32)
 #define BATCH_OVERHEAD	    16 /* around all items */

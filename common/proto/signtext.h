@@ -13,8 +13,9 @@
 #define TYPE_SIZE	      33  /* [a-z_]{1,32} and NUL */
 #define SIGNTEXT_ENVELOPE_MAX 512 /* bytes; enough for any envelope */
 #define SIGNTEXT_ITEM_MAX     256
+#define BATCH_ITEMS	      64 /* in one request, at most */
 /* A batch of n items: the envelope's lines and n lines of 81 bytes each. */
-#define SIGNTEXT_BATCH_MAX    (SIGNTEXT_ENVELOPE_MAX + 64 * 82)
+#define SIGNTEXT_BATCH_MAX    (SIGNTEXT_ENVELOPE_MAX + BATCH_ITEMS * 82)
 #define SIGNTEXT_STATE_MAX    512 /* bytes; enough for any state event */
 #define STATE_DOMAIN	      PROTOCOL_VERSION "/state"
 

@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 
-#include "json/batch.h"
 #include "proto/code.h"
 #include "proto/signtext.h"
 

@@ -4,12 +4,12 @@
  * nothing is signed again under numbers that were given away before.
  */
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/restored.h"
 #include "exchange/signing.h"
 #include "room/room_restore.h"
-#include "rooms/room_row.h"
 
 #define EPOCH_AHEAD_S (24 * 3600) /* others' claims beyond are not meant */
 

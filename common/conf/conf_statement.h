@@ -3,8 +3,8 @@
  * What the grammar's actions do with a statement, and the line that it stands
  * on. Errors are reported with parse_error().
  */
-#ifndef TORFED_STATEMENT_H
-#define TORFED_STATEMENT_H
+#ifndef TORFED_CONF_STATEMENT_H
+#define TORFED_CONF_STATEMENT_H
 
 #include <stdbool.h>
 

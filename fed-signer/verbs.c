@@ -16,11 +16,13 @@
 #include "base/privdrop.h"
 #include "certify.h"
 #include "generate.h"
+#include "fail.h"
 #include "hand.h"
 #include "proto/cert.h"
 #include "proto/ed.h"
 #include "show.h"
 #include "tor.h"
+#include "verbs.h"
 
 /* What must be there: -k; -k and -t; operands. */
 enum needs { NEEDS_KEYS, NEEDS_HIDDEN, NEEDS_FILES };
@@ -42,25 +44,6 @@ static const struct verb {
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-int
-hand_fail(int status, const char *fmt, ...)
-{
-	va_list arguments;
-
-	fprintf(stderr, "fed-signer: ");
-	va_start(arguments, fmt);
-	vfprintf(stderr, fmt, arguments);
-	va_end(arguments);
-	fprintf(stderr, "\n");
-	return status;
-}
-
-int
-hand_status(void)
-{
-	return errno == EACCES || errno == EPERM ? EX_NOPERM : EX_DATAERR;
-}
-
 static int
 usage(const struct verb *verb)
 {
@@ -80,7 +63,7 @@ days_parse(int *days, const char *text)
 
 	if (decimal_parse(&value, text, strlen(text), CERT_DAYS_MAX) == -1 ||
 	    value == 0)
-		return hand_fail(
+		return fail(
 		    EX_USAGE, "-d: a number from 1 to %d", CERT_DAYS_MAX);
 	*days = (int)value;
 	return 0;
@@ -156,7 +139,7 @@ streams_open(void)
 }
 
 int
-hand_main(int argc, char *argv[])
+verbs_main(int argc, char *argv[])
 {
 	const struct verb *verb = NULL;
 	struct options options;
@@ -173,11 +156,11 @@ hand_main(int argc, char *argv[])
 	privdrop_undumpable();
 	umask(077);
 	if (ed_init() == -1)
-		return hand_fail(EX_UNAVAILABLE,
+		return fail(EX_UNAVAILABLE,
 		    "libsodium cannot be used: it is too old or lacks the fix "
 		    "of CVE-2025-69277");
 	status = verb->run(&options);
 	if (fflush(stdout) == EOF && status == 0)
-		return hand_fail(EX_CANTCREAT, "standard output: cannot write");
+		return fail(EX_CANTCREAT, "standard output: cannot write");
 	return status;
 }

@@ -9,7 +9,7 @@
 
 #include "conf/conf_setting.h"
 #include "conf/parse.h"
-#include "conf/statement.h"
+#include "conf/conf_statement.h"
 
 static const struct process {
 	const char *name;

@@ -3,13 +3,12 @@
  * The accept loop. The address of the other end is never asked for: it tells
  * nothing on a unix socket, and it has no end of surprises.
  */
-#include <sys/resource.h>
-#include <sys/socket.h>
-
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "answer.h"

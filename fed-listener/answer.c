@@ -3,11 +3,10 @@
  * Answers: written at once where the socket takes them, kept where the client
  * is slow; then the connection waits for its next request, or ends.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "answer.h"
 #include "base/log.h"

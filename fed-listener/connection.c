@@ -7,11 +7,10 @@
  * enough yet is kept: a connection between requests holds no buffer, and one
  * that sends a byte now and then holds little more than these bytes.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -5,13 +5,12 @@
  * 400 in place of any other answer, so no bytes are ever taken for a second
  * request that another reader would take for a part of the first.
  */
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "answer.h"
 #include "base/clock.h"

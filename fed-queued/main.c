@@ -12,13 +12,12 @@
  * anyone whose signature it has not verified: what fed-listener and fed-sender
  * hand over is reduced to typed fields and canonical bytes.
  */
-#include <sys/socket.h>
-
 #include <event2/event.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/encode.h"

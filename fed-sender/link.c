@@ -4,11 +4,10 @@
  * came in; every phase has a deadline; what a failure means depends on the
  * phase, and in each the request is answered for exactly once.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "answer.h"

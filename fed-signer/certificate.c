@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The certificate in its file, for the verbs. */
 #include <sys/stat.h>
-
 #include <sysexits.h>
 
 #include "certificate.h"

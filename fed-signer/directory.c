@@ -3,11 +3,10 @@
  * Directories that nobody else can change: checked on what was opened, never by
  * name before.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 

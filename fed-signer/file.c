@@ -3,12 +3,11 @@
  * Files that nobody else may have touched. Everything is checked on what was
  * opened, never by name before, and nothing that exists is written into.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 

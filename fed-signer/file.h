@@ -7,7 +7,6 @@
 #define TORFED_SIGNER_FILE_H
 
 #include <sys/types.h>
-
 #include <stddef.h>
 
 struct directory;

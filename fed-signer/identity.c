@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Our certificate: read, judged, and put into the form that others get. */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"

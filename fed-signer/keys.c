@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Key pairs and certificates, for the verbs. */
-#include <sys/stat.h>
-
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #include "directory.h"

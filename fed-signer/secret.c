@@ -4,13 +4,12 @@
  * buffer of stdio or of the stack ever holds it, and wiped at exit. It cannot
  * be made read-only: wiping would need mprotect(2), which the sandbox forbids.
  */
-#include <sys/mman.h>
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"

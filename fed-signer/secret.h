@@ -7,7 +7,6 @@
 #define TORFED_SIGNER_SECRET_H
 
 #include <sys/types.h>
-
 #include <stdint.h>
 
 struct secret {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The log of signatures; see siglog.h. */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/encode.h"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* The verbs' table, their options, and what they have in common. */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -15,8 +14,8 @@
 #include "base/log.h"
 #include "base/privdrop.h"
 #include "certify.h"
-#include "generate.h"
 #include "fail.h"
+#include "generate.h"
 #include "hand.h"
 #include "proto/cert.h"
 #include "proto/ed.h"

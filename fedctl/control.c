@@ -3,12 +3,11 @@
  * The client of the control socket: one request, rows, and an end that says
  * how it went.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/encode.h"

@@ -3,11 +3,10 @@
  * Leaving the terminal: into the background with the log going to syslog, or
  * staying in the foreground for a person or a service manager.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "background.h"

@@ -5,13 +5,12 @@
  * made without waiting, and a rate keeps a broken fed-sender from using up
  * descriptors here and in tor.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/bucket.h"

@@ -4,14 +4,13 @@
  * descriptor 3 and the log on 2, then the setup messages. A child is always a
  * fresh program image, so that none inherits a copy of what fedd knows.
  */
-#include <sys/socket.h>
-
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

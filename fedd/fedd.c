@@ -11,9 +11,6 @@
  * descriptors it hands out, nor sees a child's log; what children say to it
  * are messages without content. It speaks no SQL and does no cryptography.
  */
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +19,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "background.h"

@@ -6,7 +6,6 @@
 #define TORFED_FEDD_H
 
 #include <sys/types.h>
-
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>

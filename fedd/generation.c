@@ -13,14 +13,13 @@
  * channel to the new fed-queued and is replaced only when it dies itself, or
  * when it had not been told to go yet.
  */
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"

@@ -5,11 +5,10 @@
  * who else could have it or change it, and never reads a byte. Everything is
  * checked on the open descriptor, so that nothing can be swapped in between.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fedd.h"

@@ -3,13 +3,12 @@
  * sd_notify(3) by hand: one datagram socket, connected before the sandbox
  * closes the way.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "fedd.h"

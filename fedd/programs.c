@@ -3,11 +3,10 @@
  * Where the children's programs are: DIRECTORY/fed-signer as installed, or
  * DIRECTORY/fed-signer/fed-signer in a source tree.
  */
-#include <sys/stat.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fedd.h"

@@ -9,15 +9,14 @@
  * lives, and the file is locked for as long as anybody has it open, such as a
  * fed-signer whose fedd was killed and who has not noticed yet.
  */
-#include <sys/file.h>
-#include <sys/stat.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -7,14 +7,13 @@
  * group at the moment of bind(2), never from a call on the path afterwards: a
  * path can be swapped, an inode that we make cannot.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -5,9 +5,6 @@
  * its log. The one thing that can hold it up is a blocking pipe that its
  * starter chose and does not empty.
  */
-#include <sys/socket.h>
-#include <sys/types.h>
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -4,10 +4,9 @@
  * while there is the right to set them, the user goes last. Each step is
  * checked by asking the kernel afterwards, not by believing the call.
  */
-#include <sys/resource.h>
-
 #include <errno.h>
 #include <grp.h>
+#include <sys/resource.h>
 #ifdef __linux__
 #include <linux/capability.h>
 #include <sys/prctl.h>

@@ -7,7 +7,6 @@
 #define TORFED_PRIVDROP_H
 
 #include <sys/types.h>
-
 #include <stdbool.h>
 
 /*

@@ -8,11 +8,10 @@
  */
 #ifdef __linux__
 
-#include <sys/stat.h>
-#include <sys/syscall.h>
-
 #include <errno.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"

@@ -4,10 +4,9 @@
  */
 #ifdef __OpenBSD__
 
+#include <errno.h>
 #include <sys/resource.h>
 #include <sys/types.h>
-
-#include <errno.h>
 #include <unistd.h>
 
 #include "base/log.h"

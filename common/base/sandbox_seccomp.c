@@ -10,9 +10,6 @@
  */
 #ifdef __linux__
 
-#include <sys/mman.h>
-#include <sys/socket.h>
-
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +19,8 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/sandbox_internal.h"

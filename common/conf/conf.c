@@ -3,13 +3,12 @@
  * fed.conf as a whole: defaults, reading the file, and the checks that need
  * more than one statement.
  */
-#include <sys/stat.h>
-
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/conf_setting.h"

@@ -6,7 +6,6 @@
 #define TORFED_CONF_H
 
 #include <sys/types.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "conf/conf_setting.h"
-#include "conf/parse.h"
 #include "conf/conf_statement.h"
+#include "conf/parse.h"
 
 static const struct process {
 	const char *name;

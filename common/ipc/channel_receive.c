@@ -19,11 +19,10 @@
  * bytes of that read are consumed belongs to nobody, and is refused before the
  * message that it hides behind is handed out.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipc/channel_internal.h"

@@ -6,11 +6,10 @@
  * receiver finds it by that (channel_receive.c); so it begins a chunk, and a
  * chunk that has one begins a call.
  */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipc/channel_internal.h"

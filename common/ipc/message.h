@@ -10,7 +10,6 @@
 #define TORFED_MESSAGE_H
 
 #include <sys/types.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,6 @@
  * comes from fedd is checked all the same: a child that was not given what it
  * expects, in the order it expects, does not run.
  */
-#include <sys/socket.h>
-
 #include <bsd/stdlib.h>
 #include <bsd/unistd.h>
 #include <errno.h>
@@ -13,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The control socket: clients and their messages; see control.h. */
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"

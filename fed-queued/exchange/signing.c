@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Questions to fed-signer; see signing.h. */
-#include "base/tree.h"
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/tree.h"
 #include "env.h"
 #include "exchange/signing.h"
 #include "servers/limiter.h"

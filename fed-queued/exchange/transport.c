@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* One exchange with a peer; see transport.h. */
-#include "base/alloc.h"
-#include "base/tree.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "base/tree.h"
 #include "env.h"
 #include "exchange/check.h"
 #include "exchange/signing.h"

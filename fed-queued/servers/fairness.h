@@ -6,10 +6,11 @@
 #ifndef TORFED_FAIRNESS_H
 #define TORFED_FAIRNESS_H
 
-#include "base/tree.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/tree.h"
 
 #define FAIR_ITEMS 256	      /* in one transaction, at most */
 #define FAIR_BYTES (2U << 20) /* of payload, but for the last request */

@@ -6,13 +6,12 @@
  * the program confines itself, so a jump needs no system call of it. The
  * monotonic clocks are left alone, as the kernel leaves them.
  */
-#include <sys/mman.h>
-#include <sys/time.h>
-
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 

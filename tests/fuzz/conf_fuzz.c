@@ -55,5 +55,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
 	free(errors);
 	if (result == 0)
 		print_again(&conf);
-	return (0);
+	return 0;
 }

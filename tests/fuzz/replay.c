@@ -5,15 +5,14 @@
  * (NAME_replay: tests/fuzz/corpus/NAME). A child does the work, so that a
  * crash fails its test and names the file.
  */
-#include <sys/mman.h>
-#include <sys/wait.h>
-
 #include <dirent.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define INPUT_MAX (1024 * 1024) /* bytes of a file */

@@ -11,7 +11,6 @@
  * claiming took.
  */
 #include <arpa/inet.h>
-
 #include <err.h>
 #include <event2/event.h>
 #include <stdio.h>

@@ -17,11 +17,6 @@
  */
 #ifdef __x86_64__
 
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -29,6 +24,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ARGUMENTS 6

@@ -16,11 +16,6 @@
  * accepts every item ends it with an error; with -f (flood) 429, 503 and items
  * that have to come later do not, and are not repeated.
  */
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
-
 #include <err.h>
 #include <errno.h>
 #include <sodium.h>
@@ -28,6 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 

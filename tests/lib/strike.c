@@ -14,11 +14,6 @@
  */
 #if defined(__x86_64__) && defined(__linux__)
 
-#include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/user.h>
-#include <sys/wait.h>
-
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -27,6 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SYSCALL_STOP (SIGTRAP | 0x80)

@@ -47,7 +47,7 @@ does(const char *word)
 	char line[64];
 
 	snprintf(line, sizeof(line), "\n%s\n", word);
-	return (strstr(words, line) != NULL);
+	return strstr(words, line) != NULL;
 }
 
 static void
@@ -74,7 +74,7 @@ role_of(const char *program)
 	name = name == NULL ? program : name + 1;
 	for (int role = 0; role < ROLE_COUNT; role++) {
 		if (strcmp(role_name((enum role)role), name) == 0)
-			return ((enum role)role);
+			return (enum role)role;
 	}
 	fprintf(stderr, "stub_child: not under a child's name\n");
 	exit(64);
@@ -321,5 +321,5 @@ main(int argc, char *argv[])
 	if (does("orders"))
 		orders_serve();
 	serve();
-	return (0);
+	return 0;
 }

@@ -13,11 +13,6 @@
  * It must never be what a benchmark measures: one read and one write for a
  * block, no copy in between.
  */
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-
 #include <err.h>
 #include <errno.h>
 #include <event2/event.h>
@@ -26,6 +21,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto/ed.h"
@@ -108,7 +107,7 @@ connection_close(struct connection *connection)
 static bool
 would_block(void)
 {
-	return (errno == EAGAIN || errno == EINTR);
+	return errno == EAGAIN || errno == EINTR;
 }
 
 /* Writes what from has read to the other end. False: connection is over. */
@@ -125,21 +124,21 @@ end_drain(struct end *from)
 		if (written < 0 && would_block()) {
 			event_del(from->readable);
 			event_add(to->writable, NULL);
-			return (true);
+			return true;
 		}
 		if (written < 0)
-			return (false);
+			return false;
 		in->start += (size_t)written;
 	}
 	in->start = in->end = 0;
 	event_del(to->writable);
 	if (!in->closed) {
 		event_add(from->readable, NULL);
-		return (true);
+		return true;
 	}
 	event_del(from->readable);
 	shutdown(to->descriptor, SHUT_WR);
-	return (!to->in.closed || to->in.start < to->in.end);
+	return !to->in.closed || to->in.start < to->in.end;
 }
 
 static void
@@ -183,7 +182,7 @@ map_find(char *path, size_t size, const char *address)
 
 	map = fopen(map_path, "re");
 	if (map == NULL)
-		return (-1);
+		return -1;
 	while (fgets(line, sizeof(line), map) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		if (strncmp(line, address, ONION_LENGTH) != 0)
@@ -196,7 +195,7 @@ map_find(char *path, size_t size, const char *address)
 		result = 0;
 	}
 	fclose(map);
-	return (result);
+	return result;
 }
 
 static int
@@ -206,18 +205,18 @@ target_connect(const char *path)
 	int descriptor;
 
 	if (strlen(path) >= sizeof(name.sun_path))
-		return (-1);
+		return -1;
 	memcpy(name.sun_path, path, strlen(path) + 1);
 	descriptor =
 	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (descriptor < 0)
-		return (-1);
+		return -1;
 	/* A unix socket connects at once, or its backlog is full: refused. */
 	if (connect(descriptor, (struct sockaddr *)&name, sizeof(name)) < 0) {
 		close(descriptor);
-		return (-1);
+		return -1;
 	}
-	return (descriptor);
+	return descriptor;
 }
 
 static bool
@@ -225,8 +224,8 @@ reply(struct connection *connection, enum reply code)
 {
 	const uint8_t bytes[] = {SOCKS_VERSION, code, 0, 1, 0, 0, 0, 0, 0, 0};
 
-	return (send(connection->client.descriptor, bytes, sizeof(bytes),
-		    MSG_NOSIGNAL) == (ssize_t)sizeof(bytes));
+	return send(connection->client.descriptor, bytes, sizeof(bytes),
+		   MSG_NOSIGNAL) == (ssize_t)sizeof(bytes);
 }
 
 static void on_readable(int, short, void *);
@@ -243,8 +242,8 @@ end_open(struct end *end, struct connection *connection, struct end *other,
 	    event_new(base, descriptor, EV_READ | EV_PERSIST, on_readable, end);
 	end->writable = event_new(
 	    base, descriptor, EV_WRITE | EV_PERSIST, on_writable, end);
-	return (end->in.block != NULL && end->readable != NULL &&
-		end->writable != NULL && event_add(end->readable, NULL) == 0);
+	return end->in.block != NULL && end->readable != NULL &&
+	       end->writable != NULL && event_add(end->readable, NULL) == 0;
 }
 
 /* Returns the reply's code; REPLY_OK with the target open. */
@@ -259,22 +258,22 @@ connection_route(struct connection *connection, const char *name, size_t length)
 
 	if (length < sizeof(suffix) ||
 	    memcmp(name + length - strlen(suffix), suffix, strlen(suffix)) != 0)
-		return (REPLY_RULES);
+		return REPLY_RULES;
 	if (onion_parse(key, name, length) != CODE_OK)
-		return (REPLY_ADDRESS);
+		return REPLY_ADDRESS;
 	memcpy(address, name, length);
 	address[length] = '\0';
 	if (map_find(path, sizeof(path), address) < 0)
-		return (REPLY_NOT_FOUND);
+		return REPLY_NOT_FOUND;
 	if (strcmp(path, "-") == 0)
-		return (REPLY_NONE);
+		return REPLY_NONE;
 	descriptor = target_connect(path);
 	if (descriptor < 0)
-		return (REPLY_REFUSED);
+		return REPLY_REFUSED;
 	if (!end_open(&connection->target, connection, &connection->client,
 		descriptor))
-		return (REPLY_GENERAL);
-	return (REPLY_OK);
+		return REPLY_GENERAL;
+	return REPLY_OK;
 }
 
 /*
@@ -288,9 +287,9 @@ step_method(struct connection *connection, const uint8_t *bytes, size_t length)
 	size_t used;
 
 	if (length > 0 && bytes[0] != SOCKS_VERSION)
-		return (-1);
+		return -1;
 	if (length < 2 || length < (used = 2 + (size_t)bytes[1]))
-		return (0);
+		return 0;
 	if (memchr(bytes + 2, METHOD_NONE, bytes[1]) != NULL)
 		answer[1] = METHOD_NONE;
 	if (memchr(bytes + 2, METHOD_USER, bytes[1]) != NULL)
@@ -298,10 +297,10 @@ step_method(struct connection *connection, const uint8_t *bytes, size_t length)
 	if (send(connection->client.descriptor, answer, sizeof(answer),
 		MSG_NOSIGNAL) != (ssize_t)sizeof(answer) ||
 	    answer[1] == METHOD_BAD)
-		return (-1);
+		return -1;
 	connection->phase =
 	    answer[1] == METHOD_USER ? PHASE_USER : PHASE_REQUEST;
-	return ((ssize_t)used);
+	return (ssize_t)used;
 }
 
 static ssize_t
@@ -311,16 +310,16 @@ step_user(struct connection *connection, const uint8_t *bytes, size_t length)
 	size_t used;
 
 	if (length < 2 || length < (used = 2 + (size_t)bytes[1]) + 1)
-		return (0);
+		return 0;
 	used += 1 + (size_t)bytes[used];
 	if (length < used)
-		return (0);
+		return 0;
 	if (bytes[0] != 1 ||
 	    send(connection->client.descriptor, answer, sizeof(answer),
 		MSG_NOSIGNAL) != (ssize_t)sizeof(answer))
-		return (-1);
+		return -1;
 	connection->phase = PHASE_REQUEST;
-	return ((ssize_t)used);
+	return (ssize_t)used;
 }
 
 static ssize_t
@@ -330,25 +329,25 @@ step_request(struct connection *connection, const uint8_t *bytes, size_t length)
 	size_t used;
 
 	if (length > 0 && bytes[0] != SOCKS_VERSION)
-		return (-1);
+		return -1;
 	if (length < 5)
-		return (0);
+		return 0;
 	if (bytes[1] != 1 || bytes[3] != ATYP_NAME) {
 		reply(connection, bytes[1] != 1 ? REPLY_COMMAND : REPLY_RULES);
-		return (-1);
+		return -1;
 	}
 	used = 5 + (size_t)bytes[4] + 2;
 	if (length < used)
-		return (0);
+		return 0;
 	code = connection_route(connection, (const char *)bytes + 5, bytes[4]);
 	if (code == REPLY_NONE) {
 		connection->phase = PHASE_HELD;
-		return ((ssize_t)used);
+		return (ssize_t)used;
 	}
 	if (!reply(connection, code) || code != REPLY_OK)
-		return (-1);
+		return -1;
 	connection->phase = PHASE_OPEN;
-	return ((ssize_t)used);
+	return (ssize_t)used;
 }
 
 static ssize_t
@@ -356,7 +355,7 @@ step_held(struct connection *connection, const uint8_t *bytes, size_t length)
 {
 	(void)connection;
 	(void)bytes;
-	return (length == 0 ? 0 : -1);
+	return length == 0 ? 0 : -1;
 }
 
 typedef ssize_t (*step)(struct connection *, const uint8_t *, size_t);
@@ -458,7 +457,7 @@ listen_at(const char *path)
 	    bind(descriptor, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    listen(descriptor, SOMAXCONN) < 0)
 		err(1, "%s", path);
-	return (descriptor);
+	return descriptor;
 }
 
 static void
@@ -479,7 +478,7 @@ main(int argc, char *argv[])
 
 	if (argc != 3) {
 		fprintf(stderr, "usage: switchboard SOCKET MAP\n");
-		return (64);
+		return 64;
 	}
 	if (ed_init() < 0)
 		errx(1, "libsodium cannot be used");
@@ -498,5 +497,5 @@ main(int argc, char *argv[])
 		errx(1, "out of memory");
 	event_base_dispatch(base);
 	unlink(argv[1]);
-	return (0);
+	return 0;
 }

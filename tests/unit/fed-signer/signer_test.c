@@ -3,7 +3,9 @@
  * fed-signer's policy without its process: which requests are signed and over
  * which text, both sides of every limit, and tor's form of the key.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,10 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <fcntl.h>
-
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "base/encode.h"
 #include "fed-signer/expand.h"

@@ -47,5 +47,5 @@ main(void)
 	    cmocka_unit_test(test_delay_before_ready),
 	};
 
-	return (cmocka_run_group_tests(tests, NULL, NULL));
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

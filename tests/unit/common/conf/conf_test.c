@@ -40,7 +40,7 @@ load(struct conf *conf, const char *text, size_t length)
 	fclose(out);
 	/* An error is told, and nothing is told without one. */
 	assert_int_equal(result == -1, size > 0);
-	return (result);
+	return result;
 }
 
 /* The base, then the lines given: the first of them is line 6. */
@@ -50,7 +50,7 @@ load_lines(struct conf *conf, const char *lines)
 	char text[4096];
 
 	snprintf(text, sizeof(text), "%s%s", BASE, lines);
-	return (load(conf, text, strlen(text)));
+	return load(conf, text, strlen(text));
 }
 
 static void
@@ -478,8 +478,8 @@ value_of(const struct conf_setting *setting, const char *text)
 	(void)conf_setting_table(&count);
 	if (load_lines(&conf, line) == -1 &&
 	    strstr(errors, "found otherwise") == NULL)
-		return (-1);
-	return (*conf_setting_slot(setting, &conf.settings));
+		return -1;
+	return *conf_setting_slot(setting, &conf.settings);
 }
 
 /* For each setting: both bounds, and one beyond each of them. */
@@ -835,7 +835,7 @@ load_file(struct conf *conf, const char *path)
 	out = open_memstream(&errors, &size);
 	result = conf_load(conf, path, out);
 	fclose(out);
-	return (result);
+	return result;
 }
 
 static void
@@ -901,7 +901,7 @@ resolve(struct conf *conf, const char *lines)
 	out = open_memstream(&errors, &size);
 	result = conf_resolve(conf, out);
 	fclose(out);
-	return (result);
+	return result;
 }
 
 #define USERS                                              \
@@ -1014,5 +1014,5 @@ main(void)
 	int result = cmocka_run_group_tests(tests, NULL, NULL);
 
 	free(errors);
-	return (result);
+	return result;
 }

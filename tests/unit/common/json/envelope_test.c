@@ -3,6 +3,7 @@
  * Envelopes: the nine members in any order and spacing, every strict format,
  * the size classes, and the public JSON test suite as payload and at the top.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <dirent.h>
 
 #include "base/encode.h"
 #include "json/canon.h"

@@ -4,6 +4,7 @@
  * parser must refuse, and both sides of every limit of the verifier.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <sodium.h>
 
 #include "base/encode.h"
 #include "proto/cert.h"

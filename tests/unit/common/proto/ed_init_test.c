@@ -4,13 +4,13 @@
  * crypto_core_ed25519_is_valid_point() takes the place of libsodium's.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "proto/ed.h"
 

@@ -3,7 +3,9 @@
  * Ed25519: the key policy, malleability, and the public vectors of Wycheproof
  * and BoringSSL.
  */
+#include <jansson.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,9 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <jansson.h>
-#include <sodium.h>
 
 #include "base/encode.h"
 #include "proto/ed.h"

@@ -3,6 +3,7 @@
  * HTTP heads: what must be refused and with which status, as early as can be;
  * both sides of every limit; what we write; and llhttp's own cases.
  */
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <jansson.h>
 
 #include "base/encode.h"
 #include "proto/http.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Onion addresses: the wire's rules in their order, and the public lists. */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#include <sodium.h>
 
 #include "proto/ed.h"
 #include "proto/onion.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* State events as text: byte for byte, and nothing else parses. */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "proto/ed.h"
 #include "room/room_event.h"

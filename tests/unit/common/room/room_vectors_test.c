@@ -3,6 +3,7 @@
  * The protocol page's state events, made by another implementation: their
  * chain, hashes and signatures, and those that must be refused.
  */
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include "proto/cert.h"
 #include "proto/ed.h"

@@ -3,12 +3,11 @@
  * The database layer beside a real cluster: databases that it refuses, what
  * its role may do, and life in the sandbox.
  */
-#include <sys/wait.h>
-
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/sandbox.h"

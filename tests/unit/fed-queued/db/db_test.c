@@ -6,13 +6,12 @@
  * TORFED_TEST_CONNINFO, for the tests of db_online.c and db_refused.c;
  * TORFED_TEST_CONTROL is a command that restarts, changes and stops it.
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"

@@ -4,6 +4,7 @@
  * fails decides, and what fails up to the signature is refused alike.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,7 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "fed-queued/exchange/check.h"
 #include "proto/ed.h"

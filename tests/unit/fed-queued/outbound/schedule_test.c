@@ -4,13 +4,13 @@
  * destinations that may be dead, pauses.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "fed-queued/env.h"
 #include "fed-queued/outbound/schedule.h"

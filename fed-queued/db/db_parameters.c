@@ -6,7 +6,6 @@
  * one dimension, then the elements, each with its length; all big-endian.
  */
 #include <arpa/inet.h>
-
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -336,9 +336,9 @@ control_init(
 {
 	verb_find = find;
 	evutil_make_socket_nonblocking(descriptor);
-	listen_event = event_new(
-	    env.base, descriptor, EV_READ | EV_PERSIST, listen_ready, NULL);
+	listen_event = xpointer(event_new(
+	    env.base, descriptor, EV_READ | EV_PERSIST, listen_ready, NULL));
 	back_off_event = timer_new(env.base, listen_again, NULL);
-	if (listen_event == NULL || event_add(listen_event, NULL) != 0)
-		fatal("out of memory");
+	if (event_add(listen_event, NULL) != 0)
+		fatal("event_add failed");
 }

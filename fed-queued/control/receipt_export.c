@@ -58,7 +58,7 @@ add_base64(json_t *root, const char *name, const uint8_t *bytes, size_t length)
 
 	base64_encode(text, bytes, length);
 	if (json_object_set_new(root, name, json_string(text)) != 0)
-		fatal("out of memory");
+		fatal("a receipt cannot be written");
 	free(text);
 }
 

@@ -133,7 +133,7 @@ connect_made(struct db *db)
 	db->writable =
 	    xpointer(event_new(db->base, fd, EV_WRITE, db_writable, db));
 	if (event_add(db->readable, NULL) == -1)
-		fatal("out of memory");
+		fatal("event_add failed");
 	if (PQsetnonblocking(db->connection, 1) == -1 ||
 	    PQenterPipelineMode(db->connection) == 0)
 		db_connect_fail(db, PQerrorMessage(db->connection));
@@ -158,7 +158,7 @@ connect_wait(struct db *db, short what)
 	db->readable = xpointer(event_new(
 	    db->base, PQsocket(db->connection), what, connect_event, db));
 	if (event_add(db->readable, NULL) == -1)
-		fatal("out of memory");
+		fatal("event_add failed");
 }
 
 static void

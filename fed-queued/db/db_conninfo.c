@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "db/db_internal.h"
 
 struct addition {
@@ -66,8 +65,8 @@ value_choose(const PQconninfoOption *option)
 	if (strcmp(option->keyword, "options") == 0) {
 		if (asprintf(&options, "%s %s", given != NULL ? given : "",
 			SESSION_OPTIONS) == -1)
-			fatal("out of memory");
-		return options;
+			options = NULL;
+		return xpointer(options);
 	}
 	if (addition != NULL && (addition->always || given == NULL))
 		given = addition->value;

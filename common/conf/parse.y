@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/conf_statement.h"
 #include "conf/lex.h"
 #include "conf/parse.h"
-#include "conf/conf_statement.h"
 
 #define FOUND_SIZE 96
 #define SAID_MAX   64 /* settings, and a few more */

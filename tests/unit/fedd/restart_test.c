@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fedd's pure part: how long the next generation waits. The rest runs in tests/integration/fedd.t.
+ * fedd's pure part: how long the next generation waits. The rest runs in
+ * tests/integration/fedd.t.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "env.h"
 #include "events/timer.h"
+#include "events/watch.h"
 
 #define CLIENTS_MAX  32
 #define CLIENTS_KEPT 8 /* of these, for root and the owner alone */
@@ -308,7 +309,7 @@ listen_again(evutil_socket_t fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	(void)argument;
-	event_add(listen_event, NULL);
+	watch_start(listen_event);
 }
 
 static void
@@ -339,6 +340,5 @@ control_init(
 	listen_event = xpointer(event_new(
 	    env.base, descriptor, EV_READ | EV_PERSIST, listen_ready, NULL));
 	back_off_event = timer_new(env.base, listen_again, NULL);
-	if (event_add(listen_event, NULL) != 0)
-		fatal("event_add failed");
+	watch_start(listen_event);
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "events/timer.h"
+#include "events/watch.h"
 
 #define ANSWER_TIMEOUT_MS 30000
 
@@ -251,7 +252,7 @@ db_flush(struct db *db)
 	if (rest == -1)
 		db_connect_fail(db, PQerrorMessage(db->connection));
 	else if (rest == 1)
-		event_add(db->writable, NULL);
+		watch_start(db->writable);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/db_internal.h"
 #include "events/timer.h"
+#include "events/watch.h"
 
 #define BACKOFF_LAST_MS	   5000
 #define REFUSED_MS	   5000
@@ -132,8 +133,7 @@ connect_made(struct db *db)
 	    event_new(db->base, fd, EV_READ | EV_PERSIST, db_readable, db));
 	db->writable =
 	    xpointer(event_new(db->base, fd, EV_WRITE, db_writable, db));
-	if (event_add(db->readable, NULL) == -1)
-		fatal("event_add failed");
+	watch_start(db->readable);
 	if (PQsetnonblocking(db->connection, 1) == -1 ||
 	    PQenterPipelineMode(db->connection) == 0)
 		db_connect_fail(db, PQerrorMessage(db->connection));
@@ -157,8 +157,7 @@ connect_wait(struct db *db, short what)
 		event_free(db->readable);
 	db->readable = xpointer(event_new(
 	    db->base, PQsocket(db->connection), what, connect_event, db));
-	if (event_add(db->readable, NULL) == -1)
-		fatal("event_add failed");
+	watch_start(db->readable);
 }
 
 static void

@@ -44,6 +44,7 @@
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
 #include "rooms/state/requests.h"
+#include "rooms/state/take.h"
 #include "servers/limits.h"
 #include "servers/peer_table.h"
 #include "servers/strangers.h"
@@ -438,6 +439,7 @@ main(int argc, char *argv[])
 	upkeep_init();
 	health_init();
 	self_probe_init();
+	state_observe(messages_state_changed);
 	proc_ready(&proc, &env.go);
 	event_base_dispatch(env.base);
 	return 0;

@@ -4,14 +4,12 @@
  * nothing is signed again under numbers that were given away before.
  */
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/restored.h"
 #include "exchange/signing.h"
 #include "room/room_restore.h"
-#include "rooms/room_row.h"
-
-#define EPOCH_AHEAD_S (24 * 3600) /* others' claims beyond are not meant */
 
 static restored_callback callback;
 
@@ -66,7 +64,7 @@ restored_check(restored_callback done)
 
 	callback = done;
 	db_parameters_init(&parameters);
-	db_add_integer(&parameters, clock_now() + EPOCH_AHEAD_S);
+	db_add_integer(&parameters, clock_now() + ROOM_EPOCH_AHEAD_S);
 	db_call(env.db, SQL_SELF_MARK, &parameters, told, NULL);
 	db_parameters_free(&parameters);
 }

@@ -23,7 +23,7 @@
 #include "outbound/queue.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
-#include "rooms/resync.h"
+#include "rooms/sync/exchange.h"
 #include "servers/peer_table.h"
 #include "users/lookup_out.h"
 

@@ -26,7 +26,12 @@ TOOL_EXTRA_statement = $(wildcard fed-queued/db/statements*.c)
 UNIT_EXTRA_schedule = fed-queued/outbound/schedule.c
 UNIT_EXTRA_suspect = fed-queued/servers/suspect.c
 UNIT_EXTRA_hold = fed-queued/inbound/hold.c
-TOOL_EXTRA_room_talk = $(DB_ALL) $(patsubst %,fed-queued/%.c,rooms/messages/look rooms/messages/take rooms/messages/take_row rooms/messages/intake rooms/messages/judge rooms/messages/number rooms/room_row rooms/turn)
-UNIT_EXTRA_room_item = fed-queued/rooms/item_kind.c
-UNIT_EXTRA_room_certificate = fed-queued/rooms/certificate.c fed-queued/servers/peer.c
-UNIT_EXTRA_room_inbound = $(patsubst %,fed-queued/%.c,rooms/items rooms/item_kind rooms/certificate servers/peer db/db_parameters)
+UNIT_EXTRA_room_item = fed-queued/rooms/items/item_kind.c
+UNIT_EXTRA_room_certificate = fed-queued/rooms/items/certificate.c fed-queued/servers/peer.c
+UNIT_EXTRA_room_inbound = $(patsubst %,fed-queued/%.c,rooms/items/items \
+		rooms/items/item_kind rooms/items/certificate servers/peer \
+		db/db_parameters)
+UNIT_EXTRA_room_attempt = fed-queued/rooms/attempt.c
+TOOL_EXTRA_room_talk = $(DB_ALL) $(patsubst %,fed-queued/rooms/%.c,attempt \
+		columns turn messages/look messages/take messages/take_row \
+		messages/intake messages/judge messages/number)

@@ -129,7 +129,7 @@ $(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
 # Unit tests: tests/unit/FOLDER/NAME_test.c, each a program of its own, linked
 # with production objects: those of FOLDER/NAME.c and of UNIT_EXTRA_FOLDER/NAME.
 UNIT_SRC =	$(wildcard $(addsuffix /*_test.c,tests/unit/* \
-		tests/unit/*/*))
+		tests/unit/*/* tests/unit/*/*/*))
 UNIT_FILES =	$(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 include tests/unit/extra.mk
 .SECONDEXPANSION:

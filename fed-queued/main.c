@@ -42,12 +42,14 @@
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
-#include "rooms/item_kind.h"
-#include "rooms/items.h"
+#include "rooms/items/item_kind.h"
+#include "rooms/items/items.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
 #include "rooms/state/requests.h"
+#include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
+#include "rooms/sync/exchange.h"
 #include "servers/limits.h"
 #include "servers/observe.h"
 #include "servers/peer_table.h"
@@ -263,6 +265,7 @@ arrange(void)
 	    env.settings.requests_pending);
 	limits_gauge(LIMIT_BYTES_UNDER_WAY, inbound_bytes, INBOUND_BYTES);
 	limits_gauge(LIMIT_INBOX, inbox_messages, env.settings.inbox_messages);
+	state_observe(messages_state_changed);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
 	observe(PEER_LIVES, destination_alive);

@@ -4,8 +4,7 @@
 
 #include "room/room_home.h"
 
-#define RECOVERING_RETRY_S 60
-#define PENDING_RETRY_S	   1
+#define PENDING_RETRY_S 1
 
 void
 room_home_event(struct room_event *event, const struct room_state *state)
@@ -57,7 +56,7 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
 	if (!room_recovery_over(recovery, now)) {
 		verdict.outcome = ROOM_WAIT;
 		verdict.code = CODE_RECOVERING;
-		verdict.seconds = RECOVERING_RETRY_S;
+		verdict.seconds = ROOM_RECOVERING_RETRY_S;
 		return verdict;
 	}
 	verdict.code = room_state_rules(state, event, facts);

@@ -9,9 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROOM_RECOVERY_S	   (15 * 60)
-#define ROOM_HOME_SILENT_S (14 * 24 * 3600)
-#define ROOM_EPOCH_MAX	   INT64_C(9007199254740991) /* 2^53-1 */
+#define ROOM_RECOVERY_S		(15 * 60)
+#define ROOM_RECOVERING_RETRY_S 60 /* what is told meanwhile */
+#define ROOM_HOME_SILENT_S	(14 * 24 * 3600)
+/* What others say of an epoch further ahead of our clock is not believed. */
+#define ROOM_EPOCH_AHEAD_S	(24 * 3600)
+#define ROOM_EPOCH_MAX		INT64_C(9007199254740991) /* 2^53-1 */
 
 /* Of one room that we are the home of. */
 struct room_recovery {

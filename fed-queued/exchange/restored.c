@@ -11,8 +11,6 @@
 #include "exchange/signing.h"
 #include "room/room_restore.h"
 
-#define EPOCH_AHEAD_S (24 * 3600) /* others' claims beyond are not meant */
-
 static restored_callback callback;
 
 static void
@@ -66,7 +64,7 @@ restored_check(restored_callback done)
 
 	callback = done;
 	db_parameters_init(&parameters);
-	db_add_integer(&parameters, clock_now() + EPOCH_AHEAD_S);
+	db_add_integer(&parameters, clock_now() + ROOM_EPOCH_AHEAD_S);
 	db_call(env.db, SQL_SELF_MARK, &parameters, told, NULL);
 	db_parameters_free(&parameters);
 }

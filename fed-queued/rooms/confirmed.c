@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: ISC */
-/* Rooms of ours that others have told of; see confirmed_set.h. */
+/* Rooms of ours that another server has confirmed; see confirmed.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/alloc.h"
 #include "base/tree.h"
 #include "env.h"
 #include "rooms/confirmed.h"
 
 #define WAIT_MS 10000
 
-struct heard {
-	RB_ENTRY(heard) entry;
+struct confirmed {
+	RB_ENTRY(confirmed) entry;
 	struct room_id room;
 };
 
 static int
-heard_compare(const struct heard *a, const struct heard *b)
+confirmed_compare(const struct confirmed *a, const struct confirmed *b)
 {
 	return memcmp(&a->room, &b->room, sizeof(a->room));
 }
 
-static RB_HEAD(heard_rooms, heard) rooms = RB_INITIALIZER(&rooms);
-RB_GENERATE_STATIC(heard_rooms, heard, entry, heard_compare)
+static RB_HEAD(confirmed_rooms, confirmed) rooms = RB_INITIALIZER(&rooms);
+RB_GENERATE_STATIC(confirmed_rooms, confirmed, entry, confirmed_compare)
 
-static int64_t begun_ms; /* 0: not yet */
+static int64_t begun_ms; /* when others were first asked; 0: not yet */
 
 void
 confirmed_begin(void)
@@ -33,17 +33,17 @@ confirmed_begin(void)
 		begun_ms = clock_ms();
 }
 
-/* Nobody waits any more: what was noted is not needed. */
+/* Whether the wait is over; then what was noted is not needed any more. */
 static bool
-over(void)
+wait_over(void)
 {
-	struct heard *heard;
+	struct confirmed *confirmed;
 
 	if (begun_ms == 0 || clock_ms() - begun_ms < WAIT_MS)
 		return false;
-	while ((heard = RB_MIN(heard_rooms, &rooms)) != NULL) {
-		RB_REMOVE(heard_rooms, &rooms, heard);
-		free(heard);
+	while ((confirmed = RB_MIN(confirmed_rooms, &rooms)) != NULL) {
+		RB_REMOVE(confirmed_rooms, &rooms, confirmed);
+		free(confirmed);
 	}
 	return true;
 }
@@ -51,25 +51,24 @@ over(void)
 void
 confirmed_set(const struct room_id *room)
 {
-	struct heard *heard;
+	struct confirmed *confirmed;
 
-	if (over() || memcmp(room->home, env.identity.server, ONION_KEY) != 0)
+	if (wait_over() ||
+	    memcmp(room->home, env.identity.server, ONION_KEY) != 0)
 		return;
-	heard = calloc(1, sizeof(*heard));
-	if (heard == NULL)
-		fatal("out of memory");
-	heard->room = *room;
-	if (RB_INSERT(heard_rooms, &rooms, heard) != NULL)
-		free(heard);
+	confirmed = xcalloc(1, sizeof(*confirmed));
+	confirmed->room = *room;
+	if (RB_INSERT(confirmed_rooms, &rooms, confirmed) != NULL)
+		free(confirmed);
 }
 
 bool
 confirmed_wait(const struct room_id *room, uint32_t servers)
 {
-	struct heard wanted;
+	struct confirmed wanted;
 
-	if (servers == 0 || over())
+	if (servers == 0 || wait_over())
 		return false;
 	wanted.room = *room;
-	return RB_FIND(heard_rooms, &rooms, &wanted) == NULL;
+	return RB_FIND(confirmed_rooms, &rooms, &wanted) == NULL;
 }

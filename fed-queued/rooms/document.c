@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "env.h"
@@ -49,14 +50,11 @@ event_read(struct document *document, const struct sync_document *given)
 	memcpy(event->text, given->text.bytes, given->text.length);
 	memcpy(event->signature, given->signature, sizeof(event->signature));
 	event->payload_length = payload->length;
-	event->payload = malloc(payload->length);
-	if (event->payload == NULL)
-		fatal("out of memory");
-	memcpy(event->payload, payload->bytes, payload->length);
+	event->payload = xmemdup(payload->bytes, payload->length);
 	return true;
 }
 
-/* An envelope or batch: who signed it, and that he did. */
+/* An envelope or batch: which server signed it, and that it did. */
 static bool
 proof_read(struct document *document, const struct sync_document *given)
 {
@@ -82,21 +80,21 @@ static bool
 items_read(struct document *document, const struct sync_document *given)
 {
 	struct room_payload_message message;
-	struct signed_message *said;
+	struct signed_message *one;
 	uint8_t hash[32];
 	uint32_t i;
 
 	for (i = 0; i < given->payload_count; i++) {
-		said = &document->said[i];
-		said->payload = given->payloads[i].bytes;
-		said->payload_length = given->payloads[i].length;
-		sha256(hash, said->payload, said->payload_length);
+		one = &document->messages[i];
+		one->payload = given->payloads[i].bytes;
+		one->payload_length = given->payloads[i].length;
+		sha256(hash, one->payload, one->payload_length);
 		if (!signtext_names(&document->text, "message", hash,
-			said->message_id, said->digest) ||
+			one->message_id, one->digest) ||
 		    room_payload_message(&message, document->proof.origin,
-			said->payload, said->payload_length) != CODE_OK)
+			one->payload, one->payload_length) != CODE_OK)
 			return false;
-		memcpy(message.message.place.digest, said->digest, 32);
+		memcpy(message.message.place.digest, one->digest, 32);
 		if (i == 0) {
 			document->first = message.message;
 			document->room = message.message.room;
@@ -240,7 +238,7 @@ document_store(const struct document *document,
 		snprintf(before, sizeof(before),
 		    "{\"certificate\":\"%s\",\"event\":{", certificate);
 	} else if (document->kind == DOCUMENT_ITEMS) {
-		uuid_format(id, document->said[0].message_id);
+		uuid_format(id, document->messages[0].message_id);
 		snprintf(before, sizeof(before), "{\"id\":\"%s\",", id);
 	}
 	written = asprintf(&json,

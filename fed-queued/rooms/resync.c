@@ -1,42 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * With whom heads are to be exchanged, and of which rooms: when something is
- * missing, when a server is heard again, after a start, and otherwise every
- * quarter of an hour. What becomes of it is sync_exchange.c's.
+ * With which servers heads are to be exchanged, and of which rooms; see
+ * resync.h. What becomes of it is sync/exchange.c's.
  */
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
+#include "rooms/columns.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
-#include "rooms/room_row.h"
 #include "servers/peer_table.h"
 
-#define EVERY_MS  (15 * 60 * 1000) /* 75 to 125 of a hundred */
-#define SPREAD_MS 5000		   /* over which all are asked */
-#define LATER_MS  15000		   /* after one that just ended */
-#define LOOK_MS	  60000		   /* between looks for servers */
-#define FAILED_MS 5000		   /* before one that failed is repeated */
-#define DUE_MS	  10000		   /* between looks for gaps */
-#define DUE_MOST  1000		   /* gaps */
-#define ROOMS_MAX 1024 /* that wait for one server; more: all are due */
+#define EVERY_MS    (15 * 60 * 1000) /* exchanges; 75 to 125 of a hundred */
+#define SPREAD_MS   5000	     /* over which all servers are asked */
+#define LATER_MS    15000	     /* behind an exchange that just ended */
+#define FAILED_MS   5000	     /* before one that failed is repeated */
+#define SERVERS_MS  60000	     /* between two looks for servers */
+#define GAPS_MS	    10000	     /* between two looks for gaps */
+#define GAPS_MAX    1000	     /* of one look */
+#define WAITING_MAX 1024 /* rooms for one server; beyond: all of its rooms */
 
 /* What is to be exchanged with one server. */
 struct waiting {
 	RB_ENTRY(waiting) entry;
 	uint8_t key[ONION_KEY];
-	bool all;
+	bool all; /* rooms */
 	uint32_t count;
 	struct room_id *rooms; /* owned */
-	int64_t ended_ms;      /* the last exchange; 0 none */
-	int64_t next_ms;       /* the next of all rooms; 0 not yet */
+	int64_t ended_ms;      /* of the last exchange; 0 none */
+	int64_t next_ms;       /* when all rooms are due; 0 not yet */
 };
 
 static int
@@ -49,10 +50,10 @@ static RB_HEAD(waiting_servers, waiting) servers = RB_INITIALIZER(&servers);
 RB_GENERATE_STATIC(waiting_servers, waiting, entry, waiting_compare)
 
 static struct event *timer;
-static int64_t due_ms;	   /* the next look for gaps */
-static int64_t servers_ms; /* the next look for servers */
-static bool running_due;
-static bool running_servers;
+static int64_t gaps_ms;	   /* when to look for gaps again */
+static int64_t servers_ms; /* when to look for servers again */
+static bool gaps_running;
+static bool servers_running;
 
 static struct waiting *
 waiting_get(const uint8_t key[ONION_KEY])
@@ -63,9 +64,7 @@ waiting_get(const uint8_t key[ONION_KEY])
 	waiting = RB_FIND(waiting_servers, &servers, &wanted);
 	if (waiting != NULL)
 		return waiting;
-	waiting = calloc(1, sizeof(*waiting));
-	if (waiting == NULL)
-		fatal("out of memory");
+	waiting = xcalloc(1, sizeof(*waiting));
 	memcpy(waiting->key, key, ONION_KEY);
 	RB_INSERT(waiting_servers, &servers, waiting);
 	return waiting;
@@ -74,27 +73,23 @@ waiting_get(const uint8_t key[ONION_KEY])
 static void
 waiting_add(struct waiting *waiting, const struct room_id *room)
 {
-	struct room_id *rooms;
 	uint32_t i;
 
 	for (i = 0; i < waiting->count; i++)
 		if (room_id_equal(&waiting->rooms[i], room))
 			return;
-	if (waiting->count == ROOMS_MAX) {
+	if (waiting->count == WAITING_MAX) {
 		waiting->all = true;
 		return;
 	}
-	rooms = realloc(
-	    waiting->rooms, (waiting->count + 1) * sizeof(*waiting->rooms));
-	if (rooms == NULL)
-		fatal("out of memory");
-	waiting->rooms = rooms;
+	waiting->rooms = xpointer(realloc(
+	    waiting->rooms, (waiting->count + 1) * sizeof(*waiting->rooms)));
 	waiting->rooms[waiting->count++] = *room;
 }
 
-/* room: NULL for all. */
+/* Soon, or after delay_ms if that is above 0. room: NULL for all. */
 static void
-sync_add(
+waiting_wake(
     const uint8_t key[ONION_KEY], const struct room_id *room, int64_t delay_ms)
 {
 	struct peer *peer = peer_table_find(key);
@@ -121,7 +116,7 @@ resync_soon(const struct room_id *room, const uint8_t *peer)
 	if (!env.has_identity ||
 	    memcmp(key, env.identity.server, ONION_KEY) == 0)
 		return;
-	sync_add(key, room, 0);
+	waiting_wake(key, room, 0);
 	outbound_due();
 }
 
@@ -130,7 +125,7 @@ resync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
 {
 	int64_t ended_ms = waiting_get(peer)->ended_ms;
 
-	sync_add(
+	waiting_wake(
 	    peer, room, ended_ms == 0 ? 0 : ended_ms + LATER_MS - clock_ms());
 	outbound_due();
 }
@@ -138,7 +133,7 @@ resync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
 void
 resync_peer(struct peer *peer)
 {
-	sync_add(peer->key, NULL, 0);
+	waiting_wake(peer->key, NULL, 0);
 	outbound_due();
 }
 
@@ -155,10 +150,10 @@ resync_all(void)
 
 uint32_t
 resync_waiting(
-    const struct peer *peer, struct room_id *rooms, uint32_t most, bool *all)
+    const struct peer *peer, struct room_id *rooms, uint32_t max, bool *all)
 {
 	struct waiting *waiting = waiting_get(peer->key);
-	uint32_t count = waiting->count < most ? waiting->count : most;
+	uint32_t count = waiting->count < max ? waiting->count : max;
 
 	*all = waiting->all;
 	waiting->all = false;
@@ -191,7 +186,7 @@ resync_ended(struct peer *peer, bool failed)
 
 /* Columns: server, room. */
 static void
-due_loaded(PGresult *result, const char *sqlstate, void *argument)
+gaps_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	uint8_t id[UUID_SIZE];
 	struct room_id room;
@@ -199,16 +194,15 @@ due_loaded(PGresult *result, const char *sqlstate, void *argument)
 	int row;
 
 	(void)argument;
-	running_due = false;
+	gaps_running = false;
 	if (result == NULL) {
 		log_warning("gaps-look failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		if (!row_bytes(id, sizeof(id), result, row, 0) ||
-		    room_id_parse(&room, PQgetvalue(result, row, 1),
-			(size_t)PQgetlength(result, row, 1)) != CODE_OK)
-			fatal("database sent a malformed gap");
+		if (!row_bytes(id, sizeof(id), result, row, 0))
+			fatal("database sent a malformed id");
+		columns_room(&room, result, row, 1);
 		peer = peer_table_find_id(id);
 		if (peer != NULL)
 			resync_later(&room, peer->key);
@@ -232,7 +226,7 @@ servers_loaded(PGresult *result, const char *sqlstate, void *argument)
 	int row;
 
 	(void)argument;
-	running_servers = false;
+	servers_running = false;
 	if (result == NULL) {
 		log_warning("rooms-look failed sqlstate=%s", sqlstate);
 		return;
@@ -248,24 +242,24 @@ servers_loaded(PGresult *result, const char *sqlstate, void *argument)
 		if (!first && clock_ms() < waiting->next_ms)
 			continue;
 		waiting->next_ms = clock_ms() + jittered(EVERY_MS);
-		sync_add(peer->key, NULL,
+		waiting_wake(peer->key, NULL,
 		    first ? 0 : (int64_t)(schedule_random() * SPREAD_MS));
 	}
 	outbound_due();
 }
 
 static void
-due_look(void)
+gaps_look(void)
 {
 	struct db_parameters parameters;
 
-	if (running_due || clock_ms() < due_ms)
+	if (gaps_running || clock_ms() < gaps_ms)
 		return;
-	due_ms = clock_ms() + DUE_MS;
-	running_due = true;
+	gaps_ms = clock_ms() + GAPS_MS;
+	gaps_running = true;
 	db_parameters_init(&parameters);
-	db_add_integer(&parameters, DUE_MOST);
-	db_call(env.db, SQL_SYNC_DUE, &parameters, due_loaded, NULL);
+	db_add_integer(&parameters, GAPS_MAX);
+	db_call(env.db, SQL_SYNC_DUE, &parameters, gaps_loaded, NULL);
 	db_parameters_free(&parameters);
 }
 
@@ -274,10 +268,10 @@ servers_look(void)
 {
 	struct db_parameters parameters;
 
-	if (running_servers || clock_ms() < servers_ms)
+	if (servers_running || clock_ms() < servers_ms)
 		return;
-	servers_ms = clock_ms() + LOOK_MS;
-	running_servers = true;
+	servers_ms = clock_ms() + SERVERS_MS;
+	servers_running = true;
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, TRUST_KNOWN);
 	db_call(env.db, SQL_SYNC_SERVERS, &parameters, servers_loaded, NULL);
@@ -293,26 +287,15 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 	resync_doorbell();
 }
 
-static void
-timer_begin(void)
-{
-	static const struct timeval every = {DUE_MS / 1000, 0};
-
-	if (timer != NULL)
-		return;
-	timer = event_new(env.base, -1, EV_PERSIST, timer_fire, NULL);
-	if (timer == NULL || event_add(timer, &every) != 0)
-		fatal("out of memory");
-}
-
 void
 resync_doorbell(void)
 {
-	timer_begin();
+	if (timer == NULL)
+		timer = timer_every(env.base, GAPS_MS, timer_fire, NULL);
 	if (!env.registered || !env.has_identity || !peer_table_loaded() ||
 	    db_state(env.db) != DB_UP)
 		return;
 	confirmed_begin();
-	due_look();
+	gaps_look();
 	servers_look();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* One thing at a time in each room; see turn_begin.h. */
+/* One thing at a time in each room; see turn.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/tree.h"
 #include "rooms/turn.h"
@@ -13,7 +14,7 @@ struct turn {
 	void *argument;
 };
 
-/* A room that somebody is at; the first of turns is he. */
+/* A room in which something is under way: the first of turns. */
 struct busy {
 	RB_ENTRY(busy) entry;
 	struct room_id room;
@@ -42,14 +43,11 @@ void
 turn_begin(const struct room_id *room, void (*run)(void *), void *argument)
 {
 	struct busy *busy = busy_find(room);
-	struct turn *turn = calloc(1, sizeof(*turn));
+	struct turn *turn = xcalloc(1, sizeof(*turn));
 	bool first = busy == NULL;
 
-	if (first)
-		busy = calloc(1, sizeof(*busy));
-	if (turn == NULL || busy == NULL)
-		fatal("out of memory");
 	if (first) {
+		busy = xcalloc(1, sizeof(*busy));
 		busy->room = *room;
 		TAILQ_INIT(&busy->turns);
 		RB_INSERT(busy_rooms, &rooms, busy);

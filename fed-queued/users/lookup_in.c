@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Others look up our users; see lookup_in.h. */
-#include <endian.h>
+/* Look-ups of our users; see lookup_in.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "json/lookup.h"
@@ -16,15 +17,17 @@ struct asked {
 	void *argument;
 };
 
-/* Copies a column of at most size bytes; 0 when it is null. */
+/* Copies bytes, size at most, and returns how many; 0 when it is null. */
 static size_t
-column_copy(void *to, size_t size, PGresult *result, int column)
+bytes_row(void *to, size_t size, PGresult *result, int column)
 {
-	size_t length = (size_t)PQgetlength(result, 0, column);
+	size_t length;
+	const char *bytes = row_span(&length, result, 0, column);
 
 	if (length > size)
 		fatal("database sent a user that is too large");
-	memcpy(to, PQgetvalue(result, 0, column), length);
+	if (length > 0)
+		memcpy(to, bytes, length);
 	return length;
 }
 
@@ -32,18 +35,15 @@ column_copy(void *to, size_t size, PGresult *result, int column)
 static void
 user_row(struct lookup_user *user, PGresult *result, const char *handle)
 {
-	uint64_t epoch;
-	size_t length;
-
 	memcpy(user->handle, handle, sizeof(user->handle));
-	if (column_copy(&epoch, sizeof(epoch), result, 0) != sizeof(epoch))
-		fatal("database sent an integer of another size");
-	user->key_epoch = (int64_t)be64toh(epoch);
-	user->key_length = column_copy(user->key, sizeof(user->key), result, 1);
-	length = column_copy(user->name, sizeof(user->name) - 1, result, 2);
-	user->name[length] = '\0';
+	if (row_null(result, 0, 0))
+		fatal("database sent a user without a key epoch");
+	user->key_epoch = row_integer(result, 0, 0);
+	user->key_length = bytes_row(user->key, sizeof(user->key), result, 1);
+	if (!row_text(user->name, sizeof(user->name), result, 0, 2))
+		user->name[0] = '\0';
 	user->avatar_length =
-	    column_copy(user->avatar, sizeof(user->avatar), result, 3);
+	    bytes_row(user->avatar, sizeof(user->avatar), result, 3);
 }
 
 static void
@@ -73,11 +73,9 @@ void
 lookup_in(const char *payload, size_t length, bool allowed,
     lookup_in_callback callback, void *argument)
 {
-	struct asked *asked = calloc(1, sizeof(*asked));
+	struct asked *asked = xcalloc(1, sizeof(*asked));
 	struct db_parameters parameters;
 
-	if (asked == NULL)
-		fatal("out of memory");
 	if (lookup_request_parse(asked->handle, payload, length) != CODE_OK)
 		fatal("a look-up was not checked");
 	asked->callback = callback;

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A look-up travels like a message, through the same schedule, back-off and
- * transport. What differs: it is one request and never in a batch, it lives
- * minutes and not days, its answer is what it is for, and a server that will
- * not answer more of them for now does not keep messages back.
+ * Look-ups of users of others; see lookup_out.h. A look-up goes the way of a
+ * message, through the same schedule, back-off and transport. What differs: it
+ * is one request and never in a batch, it lives minutes and not days, its
+ * answer is what it is for, and a server that will not answer more of them for
+ * now does not keep messages back.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/encode.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
 #include "exchange/reaction.h"
 #include "exchange/transport.h"
 #include "json/envelope.h"
@@ -28,17 +33,17 @@
 
 struct lookup {
 	struct peer *peer;
-	uint8_t id[16];
+	uint8_t id[UUID_SIZE];
 	char handle[LOOKUP_HANDLE_MAX + 1];
 };
 
 static struct {
 	bool running;
-	bool again;
-	struct event *timer; /* another look */
-} work;
+	bool again;	     /* it was asked for while it ran */
+	struct event *timer; /* for another one */
+} search;		     /* for servers that we have look-ups for */
 
-/* The turn is over; more of the server's wait for their own turn. */
+/* The lane's turn is over; further look-ups have a turn of their own. */
 static void
 lookup_end(struct lookup *lookup)
 {
@@ -56,7 +61,7 @@ later_done(PGresult *result, const char *sqlstate, void *argument)
 	lookup_end(argument);
 }
 
-/* To be asked again, after delay_ms if that is above 0. */
+/* It is asked again, after delay_ms if that is above 0. */
 static void
 lookup_later(struct lookup *lookup, int64_t delay_ms)
 {
@@ -83,7 +88,9 @@ settle_done(PGresult *result, const char *sqlstate, void *argument)
 		/* It is asked once more when its lease ends. */
 		log_warning("look-up settle failed sqlstate=%s", sqlstate);
 	} else {
-		event = PQgetvalue(result, 0, 0);
+		event = row_string(result, 0, 0);
+		if (event == NULL)
+			fatal("database told nothing of a look-up");
 		log_debug("look-up server=%s event=%s", address, event);
 		if (strcmp(event, "contradiction") == 0)
 			log_error("key-contradiction server=%s", address);
@@ -107,11 +114,9 @@ proof_make(const struct transport_outcome *outcome, size_t *length)
 {
 	const struct wire_envelope *answer = outcome->answer;
 	static char body[ENVELOPE_MAX];
-	char *proof = malloc(CERT_MAX + ENVELOPE_MAX);
+	char *proof = xmalloc(CERT_MAX + ENVELOPE_MAX);
 	size_t body_length;
 
-	if (proof == NULL)
-		fatal("out of memory");
 	body_length = envelope_format(body, &answer->header, answer->signature,
 	    answer->payload, answer->payload_length);
 	while (body_length > 0 && body[body_length - 1] == ' ')
@@ -159,7 +164,7 @@ lookup_settle(struct lookup *lookup, const char *outcome, const char *code,
 	free(proof);
 }
 
-/* An answer that counts. */
+/* It was accepted: the answer tells of the user. */
 static void
 lookup_answered(struct lookup *lookup, const struct transport_outcome *outcome)
 {
@@ -191,7 +196,7 @@ lookup_acknowledged(
 
 	if (result->status == ACK_RETRY &&
 	    reaction.destination != DESTINATION_WAIT) {
-		/* a clock is wrong, which messages meet, too */
+		/* a clock is wrong: messages wait for that as well */
 		(void)destination_react(lookup->peer, &reaction, result->code,
 		    result->seconds, true);
 		lookup_later(lookup, 0);
@@ -247,9 +252,8 @@ lookup_send(struct lookup *lookup)
 	request.count = 1;
 	snprintf(item.type, sizeof(item.type), LOOKUP_TYPE);
 	memcpy(item.id, lookup->id, sizeof(item.id));
-	payload = lookup_request_format(lookup->handle, &item.payload_length);
-	if (payload == NULL)
-		fatal("out of memory");
+	payload = xpointer(
+	    lookup_request_format(lookup->handle, &item.payload_length));
 	item.payload = payload;
 	transport_send(&request, lookup_exchanged, lookup);
 	free(payload);
@@ -260,7 +264,6 @@ static void
 claim_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct lookup *lookup = argument;
-	size_t length;
 
 	if (result == NULL) {
 		log_warning("look-up claim failed sqlstate=%s", sqlstate);
@@ -273,12 +276,10 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 		lookup_end(lookup);
 		return;
 	}
-	length = (size_t)PQgetlength(result, 0, 1);
-	if (PQgetlength(result, 0, 0) != (int)sizeof(lookup->id) ||
-	    !lookup_handle_valid(PQgetvalue(result, 0, 1), length))
+	if (!row_bytes(lookup->id, sizeof(lookup->id), result, 0, 0) ||
+	    !row_text(lookup->handle, sizeof(lookup->handle), result, 0, 1) ||
+	    !lookup_handle_valid(lookup->handle, strlen(lookup->handle)))
 		fatal("database sent a malformed look-up");
-	memcpy(lookup->id, PQgetvalue(result, 0, 0), sizeof(lookup->id));
-	memcpy(lookup->handle, PQgetvalue(result, 0, 1), length);
 	lookup_send(lookup);
 }
 
@@ -286,11 +287,9 @@ void
 lookup_out(struct peer *peer)
 {
 	const struct settings *s = &env.settings;
-	struct lookup *lookup = calloc(1, sizeof(*lookup));
+	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
 	struct db_parameters parameters;
 
-	if (lookup == NULL)
-		fatal("out of memory");
 	lookup->peer = peer;
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, env.incarnation);
@@ -304,7 +303,7 @@ lookup_out(struct peer *peer)
 }
 
 static void
-work_fire(evutil_socket_t fd, short what, void *argument)
+search_fire(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
@@ -312,45 +311,39 @@ work_fire(evutil_socket_t fd, short what, void *argument)
 	lookup_out_doorbell();
 }
 
-/* The application asked for a server that we have not heard of yet. */
+/* A look-up is for a server that peer_table does not have yet. */
 static void
-work_soon(void)
+search_soon(void)
 {
-	static const struct timeval soon = {
-	    PEERS_WAIT_MS / 1000, PEERS_WAIT_MS % 1000 * 1000};
-
-	if (work.timer == NULL)
-		work.timer = evtimer_new(env.base, work_fire, NULL);
-	if (work.timer == NULL)
-		fatal("out of memory");
-	evtimer_add(work.timer, &soon);
+	if (search.timer == NULL)
+		search.timer = timer_new(env.base, search_fire, NULL);
+	timer_arm(search.timer, PEERS_WAIT_MS);
 }
 
 static void
-work_done(PGresult *result, const char *sqlstate, void *argument)
+search_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct peer *peer;
-	uint8_t id[16];
+	uint8_t id[UUID_SIZE];
 	int row;
 
 	(void)argument;
-	work.running = false;
+	search.running = false;
 	if (result == NULL) {
 		log_warning("look-ups-look failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		if (PQgetlength(result, row, 0) != (int)sizeof(id))
+		if (!row_bytes(id, sizeof(id), result, row, 0))
 			fatal("database sent a malformed id");
-		memcpy(id, PQgetvalue(result, row, 0), sizeof(id));
 		peer = peer_table_find_id(id);
 		if (peer != NULL)
 			schedule_fill(peer, LANE_LOOKUP);
 		else
-			work_soon();
+			search_soon();
 	}
 	outbound_due();
-	if (work.again)
+	if (search.again)
 		lookup_out_doorbell();
 }
 
@@ -362,12 +355,12 @@ lookup_out_doorbell(void)
 	if (!env.registered || !peer_table_loaded() ||
 	    db_state(env.db) != DB_UP)
 		return;
-	work.again = work.running;
-	if (work.running)
+	search.again = search.running;
+	if (search.running)
 		return;
-	work.running = true;
+	search.running = true;
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, env.settings.lookup_lifetime_s);
-	db_call(env.db, SQL_LOOKUP_WORK, &parameters, work_done, NULL);
+	db_call(env.db, SQL_LOOKUP_WORK, &parameters, search_done, NULL);
 	db_parameters_free(&parameters);
 }

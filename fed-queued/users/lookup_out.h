@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * We look users of others up: the application's requests, one at a time for
- * each server, in a lane of their own.
+ * We look up users of other servers: the application's requests, one at a time
+ * for each server, in a lane of their own.
  */
 #ifndef TORFED_LOOKUP_OUT_H
 #define TORFED_LOOKUP_OUT_H
@@ -10,7 +10,7 @@ struct peer;
 
 /* The database may have look-ups. */
 void lookup_out_doorbell(void);
-/* The peer's lane LANE_LOOKUP is due and marked busy; ends with
+/* The peer's lane LANE_LOOKUP is due and was marked busy; ends with
  * outbound_done(). */
 void lookup_out(struct peer *);
 

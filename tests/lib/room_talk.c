@@ -27,9 +27,12 @@
 #include "fed-queued/env.h"
 #include "fed-queued/exchange/signing.h"
 #include "fed-queued/inbound/inbox.h"
+#include "fed-queued/rooms/messages/judge.h"
 #include "fed-queued/rooms/messages/look.h"
+#include "fed-queued/rooms/messages/take.h"
 #include "fed-queued/rooms/resync.h"
 #include "fed-queued/rooms/state/requests.h"
+#include "json/batch.h"
 #include "json/canon.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
@@ -148,21 +151,22 @@ room_read(const char *text)
 }
 
 static void
-said_read(struct signed_message *said)
+message_read(struct signed_message *message)
 {
 	char *line = line_read(), *payload;
 	uint8_t hash[32];
 
 	if (line == NULL || strlen(line) <= UUID_TEXT ||
-	    uuid_parse(said->message_id, line, UUID_TEXT) != 0)
+	    uuid_parse(message->message_id, line, UUID_TEXT) != 0)
 		errx(1, "no message");
 	payload = strdup(line + UUID_TEXT + 1);
 	if (payload == NULL)
 		errx(1, "out of memory");
-	said->payload = payload;
-	said->payload_length = strlen(payload);
-	sha256(hash, payload, said->payload_length);
-	signtext_item_digest(said->digest, "message", said->message_id, hash);
+	message->payload = payload;
+	message->payload_length = strlen(payload);
+	sha256(hash, payload, message->payload_length);
+	signtext_item_digest(
+	    message->digest, "message", message->message_id, hash);
 }
 
 static void
@@ -170,7 +174,7 @@ take(char *line)
 {
 	static const char text[] = "what the origin signed";
 	char via[ONION_SIZE], origin[ONION_SIZE], id[ROOM_ID_SIZE];
-	struct signed_message said[BATCH_ITEMS];
+	struct signed_message messages[BATCH_ITEMS];
 	struct room_proof proof = {.text = text, .text_length = sizeof(text)};
 	uint8_t by[ONION_KEY];
 	struct room_id room;
@@ -189,12 +193,12 @@ take(char *line)
 	key_read(proof.origin, origin);
 	memset(proof.signature, 7, sizeof(proof.signature));
 	for (i = 0; i < asked; i++)
-		said_read(&said[i]);
-	messages_take(&room, said, asked, &proof, by, taken, NULL);
+		message_read(&messages[i]);
+	messages_take(&room, messages, asked, &proof, by, taken, NULL);
 	/* All was copied. */
 	for (i = 0; i < asked; i++) {
-		payload.constant = said[i].payload;
-		memset(payload.owned, 'x', said[i].payload_length);
+		payload.constant = messages[i].payload;
+		memset(payload.owned, 'x', messages[i].payload_length);
 		free(payload.owned);
 	}
 }

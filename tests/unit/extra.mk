@@ -16,15 +16,16 @@ UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
 		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
 UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
-UNIT_EXTRA_fed-queued/rooms/certificate = $(PEER)
-UNIT_EXTRA_fed-queued/rooms/items = $(PEER) $(addprefix fed-queued/, \
-		rooms/item_kind.c rooms/certificate.c db/db_parameters.c)
+UNIT_EXTRA_fed-queued/rooms/items/certificate = $(PEER)
+UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \
+		rooms/items/item_kind.c rooms/items/certificate.c \
+		db/db_parameters.c)
 
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 TOOL_EXTRA_claims = $(DB_ALL)
 TOOL_EXTRA_statement = fed-queued/db/statements.c
-TOOL_EXTRA_room_talk = $(DB_ALL) $(addprefix fed-queued/rooms/, \
-		messages/look.c messages/take.c messages/take_row.c \
-		messages/intake.c messages/judge.c messages/number.c \
-		room_row.c turn.c)
+TOOL_EXTRA_room_talk = $(DB_ALL) $(addprefix fed-queued/rooms/, attempt.c \
+		columns.c turn.c messages/look.c messages/take.c \
+		messages/take_row.c messages/intake.c messages/judge.c \
+		messages/number.c)

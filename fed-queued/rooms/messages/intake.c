@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of one request, judged in their order; see intake_run.h. */
+/* Messages of one request, judged in their order; see intake.h. */
 #include <string.h>
 
 #include "room/room_speaker.h"
+#include "rooms/attempt.h"
 #include "rooms/messages/intake.h"
 
-#define EPOCHS_S  60
-#define STORAGE_S 5 /* as for other items of one who was just distrusted */
+#define EPOCHS_RETRY_S 60 /* told to one that begins too many epochs */
 
 static struct room_verdict
 verdict_make(enum room_outcome outcome, enum code code)
@@ -16,7 +16,7 @@ verdict_make(enum room_outcome outcome, enum code code)
 	return verdict;
 }
 
-/* Its number is settled by it. */
+/* Whether it settles its number in the stream. */
 static bool
 item_settles(const struct intake_item *item)
 {
@@ -31,7 +31,7 @@ stream_same(const struct room_message *a, const struct room_message *b)
 	return a->epoch == b->epoch && a->lane == b->lane;
 }
 
-/* The stream as those before have left it. */
+/* The item's stream as the items before it have left it. */
 static struct intake_stream *
 stream_get(struct intake *intake, const struct intake_item *item)
 {
@@ -55,7 +55,7 @@ stream_get(struct intake *intake, const struct intake_item *item)
 	return entry;
 }
 
-/* One before it that is kept under the same id; NULL: none. */
+/* An item before it that is kept under the same id; NULL: none. */
 static const struct intake_item *
 id_before(const struct intake *intake, const struct intake_item *item)
 {
@@ -74,7 +74,7 @@ intake_first(const struct intake *intake, const struct intake_item *item)
 	return id_before(intake, item) == NULL;
 }
 
-/* What stands beside it, in the database or among those before. */
+/* The numbers beside it, in the database or among the items before it. */
 static void
 beside_make(const struct intake *intake, const struct intake_item *item,
     struct room_beside *beside)
@@ -108,7 +108,7 @@ beside_make(const struct intake *intake, const struct intake_item *item,
 	}
 }
 
-/* The numbers of held ones and of epochs, with those before. */
+/* How many are held and how many epochs there are, with the items before. */
 static void
 counts_make(const struct intake *intake, const struct intake_item *item,
     struct room_message_facts *facts)
@@ -141,8 +141,8 @@ counts_make(const struct intake *intake, const struct intake_item *item,
 }
 
 /*
- * The id was used for something else: refused, and its number is settled, or
- * it would be asked for for ever.
+ * The id named something else before: it is refused. Its number is settled all
+ * the same, or we would ask for it for ever.
  */
 static void
 id_conflict(const struct intake *intake, struct intake_item *item,
@@ -181,7 +181,8 @@ intake_last(const struct intake *intake, const struct intake_item *item)
 
 enum known { KNOWN_NOT, KNOWN_SAME, KNOWN_OTHER };
 
-/* What its id has named before. One that was refused is judged anew. */
+/* What its id named before. The same item, when it was refused, is judged
+ * anew. */
 static enum known
 id_known(const struct intake *intake, const struct intake_item *item)
 {
@@ -226,11 +227,12 @@ item_judge(struct intake *intake, struct intake_item *item)
 	else
 		item->verdict = room_message_judge(intake->state,
 		    &entry->stream, &item->message, &facts, intake->now);
-	/* Of one epoch too many not even a contradiction is kept. */
+	/* Of an epoch beyond the most that are kept, contradictions are not
+	 * kept either. */
 	if (item->verdict.outcome == ROOM_CONFLICT && !facts.epoch_known &&
 	    facts.epochs >= ROOM_EPOCHS_MAX) {
 		item->verdict = verdict_make(ROOM_WAIT, CODE_SEQUENCE_AHEAD);
-		item->verdict.seconds = EPOCHS_S;
+		item->verdict.seconds = EPOCHS_RETRY_S;
 	}
 	if (item->verdict.outcome == ROOM_CONFLICT)
 		room_stream_fork(&entry->stream, item->verdict.from);
@@ -259,7 +261,7 @@ intake_run(struct intake *intake)
 			item->verdict = verdict_make(ROOM_REFUSED, code);
 		} else if (!intake->trusted) {
 			item->verdict = verdict_make(ROOM_WAIT, CODE_STORAGE);
-			item->verdict.seconds = STORAGE_S;
+			item->verdict.seconds = ATTEMPT_RETRY_S;
 		} else
 			item_judge(intake, item);
 	}

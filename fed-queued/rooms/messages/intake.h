@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of one origin in one room, judged one after the other: each sees
- * what those before it have changed, though nothing of that is written yet.
- * Pure but for its own memory.
+ * Messages of one origin in one room, judged one after the other: each by what
+ * those before it have changed, though nothing of that is written yet. Pure but
+ * for its own memory.
  */
 #ifndef TORFED_ROOM_INTAKE_H
 #define TORFED_ROOM_INTAKE_H
@@ -10,12 +10,12 @@
 #include "json/batch.h"
 #include "room/room_message.h"
 
-/* What is known of one message, and then what was decided. */
+/* What is known of one message, and what was decided then. */
 struct intake_item {
 	uint8_t id[UUID_SIZE];
 	struct room_message message;
 
-	/* facts but for what is the room's, the origin's, or beside */
+	/* what is known of this message alone */
 	struct room_member member;
 	int64_t left_learned;
 	bool epoch_known;
@@ -32,11 +32,11 @@ struct intake_item {
 	bool at_void;
 
 	struct room_verdict verdict;
-	bool id_conflict; /* its id names something else: evidence */
+	bool id_conflict; /* its id named something else: evidence */
 	/*
-	 * To be kept: taken, held, or refused with its number settled. Not one
-	 * whose id names another item, since an id has one: there is the
-	 * evidence.
+	 * To be kept: taken, held, or refused with its number settled. But an
+	 * id has one item: a second one under the same id is kept as evidence
+	 * and not as a message.
 	 */
 	bool stored;
 };
@@ -52,19 +52,20 @@ struct intake {
 	uint8_t self[ONION_KEY];
 	uint8_t origin[ONION_KEY];
 	bool trusted;			/* origin is at level 1, or ourselves */
-	struct room_message_facts room; /* what is not an item's */
+	struct room_message_facts room; /* what is known for all items */
 	int64_t now;
 	uint32_t count;
 	struct intake_item items[BATCH_ITEMS];
-	uint32_t stream_count; /* those that were looked at */
+	uint32_t stream_count; /* of those that occurred so far */
 	struct intake_stream streams[BATCH_ITEMS];
 };
 
-/* Decides on all of them, in their order. streams begin empty. */
+/* Decides on all items in their order; streams begin empty. */
 void intake_run(struct intake *);
-/* Of those before nothing is kept under its id. */
+/* Whether no item before this one is kept under the same id. */
 bool intake_first(const struct intake *, const struct intake_item *);
-/* Of one that is kept the verdict in the end: it may come more than once. */
+/* The last verdict on an item that is kept: a request may have it more than
+ * once. */
 const struct room_verdict *intake_last(
     const struct intake *, const struct intake_item *);
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Messages that were held, or taken without their state: judged again, a
- * portion at a time, in the room's turn.
- */
+/* Messages that are judged again; see judge.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "inbound/inbox.h"
 #include "room/room_message.h"
-#include "rooms/messages/look.h"
-#include "rooms/room_row.h"
+#include "rooms/attempt.h"
+#include "rooms/columns.h"
+#include "rooms/messages/judge.h"
 #include "rooms/turn.h"
 
-#define PORTION 256
+#define PORTION 256 /* messages in a transaction */
 
 /* Columns of room_messages_open(). */
 enum {
@@ -38,11 +38,12 @@ struct judging {
 	TAILQ_ENTRY(judging) entry;
 	struct room_id room;
 	char room_text[ROOM_ID_SIZE];
-	int64_t behind;	  /* id of the last one of portions that are done */
-	int64_t next;	  /* the same with the present one */
-	bool last;	  /* nothing is behind it */
+	int64_t behind;	  /* id of the last message that is done */
+	int64_t next;	  /* the same once the present portion is */
+	bool last;	  /* no portion is behind the present one */
 	bool again;	  /* the room has changed since it began */
-	uint32_t showing; /* go to the application with it */
+	uint32_t visible; /* the application sees so many more with it */
+	uint32_t attempts;
 };
 
 /* One for each room. */
@@ -70,8 +71,8 @@ judging_end(struct judging *judging, bool ok)
 static void
 judging_next(struct judging *judging)
 {
-	while (judging->showing > 0) {
-		judging->showing--;
+	while (judging->visible > 0) {
+		judging->visible--;
 		inbox_stored();
 	}
 	judging->behind = judging->next;
@@ -86,14 +87,19 @@ judging_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct judging *judging = argument;
 
-	if (result == NULL) {
-		/* They stay as they are, and the next doorbell comes. */
-		log_warning("room-judge failed sqlstate=%s", sqlstate);
-		judging_end(judging, false);
-	} else if (!row_bool(result, 0, 0)) {
-		judging_run(judging);
-	} else
+	switch (attempt_end(&judging->attempts, "room-judge", result, sqlstate,
+	    result != NULL && row_bool(result, 0, 0))) {
+	case ATTEMPT_STORED:
 		judging_next(judging);
+		break;
+	case ATTEMPT_AGAIN:
+		judging_run(judging);
+		break;
+	case ATTEMPT_FAILED:
+		/* They stay as they are until the next doorbell. */
+		judging_end(judging, false);
+		break;
+	}
 }
 
 /* A message as it is stored, and what is known of it. */
@@ -101,7 +107,7 @@ struct open {
 	struct room_message message;
 	struct room_message_facts facts;
 	int64_t since;
-	bool own; /* the application wrote it: it is not shown it */
+	bool own; /* our application wrote it, and knows it */
 	bool held;
 	unsigned int flags;
 };
@@ -109,11 +115,11 @@ struct open {
 static void
 open_row(struct open *open, PGresult *result, int row)
 {
-	char text[ROOM_USER_SIZE], status[16];
+	char status[16];
 
 	memset(open, 0, sizeof(*open));
-	if (!row_text(text, sizeof(text), result, row, OPEN_MEMBER_NAME) ||
-	    !room_user_parse(&open->message.sender, text, strlen(text)) ||
+	if (!columns_user(
+		&open->message.sender, result, row, OPEN_MEMBER_NAME) ||
 	    !row_text(status, sizeof(status), result, row, OPEN_STATUS))
 		fatal("database sent a malformed message");
 	open->own = memcmp(open->message.sender.server, env.identity.server,
@@ -124,12 +130,13 @@ open_row(struct open *open, PGresult *result, int row)
 	open->flags = (unsigned int)row_integer(result, row, OPEN_FLAGS);
 	open->since = row_integer(result, row, OPEN_SINCE);
 	open->facts.server_seen = row_bool(result, row, OPEN_SERVER_SEEN);
-	row_member(&open->facts.member, result, row, OPEN_MEMBER);
+	columns_member(&open->facts.member, result, row, OPEN_MEMBER);
 	open->facts.left_learned = row_integer(result, row, OPEN_LEFT_LEARNED);
 }
 
+/* Whether the application sees a message that was taken with these. */
 static bool
-shown(unsigned int flags)
+flags_visible(unsigned int flags)
 {
 	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;
 }
@@ -177,7 +184,7 @@ row_judge(struct judging *judging, struct change *change,
 	judging->next = row_integer(result, row, OPEN_ID);
 	verdict = room_message_judge_again(state, &open.message, &open.facts,
 	    open.since, row_integer(result, row, OPEN_NOW));
-	/* That it filled a void is so whatever its state. */
+	/* Whether it filled a void does not depend on the room's state. */
 	verdict.flags |= open.flags & ROOM_FILLED;
 	if (verdict.outcome == ROOM_HELD ||
 	    (!open.held && verdict.outcome == ROOM_TAKEN &&
@@ -185,9 +192,9 @@ row_judge(struct judging *judging, struct change *change,
 		return;
 	if (verdict.outcome == ROOM_REFUSED)
 		dropped_log(&open, verdict.code);
-	else if (!open.own && shown(verdict.flags) &&
-		 (open.held || !shown(open.flags)))
-		judging->showing++;
+	else if (!open.own && flags_visible(verdict.flags) &&
+		 (open.held || !flags_visible(open.flags)))
+		judging->visible++;
 	change_add(change, judging->next, &verdict);
 }
 
@@ -228,13 +235,13 @@ judging_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	memset(&state, 0, sizeof(state));
 	state.room = judging->room;
-	row_state(&state, result, 0, OPEN_STATE);
+	columns_state(&state, result, 0, OPEN_STATE);
 	change.id = db_array_new(DB_OID_INT8);
 	change.status = db_array_new(DB_OID_TEXT);
 	change.code = db_array_new(DB_OID_TEXT);
 	change.flags = db_array_new(DB_OID_INT4);
 	change.count = 0;
-	judging->showing = 0;
+	judging->visible = 0;
 	judging->last = PQntuples(result) < PORTION;
 	for (row = 0; row < PQntuples(result); row++)
 		row_judge(judging, &change, &state, result, row);
@@ -266,9 +273,7 @@ messages_judge(const struct room_id *room)
 			judging->again = true;
 			return;
 		}
-	judging = calloc(1, sizeof(*judging));
-	if (judging == NULL)
-		fatal("out of memory");
+	judging = xcalloc(1, sizeof(*judging));
 	TAILQ_INSERT_TAIL(&judgings, judging, entry);
 	judging->room = *room;
 	room_id_format(judging->room_text, room);

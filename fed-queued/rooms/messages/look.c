@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: ISC */
-/* In which rooms messages wait for us; see look.h. */
-#include <string.h>
-
+/* In which rooms messages wait; see look.h. */
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "room/room_message.h"
+#include "rooms/columns.h"
+#include "rooms/messages/judge.h"
 #include "rooms/messages/look.h"
 #include "rooms/messages/number.h"
-#include "rooms/room_row.h"
 
 static struct {
 	bool running;
-	bool again;
-} work;
+	bool again; /* it was asked for while it ran */
+} search;
 
 /* Columns: room, whether messages of ours have no place yet. */
 static void
-work_row(PGresult *result, int row)
+search_row(PGresult *result, int row)
 {
 	struct room_id room;
 
-	if (room_id_parse(&room, PQgetvalue(result, row, 0),
-		(size_t)PQgetlength(result, row, 0)) != CODE_OK)
-		fatal("database sent a malformed room");
+	columns_room(&room, result, row, 0);
 	if (row_bool(result, row, 1))
 		messages_number(&room);
 	else
@@ -31,19 +29,19 @@ work_row(PGresult *result, int row)
 }
 
 static void
-work_done(PGresult *result, const char *sqlstate, void *argument)
+search_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	int row;
 
 	(void)argument;
-	work.running = false;
+	search.running = false;
 	if (result == NULL) {
 		log_warning("room-work failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++)
-		work_row(result, row);
-	if (work.again)
+		search_row(result, row);
+	if (search.again)
 		messages_look();
 }
 
@@ -52,12 +50,21 @@ messages_look(void)
 {
 	struct db_parameters parameters;
 
-	work.again = work.running;
-	if (work.running)
+	search.again = search.running;
+	if (search.running)
 		return;
-	work.running = true;
+	search.running = true;
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, ROOM_HOLD_S);
-	db_call(env.db, SQL_ROOM_MESSAGES_WORK, &parameters, work_done, NULL);
+	db_call(env.db, SQL_ROOM_MESSAGES_WORK, &parameters, search_done, NULL);
 	db_parameters_free(&parameters);
+}
+
+void
+messages_state_changed(const struct room_id *room, enum room_kind kind)
+{
+	messages_judge(room);
+	/* Messages of a member that is new have waited for it. */
+	if (kind == ROOM_CREATE || kind == ROOM_JOIN)
+		messages_look();
 }

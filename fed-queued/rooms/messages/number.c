@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* Places for messages of ours; see messages_number.h. */
+/* Places for messages of ours; see number.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/signing.h"
@@ -13,16 +15,14 @@
 #include "json/envelope.h"
 #include "json/room_payload.h"
 #include "proto/ed.h"
+#include "rooms/attempt.h"
+#include "rooms/columns.h"
 #include "rooms/messages/number.h"
-#include "rooms/room_row.h"
 #include "rooms/state/requests.h"
 #include "rooms/turn.h"
 
-#define PORTION	  64 /* in a transaction */
+#define PORTION	  64 /* messages in a transaction */
 #define LANES_ALL 3
-
-/* Another worker won, or another epoch has begun. */
-#define OVERTAKEN "40001"
 
 /* Columns of room_messages_new(). */
 enum {
@@ -63,6 +63,7 @@ struct numbering {
 	int64_t epoch;
 	int64_t now;
 	struct own lanes[LANES_ALL];
+	uint32_t attempts;
 };
 
 /* One for each room. */
@@ -76,14 +77,15 @@ numbering_end(struct numbering *numbering, bool ok)
 	struct room_id room = numbering->room;
 
 	if (ok && (numbering->more || numbering->again)) {
-		/* Whoever waits for the room has his turn in between. */
+		/* What waits for the room has its turn in between. */
 		turn_begin(&room, numbering_run, numbering);
 	} else {
 		TAILQ_REMOVE(&numberings, numbering, entry);
 		free(numbering);
 	}
 	turn_end(&room);
-	/* Who wrote and then left waited for this. */
+	/* A request to leave waits for the messages that were written
+	 * before it. */
 	if (ok && memcmp(room.home, env.identity.server, ONION_KEY) == 0)
 		requests_soon(&room);
 }
@@ -93,15 +95,20 @@ numbering_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct numbering *numbering = argument;
 
-	if (result == NULL && strcmp(sqlstate, OVERTAKEN) != 0) {
-		/* The next doorbell comes. */
-		log_warning("room-number failed sqlstate=%s", sqlstate);
-		numbering_end(numbering, false);
-	} else if (result == NULL || PQgetisnull(result, 0, 0)) {
-		numbering_run(numbering);
-	} else {
+	/* The answer is the mark; null, too, when another epoch has begun. */
+	switch (attempt_end(&numbering->attempts, "room-number", result,
+	    sqlstate, result != NULL && !row_null(result, 0, 0))) {
+	case ATTEMPT_STORED:
 		signing_mark(row_integer(result, 0, 0));
 		numbering_end(numbering, true);
+		break;
+	case ATTEMPT_AGAIN:
+		numbering_run(numbering);
+		break;
+	case ATTEMPT_FAILED:
+		/* They have no place until the next doorbell. */
+		numbering_end(numbering, false);
+		break;
 	}
 }
 
@@ -147,7 +154,7 @@ own_get(struct numbering *numbering, PGresult *result, int row, int lane)
 	if (own->used)
 		return own;
 	own->used = true;
-	(void)row_stream(
+	(void)columns_stream(
 	    &own->stream, numbering->epoch, lane, result, row, NEW_STREAM);
 	memset(own->tip, 0, sizeof(own->tip));
 	own->broken =
@@ -158,35 +165,41 @@ own_get(struct numbering *numbering, PGresult *result, int row, int lane)
 	return own;
 }
 
-/* The sender, the type and the opaque parts; false: one has not its form. */
+/* The sender and the type; false: one does not have its form. */
+static bool
+sender_row(struct room_payload_message *message, PGresult *result, int row)
+{
+	size_t sender_length, type_length;
+	const char *sender = row_span(&sender_length, result, row, NEW_SENDER);
+	const char *type = row_span(&type_length, result, row, NEW_TYPE);
+
+	if (sender == NULL || type == NULL ||
+	    room_user_make(&message->message.sender, env.identity.server,
+		sender, sender_length) != CODE_OK ||
+	    !signtext_type_valid(type, type_length))
+		return false;
+	memcpy(message->type, type, type_length);
+	return true;
+}
+
+/* The whole message; false: a part does not have its form. *content: what
+ * message->content points to, owned by the caller. */
 static bool
 message_row(struct room_payload_message *message, char **content,
     PGresult *result, int row)
 {
-	size_t length = (size_t)PQgetlength(result, row, NEW_CONTENT);
-	const char *sender = PQgetvalue(result, row, NEW_SENDER);
-	const char *type = PQgetvalue(result, row, NEW_TYPE);
-	size_t type_length = (size_t)PQgetlength(result, row, NEW_TYPE);
+	size_t length;
+	const char *bytes = row_span(&length, result, row, NEW_CONTENT);
 
 	if (length == 0 || length > ITEM_MAX ||
-	    room_user_make(&message->message.sender, env.identity.server,
-		sender,
-		(size_t)PQgetlength(result, row, NEW_SENDER)) != CODE_OK ||
-	    !signtext_type_valid(type, type_length))
+	    !sender_row(message, result, row))
 		return false;
-	memcpy(message->type, type, type_length);
-	*content = malloc(BASE64_LENGTH(length) + 1);
-	if (*content == NULL)
-		fatal("out of memory");
-	base64_encode(*content,
-	    (const uint8_t *)PQgetvalue(result, row, NEW_CONTENT), length);
+	*content = xmalloc(BASE64_LENGTH(length) + 1);
+	base64_encode(*content, (const uint8_t *)bytes, length);
 	message->content = *content;
 	message->content_length = BASE64_LENGTH(length);
-	if (!PQgetisnull(result, row, NEW_METADATA)) {
-		message->metadata = PQgetvalue(result, row, NEW_METADATA);
-		message->metadata_length =
-		    (size_t)PQgetlength(result, row, NEW_METADATA);
-	}
+	message->metadata =
+	    row_span(&message->metadata_length, result, row, NEW_METADATA);
 	return true;
 }
 
@@ -200,9 +213,7 @@ payload_make(struct room_payload_message *message, size_t *length,
 	*code = CODE_PAYLOAD_MALFORMED;
 	if (!message_row(message, &content, result, row))
 		return NULL;
-	payload = room_payload_message_format(message, length);
-	if (payload == NULL)
-		fatal("out of memory");
+	payload = xpointer(room_payload_message_format(message, length));
 	free(content);
 	*code = CODE_OK;
 	if (*length > ITEM_MAX)
@@ -241,7 +252,7 @@ row_number(struct numbering *numbering, struct places *places, PGresult *result,
 	enum code code;
 
 	memset(&message, 0, sizeof(message));
-	row_member(&member, result, row, NEW_MEMBER);
+	columns_member(&member, result, row, NEW_MEMBER);
 	code = room_message_send(&numbering->state, &member,
 	    row_bool(result, row, NEW_LEAVING), &place->state_number);
 	place->lane = (int)row_integer(result, row, NEW_LANE);
@@ -289,7 +300,7 @@ numbering_write(struct numbering *numbering, const struct places *places)
 	db_add_array(&parameters, places->digest);
 	db_add_array(&parameters, places->previous);
 	db_add_array(&parameters, places->payload);
-	room_streams_add(&parameters, streams, count);
+	columns_streams_add(&parameters, streams, count);
 	if (places->count > 0)
 		db_call(env.db, SQL_ROOM_MESSAGES_NUMBER, &parameters,
 		    numbering_written, numbering);
@@ -315,7 +326,7 @@ numbering_known(PGresult *result, const char *sqlstate, void *argument)
 	memset(numbering->lanes, 0, sizeof(numbering->lanes));
 	numbering->state.room = numbering->room;
 	numbering->version = row_integer(result, 0, NEW_VERSION);
-	row_state(&numbering->state, result, 0, NEW_STATE);
+	columns_state(&numbering->state, result, 0, NEW_STATE);
 	numbering->epoch = row_integer(result, 0, NEW_EPOCH);
 	numbering->now = row_integer(result, 0, NEW_NOW);
 	places_begin(&places);
@@ -350,9 +361,7 @@ messages_number(const struct room_id *room)
 			numbering->again = true;
 			return;
 		}
-	numbering = calloc(1, sizeof(*numbering));
-	if (numbering == NULL)
-		fatal("out of memory");
+	numbering = xcalloc(1, sizeof(*numbering));
 	TAILQ_INSERT_TAIL(&numberings, numbering, entry);
 	numbering->room = *room;
 	room_id_format(numbering->room_text, room);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of ours get their places: state number, epoch, sequence and what
- * stood before, and then their payload, in the order in which they were
- * written.
+ * Messages of ours get their places, in the order in which they were written:
+ * state number, epoch, sequence, and the digest of the message before; and
+ * with that their payload.
  */
 #ifndef TORFED_ROOM_NUMBER_H
 #define TORFED_ROOM_NUMBER_H
 
 #include "room/room_id.h"
 
-/* In the room's turn, as often as there are any. */
+/* Goes on, in the room's turn, until none is left. */
 void messages_number(const struct room_id *);
 
 #endif

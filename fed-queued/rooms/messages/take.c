@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Messages of others: read what is known, decide, write, and once more from
- * the start when another worker was faster.
- */
+/* Messages of others; see take.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "inbound/inbox.h"
 #include "json/room_payload.h"
 #include "proto/ed.h"
+#include "rooms/attempt.h"
 #include "rooms/messages/take.h"
+#include "rooms/messages/take_row.h"
 #include "rooms/resync.h"
-#include "rooms/room_row.h"
 #include "rooms/turn.h"
-
-/* Another worker won: SQLSTATE of a transaction that gave way. */
-#define OVERTAKEN "40001"
 
 static void take_run(void *argument);
 
@@ -64,7 +61,10 @@ conflict_log(const struct take *take, const struct intake_item *item)
 		    (long long)item->verdict.from);
 }
 
-/* What we lack is asked for: state of the home, numbers of the origin. */
+/*
+ * What we lack is asked for: of the room's home events, of the origin numbers,
+ * and of the server that sent it what contradicts it.
+ */
 static void
 take_sync(struct take *take)
 {
@@ -93,9 +93,9 @@ take_sync(struct take *take)
 		resync_soon(&take->room, take->intake.origin);
 }
 
-/* The application is shown it: not what it wrote itself. */
+/* Whether our application sees it; what it wrote itself, it knows. */
 static bool
-take_shows(const struct take *take, const struct room_verdict *verdict)
+take_visible(const struct take *take, const struct room_verdict *verdict)
 {
 	return verdict->outcome == ROOM_TAKEN &&
 	       (verdict->flags & (ROOM_LATE | ROOM_HIDDEN)) == 0 &&
@@ -114,7 +114,7 @@ take_settled(struct take *take, bool written)
 		take->verdicts[take->index[i]] = item->verdict;
 		if (item->id_conflict || item->verdict.outcome == ROOM_CONFLICT)
 			conflict_log(take, item);
-		if (written && take_shows(take, &item->verdict))
+		if (written && take_visible(take, &item->verdict))
 			inbox_stored();
 	}
 	take_sync(take);
@@ -126,13 +126,18 @@ take_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct take *take = argument;
 
-	if (result == NULL && strcmp(sqlstate, OVERTAKEN) != 0) {
-		log_warning("room-take failed sqlstate=%s", sqlstate);
-		take_end(take, false);
-	} else if (result == NULL || !row_bool(result, 0, 0)) {
-		take_run(take);
-	} else
+	switch (attempt_end(&take->attempts, "room-take", result, sqlstate,
+	    result != NULL && row_bool(result, 0, 0))) {
+	case ATTEMPT_STORED:
 		take_settled(take, true);
+		break;
+	case ATTEMPT_AGAIN:
+		take_run(take);
+		break;
+	case ATTEMPT_FAILED:
+		take_end(take, false);
+		break;
+	}
 }
 
 static void
@@ -171,48 +176,41 @@ take_run(void *argument)
 	db_parameters_free(&parameters);
 }
 
-/* One that has its form goes on; another is refused. */
+/* A message that has its form is judged with the others; else refused here. */
 static void
-take_add(struct take *take, const struct signed_message *said, uint32_t index)
+take_add(struct take *take, const struct signed_message *given, uint32_t index)
 {
 	uint32_t i = take->intake.count;
 	struct intake_item *item = &take->intake.items[i];
 	struct room_payload_message message;
 
-	if (room_payload_message(&message, take->intake.origin, said->payload,
-		said->payload_length) != CODE_OK ||
+	if (room_payload_message(&message, take->intake.origin, given->payload,
+		given->payload_length) != CODE_OK ||
 	    !room_id_equal(&message.message.room, &take->room)) {
 		take->verdicts[index].outcome = ROOM_REFUSED;
 		take->verdicts[index].code = CODE_PAYLOAD_MALFORMED;
 		return;
 	}
-	memcpy(item->id, said->message_id, sizeof(item->id));
+	memcpy(item->id, given->message_id, sizeof(item->id));
 	item->message = message.message;
-	memcpy(item->message.place.digest, said->digest, ROOM_HASH);
+	memcpy(item->message.place.digest, given->digest, ROOM_HASH);
 	memcpy(take->type[i], message.type, sizeof(take->type[i]));
-	take->payload[i] = malloc(said->payload_length);
-	if (take->payload[i] == NULL)
-		fatal("out of memory");
-	memcpy(take->payload[i], said->payload, said->payload_length);
-	take->payload_length[i] = said->payload_length;
+	take->payload[i] = xmemdup(given->payload, given->payload_length);
+	take->payload_length[i] = given->payload_length;
 	take->index[i] = index;
 	take->intake.count++;
 }
 
 void
-messages_take(const struct room_id *room, const struct signed_message *said,
+messages_take(const struct room_id *room, const struct signed_message *messages,
     uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], messages_taken done, void *argument)
+    const uint8_t via[ONION_KEY], messages_done done, void *argument)
 {
-	struct take *take = calloc(1, sizeof(*take));
-	char *text = malloc(proof->text_length);
+	struct take *take = xcalloc(1, sizeof(*take));
 	uint32_t i;
 
-	if (take == NULL || text == NULL)
-		fatal("out of memory");
-	memcpy(text, proof->text, proof->text_length);
 	take->proof = *proof;
-	take->proof.text = text;
+	take->proof.text = xmemdup(proof->text, proof->text_length);
 	take->room = *room;
 	room_id_format(take->room_text, room);
 	onion_format(take->origin_text, proof->origin);
@@ -223,6 +221,6 @@ messages_take(const struct room_id *room, const struct signed_message *said,
 	take->done = done;
 	take->argument = argument;
 	for (i = 0; i < count; i++)
-		take_add(take, &said[i], i);
+		take_add(take, &messages[i], i);
 	turn_begin(room, take_run, take);
 }

@@ -1,41 +1,29 @@
 /* SPDX-License-Identifier: ISC */
-/* What take.c has of one call, for take_row.c. */
-#ifndef TORFED_ROOM_TAKE_H
-#define TORFED_ROOM_TAKE_H
-
-#include "db/db.h"
-#include "rooms/messages/intake.h"
-#include "rooms/messages/look.h"
-
-/* One call of messages_take(), while it is under way. */
-struct take {
-	struct room_id room;
-	char room_text[ROOM_ID_SIZE];
-	char origin_text[ONION_SIZE];
-	uint8_t via[ONION_KEY];
-	uint32_t count;
-	struct room_verdict verdicts[BATCH_ITEMS];
-	struct room_proof proof; /* text is owned */
-	/* those that have their form, beside intake.items */
-	uint32_t index[BATCH_ITEMS]; /* in verdicts */
-	char *payload[BATCH_ITEMS];  /* owned */
-	size_t payload_length[BATCH_ITEMS];
-	char type[BATCH_ITEMS][TYPE_SIZE];
-	struct intake intake;
-	struct room_state state;
-	int64_t version;
-	messages_taken done;
-	void *argument;
-};
-
-/* What room_messages_facts() is asked. */
-void take_facts_ask(struct db_parameters *, const struct take *);
-/* What it has answered: intake is complete but for its verdicts. */
-void take_facts_row(struct take *, PGresult *);
 /*
- * What messages_take() is to write; false: nothing. The parameters point
- * into take.
+ * Messages of others: what is known is read, they are judged by it and written,
+ * and all of it once more when another worker was faster.
  */
-bool take_write_ask(struct db_parameters *, const struct take *);
+#ifndef TORFED_ROOM_MESSAGES_TAKE_H
+#define TORFED_ROOM_MESSAGES_TAKE_H
+
+#include <stdbool.h>
+
+#include "room/room_id.h"
+#include "room/room_verdict.h"
+#include "rooms/proof.h"
+
+/* verdicts: one for each; ok false: the database did not answer. */
+typedef void (*messages_done)(
+    const struct room_verdict *verdicts, bool ok, void *argument);
+
+/*
+ * Messages of one origin in one room, in the order of the request, 1 to
+ * BATCH_ITEMS. All are written in one transaction, or none. A duplicate is
+ * ROOM_KNOWN; one that is malformed ROOM_REFUSED with PAYLOAD_MALFORMED. via:
+ * the server that sent them. All is copied.
+ */
+void messages_take(const struct room_id *, const struct signed_message *,
+    uint32_t count, const struct room_proof *, const uint8_t via[ONION_KEY],
+    messages_done, void *argument);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of others in parameters and results; see take.h. */
+/* Messages of others in parameters and results; see take_row.h. */
 #include <string.h>
 
 #include "base/log.h"
-#include "rooms/messages/take.h"
-#include "rooms/room_row.h"
-
-#define TRUST_LEAST 1 /* of whom something is taken */
+#include "db/row.h"
+#include "rooms/columns.h"
+#include "rooms/messages/take_row.h"
+#include "servers/peer_table.h"
 
 void
 take_facts_ask(struct db_parameters *parameters, const struct take *take)
@@ -68,14 +68,14 @@ enum {
 static void
 item_row(struct intake_item *item, PGresult *result, int row)
 {
-	row_member(&item->member, result, row, FACT_MEMBER);
+	columns_member(&item->member, result, row, FACT_MEMBER);
 	item->left_learned = row_integer(result, row, FACT_LEFT_LEARNED);
 	item->has_known =
 	    row_bytes(item->known, ROOM_HASH, result, row, FACT_KNOWN);
 	item->has_item =
 	    row_bytes(item->item, ROOM_HASH, result, row, FACT_ITEM);
 	item->epoch_known = row_bool(result, row, FACT_EPOCH_KNOWN);
-	item->has_stream = row_stream(&item->stream, item->message.epoch,
+	item->has_stream = columns_stream(&item->stream, item->message.epoch,
 	    item->message.lane, result, row, FACT_STREAM);
 	item->has_before =
 	    row_bytes(item->before, ROOM_HASH, result, row, FACT_BEFORE);
@@ -95,15 +95,15 @@ take_facts_row(struct take *take, PGresult *result)
 		fatal("database answered for messages not asked");
 	memset(facts, 0, sizeof(*facts));
 	take->intake.state = NULL;
-	if (!PQgetisnull(result, 0, FACT_VERSION)) {
+	if (!row_null(result, 0, FACT_VERSION)) {
 		take->version = row_integer(result, 0, FACT_VERSION);
 		take->state.room = take->room;
-		row_state(&take->state, result, 0, FACT_STATE);
+		columns_state(&take->state, result, 0, FACT_STATE);
 		take->intake.state = &take->state;
 	}
 	take->intake.now = row_integer(result, 0, FACT_NOW);
 	take->intake.trusted =
-	    row_integer(result, 0, FACT_TRUST) >= TRUST_LEAST;
+	    row_integer(result, 0, FACT_TRUST) >= TRUST_KNOWN;
 	facts->server_seen = row_bool(result, 0, FACT_SERVER_SEEN);
 	facts->here = row_bool(result, 0, FACT_HERE);
 	facts->joining = row_bool(result, 0, FACT_JOINING);
@@ -114,50 +114,50 @@ take_facts_row(struct take *take, PGresult *result)
 		item_row(&take->intake.items[i], result, (int)i);
 }
 
-/* The arrays of messages that messages_take() writes. */
-struct columns {
+/* The messages that room_messages_take() writes, a row in each array. */
+struct arrays {
 	struct db_array *id, *digest, *sender, *type, *status, *code, *flags,
 	    *lane, *epoch, *sequence, *state, *previous, *payload, *number;
 	uint32_t rows;
 };
 
 static void
-columns_begin(struct columns *columns)
+arrays_begin(struct arrays *arrays)
 {
-	columns->id = db_array_new(DB_OID_UUID);
-	columns->digest = db_array_new(DB_OID_BYTEA);
-	columns->sender = db_array_new(DB_OID_TEXT);
-	columns->type = db_array_new(DB_OID_TEXT);
-	columns->status = db_array_new(DB_OID_TEXT);
-	columns->code = db_array_new(DB_OID_TEXT);
-	columns->flags = db_array_new(DB_OID_INT4);
-	columns->lane = db_array_new(DB_OID_INT4);
-	columns->epoch = db_array_new(DB_OID_INT8);
-	columns->sequence = db_array_new(DB_OID_INT8);
-	columns->state = db_array_new(DB_OID_INT8);
-	columns->previous = db_array_new(DB_OID_BYTEA);
-	columns->payload = db_array_new(DB_OID_BYTEA);
-	columns->number = db_array_new(DB_OID_INT8);
-	columns->rows = 0;
+	arrays->id = db_array_new(DB_OID_UUID);
+	arrays->digest = db_array_new(DB_OID_BYTEA);
+	arrays->sender = db_array_new(DB_OID_TEXT);
+	arrays->type = db_array_new(DB_OID_TEXT);
+	arrays->status = db_array_new(DB_OID_TEXT);
+	arrays->code = db_array_new(DB_OID_TEXT);
+	arrays->flags = db_array_new(DB_OID_INT4);
+	arrays->lane = db_array_new(DB_OID_INT4);
+	arrays->epoch = db_array_new(DB_OID_INT8);
+	arrays->sequence = db_array_new(DB_OID_INT8);
+	arrays->state = db_array_new(DB_OID_INT8);
+	arrays->previous = db_array_new(DB_OID_BYTEA);
+	arrays->payload = db_array_new(DB_OID_BYTEA);
+	arrays->number = db_array_new(DB_OID_INT8);
+	arrays->rows = 0;
 }
 
 static void
-columns_end(struct db_parameters *parameters, const struct columns *columns)
+arrays_end(struct db_parameters *parameters, const struct arrays *arrays)
 {
-	db_add_array(parameters, columns->id);
-	db_add_array(parameters, columns->digest);
-	db_add_array(parameters, columns->sender);
-	db_add_array(parameters, columns->type);
-	db_add_array(parameters, columns->status);
-	db_add_array(parameters, columns->code);
-	db_add_array(parameters, columns->flags);
-	db_add_array(parameters, columns->lane);
-	db_add_array(parameters, columns->epoch);
-	db_add_array(parameters, columns->sequence);
-	db_add_array(parameters, columns->state);
-	db_add_array(parameters, columns->previous);
-	db_add_array(parameters, columns->payload);
-	db_add_array(parameters, columns->number);
+	db_add_array(parameters, arrays->id);
+	db_add_array(parameters, arrays->digest);
+	db_add_array(parameters, arrays->sender);
+	db_add_array(parameters, arrays->type);
+	db_add_array(parameters, arrays->status);
+	db_add_array(parameters, arrays->code);
+	db_add_array(parameters, arrays->flags);
+	db_add_array(parameters, arrays->lane);
+	db_add_array(parameters, arrays->epoch);
+	db_add_array(parameters, arrays->sequence);
+	db_add_array(parameters, arrays->state);
+	db_add_array(parameters, arrays->previous);
+	db_add_array(parameters, arrays->payload);
+	db_add_array(parameters, arrays->number);
 }
 
 static void
@@ -166,9 +166,9 @@ text_add(struct db_array *array, const char *text)
 	db_array_bytes(array, text, strlen(text));
 }
 
-/* number: in dispute, or 0; it is evidence then. */
+/* number: the one in dispute, of which the row is evidence; else 0. */
 static void
-columns_row(struct columns *columns, const struct take *take, uint32_t i,
+arrays_row(struct arrays *arrays, const struct take *take, uint32_t i,
     const char *status, const struct room_verdict *verdict, int64_t number)
 {
 	const struct intake_item *item = &take->intake.items[i];
@@ -176,23 +176,22 @@ columns_row(struct columns *columns, const struct take *take, uint32_t i,
 	const char *code =
 	    verdict->code == CODE_OK ? "" : code_name(verdict->code);
 
-	db_array_bytes(columns->id, item->id, sizeof(item->id));
-	db_array_bytes(columns->digest, message->place.digest, ROOM_HASH);
-	text_add(columns->sender, message->sender.name);
-	text_add(columns->type, take->type[i]);
-	text_add(columns->status, status);
-	text_add(columns->code, code);
-	db_array_int4(
-	    columns->flags, (int32_t)(verdict->flags & ~ROOM_SETTLED));
-	db_array_int4(columns->lane, message->lane);
-	db_array_int8(columns->epoch, message->epoch);
-	db_array_int8(columns->sequence, message->place.sequence);
-	db_array_int8(columns->state, message->state_number);
-	db_array_bytes(columns->previous, message->place.previous, ROOM_HASH);
+	db_array_bytes(arrays->id, item->id, sizeof(item->id));
+	db_array_bytes(arrays->digest, message->place.digest, ROOM_HASH);
+	text_add(arrays->sender, message->sender.name);
+	text_add(arrays->type, take->type[i]);
+	text_add(arrays->status, status);
+	text_add(arrays->code, code);
+	db_array_int4(arrays->flags, (int32_t)(verdict->flags & ~ROOM_SETTLED));
+	db_array_int4(arrays->lane, message->lane);
+	db_array_int8(arrays->epoch, message->epoch);
+	db_array_int8(arrays->sequence, message->place.sequence);
+	db_array_int8(arrays->state, message->state_number);
+	db_array_bytes(arrays->previous, message->place.previous, ROOM_HASH);
 	db_array_bytes(
-	    columns->payload, take->payload[i], take->payload_length[i]);
-	db_array_int8(columns->number, number);
-	columns->rows++;
+	    arrays->payload, take->payload[i], take->payload_length[i]);
+	db_array_int8(arrays->number, number);
+	arrays->rows++;
 }
 
 static const char *
@@ -210,7 +209,7 @@ status_name(const struct room_verdict *verdict)
 
 /* None, one, or two rows: both its id and its place may contradict. */
 static void
-columns_item(struct columns *columns, const struct take *take, uint32_t i)
+arrays_item(struct arrays *arrays, const struct take *take, uint32_t i)
 {
 	static const struct room_verdict id_conflict = {
 	    ROOM_REFUSED, CODE_ID_CONFLICT, 0, 0, 0, 0};
@@ -218,16 +217,16 @@ columns_item(struct columns *columns, const struct take *take, uint32_t i)
 	const struct room_verdict *last;
 
 	if (item->id_conflict)
-		columns_row(columns, take, i,
+		arrays_row(arrays, take, i,
 		    item->stored ? "refused" : "conflict", &id_conflict,
 		    item->message.place.sequence);
 	if (item->verdict.outcome == ROOM_CONFLICT)
-		columns_row(columns, take, i, "conflict", &item->verdict,
+		arrays_row(arrays, take, i, "conflict", &item->verdict,
 		    item->verdict.from);
 	else if (item->stored && !item->id_conflict &&
 		 intake_first(&take->intake, item)) {
 		last = intake_last(&take->intake, item);
-		columns_row(columns, take, i, status_name(last), last, 0);
+		arrays_row(arrays, take, i, status_name(last), last, 0);
 	}
 }
 
@@ -236,7 +235,7 @@ take_write_ask(struct db_parameters *parameters, const struct take *take)
 {
 	const struct room_proof *proof = &take->proof;
 	struct room_stream changed[BATCH_ITEMS];
-	struct columns columns;
+	struct arrays arrays;
 	uint32_t i, count = 0;
 
 	for (i = 0; i < take->intake.stream_count; i++)
@@ -249,10 +248,10 @@ take_write_ask(struct db_parameters *parameters, const struct take *take)
 	db_add_bytes(parameters, proof->text, proof->text_length);
 	db_add_bytes(parameters, proof->signature, sizeof(proof->signature));
 	db_add_bytes(parameters, proof->key_id, sizeof(proof->key_id));
-	columns_begin(&columns);
+	arrays_begin(&arrays);
 	for (i = 0; i < take->intake.count; i++)
-		columns_item(&columns, take, i);
-	columns_end(parameters, &columns);
-	room_streams_add(parameters, changed, count);
-	return columns.rows > 0;
+		arrays_item(&arrays, take, i);
+	arrays_end(parameters, &arrays);
+	columns_streams_add(parameters, changed, count);
+	return arrays.rows > 0;
 }

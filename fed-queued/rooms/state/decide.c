@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Decisions of a room's home: read what is known, decide, commit, and once more
- * from the start when another worker was faster.
+ * Decisions of a room's home: what is known is read, the event decided by it
+ * and committed, and all of it once more when another worker was faster.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "proto/ed.h"
 #include "room/room_home.h"
-#include "rooms/room_row.h"
+#include "room/room_restore.h"
+#include "rooms/attempt.h"
 #include "rooms/state/decide.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/requests.h"
 #include "rooms/turn.h"
 
-#define OVERTAKEN "40001" /* SQLSTATE: another worker won */
-#define WAITS	  8	  /* for events of others to be signed */
-#define RETRY_S	  60
+#define WAITS_MAX 8 /* for events before it to be signed */
 
 struct deciding {
 	struct room_event event;
@@ -32,6 +33,7 @@ struct deciding {
 	uint8_t digest[32];
 	uint8_t request[UUID_SIZE];
 	unsigned int waits;
+	uint32_t attempts;
 	struct room_verdict verdict;
 	room_done done;
 	void *argument;
@@ -66,13 +68,18 @@ deciding_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct deciding *deciding = argument;
 
-	if (result == NULL && strcmp(sqlstate, OVERTAKEN) != 0) {
-		log_warning("room-decision not stored sqlstate=%s", sqlstate);
-		deciding_end(deciding, false);
-	} else if (result == NULL || !row_bool(result, 0, 0)) {
-		deciding_run(deciding);
-	} else
+	switch (attempt_end(&deciding->attempts, "room-decision", result,
+	    sqlstate, result != NULL && row_bool(result, 0, 0))) {
+	case ATTEMPT_STORED:
 		deciding_end(deciding, true);
+		break;
+	case ATTEMPT_AGAIN:
+		deciding_run(deciding);
+		break;
+	case ATTEMPT_FAILED:
+		deciding_end(deciding, false);
+		break;
+	}
 }
 
 static void
@@ -119,7 +126,7 @@ deciding_drop(struct deciding *deciding, int64_t version)
 	db_parameters_free(&parameters);
 }
 
-/* A room of ours that there is not, or that is forgotten since a restore. */
+/* A room of ours that does not exist, or that a restored database forgot. */
 static struct room_verdict
 deciding_unknown(const struct event_facts *facts)
 {
@@ -129,7 +136,7 @@ deciding_unknown(const struct event_facts *facts)
 	if (!room_recovery_over(&facts->recovery, clock_now())) {
 		verdict.outcome = ROOM_WAIT;
 		verdict.code = CODE_RECOVERING;
-		verdict.seconds = RETRY_S;
+		verdict.seconds = ROOM_RECOVERING_RETRY_S;
 	}
 	return verdict;
 }
@@ -156,7 +163,7 @@ deciding_judge(struct deciding *deciding, const struct event_facts *facts)
 	    &facts->recovery, facts->pending && !deciding->again, clock_now());
 }
 
-/* The event before it is about to be signed. */
+/* The event before it is about to be signed: this one comes after that. */
 static void
 deciding_wait(struct deciding *deciding)
 {
@@ -183,7 +190,7 @@ deciding_known(PGresult *result, const char *sqlstate, void *argument)
 	if (verdict->outcome == ROOM_TAKEN)
 		deciding_write(deciding, facts.version);
 	else if (verdict->code == CODE_BUSY && deciding->asked &&
-		 deciding->waits++ < WAITS)
+		 deciding->waits++ < WAITS_MAX)
 		deciding_wait(deciding);
 	else if (deciding->again && verdict->outcome != ROOM_WAIT)
 		deciding_drop(deciding, facts.version);
@@ -206,10 +213,8 @@ deciding_new(const struct room_id *room, enum room_kind kind,
     const uint8_t *request, char *payload, size_t length, room_done done,
     void *argument)
 {
-	struct deciding *deciding = calloc(1, sizeof(*deciding));
+	struct deciding *deciding = xcalloc(1, sizeof(*deciding));
 
-	if (deciding == NULL)
-		fatal("out of memory");
 	deciding->event.room = *room;
 	deciding->event.kind = kind;
 	room_id_format(deciding->room, room);
@@ -222,28 +227,25 @@ deciding_new(const struct room_id *room, enum room_kind kind,
 	return deciding;
 }
 
-/* The event's payload, if others will take it; NULL: it does not have its
- * form. */
+/* The event's payload; NULL when others would refuse its form. */
 static char *
-payload_make(const struct state_request *wish, size_t *length)
+payload_make(const struct state_request *request, size_t *length)
 {
-	struct room_payload_content from = {wish->kind, wish->content,
-	    wish->servers, wish->metadata, wish->metadata_length};
+	struct room_payload_content from = {request->kind, request->content,
+	    request->servers, request->metadata, request->metadata_length};
 	struct room_payload_servers servers;
 	struct room_content content;
-	char *payload = room_payload_content_format(&from, length);
+	char *payload = xpointer(room_payload_content_format(&from, length));
 
-	if (payload == NULL)
-		fatal("out of memory");
 	if (room_payload_content(
-		&content, &servers, wish->kind, payload, *length) == CODE_OK)
+		&content, &servers, request->kind, payload, *length) == CODE_OK)
 		return payload;
 	free(payload);
 	return NULL;
 }
 
 void
-state_decide(const struct state_request *wish, const uint8_t *origin,
+state_decide(const struct state_request *request, const uint8_t *origin,
     const uint8_t *digest, room_done done, void *argument)
 {
 	struct room_verdict malformed = {
@@ -252,14 +254,14 @@ state_decide(const struct state_request *wish, const uint8_t *origin,
 	char *payload;
 	size_t length;
 
-	payload = payload_make(wish, &length);
+	payload = payload_make(request, &length);
 	if (payload == NULL) {
 		done(&malformed, true, argument);
 		return;
 	}
-	deciding = deciding_new(&wish->room, wish->kind, wish->request, payload,
-	    length, done, argument);
-	deciding->event.content = wish->content;
+	deciding = deciding_new(&request->room, request->kind, request->request,
+	    payload, length, done, argument);
+	deciding->event.content = request->content;
 	if (origin != NULL) {
 		deciding->asked = true;
 		memcpy(deciding->origin, origin, ONION_KEY);
@@ -272,12 +274,9 @@ void
 state_decide_again(const struct signed_event *event,
     const uint8_t request[UUID_SIZE], room_done done, void *argument)
 {
-	char *payload = malloc(event->payload_length + 1);
+	char *payload = xmemdup(event->payload, event->payload_length);
 	struct deciding *deciding;
 
-	if (payload == NULL)
-		fatal("out of memory");
-	memcpy(payload, event->payload, event->payload_length);
 	deciding = deciding_new(&event->event.room, event->event.kind, request,
 	    payload, event->payload_length, done, argument);
 	deciding->event.content = event->event.content;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What we decide as a room's home: wishes of our own chat server, and requests
- * of others. Number and content are committed, then signed, then applied and
- * sent to all servers in the room (requests.h).
+ * What we decide as a room's home, asked by our own chat server or by another
+ * server. Number and content are committed, then signed, then applied and sent
+ * to all servers in the room (state/requests.h).
  */
 #ifndef TORFED_ROOM_DECIDE_H
 #define TORFED_ROOM_DECIDE_H
 
-#include "rooms/state/take.h"
+#include "json/event_payload.h"
+#include "rooms/done.h"
 
-/* A request of another server's, or a wish. */
+/* What is asked of us. */
 struct state_request {
 	struct room_id room;
 	enum room_kind kind;
@@ -17,22 +18,25 @@ struct state_request {
 	struct room_payload_servers servers; /* create, allowed_servers */
 	const uint8_t *metadata;	     /* rename, encrypted */
 	size_t metadata_length;
-	uint8_t request[UUID_SIZE]; /* id of the item, or of the wish */
+	uint8_t request[UUID_SIZE]; /* id of another server's item, or of our
+				    * own chat server's request */
 };
 
 /*
- * The verdict of room_home_decide(). With ROOM_TAKEN the event is committed,
- * and so is the request's id, where origin (ONION_KEY bytes) is not NULL, with
- * digest; ROOM_REFUSED with ID_CONFLICT: it was another one's. A request waits
- * a while for the event before it to be signed; a wish is BUSY then. All is
- * copied.
+ * origin, ONION_KEY bytes, and digest, of its item: the server that asks, or
+ * NULL both for our own chat server. The verdict is that of
+ * room_home_decide(). ROOM_TAKEN: the event is committed, and so is the
+ * request's id with digest; ROOM_REFUSED with ID_CONFLICT: the id named
+ * another item. While the event before it is not signed yet, another server's
+ * request waits a while for that; our own chat server's is ROOM_WAIT with BUSY
+ * at once. All is copied.
  */
 void state_decide(const struct state_request *, const uint8_t *origin,
     const uint8_t *digest, room_done, void *argument);
 /*
- * What was committed and not signed, and does not follow any more: another
- * event came before it, or the certificate is another. ROOM_TAKEN: it has its
- * new place. ROOM_REFUSED or ROOM_KNOWN: it is gone.
+ * An event that was committed, not signed, and does not follow any more:
+ * another event came before it, or our certificate is another one. ROOM_TAKEN:
+ * it has its new place. ROOM_REFUSED or ROOM_KNOWN: it is gone.
  */
 void state_decide_again(const struct signed_event *,
     const uint8_t request[UUID_SIZE], room_done, void *argument);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* What a state event is judged by; see facts.h. */
+/* What a state event is judged by, asked and read; see facts.h. */
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/room_row.h"
+#include "rooms/columns.h"
 #include "rooms/state/facts.h"
 
 static void
-user_add(struct db_parameters *parameters, char text[ROOM_USER_SIZE],
+user_add(struct db_parameters *parameters, char text[COLUMNS_USER_SIZE],
     const struct room_user *user)
 {
 	if (user->name[0] == '\0') {
 		db_add_null(parameters);
 		return;
 	}
-	room_user_format(text, user);
+	columns_user_format(text, user);
 	db_add_text(parameters, text);
 }
 
@@ -25,8 +26,8 @@ facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback callback, void *argument)
 {
 	const struct room_content *content = &event->content;
-	char room[ROOM_ID_SIZE], member[ROOM_USER_SIZE];
-	char inviter[ROOM_USER_SIZE], address[ONION_SIZE];
+	char room[ROOM_ID_SIZE], member[COLUMNS_USER_SIZE];
+	char inviter[COLUMNS_USER_SIZE], address[ONION_SIZE];
 	struct db_parameters parameters;
 
 	room_id_format(room, &event->room);
@@ -81,13 +82,13 @@ facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 	memset(to, 0, sizeof(*to));
 	to->version = row_integer(result, 0, FACT_VERSION);
 	to->state.room = *room;
-	row_state(&to->state, result, 0, FACT_STATE);
+	columns_state(&to->state, result, 0, FACT_STATE);
 	to->wanted = row_bool(result, 0, FACT_WANTED);
 	if (row_bytes(to->known, sizeof(to->known), result, 0, FACT_KNOWN))
 		facts->known = to->known;
-	row_member(&facts->user, result, 0, FACT_USER);
-	row_member(&facts->inviter, result, 0, FACT_INVITER);
-	if (row_invitation(&to->invitation, result, 0, FACT_INVITATION))
+	columns_member(&facts->user, result, 0, FACT_USER);
+	columns_member(&facts->inviter, result, 0, FACT_INVITER);
+	if (columns_invitation(&to->invitation, result, 0, FACT_INVITATION))
 		facts->invitation = &to->invitation;
 	facts->invited = row_integer(result, 0, FACT_INVITED);
 	facts->listed = row_bool(result, 0, FACT_LISTED);

@@ -14,15 +14,16 @@ struct event_facts {
 	uint8_t known[ROOM_HASH];
 	struct room_invitation invitation;
 	bool wanted;  /* we take the room's events */
-	bool pending; /* one that we decided is not signed yet */
+	bool pending; /* an event that we decided is not signed yet */
 	struct room_recovery recovery;
-	bool has_digest; /* origin named this with the request's id before */
-	uint8_t digest[32];
+	bool has_digest;    /* the request's id came from origin before, */
+	uint8_t digest[32]; /* with this item */
 };
 
 /*
- * event: number, kind and content are looked at. origin and request: who asked
- * for it with which item, or NULL both. Ends with facts_row().
+ * event: number, kind and content are looked at. origin and request: which
+ * server asked for it, with the id of which item, or NULL both. The callback
+ * reads the result with facts_row().
  */
 void facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback, void *argument);

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is next in rooms whose home we are; see requests.h. Each step reads
- * what the database has, so that it does not matter where the last start or
- * another worker left off.
+ * What comes next in rooms whose home we are; see requests.h. Each step reads
+ * from the database what there is to do: so it goes on wherever a start before
+ * this one or another worker has stopped.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/tree.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "events/timer.h"
 #include "exchange/signing.h"
+#include "rooms/columns.h"
 #include "rooms/confirmed.h"
-#include "rooms/room_row.h"
 #include "rooms/state/decide.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/requests.h"
+#include "rooms/state/take.h"
 
-#define RETRY_MS 1000 /* after a refusal of the signer's */
+#define RETRY_MS 1000 /* after an event that could not be signed */
 
-/* A decision that comes after the next event. */
+/* A decision that waits until the next event is applied. */
 struct waiting {
 	TAILQ_ENTRY(waiting) entry;
 	void (*run)(void *);
@@ -36,14 +40,15 @@ struct chain {
 	TAILQ_HEAD(, waiting) waiting;
 	/* what is being signed; its payload is owned */
 	struct signed_event event;
-	uint8_t request[UUID_SIZE]; /* of it, or the wish being decided */
+	uint8_t request[UUID_SIZE]; /* its, or what is being decided */
 };
 
 static TAILQ_HEAD(, chain) chains = TAILQ_HEAD_INITIALIZER(chains);
 static struct {
 	bool running;
-	bool again;
-} work;
+	bool again; /* it was asked for while it ran */
+} search;	    /* for rooms where something waits */
+static struct event *retry;
 
 static void chain_step(struct chain *chain);
 
@@ -68,7 +73,7 @@ signed_free(struct chain *chain)
 	chain->event.payload = NULL;
 }
 
-/* Nothing more is done here until somebody asks again. */
+/* Nothing more is done in the room until somebody asks again. */
 static void
 chain_end(struct chain *chain)
 {
@@ -91,31 +96,29 @@ retry_fire(evutil_socket_t fd, short what, void *argument)
 static void
 chain_later(struct chain *chain)
 {
-	struct timeval later = {RETRY_MS / 1000, RETRY_MS % 1000 * 1000};
-
-	if (event_base_once(
-		env.base, -1, EV_TIMEOUT, retry_fire, NULL, &later) == -1)
-		fatal("out of memory");
+	if (retry == NULL)
+		retry = timer_new(env.base, retry_fire, NULL);
+	timer_arm_once(retry, RETRY_MS);
 	chain_end(chain);
 }
 
 /* Signing ------------------------------------------------------------------ */
 
 static void
-wish_ended(PGresult *result, const char *sqlstate, void *argument)
+request_ended(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct chain *chain = argument;
 
 	if (result == NULL) {
-		log_warning("room-wish not ended sqlstate=%s", sqlstate);
+		log_warning("room-request not ended sqlstate=%s", sqlstate);
 		chain_end(chain);
 	} else
 		chain_step(chain);
 }
 
-/* The wish at hand, if it is one, came to its end. */
+/* Our own chat server's request at hand, if it is one, came to its end. */
 static void
-wish_end(struct chain *chain, const struct room_verdict *verdict)
+request_end(struct chain *chain, const struct room_verdict *verdict)
 {
 	struct db_parameters parameters;
 
@@ -126,11 +129,11 @@ wish_end(struct chain *chain, const struct room_verdict *verdict)
 		db_add_text(&parameters, code_name(verdict->code));
 	} else
 		db_add_null(&parameters);
-	db_call(env.db, SQL_ROOM_WISH_END, &parameters, wish_ended, chain);
+	db_call(env.db, SQL_ROOM_WISH_END, &parameters, request_ended, chain);
 	db_parameters_free(&parameters);
 }
 
-/* Of a wish, or of an event that is decided again. */
+/* Of a request, or of an event that is decided again. */
 static void
 chain_decided(const struct room_verdict *verdict, bool ok, void *argument)
 {
@@ -142,9 +145,9 @@ chain_decided(const struct room_verdict *verdict, bool ok, void *argument)
 	else if (verdict->outcome == ROOM_TAKEN || verdict->code == CODE_BUSY)
 		chain_step(chain);
 	else if (verdict->outcome == ROOM_WAIT)
-		chain_end(chain); /* the next sweep */
+		chain_end(chain); /* until the next sweep */
 	else
-		wish_end(chain, verdict);
+		request_end(chain, verdict);
 }
 
 static void
@@ -162,8 +165,8 @@ chain_applied(const struct room_verdict *verdict, bool ok, void *argument)
 		chain_step(chain);
 		return;
 	}
-	/* Signed with another key, or something came before it: then it is
-	 * decided again. */
+	/* Our key is another one by now, or another event came before it: then
+	 * it is decided again. */
 	log_warning("room-event not taken code=%s", code_name(verdict->code));
 	chain_later(chain);
 }
@@ -218,7 +221,7 @@ enum {
 	NEXT_PAYLOAD,
 	NEXT_MARK,
 	NEXT_REQUEST,
-	NEXT_WISH,
+	NEXT_ASKED,
 	NEXT_KIND,
 	NEXT_MEMBER,
 	NEXT_INVITER,
@@ -233,44 +236,45 @@ enum {
 static void
 event_row(struct signed_event *event, PGresult *result)
 {
-	size_t length = (size_t)PQgetlength(result, 0, NEXT_TEXT);
+	size_t length;
+	const char *text = row_span(&length, result, 0, NEXT_TEXT);
 
 	memset(event, 0, sizeof(*event));
 	if (length > sizeof(event->text) ||
-	    room_event_parse(&event->event, PQgetvalue(result, 0, NEXT_TEXT),
-		length) != CODE_OK)
+	    room_event_parse(&event->event, text, length) != CODE_OK)
 		fatal("database sent a malformed event");
-	memcpy(event->text, PQgetvalue(result, 0, NEXT_TEXT), length);
+	memcpy(event->text, text, length);
 	event->text_length = length;
-	length = (size_t)PQgetlength(result, 0, NEXT_PAYLOAD);
-	if (room_payload_content(&event->event.content, &event->servers,
-		event->event.kind, PQgetvalue(result, 0, NEXT_PAYLOAD),
-		length) != CODE_OK ||
-	    (event->payload = malloc(length + 1)) == NULL)
+	text = row_span(&length, result, 0, NEXT_PAYLOAD);
+	if (text == NULL ||
+	    room_payload_content(&event->event.content, &event->servers,
+		event->event.kind, text, length) != CODE_OK)
 		fatal("database sent an event with a malformed payload");
-	memcpy(event->payload, PQgetvalue(result, 0, NEXT_PAYLOAD), length);
+	event->payload = xmemdup(text, length);
 	event->payload_length = length;
 }
 
-/* Wishes ------------------------------------------------------------------- */
+/* Requests ----------------------------------------------------------------- */
 
+/* Null for the kinds that have none; false: it does not have its form. */
 static bool
 user_row(struct room_user *user, PGresult *result, int column)
 {
-	return PQgetisnull(result, 0, column) ||
-	       room_user_parse(user, PQgetvalue(result, 0, column),
-		   (size_t)PQgetlength(result, 0, column));
+	return row_null(result, 0, column) ||
+	       columns_user(user, result, 0, column);
 }
 
-/* Addresses with commas between. */
+/* Addresses with commas between; false: one does not have its form. */
 static bool
 servers_row(struct room_payload_servers *servers, PGresult *result)
 {
-	const char *at = PQgetvalue(result, 0, NEXT_SERVERS);
-	const char *end = at + PQgetlength(result, 0, NEXT_SERVERS);
-	const char *comma;
+	size_t length;
+	const char *at = row_span(&length, result, 0, NEXT_SERVERS);
+	const char *end, *comma;
 
-	while (at < end) {
+	if (at == NULL)
+		return true;
+	for (end = at + length; at < end; at = comma + 1) {
 		comma = memchr(at, ',', (size_t)(end - at));
 		if (comma == NULL)
 			comma = end;
@@ -278,50 +282,57 @@ servers_row(struct room_payload_servers *servers, PGresult *result)
 		    onion_parse(servers->key[servers->count++], at,
 			(size_t)(comma - at)) != CODE_OK)
 			return false;
-		at = comma + 1;
 	}
 	return true;
 }
 
+static enum room_kind
+kind_row(PGresult *result)
+{
+	size_t length;
+	const char *name = row_span(&length, result, 0, NEXT_KIND);
+
+	return name == NULL ? ROOM_KINDS : room_kind_find(name, length);
+}
+
 /* false: it does not have its form. metadata points into the result. */
 static bool
-wish_row(struct state_request *wish, PGresult *result)
+request_row(struct state_request *request, PGresult *result)
 {
-	struct room_content *content = &wish->content;
+	struct room_content *content = &request->content;
 
-	memset(wish, 0, sizeof(*wish));
-	wish->kind = room_kind_find(PQgetvalue(result, 0, NEXT_KIND),
-	    (size_t)PQgetlength(result, 0, NEXT_KIND));
-	if (wish->kind == ROOM_KINDS ||
+	memset(request, 0, sizeof(*request));
+	request->kind = kind_row(result);
+	if (request->kind == ROOM_KINDS ||
 	    !user_row(&content->user, result, NEXT_MEMBER) ||
 	    !user_row(&content->inviter, result, NEXT_INVITER) ||
-	    !servers_row(&wish->servers, result))
+	    !servers_row(&request->servers, result))
 		return false;
 	content->has_nonce = row_bytes(
 	    content->nonce, sizeof(content->nonce), result, 0, NEXT_NONCE);
 	content->expires = row_integer(result, 0, NEXT_EXPIRES);
 	content->require_invite = row_bool(result, 0, NEXT_REQUIRE_INVITE);
 	content->federated = row_bool(result, 0, NEXT_ENABLED);
-	content->restricted = !PQgetisnull(result, 0, NEXT_SERVERS);
-	wish->metadata = (const uint8_t *)PQgetvalue(result, 0, NEXT_METADATA);
-	wish->metadata_length = (size_t)PQgetlength(result, 0, NEXT_METADATA);
+	content->restricted = !row_null(result, 0, NEXT_SERVERS);
+	request->metadata = (const uint8_t *)row_span(
+	    &request->metadata_length, result, 0, NEXT_METADATA);
 	return true;
 }
 
 static void
-wish_decide(struct chain *chain, PGresult *result)
+request_decide(struct chain *chain, PGresult *result)
 {
 	struct room_verdict malformed = {
 	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
-	struct state_request wish;
+	struct state_request request;
 
-	if (!wish_row(&wish, result)) {
-		wish_end(chain, &malformed);
+	if (!request_row(&request, result)) {
+		request_end(chain, &malformed);
 		return;
 	}
-	wish.room = chain->room;
-	memcpy(wish.request, chain->request, UUID_SIZE);
-	state_decide(&wish, NULL, NULL, chain_decided, chain);
+	request.room = chain->room;
+	memcpy(request.request, chain->request, UUID_SIZE);
+	state_decide(&request, NULL, NULL, chain_decided, chain);
 }
 
 /* A room ------------------------------------------------------------------- */
@@ -334,8 +345,7 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 	if (result == NULL) {
 		log_warning("room-next failed sqlstate=%s", sqlstate);
 		chain_end(chain);
-	} else if (PQntuples(result) == 1 &&
-		   !PQgetisnull(result, 0, NEXT_TEXT)) {
+	} else if (PQntuples(result) == 1 && !row_null(result, 0, NEXT_TEXT)) {
 		event_row(&chain->event, result);
 		signing_mark(row_integer(result, 0, NEXT_MARK));
 		memset(chain->request, 0, sizeof(chain->request));
@@ -344,8 +354,8 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 		facts_call(&chain->event.event, NULL, NULL, chain_sign, chain);
 	} else if (PQntuples(result) == 1 &&
 		   row_bytes(chain->request, sizeof(chain->request), result, 0,
-		       NEXT_WISH)) {
-		wish_decide(chain, result);
+		       NEXT_ASKED)) {
+		request_decide(chain, result);
 	} else if (chain->more)
 		chain_step(chain);
 	else
@@ -375,7 +385,7 @@ chain_find(const struct room_id *room)
 	return NULL;
 }
 
-/* The room's, with what waits noted before it begins. */
+/* The room's chain; waiting is in its list before it takes a step. */
 static void
 chain_begin(const struct room_id *room, struct waiting *waiting)
 {
@@ -383,9 +393,7 @@ chain_begin(const struct room_id *room, struct waiting *waiting)
 	bool fresh = chain == NULL;
 
 	if (fresh) {
-		chain = calloc(1, sizeof(*chain));
-		if (chain == NULL)
-			fatal("out of memory");
+		chain = xcalloc(1, sizeof(*chain));
 		chain->room = *room;
 		room_id_format(chain->room_text, room);
 		TAILQ_INIT(&chain->waiting);
@@ -407,34 +415,30 @@ requests_soon(const struct room_id *room)
 void
 requests_wait(const struct room_id *room, void (*run)(void *), void *argument)
 {
-	struct waiting *waiting = calloc(1, sizeof(*waiting));
+	struct waiting *waiting = xcalloc(1, sizeof(*waiting));
 
-	if (waiting == NULL)
-		fatal("out of memory");
 	waiting->run = run;
 	waiting->argument = argument;
 	chain_begin(room, waiting);
 }
 
 static void
-work_done(PGresult *result, const char *sqlstate, void *argument)
+search_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct room_id room;
 	int row;
 
 	(void)argument;
-	work.running = false;
+	search.running = false;
 	if (result == NULL) {
 		log_warning("room-work failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		if (room_id_parse(&room, PQgetvalue(result, row, 0),
-			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
-			fatal("database sent a malformed room");
+		columns_room(&room, result, row, 0);
 		requests_soon(&room);
 	}
-	if (work.again)
+	if (search.again)
 		requests_doorbell();
 }
 
@@ -443,11 +447,11 @@ requests_doorbell(void)
 {
 	struct db_parameters parameters;
 
-	work.again = work.running;
-	if (work.running)
+	search.again = search.running;
+	if (search.running)
 		return;
-	work.running = true;
+	search.running = true;
 	db_parameters_init(&parameters);
-	db_call(env.db, SQL_ROOM_HOME_WORK, &parameters, work_done, NULL);
+	db_call(env.db, SQL_ROOM_HOME_WORK, &parameters, search_done, NULL);
 	db_parameters_free(&parameters);
 }

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * State events from any hand: read what is known, judge, write, and once more
- * from the start when another worker was faster.
+ * State events, whoever sent them: what is known is read, the event judged by
+ * it and written, and all of it once more when another worker was faster.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "inbound/inbox.h"
-#include "rooms/messages/look.h"
+#include "rooms/attempt.h"
 #include "rooms/resync.h"
-#include "rooms/room_row.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
-
-/* Another worker won: SQLSTATE of a transaction that gave way. */
-#define OVERTAKEN "40001"
 
 /* One call of state_take(), while it is under way. */
 struct taking {
@@ -27,10 +25,13 @@ struct taking {
 	char cert[CERT_MAX];
 	size_t cert_length;
 	uint8_t via[ONION_KEY];
+	uint32_t attempts;
 	struct room_verdict verdict;
 	room_done done;
 	void *argument;
 };
+
+static void (*observer)(const struct room_id *, enum room_kind);
 
 static void taking_run(void *argument);
 
@@ -61,7 +62,10 @@ taking_log(const struct taking *taking)
 		    (long long)taking->verdict.from);
 }
 
-/* What we lack is asked for: of the home, or of who showed that it has it. */
+/*
+ * What we lack is asked for: of the home, or, when that is us, of the server
+ * that has just shown that it has it.
+ */
 static void
 taking_sync(const struct taking *taking)
 {
@@ -75,30 +79,36 @@ taking_sync(const struct taking *taking)
 }
 
 static void
+taking_stored(struct taking *taking)
+{
+	const struct room_event *event = &taking->event.event;
+
+	taking_log(taking);
+	inbox_stored();
+	observer(&event->room, event->kind);
+	/* The server that sent it gets the event that contradicts it. */
+	if (taking->verdict.outcome == ROOM_CONFLICT)
+		resync_soon(&event->room, taking->via);
+	taking_end(taking, true);
+}
+
+static void
 taking_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct taking *taking = argument;
 
-	if (result == NULL && strcmp(sqlstate, OVERTAKEN) != 0) {
-		log_warning("room-event not stored sqlstate=%s", sqlstate);
-		taking_end(taking, false);
-		return;
-	}
-	if (result == NULL || !row_bool(result, 0, 0)) {
+	switch (attempt_end(&taking->attempts, "room-event", result, sqlstate,
+	    result != NULL && row_bool(result, 0, 0))) {
+	case ATTEMPT_STORED:
+		taking_stored(taking);
+		break;
+	case ATTEMPT_AGAIN:
 		taking_run(taking);
-		return;
+		break;
+	case ATTEMPT_FAILED:
+		taking_end(taking, false);
+		break;
 	}
-	taking_log(taking);
-	inbox_stored();
-	messages_judge(&taking->event.event.room);
-	/* Messages of one who is a member now have waited for it. */
-	if (taking->event.event.kind == ROOM_CREATE ||
-	    taking->event.event.kind == ROOM_JOIN)
-		messages_look();
-	/* He is shown what stands against it. */
-	if (taking->verdict.outcome == ROOM_CONFLICT)
-		resync_soon(&taking->event.event.room, taking->via);
-	taking_end(taking, true);
 }
 
 static void
@@ -188,8 +198,8 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	taking->verdict = room_state_apply(
 	    &facts.state, &taking->event.event, &facts.facts, &effect);
-	/* One that we have just signed, and nobody has seen: another worker's
-	 * was first. */
+	/* We have just signed it ourselves, and nobody else has seen it:
+	 * another worker's event came first, which is no contradiction. */
 	if (taking->verdict.outcome == ROOM_CONFLICT &&
 	    memcmp(taking->via, env.identity.server, ONION_KEY) == 0)
 		taking->verdict.outcome = ROOM_REFUSED;
@@ -213,6 +223,12 @@ taking_run(void *argument)
 }
 
 void
+state_observe(void (*changed)(const struct room_id *, enum room_kind))
+{
+	observer = changed;
+}
+
+void
 state_take(const struct signed_event *event, const struct cert *cert,
     const uint8_t via[ONION_KEY], room_done done, void *argument)
 {
@@ -224,14 +240,9 @@ state_take(const struct signed_event *event, const struct cert *cert,
 		done(&forged, true, argument);
 		return;
 	}
-	taking = calloc(1, sizeof(*taking));
-	if (taking == NULL)
-		fatal("out of memory");
+	taking = xcalloc(1, sizeof(*taking));
 	taking->event = *event;
-	taking->event.payload = malloc(event->payload_length + 1);
-	if (taking->event.payload == NULL)
-		fatal("out of memory");
-	memcpy(taking->event.payload, event->payload, event->payload_length);
+	taking->event.payload = xmemdup(event->payload, event->payload_length);
 	room_id_format(taking->room, &event->event.room);
 	taking->cert_length = cert_format(taking->cert, cert);
 	memcpy(taking->via, via, ONION_KEY);

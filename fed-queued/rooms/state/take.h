@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * State events that a home signed, taken from any hand: read, judged by
+ * State events that a home signed, whoever sent them: read, judged by
  * room_state_apply() and written in the room's turn.
  */
-#ifndef TORFED_ROOM_EVENTS_H
-#define TORFED_ROOM_EVENTS_H
-
-#include <stdbool.h>
+#ifndef TORFED_ROOM_STATE_TAKE_H
+#define TORFED_ROOM_STATE_TAKE_H
 
 #include "json/event_payload.h"
-#include "room/room_verdict.h"
-
-/* ok false: the database did not answer, and nothing is known. */
-typedef void (*room_done)(const struct room_verdict *, bool ok, void *argument);
+#include "rooms/done.h"
 
 /*
- * event: one that event_payload.h has read. cert: of the room's home, with the
- * event's key id, verified. via: the server that showed it. All is copied.
+ * changed() is called after each event, or contradiction, that is written: for
+ * messages, which are judged by the room's state. Set once, before any event.
+ */
+void state_observe(void (*changed)(const struct room_id *, enum room_kind));
+
+/*
+ * event: one that json/event_payload.h has read. cert: of the room's home, with
+ * the event's key id, verified. via: the server that sent it. All is copied.
  * The signature is verified here: ROOM_REFUSED with NOT_HOME when it does not
  * hold. Of a room that we are not in and did not ask to join: ROOM_UNKNOWN.
  */

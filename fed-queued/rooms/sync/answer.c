@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* A request of server_sync to its answer; see sync_answer.h. */
+/* A request of server_sync to its answer; see answer.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/alloc.h"
 #include "rooms/resync.h"
 #include "rooms/sync/answer.h"
 #include "rooms/sync/give.h"
@@ -46,12 +46,12 @@ asked_taken(struct sync_taking *taking)
 	memcpy(giving->to_id, taking->via_id, sizeof(giving->to_id));
 	for (i = 0; i < taking->message.ask_count; i++)
 		giving->asks[giving->ask_count++] = taking->message.asks[i];
-	for (i = 0; i < taking->show_count; i++)
-		giving->asks[giving->ask_count++] = taking->shows[i];
+	for (i = 0; i < taking->evidence_count; i++)
+		giving->asks[giving->ask_count++] = taking->evidence[i];
 	for (i = 0; i < taking->message.room_count; i++)
 		giving->rooms[giving->room_count++] =
 		    taking->message.rooms[i].room;
-	/* It has what we lack: we ask in turn. */
+	/* It has what we lack: that we ask for in an exchange of our own. */
 	for (i = 0; i < taking->ask_count; i++)
 		resync_later(&taking->asks[i].room, asked->from);
 	sync_taking_free(taking);
@@ -65,17 +65,15 @@ bool
 sync_answer(const struct peer *peer, const char *payload, size_t length,
     room_sync_callback callback, void *argument)
 {
-	struct sync_taking *taking = calloc(1, sizeof(*taking));
-	struct asked *asked = calloc(1, sizeof(*asked));
+	struct sync_taking *taking = xcalloc(1, sizeof(*taking));
+	struct asked *asked;
 
-	if (taking == NULL || asked == NULL)
-		fatal("out of memory");
 	if (sync_payload_parse(&taking->message, false, payload, length) !=
 	    CODE_OK) {
 		free(taking);
-		free(asked);
 		return false;
 	}
+	asked = xcalloc(1, sizeof(*asked));
 	asked->callback = callback;
 	asked->argument = argument;
 	memcpy(asked->from, peer->key, ONION_KEY);

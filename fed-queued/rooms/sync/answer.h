@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* Others tell us how far they are, show and ask: a request of server_sync to
- * its answer. */
-#ifndef TORFED_ROOM_SYNC_IN_H
-#define TORFED_ROOM_SYNC_IN_H
+/*
+ * A request of server_sync to its answer: another server tells us how far it
+ * is, hands on what it has and asks for what it lacks.
+ */
+#ifndef TORFED_ROOM_SYNC_ANSWER_H
+#define TORFED_ROOM_SYNC_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,9 +12,8 @@
 
 struct peer;
 
-/*
- * answer: of sync_payload.h, valid in the callback; NULL: the database failed.
- */
+/* answer: of json/sync_payload.h, valid in the callback; NULL: the database
+ * failed. */
 typedef void (*room_sync_callback)(
     const char *answer, size_t length, void *argument);
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * An exchange of server_sync with one server: heads of our rooms, as many at a
- * time as fit; what its answers show that we lack is asked for in the next
- * request, until nothing new comes. It travels like a look-up, in a lane of its
- * own: a server that does not answer it keeps no messages back.
- */
+/* An exchange of server_sync; see exchange.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "db/statements.h"
 #include "env.h"
@@ -16,14 +12,15 @@
 #include "outbound/destination.h"
 #include "outbound/schedule.h"
 #include "proto/ed.h"
+#include "rooms/columns.h"
 #include "rooms/resync.h"
-#include "rooms/room_row.h"
+#include "rooms/sync/exchange.h"
 #include "rooms/sync/give.h"
 #include "rooms/sync/take.h"
 #include "servers/peer_table.h"
 
-#define REQUESTS_MAX 64	   /* of one exchange */
-#define ROOMS_MAX    10000 /* as sync_rooms() gives at most */
+#define REQUESTS_MAX 64 /* of one exchange */
+#define ROOMS_MAX    64 /* of one exchange, unless it is of all rooms */
 
 struct exchange {
 	struct peer *peer;
@@ -33,8 +30,8 @@ struct exchange {
 	uint32_t room_now; /* those of the request under way */
 	uint32_t ask_count;
 	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* of the next request */
-	uint32_t show_count;
-	struct sync_ask shows[SYNC_PAYLOAD_ASKS];
+	uint32_t evidence_count;
+	struct sync_ask evidence[SYNC_PAYLOAD_ASKS]; /* to be given with it */
 	uint32_t requests;
 	bool failed;
 	uint8_t id[UUID_SIZE]; /* of the request */
@@ -58,7 +55,8 @@ exchange_end(struct exchange *exchange)
 	resync_ended(peer, failed);
 }
 
-/* What it does not have or may not give is asked for once. */
+/* Whether two ask for the same, since what a server does not have or may not
+ * give is asked for once. */
 static bool
 ask_equal(const struct sync_ask *a, const struct sync_ask *b)
 {
@@ -68,7 +66,7 @@ ask_equal(const struct sync_ask *a, const struct sync_ask *b)
 	       a->epoch == b->epoch && a->lane == b->lane;
 }
 
-/* The answer has been taken: what it lacked, or what follows. */
+/* The answer has been taken: what is still lacking, or the next rooms. */
 static void
 exchange_taken(struct sync_taking *taking)
 {
@@ -86,10 +84,11 @@ exchange_taken(struct sync_taking *taking)
 		if (j == before_count || taking->progress)
 			exchange->asks[exchange->ask_count++] = taking->asks[i];
 	}
-	exchange->show_count = taking->show_count;
-	memcpy(exchange->shows, taking->shows, sizeof(exchange->shows));
-	/* An answer of declarations has no heads: the same once more. And what
-	 * was new may have more behind it. */
+	exchange->evidence_count = taking->evidence_count;
+	memcpy(
+	    exchange->evidence, taking->evidence, sizeof(exchange->evidence));
+	/* The same rooms once more: there may be more behind what was new, and
+	 * an answer with declarations has no heads. */
 	if (taking->progress)
 		exchange->room_at -= exchange->room_now;
 	sync_taking_free(taking);
@@ -105,15 +104,12 @@ static void
 answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 {
 	const struct wire_envelope *answer = outcome->answer;
-	struct sync_taking *taking = calloc(1, sizeof(*taking));
+	struct sync_taking *taking = xcalloc(1, sizeof(*taking));
 	const struct peer *peer = exchange->peer;
 	struct room_proof *proof;
 	uint8_t hash[32];
 
-	exchange->payload = malloc(answer->payload_length);
-	if (taking == NULL || exchange->payload == NULL)
-		fatal("out of memory");
-	memcpy(exchange->payload, answer->payload, answer->payload_length);
+	exchange->payload = xmemdup(answer->payload, answer->payload_length);
 	if (sync_payload_parse(&taking->message, true, exchange->payload,
 		answer->payload_length) != CODE_OK) {
 		log_info("sync: an answer does not have its form");
@@ -139,7 +135,7 @@ answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 	sync_take(taking);
 }
 
-/* The server is alive, whatever it says of it. */
+/* The server is alive, whatever it answers. */
 static void
 acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
 {
@@ -156,7 +152,7 @@ acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
 		return;
 	}
 	(void)destination_react(exchange->peer, &good, CODE_OK, 0, true);
-	/* One that is rejected is not known there: the next time, then. */
+	/* The server does not know server_sync: until the next time. */
 	if (result->status == ACK_REJECTED)
 		exchange_end(exchange);
 	else
@@ -212,7 +208,7 @@ request_given(struct sync_giving *giving, bool ok)
 	free(payload);
 }
 
-/* Asks, what is shown, and heads of the next rooms. */
+/* The next request: asks, evidence, and heads of the next rooms. */
 static void
 exchange_next(struct exchange *exchange)
 {
@@ -220,7 +216,7 @@ exchange_next(struct exchange *exchange)
 	uint32_t i, left = exchange->room_count - exchange->room_at;
 
 	if (left == 0 && exchange->ask_count == 0 &&
-	    exchange->show_count == 0) {
+	    exchange->evidence_count == 0) {
 		exchange_end(exchange);
 		return;
 	}
@@ -232,10 +228,10 @@ exchange_next(struct exchange *exchange)
 	    exchange->room_now * sizeof(*giving->rooms));
 	giving->room_count = exchange->room_now;
 	exchange->room_at += exchange->room_now;
-	memcpy(giving->asks, exchange->shows,
-	    exchange->show_count * sizeof(*giving->asks));
-	giving->ask_count = exchange->show_count;
-	exchange->show_count = 0;
+	memcpy(giving->asks, exchange->evidence,
+	    exchange->evidence_count * sizeof(*giving->asks));
+	giving->ask_count = exchange->evidence_count;
+	exchange->evidence_count = 0;
 	giving->request = true;
 	giving->done = request_given;
 	giving->argument = exchange;
@@ -259,14 +255,10 @@ rooms_loaded(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	exchange->rooms =
-	    calloc((size_t)PQntuples(result) + 1, sizeof(*exchange->rooms));
-	if (exchange->rooms == NULL)
-		fatal("out of memory");
+	    xcalloc((size_t)PQntuples(result) + 1, sizeof(*exchange->rooms));
 	for (row = 0; row < PQntuples(result); row++)
-		if (room_id_parse(&exchange->rooms[exchange->room_count++],
-			PQgetvalue(result, row, 0),
-			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
-			fatal("database sent a malformed room");
+		columns_room(
+		    &exchange->rooms[exchange->room_count++], result, row, 0);
 	exchange_next(exchange);
 }
 
@@ -284,17 +276,13 @@ rooms_load(struct exchange *exchange)
 void
 sync_exchange(struct peer *peer)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange = xcalloc(1, sizeof(*exchange));
 	bool all;
 
-	if (exchange == NULL)
-		fatal("out of memory");
 	exchange->peer = peer;
-	exchange->rooms = calloc(REQUESTS_MAX, sizeof(*exchange->rooms));
-	if (exchange->rooms == NULL)
-		fatal("out of memory");
+	exchange->rooms = xcalloc(ROOMS_MAX, sizeof(*exchange->rooms));
 	exchange->room_count =
-	    resync_waiting(peer, exchange->rooms, REQUESTS_MAX, &all);
+	    resync_waiting(peer, exchange->rooms, ROOMS_MAX, &all);
 	if (all) {
 		free(exchange->rooms);
 		rooms_load(exchange);

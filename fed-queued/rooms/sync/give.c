@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/signing.h"
+#include "rooms/columns.h"
 #include "rooms/document.h"
-#include "rooms/room_row.h"
 #include "rooms/sync/give.h"
 
 static void
 bytes_of(struct sync_bytes *to, PGresult *result, int row, int column)
 {
-	to->bytes = PQgetvalue(result, row, column);
-	to->length = (size_t)PQgetlength(result, row, column);
+	to->bytes = row_span(&to->length, result, row, column);
 }
 
 void
@@ -44,8 +44,8 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		row_member(&last, result, row, 6);
-		if (PQgetisnull(result, row, 1) ||
+		columns_member(&last, result, row, 6);
+		if (row_null(result, row, 1) ||
 		    !room_event_give(&last, row_bool(result, row, 5),
 			row_integer(result, row, 0)))
 			continue;
@@ -77,36 +77,50 @@ events_give(struct sync_giving *giving, const struct sync_ask *ask)
 	db_parameters_free(&parameters);
 }
 
-/* Columns: kind, first, second. One event that breaks the rules is its own
- * evidence. */
+/* What contradicts: a pair; of an event that breaks the rules, each by itself,
+ * too. */
+static void
+pair_give(struct sync_giving *giving, const char *kind,
+    const struct sync_document documents[2], const bool restored[2])
+{
+	bool pair = restored[0] && restored[1];
+	int i;
+
+	if (pair)
+		(void)sync_payload_evidence(
+		    &giving->writer, &documents[0], &documents[1]);
+	for (i = 0; i < 2; i++)
+		if (restored[i] &&
+		    (!pair || strcmp(kind, "STATE_INVALID") == 0))
+			(void)sync_payload_document(
+			    &giving->writer, &documents[i]);
+}
+
+/* Columns: kind, first, second. */
 static void
 evidence_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	static struct stored_document stored[2]; /* large */
 	struct sync_giving *giving = argument;
 	struct sync_document documents[2];
-	int row, i, restored;
+	struct sync_bytes json;
+	bool restored[2];
+	int row, i;
 
 	if (result == NULL) {
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		restored = 0;
-		for (i = 0; i < 2; i++)
-			if (document_restore(&documents[i], &stored[i],
-				PQgetvalue(result, row, 1 + i),
-				(size_t)PQgetlength(result, row, 1 + i)) == 0)
-				restored |= 1 << i;
-		if (restored == 3)
-			(void)sync_payload_evidence(
-			    &giving->writer, &documents[0], &documents[1]);
-		for (i = 0; i < 2; i++)
-			if ((restored >> i & 1) != 0 &&
-			    (restored != 3 || strcmp(PQgetvalue(result, row, 0),
-						  "STATE_INVALID") == 0))
-				(void)sync_payload_document(
-				    &giving->writer, &documents[i]);
+		for (i = 0; i < 2; i++) {
+			bytes_of(&json, result, row, 1 + i);
+			restored[i] =
+			    json.bytes != NULL &&
+			    document_restore(&documents[i], &stored[i],
+				json.bytes, json.length) == 0;
+		}
+		pair_give(
+		    giving, row_string(result, row, 0), documents, restored);
 	}
 	sync_give_next(giving);
 }
@@ -153,7 +167,7 @@ declared_loaded(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		if (PQgetisnull(result, row, 0))
+		if (row_null(result, row, 0))
 			continue;
 		bytes_of(&document.certificate, result, row, 0);
 		bytes_of(&document.text, result, row, 1);
@@ -166,7 +180,7 @@ declared_loaded(PGresult *result, const char *sqlstate, void *argument)
 	sync_give_next(giving);
 }
 
-/* What the origin declared to us of the range, as proof of what it signed. */
+/* What the origin declared void of the range to us, as proof that it did. */
 static void
 declared_give(struct sync_giving *giving, const struct sync_ask *ask)
 {
@@ -183,9 +197,9 @@ declared_give(struct sync_giving *giving, const struct sync_ask *ask)
 	db_parameters_free(&parameters);
 }
 
-/* Committed before the answer is signed. */
+/* The mark is committed: the answer may be signed. */
 static void
-marked(PGresult *result, const char *sqlstate, void *argument)
+mark_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
 
@@ -200,9 +214,8 @@ marked(PGresult *result, const char *sqlstate, void *argument)
 static void
 asks_given(struct sync_giving *giving)
 {
-	struct db_parameters parameters;
-
 	uint32_t declared = sync_payload_declares(&giving->writer);
+	struct db_parameters parameters;
 
 	if (declared == 0) {
 		sync_give_heads(giving);
@@ -210,7 +223,7 @@ asks_given(struct sync_giving *giving)
 	}
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, declared);
-	db_call(env.db, SQL_SYNC_MARK, &parameters, marked, giving);
+	db_call(env.db, SQL_SYNC_MARK, &parameters, mark_loaded, giving);
 	db_parameters_free(&parameters);
 }
 
@@ -235,8 +248,8 @@ sync_give_next(struct sync_giving *giving)
 			evidence_give(giving, ask);
 			return;
 		case 1:
-			/* What stands there may be proof by itself; what is
-			 * ours the other has, or is sent. */
+			/* A message under that number may be proof by itself.
+			 * What is ours the other server has, or is sent. */
 			if (evidence && (!ask->stream || own))
 				continue;
 			if (ask->stream)
@@ -245,7 +258,7 @@ sync_give_next(struct sync_giving *giving)
 				events_give(giving, ask);
 			return;
 		case 2:
-			/* Ours are in the answer itself. */
+			/* What we declare is in the answer itself. */
 			if (!ask->stream || own)
 				continue;
 			declared_give(giving, ask);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What another server is given in server_sync: what it asked for, as far as it
- * may have it, and how far we are in rooms.
+ * What another server is given in a message of server_sync: what it asked for,
+ * as far as it may have it, and how far we are in rooms.
  */
 #ifndef TORFED_ROOM_SYNC_GIVE_H
 #define TORFED_ROOM_SYNC_GIVE_H
@@ -9,30 +9,31 @@
 #include "json/sync_payload.h"
 
 struct sync_giving {
-	/* by the caller */
+	/* filled in by the caller */
 	uint8_t to_id[UUID_SIZE];
 	struct sync_ask asks[2 * SYNC_PAYLOAD_ASKS];
 	uint32_t ask_count;
-	struct room_id rooms[SYNC_PAYLOAD_ROOMS]; /* heads of these */
+	struct room_id rooms[SYNC_PAYLOAD_ROOMS]; /* whose heads are told */
 	uint32_t room_count;
-	bool request; /* it is told, too, of which we have nothing */
-	/* ok false: the database did not answer; the writer is freed */
+	bool request; /* it is told as well of which rooms we have nothing */
+	/* ok false: the database did not answer, and the writer is freed */
 	void (*done)(struct sync_giving *, bool ok);
 	void *argument;
-	/* begun by the caller; sync_payload_end() is the caller's, too, with ok */
+	/* The caller begins it, and ends it when ok. */
 	struct sync_writer writer;
 
+	/* where it is */
 	uint32_t at;   /* of asks */
-	uint32_t step; /* of it */
+	uint32_t step; /* of that ask */
 };
 
 /* done() comes once, perhaps before this returns. */
 void sync_give(struct sync_giving *);
 
-/* For the parts of it: the next step of the ask, or the next ask. */
+/* For its parts: goes on with the next step, or the next ask. */
 void sync_give_next(struct sync_giving *);
 void sync_give_fail(struct sync_giving *, const char *sqlstate);
-/* give_items.c: messages and numbers of a stream that are void. */
+/* give_items.c: messages of a stream, and which of its numbers are void. */
 void sync_give_items(struct sync_giving *, const struct sync_ask *);
 /* give_heads.c: heads, then done(). */
 void sync_give_heads(struct sync_giving *);

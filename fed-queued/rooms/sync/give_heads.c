@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
-/* How far we are in rooms, told to another server. */
+/* How far we are in rooms, told to another server; see give.h. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/room_row.h"
+#include "rooms/columns.h"
 #include "rooms/sync/give.h"
 
 /* Heads that wait for their streams. */
@@ -18,7 +20,8 @@ struct heads {
 	struct sync_stream streams[SYNC_PAYLOAD_STREAMS];
 };
 
-/* A room that we lack, as the other named it: what does it know? */
+/* A room that we have nothing of: told, too, so that the other server tells
+ * what it has. */
 static void
 head_missing(struct heads *heads, const struct room_id *room)
 {
@@ -46,8 +49,9 @@ heads_end(struct heads *heads)
 }
 
 /*
- * Columns: room, seven of the state, hash of the last, home, joined, left, hash
- * of left. One who is out of the room is told of it up to where he went.
+ * Columns: room, seven of the state, hash of the last event, home, joined,
+ * left, hash of left. A server that has left the room is told of it up to its own
+ * leaving.
  */
 static void
 head_row(struct sync_head *head, PGresult *result, int row)
@@ -57,15 +61,13 @@ head_row(struct sync_head *head, PGresult *result, int row)
 	uint8_t hash[ROOM_HASH];
 	bool known;
 
-	if (room_id_parse(&head->room, PQgetvalue(result, row, 0),
-		(size_t)PQgetlength(result, row, 0)) != CODE_OK)
-		fatal("database sent a malformed room");
+	columns_room(&head->room, result, row, 0);
 	memset(&state, 0, sizeof(state));
-	row_state(&state, result, row, 1);
+	columns_state(&state, result, row, 1);
 	known = row_bytes(hash, sizeof(hash), result, row, 8);
 	room_head_make(&head->state, &state, known ? hash : NULL);
 	head->has_state = true;
-	row_member(&last, result, row, 10);
+	columns_member(&last, result, row, 10);
 	if (row_bool(result, row, 9) || last.left == 0 ||
 	    last.left >= head->state.number)
 		return;
@@ -80,10 +82,12 @@ static void
 stream_row(struct sync_stream *stream, PGresult *result, int row)
 {
 	struct room_stream_head *head = &stream->head;
+	size_t length;
+	const char *origin = row_span(&length, result, row, 1);
 
 	memset(stream, 0, sizeof(*stream));
-	if (onion_parse(stream->origin, PQgetvalue(result, row, 1),
-		(size_t)PQgetlength(result, row, 1)) != CODE_OK)
+	if (origin == NULL ||
+	    onion_parse(stream->origin, origin, length) != CODE_OK)
 		fatal("database sent a malformed address");
 	head->epoch = row_integer(result, row, 2);
 	head->lane = (int)row_integer(result, row, 3);
@@ -110,9 +114,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	/* They come in the order of the rooms. */
 	for (row = 0; row < PQntuples(result); row++) {
-		if (room_id_parse(&room, PQgetvalue(result, row, 0),
-			(size_t)PQgetlength(result, row, 0)) != CODE_OK)
-			fatal("database sent a malformed room");
+		columns_room(&room, result, row, 0);
 		while (at < heads->count &&
 		       !room_id_equal(&heads->rooms[at].room, &room))
 			at++;
@@ -126,7 +128,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 	heads_end(heads);
 }
 
-/* The parameters that both calls have. */
+/* The parameters that both statements have. */
 static void
 rooms_add(struct db_parameters *parameters, const struct sync_giving *giving)
 {
@@ -169,11 +171,9 @@ heads_loaded(PGresult *result, const char *sqlstate, void *argument)
 void
 sync_give_heads(struct sync_giving *giving)
 {
-	struct heads *heads = calloc(1, sizeof(*heads));
+	struct heads *heads = xcalloc(1, sizeof(*heads));
 	struct db_parameters parameters;
 
-	if (heads == NULL)
-		fatal("out of memory");
 	heads->giving = giving;
 	db_parameters_init(&parameters);
 	rooms_add(&parameters, giving);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages that another server asks for: those of others as their origin
- * signed them, ours from the queue once more, and numbers of ours that are for
- * nobody, or not for the one who asks, declared void.
+ * Messages that another server asks for; see give.h: those of others as their
+ * origin signed them, and ours from the queue once more. Numbers of ours that
+ * are for no server, or not for the one that asks, are declared void.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
+#include "base/alloc.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "json/batch.h"
 #include "room/room_message.h"
-#include "rooms/room_row.h"
+#include "rooms/columns.h"
 #include "rooms/sync/give.h"
 
 /* Columns of sync_items(). */
@@ -41,15 +42,17 @@ struct range {
 	bool own;
 	struct room_state state;
 	struct room_stream stream;
-	int first;		/* row of the first that is void; 0 none */
-	struct db_array *again; /* rows of ours to be sent once more */
+	int first; /* row of the first void number under way; 0 none */
+	struct db_array *again; /* ids of ours to be sent once more */
 	uint32_t again_count;
 };
 
 static bool
 row_is(PGresult *result, int row, int column, const char *value)
 {
-	return strcmp(PQgetvalue(result, row, column), value) == 0;
+	const char *text = row_string(result, row, column);
+
+	return text != NULL && strcmp(text, value) == 0;
 }
 
 /* Numbers of our own, from row first to row last. */
@@ -77,12 +80,13 @@ giving_find(const struct range *range, PGresult *result, int row)
 	bool now = row_bool(result, row, MEMBER_NOW);
 	enum room_giving giving;
 
-	if (PQgetisnull(result, row, ID))
+	if (row_null(result, row, ID))
 		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
 	giving = room_message_give(&range->state,
 	    row_integer(result, row, STATE_NUMBER),
 	    row_bool(result, row, MEMBER_THEN), now);
-	/* As proof of what was signed; what we refused others refuse, too. */
+	/* Whoever asks for proof gets what was signed. What we refused, others
+	 * refuse, too. */
 	if (now && (range->ask.want != SYNC_ITEMS ||
 		       row_is(result, row, STATUS, "refused")))
 		giving = ROOM_GIVE;
@@ -92,7 +96,7 @@ giving_find(const struct range *range, PGresult *result, int row)
 	return giving;
 }
 
-/* To give is to send. */
+/* Ours is given by sending it, unless it is on its way already. */
 static void
 own_give(struct range *range, PGresult *result, int row)
 {
@@ -104,7 +108,7 @@ own_give(struct range *range, PGresult *result, int row)
 	range->again_count++;
 }
 
-/* Rows that one request of the origin's brought; false: the message is full. */
+/* Rows that came in one request of the origin; false: the message is full. */
 static bool
 run_give(struct range *range, PGresult *result, const int *rows, uint32_t count)
 {
@@ -112,18 +116,15 @@ run_give(struct range *range, PGresult *result, const int *rows, uint32_t count)
 	struct sync_document document = {.payloads = payloads};
 	uint32_t i;
 
-	document.certificate.bytes = PQgetvalue(result, rows[0], CERTIFICATE);
-	document.certificate.length =
-	    (size_t)PQgetlength(result, rows[0], CERTIFICATE);
-	document.text.bytes = PQgetvalue(result, rows[0], TEXT);
-	document.text.length = (size_t)PQgetlength(result, rows[0], TEXT);
+	document.certificate.bytes = row_span(
+	    &document.certificate.length, result, rows[0], CERTIFICATE);
+	document.text.bytes =
+	    row_span(&document.text.length, result, rows[0], TEXT);
 	(void)row_bytes(document.signature, sizeof(document.signature), result,
 	    rows[0], SIGNATURE);
-	for (i = 0; i < count; i++) {
-		payloads[i].bytes = PQgetvalue(result, rows[i], PAYLOAD);
-		payloads[i].length =
-		    (size_t)PQgetlength(result, rows[i], PAYLOAD);
-	}
+	for (i = 0; i < count; i++)
+		payloads[i].bytes =
+		    row_span(&payloads[i].length, result, rows[i], PAYLOAD);
 	document.payload_count = count;
 	while (document.payload_count > 0 &&
 	       !sync_payload_document(&range->giving->writer, &document))
@@ -193,8 +194,8 @@ range_give(struct range *range, PGresult *result)
 			continue;
 		if (range->own)
 			own_give(range, result, row);
-		else if (!PQgetisnull(result, row, PAYLOAD) &&
-			 !PQgetisnull(result, row, CERTIFICATE))
+		else if (!row_null(result, row, PAYLOAD) &&
+			 !row_null(result, row, CERTIFICATE))
 			rows[count++] = row;
 	}
 	if (range->first != 0)
@@ -216,8 +217,8 @@ range_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	if (PQntuples(result) > 1) {
 		range->state.room = range->ask.room;
-		row_state(&range->state, result, 0, STATE);
-		(void)row_stream(&range->stream, range->ask.epoch,
+		columns_state(&range->state, result, 0, STATE);
+		(void)columns_stream(&range->stream, range->ask.epoch,
 		    range->ask.lane, result, 0, STREAM);
 		range_give(range, result);
 	}
@@ -235,12 +236,10 @@ range_loaded(PGresult *result, const char *sqlstate, void *argument)
 void
 sync_give_items(struct sync_giving *giving, const struct sync_ask *ask)
 {
-	struct range *range = calloc(1, sizeof(*range));
+	struct range *range = xcalloc(1, sizeof(*range));
 	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
 	struct db_parameters parameters;
 
-	if (range == NULL)
-		fatal("out of memory");
 	range->giving = giving;
 	range->ask = *ask;
 	range->own = memcmp(ask->origin, env.identity.server, ONION_KEY) == 0;

@@ -3,10 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "base/tree.h"
 #include "env.h"
-#include "rooms/resync.h"
+#include "rooms/messages/take.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/take.h"
 #include "servers/peer_table.h"
@@ -15,7 +16,8 @@
 
 enum phase { DOCUMENTS, EVIDENCE, VOIDS, HEADS };
 
-/* Where our history and a server's part, while it is looked for. */
+/* The first event that differs in our history of a room and another server's,
+ * while it is looked for. */
 struct parting {
 	TAILQ_ENTRY(parting) entry;
 	struct room_id room;
@@ -74,10 +76,8 @@ parting_end(struct parting *parting)
 static struct parting *
 parting_begin(const struct room_id *room, const uint8_t peer[ONION_KEY])
 {
-	struct parting *parting = calloc(1, sizeof(*parting));
+	struct parting *parting = xcalloc(1, sizeof(*parting));
 
-	if (parting == NULL)
-		fatal("out of memory");
 	if (parting_count == FORKS_MAX)
 		parting_end(TAILQ_FIRST(&partings));
 	parting->room = *room;
@@ -87,7 +87,7 @@ parting_begin(const struct room_id *room, const uint8_t peer[ONION_KEY])
 	return parting;
 }
 
-/* Asks for the next event that tells where two histories part. */
+/* Asks for the next event by which the first that differs is found. */
 static void
 parting_go_on(struct sync_taking *taking, const struct room_id *room,
     int64_t number, bool same)
@@ -129,7 +129,7 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 	switch (verdict->outcome) {
 	case ROOM_TAKEN:
 		taking->progress = true;
-		/* We signed it, and did not know. */
+		/* We signed it, and had forgotten it. */
 		if (is_self(event->room.home))
 			taking->behind = true;
 		break;
@@ -171,7 +171,7 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 	sync_take_next(taking);
 }
 
-/* What an origin declared to another server: proof, and no more. */
+/* What an origin declared to another server proves, but settles nothing. */
 static void
 declared_next(struct sync_taking *taking)
 {
@@ -198,8 +198,9 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 		    event_taken, taking);
 		return;
 	case DOCUMENT_ITEMS:
-		messages_take(&document->room, document->said, document->count,
-		    &document->proof, taking->via, items_taken, taking);
+		messages_take(&document->room, document->messages,
+		    document->count, &document->proof, taking->via, items_taken,
+		    taking);
 		return;
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
@@ -226,7 +227,7 @@ phase_count(const struct sync_taking *taking)
 	case EVIDENCE:
 		return taking->message.pair_count / 2;
 	default:
-		/* Those of an answer alone are signed. */
+		/* Declarations count in an answer, which is signed. */
 		return taking->proof.text == NULL ? 0
 						  : taking->message.void_count;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a message of server_sync brings: documents and declarations taken, one
- * after the other, heads compared, and what follows from that. Nobody is
- * believed but by the signature of a room's home or of a message's origin.
+ * What a message of server_sync brings: documents and declarations are taken,
+ * one after the other, then heads compared; and what we are to ask for and to
+ * give after that. Nothing counts but what the home of a room or the origin of
+ * a message has signed.
  */
 #ifndef TORFED_ROOM_SYNC_TAKE_H
 #define TORFED_ROOM_SYNC_TAKE_H
@@ -10,33 +11,32 @@
 #include "rooms/document.h"
 
 struct sync_taking {
-	/* by the caller */
+	/* filled in by the caller */
 	struct sync_message message; /* parsed; freed by sync_taking_free() */
-	uint8_t via[ONION_KEY];
+	uint8_t via[ONION_KEY];	     /* the server that sent it */
 	uint8_t via_id[UUID_SIZE];
-	int trust; /* via's level */
-	/* of an answer: what via signed, and its payload, all of which are the
-	 * caller's; else without text */
+	int trust; /* its level */
+	/* of an answer: what via signed, and its payload, both the caller's;
+	 * of a request: without text */
 	struct room_proof proof;
 	struct sync_bytes answer;
 	void (*done)(struct sync_taking *);
 	void *argument;
 
-	/* what follows */
+	/* what follows from it */
 	bool failed;	      /* the database did not answer */
 	bool progress;	      /* something was new */
 	bool behind;	      /* we signed an event that we did not know, */
 	int64_t behind_epoch; /* or a message of that epoch; 0 none */
 	uint32_t ask_count;
 	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* to via */
-	uint32_t show_count;
-	struct sync_ask shows[SYNC_PAYLOAD_ASKS]; /* evidence for via */
+	uint32_t evidence_count;
+	struct sync_ask evidence[SYNC_PAYLOAD_ASKS]; /* to be given to via */
 
 	/* where it is */
 	uint32_t phase;
-	uint32_t at;
-	uint32_t attempts;
-	int64_t epoch_seen; /* of ours */
+	uint32_t at;	    /* of the phase's list */
+	int64_t epoch_seen; /* the highest epoch of ours that via knows */
 	bool ahead;	    /* via says that it has of ours what we have not */
 	struct document document;
 	struct document other;
@@ -48,11 +48,12 @@ struct sync_taking {
 void sync_take(struct sync_taking *);
 void sync_taking_free(struct sync_taking *);
 
-/* For the parts of it: goes on with the next; whether ask is noted. */
+/* For its parts: goes on with the next document, declaration or phase. */
 void sync_take_next(struct sync_taking *);
+/* Notes what via is to be asked for; false: there is no room for it. */
 bool sync_want(struct sync_taking *, const struct sync_ask *);
-/* take_void.c: one declaration of proof's origin, to us or to another,
- * judged and settled; then done(argument). */
+/* take_void.c: one declaration of proof's origin, judged and settled; then
+ * done(). mine: it was made to us, else to another server. */
 void sync_take_void(struct sync_taking *, const struct sync_void *,
     const struct room_proof *, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *));

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-/* Two documents that somebody shows: whether they contradict each other. */
+/* Whether two documents contradict each other; see take.h. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/messages/look.h"
-#include "rooms/room_row.h"
+#include "rooms/messages/judge.h"
 #include "rooms/sync/take.h"
 
-/* What an item and a declaration of one origin say of each other. */
+/* The number about which a declaration and a message of one origin contradict
+ * each other, else 0. */
 static int64_t
 void_against(const struct room_void *range, const struct room_place *place)
 {

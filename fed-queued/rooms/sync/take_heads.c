@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Heads of another server compared with ours: what to ask for, which evidence
- * to show, and whether it knows more of us than we do.
+ * Heads of another server compared with ours; see take.h: what to ask for,
+ * which evidence to give, and whether it knows more of us than we do.
  */
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
 #include "room/room_heads.h"
 #include "room/room_restore.h"
+#include "rooms/columns.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
-#include "rooms/room_row.h"
 #include "rooms/sync/take.h"
 #include "servers/peer_table.h"
-
-/* An epoch that a peer claims to know of us, ahead of our clock at most. */
-#define EPOCH_AHEAD_S 86400
 
 static void streams_load(struct sync_taking *);
 
@@ -35,14 +33,7 @@ compare_fail(struct sync_taking *taking, const char *sqlstate)
 	compare_end(taking);
 }
 
-static void
-show(struct sync_taking *taking, const struct sync_ask *ask)
-{
-	if (taking->show_count < SYNC_PAYLOAD_ASKS)
-		taking->shows[taking->show_count++] = *ask;
-}
-
-/* One number, or a range. */
+/* ask: but for what and which numbers. */
 static void
 ask_add(struct sync_taking *taking, struct sync_ask *ask, enum sync_want want,
     int64_t from, int64_t to)
@@ -53,7 +44,7 @@ ask_add(struct sync_taking *taking, struct sync_ask *ask, enum sync_want want,
 	(void)sync_want(taking, ask);
 }
 
-/* place: of what is asked for, but for numbers. */
+/* place: the room, and the stream if it is one, that want is about. */
 static void
 want_note(struct sync_taking *taking, struct sync_ask *place,
     const struct room_want *want)
@@ -65,11 +56,12 @@ want_note(struct sync_taking *taking, struct sync_ask *place,
 	if ((want->what & ROOM_WANT_EVIDENCE) != 0)
 		ask_add(taking, place, SYNC_EVIDENCE, want->evidence,
 		    want->evidence);
-	if ((want->what & ROOM_SHOW_EVIDENCE) == 0)
+	if ((want->what & ROOM_SHOW_EVIDENCE) == 0 ||
+	    taking->evidence_count == SYNC_PAYLOAD_ASKS)
 		return;
 	place->want = SYNC_EVIDENCE;
 	place->from = place->to = want->evidence;
-	show(taking, place);
+	taking->evidence[taking->evidence_count++] = *place;
 }
 
 static void
@@ -88,7 +80,7 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 	compare_end(taking);
 }
 
-/* Those whom an admin verified are believed. */
+/* Only a server that an admin has verified is believed without proof. */
 static bool
 claim_believed(const struct sync_taking *taking)
 {
@@ -109,7 +101,7 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	present = PQntuples(result) == 0 ? 0 : row_integer(result, 0, 0);
-	/* What is of an older epoch has had its new one. */
+	/* For an older epoch another has begun already. */
 	proved = present != 0 && taking->behind_epoch == present;
 	if (present != 0 &&
 	    (proved || taking->behind || claim_believed(taking)))
@@ -129,7 +121,7 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 }
 
 static void
-heard_written(PGresult *result, const char *sqlstate, void *argument)
+confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_taking *taking = argument;
 	struct db_parameters parameters;
@@ -144,14 +136,15 @@ heard_written(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	db_parameters_init(&parameters);
-	db_add_integer(&parameters, clock_now() + EPOCH_AHEAD_S);
+	db_add_integer(&parameters, clock_now() + ROOM_EPOCH_AHEAD_S);
 	db_call(env.db, SQL_SYNC_EPOCH, &parameters, epoch_loaded, taking);
 	db_parameters_free(&parameters);
 }
 
-/* rooms: those of which it shows no more than we have. */
+/* The rooms of which it has told no more than we have: state_compare() leaves
+ * has_state in those alone. */
 static void
-heard_write(struct sync_taking *taking)
+confirmed_write(struct sync_taking *taking)
 {
 	struct db_array *rooms = db_array_new(DB_OID_TEXT);
 	struct db_parameters parameters;
@@ -171,7 +164,7 @@ heard_write(struct sync_taking *taking)
 	db_add_uuid(&parameters, taking->via_id);
 	db_add_array(&parameters, rooms);
 	db_add_integer(&parameters, taking->epoch_seen);
-	db_call(env.db, SQL_SYNC_HEARD, &parameters, heard_written, taking);
+	db_call(env.db, SQL_SYNC_HEARD, &parameters, confirmed_written, taking);
 	db_parameters_free(&parameters);
 }
 
@@ -189,13 +182,13 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 
 	if (!row_bool(result, row, 0))
 		return;
-	(void)row_stream(&stream, head->epoch, head->lane, result, row, 1);
+	(void)columns_stream(&stream, head->epoch, head->lane, result, row, 1);
 	has_ours = row_bytes(ours, sizeof(ours), result, row, 6);
 	has_tip = row_bytes(tip, sizeof(tip), result, row, 7);
 	want = room_stream_compare(&stream, head, has_ours ? ours : NULL,
 	    has_tip ? tip : NULL, own, row_bool(result, row, 9));
 	if (own && head->epoch > taking->epoch_seen &&
-	    head->epoch <= clock_now() + EPOCH_AHEAD_S)
+	    head->epoch <= clock_now() + ROOM_EPOCH_AHEAD_S)
 		taking->epoch_seen = head->epoch;
 	if ((want.what & ROOM_AHEAD_OF_US) != 0)
 		taking->ahead = true;
@@ -228,7 +221,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 			stream_compare(taking, &head->room, &head->streams[j],
 			    result, row++);
 	}
-	heard_write(taking);
+	confirmed_write(taking);
 }
 
 /* Arrays: rooms, origins, epochs, lanes, sequences, highest. */
@@ -284,20 +277,20 @@ state_compare(struct sync_taking *taking, struct sync_head *head,
 	struct room_want want;
 	bool has_ours;
 
-	/* A room that we do not know is wanted after a restore alone. */
+	/* A room that we do not know concerns us only after a restore. */
 	if (!head->has_state ||
-	    (PQgetisnull(result, row, 0) && !row_bool(result, row, 11))) {
+	    (row_null(result, row, 0) && !row_bool(result, row, 11))) {
 		head->has_state = false;
 		return;
 	}
-	row_state(&state, result, row, 1);
+	columns_state(&state, result, row, 1);
 	has_ours = row_bytes(ours, sizeof(ours), result, row, 8);
 	want = room_head_compare(&state, &head->state, has_ours ? ours : NULL,
 	    row_bool(result, row, 9));
 	memset(&place, 0, sizeof(place));
 	place.room = head->room;
 	want_note(taking, &place, &want);
-	/* It has not answered before we have what it has. */
+	/* It has confirmed the room once we have all that it has. */
 	head->has_state = head->state.number <= state.number;
 }
 

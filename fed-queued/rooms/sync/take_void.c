@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Numbers that their origin declared void: judged and settled in the room's
- * turn, or found to contradict what is stored.
+ * Numbers that their origin declared void; see take.h: judged and settled in
+ * the room's turn, or found to contradict what is stored.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
+#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/room_row.h"
+#include "rooms/attempt.h"
+#include "rooms/columns.h"
 #include "rooms/sync/take.h"
 #include "rooms/turn.h"
-
-#define ATTEMPTS_MAX 8 /* against other workers */
 
 struct declaration {
 	struct sync_taking *taking;
 	struct sync_void declared;
 	const struct room_proof *proof;
 	const struct sync_bytes *answer;
-	bool mine; /* to us: settles */
+	bool mine; /* made to us: it settles its numbers */
 	void (*done)(struct sync_taking *);
 	char room[ROOM_ID_SIZE];
 	char origin[ONION_SIZE];
@@ -101,15 +102,20 @@ void_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct declaration *declaration = argument;
 
-	if (result == NULL)
-		declaration_fail(declaration, sqlstate);
-	else if (row_bool(result, 0, 0)) {
+	switch (attempt_end(&declaration->attempts, "void", result, sqlstate,
+	    result != NULL && row_bool(result, 0, 0))) {
+	case ATTEMPT_STORED:
 		declaration->taking->progress = true;
 		declaration_end(declaration);
-	} else if (++declaration->attempts == ATTEMPTS_MAX)
-		declaration_fail(declaration, "40001");
-	else
+		break;
+	case ATTEMPT_AGAIN:
 		declaration_load(declaration);
+		break;
+	case ATTEMPT_FAILED:
+		declaration->taking->failed = true;
+		declaration_end(declaration);
+		break;
+	}
 }
 
 static void
@@ -119,9 +125,9 @@ void_write(struct declaration *declaration, int64_t version,
 	const struct room_void *range = &declaration->declared.range;
 	const struct room_proof *proof = declaration->proof;
 	struct db_parameters parameters;
-	uint8_t seen[128];
+	uint8_t seen[COLUMNS_SEEN_SIZE];
 
-	room_seen_format(seen, stream);
+	columns_seen_format(seen, stream);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
 	db_add_integer(&parameters, version);
@@ -156,7 +162,7 @@ declaration_judge(struct declaration *declaration, PGresult *result)
 	int64_t number;
 	bool known;
 
-	known = row_stream(&stream, declaration->declared.epoch,
+	known = columns_stream(&stream, declaration->declared.epoch,
 	    declaration->declared.lane, result, 0, 2);
 	if (row_bytes(before, sizeof(before), result, 0, 7))
 		beside.before = before;
@@ -213,10 +219,8 @@ sync_take_void(struct sync_taking *taking, const struct sync_void *declared,
     const struct room_proof *proof, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *))
 {
-	struct declaration *declaration = calloc(1, sizeof(*declaration));
+	struct declaration *declaration = xcalloc(1, sizeof(*declaration));
 
-	if (declaration == NULL)
-		fatal("out of memory");
 	declaration->taking = taking;
 	declaration->declared = *declared;
 	declaration->proof = proof;

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "fed-queued/rooms/item_kind.h"
+#include "fed-queued/rooms/items/item_kind.h"
 
 static bool
 is(const char *type, const char *payload)

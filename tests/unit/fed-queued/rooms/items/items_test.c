@@ -9,18 +9,22 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "fed-queued/db/db.h"
+#include "fed-queued/db/row.h"
 #include "fed-queued/env.h"
-#include "fed-queued/rooms/invitation.h"
-#include "fed-queued/rooms/items.h"
-#include "fed-queued/rooms/room_row.h"
+#include "fed-queued/rooms/items/invitation.h"
+#include "fed-queued/rooms/items/items.h"
+#include "fed-queued/rooms/items/received.h"
+#include "fed-queued/rooms/messages/take.h"
 #include "fed-queued/rooms/state/decide.h"
+#include "fed-queued/rooms/state/take.h"
 #include "fed-queued/servers/evidence.h"
+#include "json/batch.h"
 #include "json/canon.h"
 #include "proto/ed.h"
 
@@ -32,18 +36,17 @@ static json_t *vectors;
 static struct cert alice; /* the rooms' home */
 static uint8_t bob[32];
 
-/* What the parts were asked, "state 1 state 2 keep", and what they say. */
+/* What the parts were asked, "event 1 event 2 keep", and what they answer. */
 static char asked[512];
 static struct room_verdict verdicts[BATCH_ITEMS];
-static struct room_verdict kept; /* of the id */
+static struct room_verdict kept; /* the verdict on the id */
 static unsigned int fails_at;	 /* the call that the database fails; 0 none */
 static unsigned int calls;
 static bool later; /* answers wait for answer_next() */
 static bool present;
 static struct {
 	room_done done;
-	messages_taken messages;
-	db_callback found;
+	messages_done messages;
 	void *argument;
 } waiting;
 
@@ -69,7 +72,7 @@ answer_next(void)
 }
 
 static void
-ask(const char *what, room_done done, messages_taken messages, void *argument)
+ask(const char *what, room_done done, messages_done messages, void *argument)
 {
 	strcat(asked, *asked == '\0' ? "" : " ");
 	strcat(asked, what);
@@ -81,9 +84,9 @@ ask(const char *what, room_done done, messages_taken messages, void *argument)
 }
 
 void
-messages_take(const struct room_id *room, const struct signed_message *said,
+messages_take(const struct room_id *room, const struct signed_message *given,
     uint32_t count, const struct room_proof *proof,
-    const uint8_t via[ONION_KEY], messages_taken done, void *argument)
+    const uint8_t via[ONION_KEY], messages_done done, void *argument)
 {
 	char text[32];
 
@@ -92,7 +95,7 @@ messages_take(const struct room_id *room, const struct signed_message *said,
 	assert_memory_equal(proof->origin, bob, 32);
 	assert_int_equal(proof->text_length, 4);
 	assert_memory_equal(proof->text, "text", 4);
-	assert_true(said[0].payload_length > 100);
+	assert_true(given[0].payload_length > 100);
 	snprintf(text, sizeof(text), "messages %u", (unsigned int)count);
 	ask(text, NULL, done, argument);
 }
@@ -110,16 +113,16 @@ state_take(const struct signed_event *event, const struct cert *cert,
 }
 
 void
-state_decide(const struct state_request *wish, const uint8_t *origin,
+state_decide(const struct state_request *request, const uint8_t *origin,
     const uint8_t *digest, room_done done, void *argument)
 {
 	char text[256];
 
 	assert_memory_equal(origin, bob, 32);
-	assert_int_equal(digest[0], wish->request[0]);
-	snprintf(text, sizeof(text), "%s %s %s %d", room_kind_name(wish->kind),
-	    wish->content.user.name, wish->content.inviter.name,
-	    (int)wish->content.has_nonce);
+	assert_int_equal(digest[0], request->request[0]);
+	snprintf(text, sizeof(text), "%s %s %s %d",
+	    room_kind_name(request->kind), request->content.user.name,
+	    request->content.inviter.name, (int)request->content.has_nonce);
 	ask(text, done, NULL, argument);
 }
 
@@ -131,7 +134,7 @@ invitation_take(const struct event_payload_invite *invite,
 	assert_int_equal(invite->event.event.number, 2);
 	assert_memory_equal(origin, bob, 32);
 	assert_string_equal(item->type, "room_invite");
-	ask("shown", done, NULL, argument);
+	ask("invitation", done, NULL, argument);
 }
 
 void
@@ -363,7 +366,7 @@ invitation(void **state)
 	(void)state;
 	elsewhere();
 	run_one(1, "room_invite", "roomInvite");
-	assert_string_equal(asked, "shown");
+	assert_string_equal(asked, "invitation");
 	assert_string_equal(answers[0], "accepted OK");
 }
 

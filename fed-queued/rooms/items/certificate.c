@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The certificate that verifies a state event; see certificate_choose.h. */
+/* The certificate that verifies a state event; see certificate.h. */
 #include <string.h>
 
-#include "rooms/certificate.h"
+#include "rooms/items/certificate.h"
 
 static bool
 cert_named(const struct cert *cert, const struct room_event *event)
@@ -14,7 +14,10 @@ cert_named(const struct cert *cert, const struct room_event *event)
 	       memcmp(cert->server, event->room.home, 32) == 0;
 }
 
-/* One that nobody has vouched for: what it shows itself, and what we know. */
+/*
+ * Whether a certificate that came along counts: by its own signature, and
+ * unless it contradicts one that we know.
+ */
 static bool
 given_good(struct room_certificates *certificates, uint32_t index,
     const struct room_event *event, int64_t now)
@@ -22,7 +25,7 @@ given_good(struct room_certificates *certificates, uint32_t index,
 	const struct cert *cert = &certificates->given[index];
 	const struct cert *known;
 
-	/* Of a future that a clock may be wrong about, but not that far. */
+	/* Further ahead of our clock than a clock may be wrong. */
 	if (cert->serial > (uint64_t)(now + CERT_GRACE_S))
 		return false;
 	if ((certificates->genuine & 1U << index) == 0) {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "json/canon.h"
-#include "rooms/item_kind.h"
+#include "rooms/items/item_kind.h"
 
 static const char *const types[] = {
     "room_invite", "room_join", "room_leave", "room_state"};
@@ -38,7 +38,7 @@ item_kind_result(struct ack_result *result, const struct room_verdict *verdict)
 	result->status = statuses[verdict->outcome];
 	if (result->status != ACK_REJECTED && result->status != ACK_RETRY)
 		return;
-	/* Whoever signed it, it was not the home. */
+	/* A bad signature of an event: the home did not sign it. */
 	result->code =
 	    verdict->code == CODE_SIGNATURE ? CODE_NOT_HOME : verdict->code;
 	if (result->status != ACK_RETRY)

@@ -1,39 +1,42 @@
 /* SPDX-License-Identifier: ISC */
-/* Rooms in results and parameters; see room_row.h. */
+/* Rooms in results and parameters; see columns.h. */
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "db/row.h"
-#include "rooms/room_row.h"
+#include "rooms/columns.h"
 
-#define SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
+_Static_assert(COLUMNS_SEEN_SIZE == 128, "as the table has it");
 
 void
-room_user_format(char text[ROOM_USER_SIZE], const struct room_user *user)
+columns_room(struct room_id *room, PGresult *result, int row, int column)
 {
-	char address[ONION_SIZE];
+	size_t length;
+	const char *text = row_span(&length, result, row, column);
 
-	onion_format(address, user->server);
-	snprintf(text, ROOM_USER_SIZE, "%s@%s", user->name, address);
+	if (text == NULL || room_id_parse(room, text, length) != CODE_OK)
+		fatal("database sent a malformed room");
 }
 
 bool
-room_user_parse(struct room_user *user, const char *text, size_t length)
+columns_user(struct room_user *user, PGresult *result, int row, int column)
 {
-	const char *at = memchr(text, '@', length);
+	size_t length, name;
+	const char *text = row_span(&length, result, row, column);
+	const char *at = text == NULL ? NULL : memchr(text, '@', length);
 	uint8_t server[ONION_KEY];
 
-	if (at == NULL || onion_parse(server, at + 1,
-			      length - (size_t)(at + 1 - text)) != CODE_OK)
+	if (at == NULL)
 		return false;
-	return room_user_make(user, server, text, (size_t)(at - text)) ==
-	       CODE_OK;
+	name = (size_t)(at - text);
+	return onion_parse(server, at + 1, length - name - 1) == CODE_OK &&
+	       room_user_make(user, server, text, name) == CODE_OK;
 }
 
 void
-row_state(struct room_state *state, PGresult *result, int row, int column)
+columns_state(struct room_state *state, PGresult *result, int row, int column)
 {
 	state->number = row_integer(result, row, column);
 	if (!row_bytes(
@@ -47,24 +50,15 @@ row_state(struct room_state *state, PGresult *result, int row, int column)
 }
 
 void
-row_member(struct room_member *member, PGresult *result, int row, int column)
+columns_member(
+    struct room_member *member, PGresult *result, int row, int column)
 {
 	member->joined = row_integer(result, row, column);
 	member->left = row_integer(result, row, column + 1);
 }
 
-static void
-row_user(struct room_user *user, PGresult *result, int row, int column)
-{
-	char text[ROOM_USER_SIZE];
-
-	if (!row_text(text, sizeof(text), result, row, column) ||
-	    !room_user_parse(user, text, strlen(text)))
-		fatal("database sent a malformed user");
-}
-
 bool
-row_invitation(
+columns_invitation(
     struct room_invitation *invitation, PGresult *result, int row, int column)
 {
 	memset(invitation, 0, sizeof(*invitation));
@@ -74,16 +68,17 @@ row_invitation(
 	invitation->number = row_integer(result, row, column + 1);
 	invitation->expires = row_integer(result, row, column + 2);
 	invitation->used = row_integer(result, row, column + 3);
-	row_user(&invitation->inviter, result, row, column + 4);
-	row_user(&invitation->invitee, result, row, column + 5);
+	if (!columns_user(&invitation->inviter, result, row, column + 4) ||
+	    !columns_user(&invitation->invitee, result, row, column + 5))
+		fatal("database sent a malformed user");
 	return true;
 }
 
 bool
-row_stream(struct room_stream *stream, int64_t epoch, int lane,
+columns_stream(struct room_stream *stream, int64_t epoch, int lane,
     PGresult *result, int row, int column)
 {
-	uint8_t bytes[SEEN_SIZE];
+	uint8_t bytes[COLUMNS_SEEN_SIZE];
 	uint64_t word;
 	size_t i;
 
@@ -94,7 +89,7 @@ row_stream(struct room_stream *stream, int64_t epoch, int lane,
 	stream->highest = row_integer(result, row, column + 1);
 	stream->gap_since = row_integer(result, row, column + 2);
 	stream->forked = row_integer(result, row, column + 3);
-	for (i = 0; i < SEEN_SIZE / sizeof(word); i++) {
+	for (i = 0; i < COLUMNS_SEEN_SIZE / sizeof(word); i++) {
 		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
 		stream->seen[i] = le64toh(word);
 	}
@@ -102,20 +97,29 @@ row_stream(struct room_stream *stream, int64_t epoch, int lane,
 }
 
 void
-room_seen_format(uint8_t bytes[128], const struct room_stream *stream)
+columns_user_format(char text[COLUMNS_USER_SIZE], const struct room_user *user)
+{
+	char address[ONION_SIZE];
+
+	onion_format(address, user->server);
+	snprintf(text, COLUMNS_USER_SIZE, "%s@%s", user->name, address);
+}
+
+void
+columns_seen_format(
+    uint8_t bytes[COLUMNS_SEEN_SIZE], const struct room_stream *stream)
 {
 	uint64_t word;
 	size_t i;
 
-	_Static_assert(SEEN_SIZE == 128, "as the table has it");
-	for (i = 0; i < SEEN_SIZE / sizeof(word); i++) {
+	for (i = 0; i < COLUMNS_SEEN_SIZE / sizeof(word); i++) {
 		word = htole64(stream->seen[i]);
 		memcpy(bytes + i * sizeof(word), &word, sizeof(word));
 	}
 }
 
 void
-room_streams_add(struct db_parameters *parameters,
+columns_streams_add(struct db_parameters *parameters,
     const struct room_stream *streams, uint32_t count)
 {
 	struct db_array *lane = db_array_new(DB_OID_INT4);
@@ -125,7 +129,7 @@ room_streams_add(struct db_parameters *parameters,
 	struct db_array *gap = db_array_new(DB_OID_INT8);
 	struct db_array *forked = db_array_new(DB_OID_INT8);
 	struct db_array *seen = db_array_new(DB_OID_BYTEA);
-	uint8_t bytes[SEEN_SIZE];
+	uint8_t bytes[COLUMNS_SEEN_SIZE];
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {
@@ -135,7 +139,7 @@ room_streams_add(struct db_parameters *parameters,
 		db_array_int8(highest, streams[i].highest);
 		db_array_int8(gap, streams[i].gap_since);
 		db_array_int8(forked, streams[i].forked);
-		room_seen_format(bytes, &streams[i]);
+		columns_seen_format(bytes, &streams[i]);
 		db_array_bytes(seen, bytes, sizeof(bytes));
 	}
 	db_add_array(parameters, lane);

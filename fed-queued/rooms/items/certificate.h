@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The certificate that verifies a state event: ours, one of the home's that we
- * know, or one that came with the event. Events stay good when certificates
- * expire or are revoked, or two servers would have different members: what
- * counts is the event's own time. Pure.
+ * know, or one that came with the event. It has to be valid at the event's own
+ * time, not now: events stay good when certificates expire or are revoked, or
+ * two servers would have different members. Pure.
  */
 #ifndef TORFED_ROOM_CERTIFICATE_H
 #define TORFED_ROOM_CERTIFICATE_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Items of rooms in requests: which they are, and what a verdict about one is
+ * Items of rooms in requests: which those are, and how a verdict about one is
  * answered. Pure.
  */
-#ifndef TORFED_ROOM_ITEM_H
-#define TORFED_ROOM_ITEM_H
+#ifndef TORFED_ROOM_ITEM_KIND_H
+#define TORFED_ROOM_ITEM_KIND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 /*
  * Whether an item is a room's: by its type, or a message whose canonical
- * payload has globalRoomId. Of others the payload's names are looked at once.
+ * payload has globalRoomId.
  */
 bool item_kind_is_room(const char *type, const char *payload, size_t length);
 /* ROOM_HELD is accepted; ROOM_WAIT waits for a second at least. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Memory, or the end; see alloc.h. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,4 +42,18 @@ xmemdup(const void *from, size_t size)
 	if (size > 0)
 		memcpy(to, from, size);
 	return to;
+}
+
+size_t
+xasprintf(char **text, const char *fmt, ...)
+{
+	va_list arguments;
+	int length;
+
+	va_start(arguments, fmt);
+	length = vasprintf(text, fmt, arguments);
+	va_end(arguments);
+	if (length == -1)
+		fatal("out of memory");
+	return (size_t)length;
 }

@@ -15,6 +15,9 @@ void *xcalloc(size_t count, size_t size) __attribute__((malloc));
 char *xstrdup(const char *) __attribute__((malloc));
 /* A copy of size bytes; of nothing a pointer that is not NULL. */
 void *xmemdup(const void *, size_t size) __attribute__((malloc));
+/* As asprintf(3); the length, without NUL. */
+size_t xasprintf(char **text, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* What another allocator returned: fatal when it is NULL, else itself. */
 void *xpointer(void *);
 

@@ -63,10 +63,9 @@ value_choose(const PQconninfoOption *option)
 	if (given != NULL && given[0] == '\0')
 		given = NULL;
 	if (strcmp(option->keyword, "options") == 0) {
-		if (asprintf(&options, "%s %s", given != NULL ? given : "",
-			SESSION_OPTIONS) == -1)
-			options = NULL;
-		return xpointer(options);
+		(void)xasprintf(&options, "%s %s", given != NULL ? given : "",
+		    SESSION_OPTIONS);
+		return options;
 	}
 	if (addition != NULL && (addition->always || given == NULL))
 		given = addition->value;

@@ -18,6 +18,8 @@
 #include "servers/observe.h"
 #include "servers/peer_table.h"
 
+#define LONGEST_SLACK_MS 30000
+
 struct exchange {
 	RB_ENTRY(exchange) entry;
 	uint32_t id;
@@ -220,4 +222,13 @@ transport_answer(const struct message *message)
 		fatal("fed-sender answered what was not asked");
 	RB_REMOVE(exchange_tree, &exchanges, exchange);
 	exchange_answer(exchange, &sent);
+}
+
+int64_t
+transport_longest_ms(void)
+{
+	const struct settings *settings = &env.settings;
+
+	return settings->connect_timeout_ms + settings->handshake_timeout_ms +
+	       settings->message_timeout_ms + LONGEST_SLACK_MS;
 }

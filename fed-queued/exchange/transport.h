@@ -50,6 +50,8 @@ typedef void (*transport_callback)(
 /* The callback comes exactly once, never before this returns. */
 void transport_send(
     const struct transport_request *, transport_callback, void *argument);
+/* What a lease must outlast: the longest exchange there can be, and some. */
+int64_t transport_longest_ms(void);
 /* MSG_SENT; fatal when malformed or not asked for. */
 void transport_answer(const struct message *);
 

@@ -10,15 +10,15 @@
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/signing.h"
+#include "exchange/transport.h"
 #include "json/wire.h"
 #include "outbound/health.h"
 #include "outbound/queue.h"
 #include "proto/ed.h"
 #include "servers/peer_table.h"
 
-#define LEASE_SLACK_MS 30000
 /* Of payloads in one request: what the envelope leaves, and the least size. */
-#define CLAIM_BYTES    (ENVELOPE_MAX - ENVELOPE_OVERHEAD - BATCH_OVERHEAD)
+#define CLAIM_BYTES (ENVELOPE_MAX - ENVELOPE_OVERHEAD - BATCH_OVERHEAD)
 
 struct pending_claim {
 	queue_claimed claimed;
@@ -30,15 +30,13 @@ struct pending_release {
 	void *argument;
 };
 
-/* A lease outlives the longest exchange. */
 static int64_t
 lease_ms(void)
 {
-	const struct settings *s = &env.settings;
-	int64_t needed = s->connect_timeout_ms + s->handshake_timeout_ms +
-			 s->message_timeout_ms + LEASE_SLACK_MS;
+	int64_t longest = transport_longest_ms();
 
-	return s->lease_ms > needed ? s->lease_ms : needed;
+	return env.settings.lease_ms > longest ? env.settings.lease_ms
+					       : longest;
 }
 
 /* Columns: lease, id, message id, payload, attempts, most, age, other's,

@@ -226,7 +226,6 @@ document_store(const struct document *document,
 	const struct sync_bytes *payload = &given->payloads[0];
 	bool event = document->kind == DOCUMENT_EVENT;
 	char *json;
-	int written;
 
 	base64_encode(signature, given->signature, sizeof(given->signature));
 	base64_encode(
@@ -241,12 +240,9 @@ document_store(const struct document *document,
 		uuid_format(id, document->messages[0].message_id);
 		snprintf(before, sizeof(before), "{\"id\":\"%s\",", id);
 	}
-	written = asprintf(&json,
+	*length = xasprintf(&json,
 	    "%s\"payload\":%.*s,\"signature\":\"%s\",\"text\":\"%s\"}%s",
 	    before, (int)payload->length, payload->bytes, signature, text,
 	    event ? "}" : "");
-	if (written == -1)
-		fatal("out of memory");
-	*length = (size_t)written;
 	return json;
 }

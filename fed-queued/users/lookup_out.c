@@ -27,7 +27,6 @@
 #include "servers/peer_table.h"
 #include "users/lookup_out.h"
 
-#define LEASE_SLACK_MS	 30000
 #define DATABASE_WAIT_MS 1000 /* before a claim that failed is repeated */
 #define PEERS_WAIT_MS	 1000 /* for a server that is not yet loaded */
 
@@ -286,7 +285,6 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 void
 lookup_out(struct peer *peer)
 {
-	const struct settings *s = &env.settings;
 	struct lookup *lookup = xcalloc(1, sizeof(*lookup));
 	struct db_parameters parameters;
 
@@ -294,10 +292,7 @@ lookup_out(struct peer *peer)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, env.incarnation);
 	db_add_uuid(&parameters, peer->id);
-	/* longer than the longest exchange */
-	db_add_integer(&parameters, s->connect_timeout_ms +
-					s->handshake_timeout_ms +
-					s->message_timeout_ms + LEASE_SLACK_MS);
+	db_add_integer(&parameters, transport_longest_ms());
 	db_call(env.db, SQL_LOOKUP_CLAIM, &parameters, claim_done, lookup);
 	db_parameters_free(&parameters);
 }

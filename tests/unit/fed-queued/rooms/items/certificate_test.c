@@ -4,13 +4,13 @@
  * be, at both ends of its validity, and those that vouch for nothing.
  */
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <cmocka.h>
-#include <sodium.h>
 
 #include "fed-queued/rooms/items/certificate.h"
 #include "proto/ed.h"

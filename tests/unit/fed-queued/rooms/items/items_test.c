@@ -4,6 +4,7 @@
  * test: which goes where, in which order, what goes together, and what becomes
  * of the rest when the database fails. Payloads are the protocol page's.
  */
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <jansson.h>
 
 #include "fed-queued/db/db.h"
 #include "fed-queued/db/row.h"

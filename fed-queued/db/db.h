@@ -22,6 +22,7 @@ struct db;
 
 #define DB_SCHEMA_VERSION 10 /* the newest sql/NNNN_*.sql */
 #define DB_PARAMETERS	  32
+#define DB_RETRY_MS	  1000 /* before a call that failed is made again */
 
 enum db_state {
 	DB_CONNECTING, /* also: waiting to try again */

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/encode.h"
 #include "base/log.h"
+#include "db/db.h"
 #include "env.h"
 #include "events/timer.h"
 #include "exchange/reaction.h"
@@ -28,7 +29,6 @@
 #define ATTEMPTS_DEFAULT 5    /* the column's: fed.conf decides */
 #define SESSION_REQUESTS 16   /* in a row while others wait */
 #define SLOW_MS		 5000 /* of an exchange; shares slots with the dead */
-#define DATABASE_WAIT_MS 1000 /* before a claim that failed is repeated */
 #define FLOOR_CLAIMS	 64   /* between looks at a lane from its start */
 #define LEASE_AFTER_MS	 200  /* behind the end of another's lease */
 
@@ -382,7 +382,7 @@ claimed(struct claim *claim, bool ok, void *argument)
 		/* No database, or another worker has the lane by now. */
 		session->ending = true;
 		if (!ok) {
-			schedule_wait(session->lease.peer, DATABASE_WAIT_MS);
+			schedule_wait(session->lease.peer, DB_RETRY_MS);
 		} else {
 			schedule_empty(
 			    session->lease.peer, session->lease.lane);

@@ -27,8 +27,7 @@
 #include "servers/peer_table.h"
 #include "users/lookup_out.h"
 
-#define DATABASE_WAIT_MS 1000 /* before a claim that failed is repeated */
-#define PEERS_WAIT_MS	 1000 /* for a server that is not yet loaded */
+#define PEERS_WAIT_MS 1000 /* for a server that is not yet loaded */
 
 struct lookup {
 	struct peer *peer;
@@ -266,7 +265,7 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 
 	if (result == NULL) {
 		log_warning("look-up claim failed sqlstate=%s", sqlstate);
-		schedule_again(lookup->peer, LANE_LOOKUP, DATABASE_WAIT_MS);
+		schedule_again(lookup->peer, LANE_LOOKUP, DB_RETRY_MS);
 		lookup_end(lookup);
 		return;
 	}

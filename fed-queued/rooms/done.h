@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* How one event or item that was judged comes back to who gave it in. */
+/* The answer of what judges an event or an item, once it is written. */
 #ifndef TORFED_ROOM_DONE_H
 #define TORFED_ROOM_DONE_H
 

@@ -21,13 +21,13 @@
 #include "servers/peer_table.h"
 
 #define EVERY_MS    (15 * 60 * 1000) /* exchanges; 75 to 125 of a hundred */
-#define SPREAD_MS   5000	     /* over which all servers are asked */
-#define LATER_MS    15000	     /* behind an exchange that just ended */
-#define FAILED_MS   5000	     /* before one that failed is repeated */
-#define SERVERS_MS  60000	     /* between two looks for servers */
-#define GAPS_MS	    10000	     /* between two looks for gaps */
-#define GAPS_MAX    1000	     /* of one look */
-#define WAITING_MAX 1024 /* rooms for one server; beyond: all of its rooms */
+#define SPREAD_MS   5000  /* over which those of one look are spread */
+#define LATER_MS    15000 /* behind an exchange that just ended */
+#define FAILED_MS   5000  /* before one that failed is repeated */
+#define SERVERS_MS  60000 /* between two looks for servers */
+#define GAPS_MS	    10000 /* between two looks for gaps */
+#define GAPS_MAX    1000  /* of one look */
+#define WAITING_MAX 1024  /* rooms for one server; beyond: all of its rooms */
 
 /* What is to be exchanged with one server. */
 struct waiting {

@@ -16,7 +16,7 @@
 struct room_certificates {
 	const struct cert *own;	  /* ours; NULL: we have none yet */
 	const struct peer *home;  /* as we know it; NULL: we do not */
-	const struct cert *given; /* came along, from any hand */
+	const struct cert *given; /* came with the event */
 	uint32_t count;		  /* at most ROOM_CERTIFICATES_MAX */
 	uint32_t genuine;	  /* bits: signed by their identity key */
 	/* found: what contradicts it, both signed by the home; else NULL */

@@ -6,7 +6,7 @@
 #include "rooms/attempt.h"
 #include "rooms/messages/intake.h"
 
-#define EPOCHS_RETRY_S 60 /* told to one that begins too many epochs */
+#define EPOCHS_RETRY_S 60 /* when an origin begins too many epochs */
 
 static struct room_verdict
 verdict_make(enum room_outcome outcome, enum code code)

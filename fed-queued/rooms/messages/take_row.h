@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* One call of messages_take(), and what it asks the database. Not for others
- * than take.c. */
+/* For take.c alone: one call of messages_take(), and what it asks the
+ * database. */
 #ifndef TORFED_ROOM_TAKE_ROW_H
 #define TORFED_ROOM_TAKE_ROW_H
 

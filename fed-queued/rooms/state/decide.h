@@ -23,13 +23,13 @@ struct state_request {
 };
 
 /*
- * origin, ONION_KEY bytes, and digest, of its item: the server that asks, or
- * NULL both for our own chat server. The verdict is that of
+ * origin: the server that asks, ONION_KEY bytes, and digest: of its item; both
+ * NULL when our own chat server asks. The verdict is that of
  * room_home_decide(). ROOM_TAKEN: the event is committed, and so is the
- * request's id with digest; ROOM_REFUSED with ID_CONFLICT: the id named
- * another item. While the event before it is not signed yet, another server's
- * request waits a while for that; our own chat server's is ROOM_WAIT with BUSY
- * at once. All is copied.
+ * request's id with digest. ROOM_REFUSED with ID_CONFLICT: the id came with
+ * another item before. While the event before it is not signed yet, another
+ * server's request waits a while for that; our own chat server's is BUSY at
+ * once. All is copied.
  */
 void state_decide(const struct state_request *, const uint8_t *origin,
     const uint8_t *digest, room_done, void *argument);

@@ -110,7 +110,7 @@ request_ended(PGresult *result, const char *sqlstate, void *argument)
 	struct chain *chain = argument;
 
 	if (result == NULL) {
-		log_warning("room-request not ended sqlstate=%s", sqlstate);
+		log_warning("room-wish not ended sqlstate=%s", sqlstate);
 		chain_end(chain);
 	} else
 		chain_step(chain);

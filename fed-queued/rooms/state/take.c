@@ -64,7 +64,7 @@ taking_log(const struct taking *taking)
 
 /*
  * What we lack is asked for: of the home, or, when that is us, of the server
- * that has just shown that it has it.
+ * that sent this one.
  */
 static void
 taking_sync(const struct taking *taking)

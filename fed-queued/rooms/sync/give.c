@@ -91,7 +91,7 @@ pair_give(struct sync_giving *giving, const char *kind,
 		    &giving->writer, &documents[0], &documents[1]);
 	for (i = 0; i < 2; i++)
 		if (restored[i] &&
-		    (!pair || strcmp(kind, "STATE_INVALID") == 0))
+		    (!pair || strcmp(kind, code_name(CODE_STATE_INVALID)) == 0))
 			(void)sync_payload_document(
 			    &giving->writer, &documents[i]);
 }

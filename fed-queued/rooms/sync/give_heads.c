@@ -50,8 +50,8 @@ heads_end(struct heads *heads)
 
 /*
  * Columns: room, seven of the state, hash of the last event, home, joined,
- * left, hash of left. A server that has left the room is told of it up to its
- * own leaving.
+ * left, hash of left. A server that has left the room is told of it up to the
+ * event by which it left.
  */
 static void
 head_row(struct sync_head *head, PGresult *result, int row)

@@ -97,8 +97,8 @@ evidence_write(struct sync_taking *taking, int64_t number,
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
 	db_add_text(&parameters, origin);
-	db_add_text(
-	    &parameters, event ? "STATE_CONFLICT" : "SEQUENCE_CONFLICT");
+	db_add_text(&parameters,
+	    code_name(event ? CODE_STATE_CONFLICT : CODE_SEQUENCE_CONFLICT));
 	db_add_integer(&parameters, event ? 0 : document->first.epoch);
 	db_add_integer(&parameters, event ? 0 : document->first.lane);
 	db_add_integer(&parameters, number);

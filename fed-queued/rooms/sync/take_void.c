@@ -83,7 +83,7 @@ conflict_write(struct declaration *declaration, int64_t number)
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
 	db_add_text(&parameters, declaration->origin);
-	db_add_text(&parameters, "SEQUENCE_CONFLICT");
+	db_add_text(&parameters, code_name(CODE_SEQUENCE_CONFLICT));
 	db_add_integer(&parameters, declaration->declared.epoch);
 	db_add_integer(&parameters, declaration->declared.lane);
 	db_add_integer(&parameters, number);

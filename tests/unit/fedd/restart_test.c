@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fedd's pure part: how long the next generation waits. The rest runs in
- * tests/integration/fedd.t.
+ * tests/integration/fedd/fedd.t.
  */
 #include <setjmp.h>
 #include <stdarg.h>

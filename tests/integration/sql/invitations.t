@@ -1,0 +1,274 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""Invitations and requests in rooms, as functions of the database: what
+becomes of the wish when its item is given up, is tried again or arrives; how
+long both stay; and limits when two workers are at it."""
+
+import json
+import os
+import sys
+import threading
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "lib"))
+import peer  # noqa: E402
+import tap  # noqa: E402
+from pgcluster import Cluster  # noqa: E402
+from sqlhelp import code, one, rows  # noqa: E402
+
+SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
+WISHES = ("SELECT kind, state, code, settled_at IS NULL FROM "
+          "federation.room_wishes WHERE id = %s")
+WRITE = ("SELECT federation.room_shown_write(%s, %s, %s, %s, 'bob', %s, "
+         "'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s, %s, %s, "
+         "%s, %s)")
+
+
+class World:
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.owner = cluster.connect().cursor()
+        self.daemon = cluster.connect(user="_fedqueued").cursor()
+        self.daemon.execute("SELECT federation.self_set(%s, 'certificate')",
+                            (SELF,))
+        self.servers = {}
+        for address in (HOME, OTHER):
+            self.servers[address] = one(
+                self.owner, "INSERT INTO federation.federation_servers "
+                "(onion_address, public_key, trust_level) VALUES (%s, %s, 2) "
+                "RETURNING id", address, peer.onion_key(address).hex())
+        self.room = self.new_room()
+        self.row = one(self.owner, "INSERT INTO federation.federated_rooms "
+                       "(room_id, origin_server_id, is_local_origin, "
+                       "global_room_id) VALUES (%s, %s, false, %s) "
+                       "RETURNING id", self.room[:36], self.servers[HOME],
+                       self.room)
+
+    @staticmethod
+    def new_room():
+        return str(uuid.uuid4()) + "@" + HOME
+
+    def wish(self, kind, state="asked", **columns):
+        columns = dict(columns, kind=kind, state=state, room_id=self.row)
+        return one(self.owner, "INSERT INTO federation.room_wishes (%s) "
+                   "VALUES (%s) RETURNING id" % (
+                       ", ".join(columns), ", ".join(["%s"] * len(columns))),
+                   *columns.values())
+
+    def ask(self, kind, number, payload="{}", server=HOME):
+        """The item that asks for it."""
+        one(self.owner, "SELECT federation.room_enqueue(%s, %s, %s, %s)",
+            self.servers[server], kind, payload, number)
+
+    def end(self, number, status, error=None):
+        self.owner.execute(
+            "UPDATE federation.federated_message_queue SET status = %s, "
+            "last_error = %s WHERE message_id = %s", (status, error, number))
+
+    def state(self, wish):
+        return rows(self.owner, WISHES, wish)[0]
+
+    def told(self):
+        """What is new in the inbox."""
+        found = [json.loads(bytes(p)) for p, in rows(
+            self.owner, "DELETE FROM federation.inbox RETURNING payload")]
+        return found
+
+
+def requests(world):
+    for kind in ("join", "leave", "invite"):
+        wish = world.wish(kind)
+        world.ask("room_" + kind, wish)
+        world.end(wish, "sending")
+        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+                  "%s: asked, and on its way" % kind)
+        world.end(wish, "failed", "NOT_MEMBER")
+        tap.equal((world.state(wish), world.told()), (
+            (kind, "refused", "NOT_MEMBER", False), [{
+                "event": "refused", "room": world.room, "request": wish,
+                "kind": kind, "code": "NOT_MEMBER"}]),
+            kind + ": refused, and told")
+        world.end(wish, "pending")
+        tap.equal((world.state(wish), world.told()),
+                  ((kind, "asked", None, True), []),
+                  kind + ": put back, it is asked again")
+        world.end(wish, "delivered")
+        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+                  kind + ": accepted, the home's event will tell")
+        late = world.wish(kind)
+        world.ask("room_" + kind, late)
+        world.end(late, "failed", None)
+        tap.equal((world.state(late)[2], len(world.told())),
+                  ("CANCELLED", 1), kind + ": cancelled")
+        world.end(late, "delivered")
+        tap.equal((world.state(late), world.told()),
+                  ((kind, "asked", None, True), []),
+                  kind + ": it did arrive")
+    wish = world.wish("join")
+    world.ask("room_join", wish)
+    world.owner.execute("UPDATE federation.room_wishes SET state = 'done' "
+                        "WHERE id = %s", (wish,))
+    world.end(wish, "failed", "EXPIRED")
+    tap.equal((world.state(wish)[1], world.told()), ("done", []),
+              "what is done already is not refused")
+    wish = world.wish("join")
+    world.ask("message", wish)
+    world.end(wish, "failed", "EXPIRED")
+    tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+              "a message of that id is none of its")
+
+
+def shown(world):
+    """An invitation that could not be shown; its item has another id."""
+    nonce = os.urandom(16)
+    inviter = "ann@" + SELF
+    wish = world.wish("invite", "done", nonce=nonce, inviter=inviter)
+    others = world.wish("invite", "done", nonce=nonce, inviter="eve@" + SELF)
+    number = str(uuid.uuid4())
+    world.ask("room_invite", number, json.dumps({"event": {"payload": {
+        "inviter": inviter, "nonce": peer.b64(nonce)}}}), OTHER)
+    world.end(number, "failed", "INVITE_UNKNOWN")
+    tap.equal((world.state(wish), world.state(others)[1], world.told()), (
+        ("invite", "refused", "INVITE_UNKNOWN", False), "done", [{
+            "event": "refused", "room": world.room, "request": wish,
+            "kind": "invite", "code": "INVITE_UNKNOWN"}]),
+        "an invitation that could not be shown is told")
+    world.end(number, "pending")
+    tap.equal((world.state(wish), world.told()),
+              (("invite", "done", None, False), []), "and tried again")
+
+
+def upkeep(world):
+    world.owner.execute("DELETE FROM federation.room_wishes")
+    for state in ("new", "asked", "done", "refused"):
+        for days in (44, 46):
+            wish = world.wish("join", state)
+            if state in ("done", "refused"):
+                world.owner.execute(
+                    "UPDATE federation.room_wishes SET settled_at = now() - "
+                    "%s * interval '1 day' WHERE id = %s", (days, wish))
+    one(world.daemon, "SELECT federation.prune(%s, '30 d', '7 d', 1000)",
+        str(uuid.uuid4()))
+    tap.equal(rows(world.owner, "SELECT state, count(*) FROM "
+                   "federation.room_wishes GROUP BY 1 ORDER BY 1"),
+              [("asked", 2), ("done", 1), ("new", 2), ("refused", 1)],
+              "wishes that are settled go after 45 days")
+
+
+def write(cursor, showing="pending", most=(10, 100), room=None, number=None):
+    return one(cursor, WRITE, room or World.new_room(), OTHER,
+               os.urandom(16), os.urandom(32), "ann@" + OTHER, showing,
+               number or str(uuid.uuid4()), bytes(32), *most)
+
+
+def presence(world):
+    member = ("INSERT INTO federation.room_members (room_id, member, "
+              "server_id, state_joined, state_left) VALUES (%s, %s, %s, 1, "
+              "%s)")
+
+    def present(address):
+        return one(world.daemon, "SELECT federation.room_present(%s, %s)",
+                   world.room, address)
+    tap.equal(present(OTHER), False, "a server without a member")
+    world.owner.execute(member, (world.row, "old@" + OTHER,
+                                 world.servers[OTHER], 2))
+    tap.equal(present(OTHER), False, "with one who left")
+    world.owner.execute(member, (world.row, "new@" + OTHER,
+                                 world.servers[OTHER], None))
+    tap.equal((present(OTHER), present(HOME)), (True, False),
+              "with one who is there")
+
+
+def limits(world):
+    shown_now = "SELECT count(*) FROM federation.room_shown"
+    first, second = (world.cluster.connect(user="_fedqueued")
+                     for _ in range(2))
+    first.autocommit = False
+    tap.equal(write(first.cursor(), most=(1, 100)), True, "the last place")
+    answers = []
+    other = threading.Thread(target=lambda: answers.append(
+        write(second.cursor(), most=(1, 100))))
+    other.start()
+    first.commit()
+    other.join(30)
+    tap.equal((answers, one(world.owner, shown_now)), ([False], 1),
+              "two workers do not both take it")
+    tap.equal(write(world.daemon, most=(10, 1)), False,
+              "nor more for an invitee")
+    number = str(uuid.uuid4())
+    tap.equal([write(world.daemon, number=number) for _ in range(2)],
+              [True, False], "an id is written once")
+    world.owner.execute("UPDATE federation.federation_servers SET "
+                        "trust_level = 0 WHERE id = %s",
+                        (world.servers[OTHER],))
+    tap.equal(write(world.daemon), False, "nothing of a stranger is")
+    world.owner.execute("UPDATE federation.federation_servers SET "
+                        "trust_level = 3 WHERE id = %s",
+                        (world.servers[OTHER],))
+    world.told()
+
+
+def automatic(world):
+    room = world.new_room()
+    joins = ("SELECT q.message_id, convert_from(q.encrypted_payload, 'UTF8') "
+             "FROM federation.federated_message_queue q "
+             "JOIN federation.room_wishes w ON w.id = q.message_id "
+             "JOIN federation.federated_rooms r ON r.id = w.room_id "
+             "WHERE r.global_room_id = %s AND q.type = 'room_join'")
+    tap.equal([write(world.daemon, "automatic", room=room)
+               for _ in range(2)], [True, True], "two invitations to a room")
+    found = rows(world.owner, joins, room)
+    tap.equal(len(found), 1, "he asks to join once")
+    payload = json.loads(found[0][1])
+    tap.equal((found[0][1].encode() == peer.canonical(payload),
+               payload["globalRoomId"], payload["userId"],
+               len(peer.unb64(payload["nonce"]))), (True, room, "bob", 16),
+              "in canonical form")
+    tap.equal(rows(world.owner, "SELECT s.asked, s.number FROM "
+                   "federation.room_states s JOIN federation.federated_rooms "
+                   "r ON r.id = s.room_id WHERE r.global_room_id = %s",
+                   room), [(True, 0)], "and the room's events are awaited")
+    room = str(uuid.uuid4()) + "@" + SELF
+    tap.equal(write(world.daemon, "automatic", room=room), True,
+              "a room of our own")
+    tap.equal((rows(world.owner, joins, room), rows(
+        world.owner, "SELECT w.kind, w.state FROM federation.room_wishes w "
+        "JOIN federation.federated_rooms r ON r.id = w.room_id "
+        "WHERE r.global_room_id = %s", room)), ([], [("join", "new")]),
+        "is decided here")
+
+
+def arguments(world):
+    zero, empty = str(uuid.UUID(int=0)), b""
+    for statement, values in (
+            ("room_present(%s, %s)", ("", "")),
+            ("room_present(NULL, NULL)", ()),
+            ("room_item_received(%s, %s, %s, %s)", ("", zero, empty, empty)),
+            ("room_item_received(NULL, NULL, NULL, NULL)", ()),
+            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s)",
+             ("", "", empty, empty, "", zero)),
+            ("room_shown_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+             ()),
+            ("room_shown_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
+             "%s, -9, -9)", ("", "", empty, empty, "", "", "", "", "", zero,
+                             empty))):
+        tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
+                       *values), "FD007", statement.split("(")[0] +
+                  " refuses what has no form")
+    for name in ("room_join_ask(text, text, bytea)", "prune_rooms(integer)"):
+        tap.equal(one(world.owner, "SELECT has_function_privilege("
+                      "'_fedqueued', %s, 'EXECUTE')", "federation." + name),
+                  False, name + " is not the daemon's to call")
+
+
+def test():
+    with Cluster() as cluster:
+        cluster.migrate()
+        world = World(cluster)
+        for part in (requests, shown, upkeep, presence, limits, automatic,
+                     arguments):
+            part(world)
+
+
+tap.main(test)

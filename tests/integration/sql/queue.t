@@ -1,0 +1,422 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: ISC
+"""What an administrator does with the queue, seen from the database: how
+claims and looks go about held messages and long lanes, what a history keeps,
+quota and lifetime of what is held, and two that do something at once."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "..", "lib"))
+import tap  # noqa: E402
+from pgcluster import Cluster, ROOT  # noqa: E402
+from sqlhelp import address, code, one, rows  # noqa: E402
+
+TOOL = os.path.join(ROOT, os.environ.get("TORFED_BUILD", "build"), "tests",
+                    "lib", "statement")
+QUEUE = "federation.federated_message_queue"
+CHANGE = "SELECT code, changed FROM federation.queue_change(%s, %s, %s, " \
+    "'14 days', 'uid 1')"
+MANY = "SELECT * FROM federation.queue_change_many(%s, %s, 0, 0, 0, 10000, " \
+    "'14 days', 'uid 1', false)"
+WORKER, CLAIM = str(uuid.uuid4()), str(uuid.uuid4())
+cluster = None
+owner = None   # a cursor with all rights
+daemon = None  # one of _fedqueued
+
+
+def server_new():
+    """Address and id."""
+    name = address(os.urandom(32))
+    return name, one(owner, "INSERT INTO federation.federation_servers "
+                     "(onion_address, public_key, trust_level) VALUES (%s, "
+                     "repeat('0', 64), 2) RETURNING id", name)
+
+
+def fill(server, count, **columns):
+    """Rows; returns their ids."""
+    names = "".join(", " + name for name in columns)
+    values = "".join(", %s" for _ in columns)
+    return [row[0] for row in rows(
+        owner, "INSERT INTO " + QUEUE + " (message_id, "
+        "destination_server_id, encrypted_payload" + names + ") SELECT "
+        "gen_random_uuid(), %s, '{}'" + values +
+        " FROM generate_series(1, %s) RETURNING id", server,
+        *columns.values(), count)]
+
+
+def message(number):
+    return one(owner, "SELECT message_id FROM " + QUEUE + " WHERE id = %s",
+               number)
+
+
+def column(number, name):
+    return one(owner, "SELECT " + name + " FROM " + QUEUE + " WHERE id = %s",
+               number)
+
+
+def statement(name, *parameters, explain=False):
+    """Rows of one of fed-queued's statements, or its plan."""
+    done = subprocess.run(
+        [TOOL, cluster.conninfo("_fedqueued"),
+         *(["-e"] if explain else []), name,
+         *("\\N" if p is None else str(p) for p in parameters)],
+        stdout=subprocess.PIPE, universal_newlines=True, check=True,
+        timeout=120)
+    if explain:
+        return done.stdout
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def claim_parameters(server, most=64, lease=60000):
+    return (server, 2, CLAIM, WORKER, lease, 0, most, 100000, 7200000, 0)
+
+
+def claimed(server, **more):
+    return [int(row[1]) for row in
+            statement("claim", *claim_parameters(server, **more)) if row[1]]
+
+
+def settle(server, number, status, error="", delay=0):
+    return statement("settle", server, 2, CLAIM, "{%d}" % number,
+                     "{%s}" % status, "{0}", '{"%s"}' % error,
+                     "{%d}" % delay, None, None, None, None, None)[0][0]
+
+
+def clear():
+    for table in ("leases", "federated_message_queue"):
+        owner.execute("DELETE FROM federation." + table)
+
+
+# Plans
+
+def removed(plan):
+    """How many rows were read in vain."""
+    return sum(int(n) for n in re.findall(
+        r"Rows Removed by Filter: (\d+)", plan))
+
+
+def claims_read_little():
+    """From a lane that is most of a large table, behind all the others; also
+    where all but a few are held. Planned with and without its values."""
+    _, big = server_new()
+    small = [server_new()[1] for _ in range(20)]
+    for server in small:
+        fill(server, 5000)
+    fill(big, 100000)
+    fill(big, 100000, status="delivered", delivered_at="now")
+    for held in (False, True):
+        if held:
+            owner.execute("UPDATE " + QUEUE + " SET held_at = now() WHERE "
+                          "destination_server_id = %s AND mod(id, 1000) <> 0",
+                          (big,))
+        owner.execute("VACUUM (ANALYZE) " + QUEUE)
+        for server, name in ((big, "a long lane"), (small[7], "a short one")):
+            for mode in ("force_custom_plan", "force_generic_plan"):
+                owner.execute("ALTER ROLE _fedqueued SET plan_cache_mode = " +
+                              mode)
+                plan = statement("claim", *claim_parameters(server),
+                                 explain=True)
+                tap.ok("federated_message_queue_destination" in plan and
+                       removed(plan) < 100, "%s%s: a claim reads little but "
+                       "what it takes (%d rows)" % (
+                           name, ", held but for some" if held else "",
+                           removed(plan))) or tap.diag(plan)
+    owner.execute("ALTER ROLE _fedqueued RESET plan_cache_mode")
+    found = {row[0] for row in statement("work")}
+    tap.equal(found, {str(s) for s in small + [big]}, "all lanes have work")
+    owner.execute("UPDATE " + QUEUE + " SET held_at = now() WHERE "
+                  "destination_server_id = %s AND held_at IS NULL "
+                  "AND status <> 'delivered'", (big,))
+    tap.equal({row[0] for row in statement("work")}, {str(s) for s in small},
+              "one where all is held has none")
+    newest = one(owner, "SELECT max(id) FROM " + QUEUE) - 150000
+    tap.ok(str(big) not in {row[0] for row in statement("work_new", newest)},
+           "nor for a look at what is new")
+    started = time.monotonic()
+    got = rows(daemon, "SELECT seen, changed FROM "
+               "federation.queue_change_many('release', (SELECT onion_address "
+               "FROM federation.federation_servers WHERE id = %s), 0, 0, 0, "
+               "500, '14 days', 'uid 1', false)", big)
+    tap.equal(got, [(500, 500)], "a portion of 100,000 is released (%.0f ms)"
+              % ((time.monotonic() - started) * 1000))
+    owner.execute("TRUNCATE %s, federation.leases" % QUEUE)
+
+
+# What is held
+
+def held_counts():
+    """For the quota, and against the lifetime."""
+    admin = cluster.connect("fed_admin").cursor()
+    app = cluster.connect("fed_app").cursor()
+    name, server = server_new()
+    one(admin, "SELECT federation.set_quota(10)")
+    enqueue = "SELECT federation.enqueue(%s, '{}')"
+    for n in range(10):
+        one(app, enqueue, name)
+        if n == 4:
+            tap.equal(rows(daemon, MANY, "hold", name)[0][:3], ("OK", 5, 5),
+                      "five are held")
+    tap.equal(code(app, enqueue, name), "FD010",
+              "what is held counts for the quota")
+    tap.equal(one(owner, "SELECT federation.queue_count(%s)", server), 10,
+              "also when they are counted")
+    one(admin, "SELECT federation.set_quota(100000)")
+    clear()
+    young, old = (fill(server, 1, held_at="now", created_at=made)[0]
+                  for made in ("now", "2020-01-01"))
+    statement("expire", 14 * 86400)
+    tap.equal([column(n, "status") for n in (young, old)],
+              ["pending", "failed"], "it ends with its lifetime")
+    tap.equal((column(old, "held_at"), column(old, "last_error")),
+              (None, "EXPIRED"), "and is held no more then")
+    clear()
+
+
+def stale_ends():
+    """What a dead worker left as being sent, where nobody claims it."""
+    _, server = server_new()
+    lifetime = 86400
+
+    def sending(age):
+        number = fill(server, 1, status="sending")[0]
+        owner.execute("UPDATE " + QUEUE + " SET created_at = now() - %s * "
+                      "interval '1 s' WHERE id = %s", (age, number))
+        return number
+
+    fresh, aged = sending(lifetime + 3500), sending(lifetime + 3700)
+    owner.execute("INSERT INTO federation.leases VALUES (%s, 2, %s, %s, "
+                  "now() + interval '1 minute')", (server, CLAIM, WORKER))
+    statement("expire", lifetime)
+    tap.equal(column(aged, "status"), "sending",
+              "under a lease nothing that is being sent ends")
+    owner.execute("UPDATE federation.leases SET deadline = now()")
+    statement("expire", lifetime)
+    tap.equal([column(n, "status") for n in (fresh, aged)],
+              ["sending", "failed"], "without one, an hour after its time")
+    clear()
+
+
+def settled_while_held():
+    _, server = server_new()
+    first, second, third = fill(server, 3)
+    tap.equal(claimed(server), [first, second, third], "three are claimed")
+    for number in (first, second):
+        tap.equal(rows(daemon, CHANGE, "hold", message(number), ""),
+                  [("OK", 1)], "held while it is being sent")
+    settle(server, first, "delivered")
+    settle(server, second, "pending", "CLOSED")
+    tap.equal([(column(n, "status"), column(n, "held_at") is not None)
+               for n in (first, second)],
+              [("delivered", False), ("pending", True)],
+              "delivered, or waiting and held")
+    statement("release", server, 2, CLAIM)
+    tap.equal(claimed(server), [third], "it is not claimed again")
+    rows(daemon, CHANGE, "release", message(second), "")
+    tap.equal(claimed(server), [second, third], "until it is released")
+    clear()
+
+
+# Cancelling
+
+def cancelled():
+    """The lease decides; and an acknowledgement is true whenever it comes."""
+    _, server = server_new()
+    number, other = fill(server, 2)
+    claimed(server)
+    cancel = lambda: rows(daemon, CHANGE, "cancel", message(number), "")
+    tap.equal(cancel(), [("MESSAGE_IN_FLIGHT", 0)], "in flight")
+    owner.execute("UPDATE federation.leases SET deadline = now() - "
+                  "interval '1 ms'")
+    tap.equal(cancel(), [("OK", 1)], "its lease has run out: cancelled")
+    tap.equal(cancel(), [("MESSAGE_SETTLED", 0)], "once")
+    tap.equal(settle(server, number, "pending", "CLOSED"), "0",
+              "a worker that comes late does not wake it")
+    tap.equal(settle(server, number, "failed", "TYPE_UNKNOWN"), "0",
+              "nor gives another reason")
+    tap.equal(column(number, "last_error"), "CANCELLED", "it is cancelled")
+    tap.equal(settle(server, number, "delivered"), "1",
+              "but if it was delivered, it was")
+    tap.equal((column(number, "status"), column(number, "last_error")),
+              ("delivered", None), "and that is what is said")
+    tap.equal(rows(daemon, CHANGE, "requeue", message(number), ""),
+              [("MESSAGE_NOT_DEAD", 0)], "nobody sends it once more")
+    owner.execute("DELETE FROM federation.leases")
+    tap.equal(settle(server, other, "delivered"), "0",
+              "whose lease is gone settles nothing")
+    clear()
+
+
+def at_once():
+    """A claim and a cancellation of the same item, each first in its turn:
+    the second waits for the first, or passes by, and one of them loses."""
+    name, server = server_new()
+    number = fill(server, 1)[0]
+    first = cluster.connect("_fedqueued", autocommit=False)
+    cursor = first.cursor()
+    cursor.execute(CHANGE, ("cancel", message(number), name))
+    tap.equal(claimed(server), [], "being cancelled: not claimed")
+    first.commit()
+    tap.equal(column(number, "status"), "failed", "cancelled")
+    clear()
+
+    number = fill(server, 1)[0]
+    claim = cluster.connect(autocommit=False)
+    cursor = claim.cursor()
+    cursor.execute("INSERT INTO federation.leases VALUES (%s, 2, %s, %s, "
+                   "now() + interval '1 minute')", (server, CLAIM, WORKER))
+    cursor.execute("UPDATE " + QUEUE + " SET status = 'sending' WHERE id = "
+                   "%s", (number,))
+    got = []
+    thread = threading.Thread(target=lambda: got.extend(
+        rows(cluster.connect("_fedqueued").cursor(), CHANGE, "cancel",
+             message(number), "")))
+    thread.start()
+    time.sleep(0.5)
+    tap.equal(got, [], "being claimed: a cancellation waits")
+    claim.commit()
+    thread.join(30)
+    tap.equal(got, [("MESSAGE_IN_FLIGHT", 0)], "and then it is in flight")
+    clear()
+
+
+def drain(server):
+    """What one worker does in a turn; how many it delivered."""
+    numbers = claimed(server)
+    if numbers:
+        statement("settle", server, 2, CLAIM,
+                  "{%s}" % ",".join(map(str, numbers)),
+                  *("{%s}" % ",".join([word] * len(numbers))
+                    for word in ("delivered", "0", '""', "0")),
+                  None, None, None, None, None)
+    statement("release", server, 2, CLAIM)
+    return len(numbers)
+
+
+def crossing():
+    """Two administrators hold and release a whole server while a worker
+    claims, settles and ends leases there: nobody waits in a circle."""
+    name, server = server_new()
+    fill(server, 1000)
+    problems, turns = [], []
+    enough = threading.Event()
+
+    def administrator():
+        cursor = cluster.connect("_fedqueued").cursor()
+        while not enough.is_set():
+            for action in ("hold", "release", "retry"):
+                problems.extend(filter(None, [code(cursor, MANY, action,
+                                                   name)]))
+            turns.append(action)
+
+    threads = [threading.Thread(target=administrator) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 60
+    delivered = turn = 0
+    while turn < 100 and delivered < 800 and time.monotonic() < deadline:
+        delivered += drain(server)
+        turn += 1
+    enough.set()
+    for thread in threads:
+        thread.join(60)
+    tap.equal(problems, [], "held and released %d times while %d were "
+              "delivered: no error" % (len(turns), delivered))
+    rows(daemon, MANY, "release", name)
+    for _ in range(20):
+        delivered += drain(server)
+    tap.equal((delivered, one(owner, "SELECT count(*) FROM " + QUEUE +
+                              " WHERE status = 'delivered'")), (1000, 1000),
+              "each of 1,000 once")
+    clear()
+
+
+# Histories
+
+def history(number):
+    return rows(owner, "SELECT h.event, h.code, h.actor, h.times, h.until IS "
+                "NULL FROM " + QUEUE + " q, unnest(q.history) h "
+                "WHERE q.id = %s", number)
+
+
+def histories():
+    _, server = server_new()
+    number = fill(server, 1)[0]
+    claimed(server, lease=3600000)
+    tap.equal(column(number, "history"), None, "at first there is none")
+    for error in ["CLOSED"] * 3 + ["STORAGE"]:
+        settle(server, number, "pending", error)
+    tap.equal(history(number), [("attempt", "CLOSED", None, 3, False),
+                                ("attempt", "STORAGE", None, 1, True)],
+              "the same failure again is counted")
+    rows(daemon, CHANGE, "hold", message(number), "")
+    for n in range(100):
+        settle(server, number, "pending", "CODE_%d" % n)
+    found = history(number)
+    tap.equal((len(found), found[0][:3], found[1][1], found[-1][1]),
+              (32, ("held", None, "uid 1"), "CODE_69", "CODE_99"),
+              "32 are kept, the oldest attempts go first")
+    for _ in range(40):
+        for action in ("release", "hold"):
+            rows(daemon, CHANGE, action, message(number), "")
+    found = history(number)
+    tap.equal((len(found), {e[0] for e in found}),
+              (32, {"held", "released"}), "an administrator's go last")
+    owner.execute("UPDATE " + QUEUE + " SET history = NULL, held_at = NULL")
+    settle(server, number, "delivered")
+    tap.equal(column(number, "history"), None,
+              "a delivery at the first attempt has none")
+    clear()
+
+
+def arguments():
+    """Outside their bounds; and what is not said to be known."""
+    name, _ = server_new()
+    strange = str(uuid.uuid4())
+    for values in (("nothing", strange, ""), (None, strange, "")):
+        tap.equal(code(daemon, CHANGE, *values), "FD007",
+                  "queue_change of %r" % (values[0],))
+    for lifetime, actor in (("0", "x"), ("-1 s", "x"), (None, "x"),
+                            ("1 d", ""), ("1 d", None)):
+        tap.equal(code(daemon, "SELECT federation.queue_change('hold', %s, "
+                       "'', %s, %s)", strange, lifetime, actor), "FD007",
+                  "with a lifetime of %s, by %r" % (lifetime, actor))
+    for most, expected in ((0, "FD007"), (1, ""), (10000, ""),
+                           (10001, "FD007"), (None, "FD007")):
+        tap.equal(code(daemon, "SELECT federation.queue_change_many('hold', "
+                       "%s, 0, 0, 0, %s, '1 d', 'x', false)", name, most),
+                  expected, "a portion of %s" % most)
+    tap.equal(code(daemon, MANY, "cancel", name), "FD007",
+              "not all of a server is cancelled")
+    for action, actor in (("stop", "x"), (None, "x"), ("pause", ""),
+                          ("pause", None)):
+        tap.equal(code(daemon, "SELECT federation.server_change(%s, %s, %s)",
+                       action, name, actor), "FD007",
+                  "server_change %s by %r" % (action, actor))
+    number = fill(server_new()[1], 1, status="failed",
+                  created_at="2020-01-01")[0]
+    tap.equal(rows(daemon, "SELECT code FROM federation.queue_change("
+                   "'requeue', %s, '', '100 years', 'x')", message(number)),
+              [("MESSAGE_TOO_OLD",)], "30 days are the longest lifetime")
+    clear()
+
+
+def test():
+    global cluster, owner, daemon
+    with Cluster() as cluster:
+        cluster.migrate()
+        owner = cluster.connect().cursor()
+        daemon = cluster.connect("_fedqueued").cursor()
+        for part in (claims_read_little, held_counts, stale_ends,
+                     settled_while_held, cancelled, at_once, crossing,
+                     histories, arguments):
+            part()
+
+
+tap.main(test)

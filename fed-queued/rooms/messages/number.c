@@ -222,6 +222,7 @@ payload_make(struct room_payload_message *message, size_t *length,
 		*code = CODE_PAYLOAD_MALFORMED;
 	if (*code == CODE_OK)
 		return payload;
+	*length = 0;
 	free(payload);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """What a chat server in Python does to federate, and no more: send to a room,
-receive, acknowledge. psycopg2, as a member of the role fed_app:
+receive, acknowledge. It uses psycopg2, and is a member of the role fed_app:
 
     python_chat.py CONNINFO send ROOM HANDLE <ciphertext
     python_chat.py CONNINFO receive [COUNT]
@@ -10,8 +10,8 @@ send prints the message's id; receive prints what arrives, COUNT messages or for
 ever. Encryption is the clients' work; here bytes are passed on as they are.
 
 With psycopg 3: import psycopg; connect(conninfo, autocommit=True); "with
-connection.transaction():" in place of "with connection:"; a bytea is bytes
-already; and in place of select and poll "for _ in connection.notifies(
+connection.transaction():" in place of "with connection:"; a bytea comes as
+bytes; and in place of select and poll "for _ in connection.notifies(
 timeout=30, stop_after=1)"."""
 
 import base64
@@ -31,9 +31,10 @@ def send(connection, room, sender, content):
 
 
 def receive(connection, show):
-    """What is in the inbox, each message once: show and the acknowledgement
-    are one transaction. How many; what happened in rooms, to users, or is of
-    no room, this example drops."""
+    """Shows what is in the inbox, each message once: show and the
+    acknowledgement are one transaction. Returns how many were shown. This
+    example drops messages outside rooms, and what is told of rooms and
+    users."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT inbox_id, origin, type, payload "
                        "FROM federation.inbox_claim()")
@@ -52,7 +53,8 @@ def receive(connection, show):
 
 
 def wait(connection, seconds=30):
-    """Until something is notified; what another left when it died is not."""
+    """Waits until something is notified. What another worker had claimed when
+    it died is not notified again; so it waits for some seconds only."""
     with connection, connection.cursor() as cursor:
         cursor.execute("LISTEN federation_inbox")
     connection.poll()

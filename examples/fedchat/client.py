@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """fedchat itself: what its commands do, and what it makes of what arrives.
 
-Nothing of others is believed before the key of whoever says it is known. What
-comes before that waits, his server is asked, and the answer, whichever it is,
-goes on with it."""
+What another user says is believed only once that user's key is known. What
+comes before that waits, and the user's server is asked. Whatever the answer is,
+the work then goes on with it."""
 
 import uuid
 
@@ -18,7 +18,7 @@ WAITING = 200  # messages that cannot be read yet; older ones never will
 
 
 class Problem(Exception):
-    """Told to the user, who can do better."""
+    """What the user did wrong; the text is shown to the user."""
 
 
 class Wait(Exception):
@@ -34,28 +34,28 @@ class Client:
         self.show = show
         self.server = store.own_address()
         self.me = "%s@%s" % (home.handle, self.server)
-        if home.seen is None:  # who is new has missed nothing
+        if home.seen is None:  # a new user has missed nothing
             home.seen = store.last()
-        self.asked = {}     # address: what goes on once it is answered
-        self.unknown = set()  # asked for in vain
-        self.sending = True  # perhaps
-        self.requests = {}  # of ours: id: room
+        self.asked = {}     # address: what to do once the answer is there
+        self.unknown = set()  # addresses that were asked for in vain
+        self.sending = True  # messages of ours may be on their way
+        self.requests = {}  # our own requests: {id: room}
         self.coming = set()  # rooms that we are put into, once checked
 
     # Keys of others
 
     def address(self, user):
-        """name@server of a user as he was typed; ours need no server."""
+        """name@server of a user that was typed; our own need no server."""
         return user if "@" in user else "%s@%s" % (user, self.server)
 
     def ours(self, address):
-        """His handle, if he is a user of this server."""
+        """The handle, if the address is that of a user of this server."""
         handle, _, server = address.partition("@")
         return handle if server in ("", self.server) else None
 
     def key_of(self, address):
-        """The public key that we know him by; None where his server has none
-        for us. Raises Wait while it is asked."""
+        """The public key by which we know the user; None if the user's server
+        has none for us. Raises Wait while that server is asked."""
         known = self.home.known.get(address)
         if known is not None or address in self.unknown:
             return known
@@ -101,7 +101,8 @@ class Client:
     # Our own messages
 
     def prepare(self, title):
-        """What remembers a room that is being made, once its id is there."""
+        """A function that stores the room that is being made; it is called
+        once the room's id is there."""
         def remember(name):
             self.home.rooms[name] = Room(name, title, [RoomKey(1)])
             self.home.current = name
@@ -145,7 +146,7 @@ class Client:
         self.home.save()
 
     def arrived(self, item):
-        """One row; true if others may go on by it."""
+        """Takes one row; true if rows that wait may go on now."""
         old = item.number <= self.home.seen
         self.home.seen = max(self.home.seen, item.number)
         try:
@@ -194,7 +195,7 @@ class Client:
         return False
 
     def take_key(self, room, author, body):
-        """A member has made a new key, or gives us the present one."""
+        """A member has made a new key, or gives us the present key."""
         reader, _, sealed = body.partition(b"\n")
         if reader != self.me.encode():
             return False
@@ -250,7 +251,7 @@ class Client:
         return False
 
     def refused(self, payload):
-        """Of a wish of this client's."""
+        """Something that this client asked for was refused."""
         if payload["request"] in self.requests:
             room = self.requests.pop(payload["request"])
             self.show({"event": "refused", "kind": payload["kind"],
@@ -267,7 +268,7 @@ class Client:
             self.home.current = next(iter(self.home.rooms), None)
 
     def invitation(self, payload):
-        """The room's key is in it, sealed for us by whoever invites."""
+        """An invitation holds the room's key, sealed for us by the inviter."""
         if payload["invitee"] != self.home.handle:
             return False
         room, inviter = payload["room"], payload["inviter"]
@@ -291,7 +292,7 @@ class Client:
 
     @staticmethod
     def title(key, payload):
-        """The title as the inviter has hidden it, or a name for none."""
+        """The title that the inviter has encrypted; without one, a name."""
         try:
             title = key.show(unb64(payload["metadata"]["title"]))
         except (ValueError, TypeError, KeyError):
@@ -299,7 +300,8 @@ class Client:
         return title or payload["room"][:8]
 
     def enter(self, number):
-        """The room of an invitation is one of ours, as far as keys go."""
+        """Makes the room of an invitation one of ours, as far as its keys are
+        concerned."""
         invitation = self.home.invitations.pop(number)
         room = self.home.rooms.setdefault(invitation.name, invitation)
         room.keys.update(invitation.keys)
@@ -307,21 +309,22 @@ class Client:
         self.home.save()
         return room
 
-    # Who reads on
+    # Who can read what comes next
 
     def eldest(self, room):
-        """Whether it is on us to see that everybody has the right key."""
+        """Whether we are the one who sees to it that everybody has the right
+        key: the member who has been there longest."""
         members = self.store.members(room.name)
         return bool(members) and members[0].member == self.me
 
     def welcome(self, room, member):
-        """His invitation may be older than the present key."""
+        """The new member's invitation may be older than the present key."""
         key = room.key()
         if key.epoch > 1 and self.eldest(room):
             self.share(room, key, member)
 
     def gone(self, room, event, member):
-        """Whoever is gone reads no further: from now on another key."""
+        """From now on another key, so that whoever is gone reads no further."""
         if member == self.me:
             self.forget(room.name)
             return
@@ -343,7 +346,8 @@ class Client:
                    "sender": self.me, "epoch": key.epoch})
 
     def share(self, room, key, member):
-        """Gives a member the key, by a message that only he can open."""
+        """Gives a member the key, by a message that only this member can
+        open."""
         def give(public):
             if public is None:
                 self.show({"event": "error", "text":

@@ -13,15 +13,16 @@ commands = {}
 
 
 def command(function):
-    """/name, its parameters the function's behind the client, its help the
-    first line of what it says of itself. The last parameter takes the rest."""
+    """Makes a function a command. Its name becomes /name; its parameters, but
+    for the client, are the command's; its docstring is the help. The last
+    parameter takes the rest of the line."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     commands["/" + function.__name__.rstrip("_")] = function, parameters
     return function
 
 
 def perform(client, line):
-    """One line. Problems are shown, not raised."""
+    """Carries out one line. Problems are shown, not raised."""
     try:
         if line.startswith("/"):
             name, _, rest = line.partition(" ")
@@ -59,7 +60,7 @@ def current(client):
 
 
 def find(names, wanted, what):
-    """The only one of names that begins with wanted."""
+    """The name that begins with wanted, if there is only one."""
     found = [name for name in names if name.startswith(wanted)]
     if len(found) != 1:
         raise Problem("no such %s" % what if not found else

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""What a user's client keeps to itself, in one private file: his key pair, the
-keys of his rooms, the keys that he knows others by, and how far he has read."""
+"""What a user's client keeps to itself, in one private file: the user's key
+pair, the keys of the user's rooms, the keys by which the user knows others, and
+how far the user has read."""
 
 import json
 import os
@@ -9,7 +10,7 @@ from sealing import Identity, RoomKey, b64, new_seed, unb64
 
 
 class Home:
-    """directory: made where it is missing. handle: needed the first time."""
+    """directory: made if it is missing. handle: needed the first time."""
 
     def __init__(self, directory, handle=None):
         self.path = os.path.join(directory, "state.json")
@@ -24,8 +25,10 @@ class Home:
         self.handle = state["handle"]
         self.seed = unb64(state["seed"])
         self.identity = Identity(self.seed)
-        self.seen = state.get("seen")  # number in chat's tables; None: new
-        self.waiting = state.get("waiting", [])  # such numbers, before it
+        # The highest number in chat's tables that was read; None: a new user.
+        self.seen = state.get("seen")
+        # Numbers up to it whose rows wait for a key.
+        self.waiting = state.get("waiting", [])
         self.known = {who: unb64(key) for who, key in
                       state.get("known", {}).items()}
         self.current = state.get("current")      # the room written to
@@ -38,7 +41,8 @@ class Home:
         self.save()
 
     def save(self):
-        """On disk before what it stands for is committed elsewhere."""
+        """Call it before anything that needs this state is committed
+        elsewhere: it is on disk then."""
         state = {
             "handle": self.handle, "seed": b64(self.seed), "seen": self.seen,
             "waiting": self.waiting, "current": self.current,
@@ -78,5 +82,5 @@ class Room:
         self.keys[key.name] = key
 
     def key(self):
-        """The one to write with."""
+        """The key to write with."""
         return max(self.keys.values(), key=RoomKey.order)

@@ -11,8 +11,8 @@ import termios
 import tty
 import unicodedata
 
-# Of the invisible characters only those that join letters stay: scripts and
-# emoji need them. All else that is invisible can hide, move or reverse text.
+# The only invisible characters that stay are those that join letters: scripts
+# and emoji need them. All others can hide, move or reverse text.
 JOINERS = "\u200c\u200d"
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 REPLACEMENT = "\ufffd"
@@ -75,8 +75,8 @@ LINES = {
 
 
 class Batch:
-    """Events as JSON, commands from standard input, nothing else. Bytes that
-    are no ASCII are escaped."""
+    """Events as JSON, commands from standard input, nothing else. Characters
+    beyond ASCII are escaped."""
 
     batch = True
 
@@ -88,7 +88,7 @@ class Batch:
         print(json.dumps(clean(event), sort_keys=True), flush=True)
 
     def read(self):
-        """Lines that are whole; None at the end of input."""
+        """The lines that are complete; None at the end of input."""
         data = os.read(sys.stdin.fileno(), 65536)
         if not data:
             return None

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: ISC
-"""What fedchat's users keep from all servers: text, titles and room keys.
+"""What fedchat's users keep secret from all servers: text, titles and room
+keys.
 
 A user has one Ed25519 key pair; its X25519 form opens sealed boxes. A room has
-keys, each known to whoever was a member when it was made; the one with the
-highest epoch is written with. A key is named by its hash, so that two that are
-made at once under one epoch stay two.
+keys. Each is known to those who were members when it was made; messages are
+written with the one of the highest epoch. A key is named by its hash, so that
+two keys that are made at once under one epoch stay two.
 
     message   1 | key name (16) | secretbox(signature (64) | text)
     room key  sealedbox(epoch (8, big-endian) | key (32) | signature (64))
 
-Signatures are over everything that says what is meant by them: whoever passes
-on a message or a key cannot give it another room, author, reader or id."""
+A signature covers everything that says what it is for: whoever passes on a
+message or a key cannot give it another room, author, reader or id."""
 
 import base64
 import struct
@@ -31,7 +32,7 @@ EPOCHS = 2 ** 53
 
 
 class Refused(Exception):
-    """It is not what it says; the text names the reason."""
+    """Something is not what it says it is; the text names the reason."""
 
 
 class MissingKey(Exception):
@@ -58,8 +59,8 @@ def fingerprint(public):
 
 
 def statement(kind, *parts):
-    """What is signed. No part can be taken for another: each has its length
-    before it."""
+    """The bytes that are signed. Each part has its length before it, so that
+    no part can be taken for another."""
     parts = ["fedchat " + kind, *parts]
     return b"".join(b"%d:%b" % (len(p), p) for p in (
         part if isinstance(part, bytes) else str(part).encode()
@@ -105,7 +106,7 @@ class RoomKey:
         self.box = nacl.secret.SecretBox(self.key)
 
     def order(self):
-        """Of keys with one epoch everybody takes the same."""
+        """Among keys with one epoch, everybody chooses the same one."""
         return self.epoch, self.name
 
     def seal(self, identity, room, reader, reader_public):
@@ -125,7 +126,7 @@ class RoomKey:
         return bytes(self.box.encrypt(text.encode()))
 
     def show(self, data):
-        """The title, or None when it is none of this key's."""
+        """The title, or None when this key did not encrypt it."""
         try:
             return self.box.decrypt(data).decode()
         except (nacl.exceptions.CryptoError, ValueError, TypeError):
@@ -133,8 +134,8 @@ class RoomKey:
 
 
 def unseal_key(identity, room, reader, author_public, data):
-    """The room key that an author sealed for us. author_public None: his key
-    could not be found out, and the signature is not looked at."""
+    """The room key that an author sealed for us. author_public None: the
+    author's key could not be found out, and the signature is not checked."""
     plain = identity.unseal(data)
     if len(plain) != KEY_FORM.size:
         raise Refused("not a room key")

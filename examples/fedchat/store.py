@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""fedchat's database: the tables of sql/chat/schema.sql and torfed's contract
-(torfed-sql(7)), as a member of the role fed_app. What arrives is filed in the
-transaction that acknowledges it, whichever client takes it; each client then
-reads what is new to it."""
+"""fedchat's database: the tables of sql/chat/schema.sql, and torfed's contract
+(the functions of torfed-sql(7)), as a member of the role fed_app. What arrives
+is filed in the transaction that acknowledges it. Any client may do that; each
+client then reads what is new to it."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from sealing import b64, unb64
 
 psycopg2.extras.register_uuid()
 
-# Of both tables in one statement, so that no number can be missed.
+# Both tables are read in one statement, so that no number can be missed.
 NEWS = """
     SELECT m.number, 'message' AS type, r.global_room_id AS room, m.sender,
 	m.message_id, m.message_type, m.body, NULL::jsonb AS payload
@@ -139,14 +139,15 @@ class Store:
                            (handle, public, name))
 
     def user(self, address):
-        """The user's row of federation.users, or None. address: of our own
-        the handle."""
+        """The user's row of federation.users, or None. address: for our own
+        users the handle."""
         found = self.rows("SELECT * FROM federation.users WHERE address = %s",
                           address)
         return found[0] if found else None
 
     def lookup(self, address):
-        """Asks his server, unless he is known: then his row, else None."""
+        """The row of a user who is known. For any other user it asks the
+        user's server, and returns None."""
         found = self.rows("SELECT * FROM federation.user_lookup(%s)", address)
         return found[0] if found else None
 
@@ -165,7 +166,7 @@ class Store:
         return room
 
     def invite(self, room, inviter, invitee, sealed, metadata):
-        """The id of what was asked for, as of the three that follow."""
+        """Returns the request's id; so do the three functions that follow."""
         return str(self.value(
             "SELECT federation.room_invite(%s, %s, %s, %s, %s)", room, inviter,
             invitee, sealed, json.dumps(metadata)))
@@ -190,7 +191,7 @@ class Store:
                          "'quarantine') ORDER BY received_at", handle)
 
     def members(self, room):
-        """Of the room, whoever has been in it longest first."""
+        """The members of the room; first the one who has been in it longest."""
         return self.rows("SELECT * FROM federation.room_membership "
                          "WHERE room = %s ORDER BY joined, member", room)
 
@@ -207,9 +208,9 @@ class Store:
             cursor.execute("NOTIFY chat_news")
 
     def settled(self, sender):
-        """Messages of his that all servers have, or some never will, each
-        once. Rows: id, room, message_type, server (None: all have it),
-        reason."""
+        """The sender's messages that all servers have, or that some server
+        never will have, each once. Rows: id, room, message_type, server (None:
+        all have it), reason."""
         return self.rows("""
             WITH done AS (
                 SELECT m.id, r.global_room_id AS room,

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: ISC
 //
 // What a chat server in JavaScript does to federate, and no more: send to a
-// room, receive, acknowledge. With the package pg (Debian's node-pg, or npm
-// install pg), as a member of the role fed_app; the database is named by the
-// variables of libpq, PGHOST, PGDATABASE and PGUSER:
+// room, receive, acknowledge. It uses the package pg (Debian's node-pg, or npm
+// install pg), and is a member of the role fed_app. The variables of libpq,
+// PGHOST, PGDATABASE and PGUSER, name the database:
 //
 //	chat.js send ROOM HANDLE <ciphertext
 //	chat.js receive [COUNT]
@@ -16,7 +16,7 @@
 const fs = require('fs');
 const { Client } = require('pg');
 
-// work(), and what it did is committed or undone as a whole.
+// Runs work(); what it did is committed or undone as a whole.
 async function transaction(client, work) {
 	await client.query('BEGIN');
 	try {
@@ -39,9 +39,9 @@ async function send(client, room, sender, content) {
 	});
 }
 
-// What is in the inbox, each message once: show and the acknowledgement are
-// one transaction. How many; what happened in rooms, to users, or is of no
-// room, this example drops.
+// Shows what is in the inbox, each message once: show and the acknowledgement
+// are one transaction. Returns how many were shown. This example drops messages
+// outside rooms, and what is told of rooms and users.
 async function receive(client, show) {
 	return transaction(client, async () => {
 		const { rows } = await client.query('SELECT inbox_id, origin, ' +
@@ -74,7 +74,8 @@ async function main(command, ...rest) {
 	client.on('notification', () => wake());
 	await client.query('LISTEN federation_inbox');
 	for (let left = Number(rest[0] || Infinity); left > 0;) {
-		// What another left when it died is not notified: 30 s.
+		// What another worker had claimed when it died is not
+		// notified again: look at least every 30 s.
 		const woken = new Promise((resolve) => {
 			const timer = setTimeout(resolve, 30000);
 			wake = () => { clearTimeout(timer); resolve(); };

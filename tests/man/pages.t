@@ -220,7 +220,7 @@ def codes():
 
 def limits():
     """Every limiter in the page of its process, and none that is not."""
-    header = read("common", "base", "limit_names.h")
+    header = read("common", "ipc", "limit_names.h")
     for process, page in (("LISTENER", "fed-listener.8"),
                           ("QUEUED", "fed-queued.8")):
         part = re.search(r"#define LIMITS_%s(.*?)\n\n" % process, header,
@@ -248,9 +248,9 @@ def errors():
 
 def events():
     """Log lines that pages quote are written somewhere."""
-    sources = "".join(read(p) for p in glob.glob(os.path.join(
-        ROOT, "fed*", "*.c")) + glob.glob(os.path.join(
-            ROOT, "common", "base", "*.c")))
+    sources = "".join(read(p) for folder in ("fed*", "common")
+                      for p in glob.glob(os.path.join(
+                          ROOT, folder, "**", "*.c"), recursive=True))
     for path in pages():
         text = read(path)
         if ".Sh DIAGNOSTICS" not in text:

@@ -166,7 +166,7 @@ def paths():
     readme, page = read("README.md"), read("man", "fed.conf.5")
     control = re.search(r'^control on "(.*?)"', conf, re.M).group(1)
     tap.equal(re.search(r'CONTROL_SOCKET "(.*)"', read(
-        "fedctl", "fedctl.h")).group(1), control, "control socket: fedctl")
+        "fedctl", "control.c")).group(1), control, "control socket: fedctl")
     tap.ok(control in read("man", "fedctl.8"), "control socket: fedctl(8)")
     for name in ("keys", "listen on", "control on", "socks on"):
         value = re.search('^%s "(.*?)"' % name, conf, re.M).group(1)

@@ -65,7 +65,7 @@ enum statement {
 	SQL_ROOM_EVENT_DECIDE,
 	SQL_ROOM_EVENT_DROP,
 	SQL_ROOM_WISH_END,
-	/* server_sync, functions of sql/0010 */
+	/* server_sync, functions of sql/rooms/sync.sql */
 	SQL_SYNC_ROOMS,
 	SQL_SYNC_SERVERS,
 	SQL_SYNC_DUE,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What fedctl asks for, in SQL. What changes the queue is a function of the
- * schema (sql/0003_functions.sql), since it takes several steps under locks.
+ * schema (sql/admin.sql), since it takes several steps under locks.
  */
 #include "statements_admin.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The SQL of rooms' state; the functions are in 0007_room_home.sql. */
+/* The SQL of rooms' state; the functions are in sql/rooms/state.sql. */
 #include "statements_home.h"
 
 #define S "federation."

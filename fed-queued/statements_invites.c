@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The SQL of invitations; the functions are in 0009_room_invites.sql. */
+/* The SQL of invitations; the functions are in sql/rooms/invitations.sql. */
 #include "statements_invites.h"
 
 #define S "federation."

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The SQL of messages in rooms; the functions are in 0008_room_messages.sql. */
+/* The SQL of messages in rooms; the functions are in sql/rooms/messages.sql. */
 #include "statements_messages.h"
 
 #define S "federation."

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The SQL of server_sync; parameters and columns are those of sql/0010. */
+/* The SQL of server_sync, with what sql/rooms/sync.sql takes and returns. */
 #include "statements_sync.h"
 
 #define S "federation."

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* For the table in statements.c: the SQL of server_sync, functions of
- * sql/0010. */
+ * sql/rooms/sync.sql. */
 #ifndef TORFED_STATEMENTS_SYNC_H
 #define TORFED_STATEMENTS_SYNC_H
 

@@ -126,6 +126,16 @@ $(BUILD)/common/conf/parse.c: common/conf/parse.y
 $(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
 	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# The schema that the programs are built for. Looked at each time, since a file
+# may have gone.
+.PHONY: FORCE
+$(BUILD)/schema_files.h: FORCE
+	@mkdir -p $(@D)
+	@sql/checksums sql sql/migrations >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(BUILD)/common/base/schema.o: override CPPFLAGS += -I$(BUILD)
+$(BUILD)/common/base/schema.o: $(BUILD)/schema_files.h
+
 # Unit tests: tests/unit/FOLDER/NAME_test.c, each a program of its own, linked
 # with production objects: those of FOLDER/NAME.c and of UNIT_EXTRA_FOLDER/NAME.
 UNIT_SRC =	$(wildcard $(addsuffix /*_test.c,tests/unit/* \
@@ -144,6 +154,19 @@ TOOL_FILES =	$(patsubst %.c,$(BUILD)/%,$(TOOL_SRC))
 $(BUILD)/tests/lib/%: $(BUILD)/tests/lib/%.o \
     $$(call objects,$$(TOOL_EXTRA_$$*)) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+
+# fedctl as it will be when there are migrations: those of the test.
+NEXT =		$(BUILD)/tests/lib/next
+$(NEXT)/schema_files.h: $(wildcard sql/*.sql sql/rooms/*.sql) sql/order \
+    sql/checksums $(wildcard tests/integration/fedctl/migrations/*.sql)
+	@mkdir -p $(@D)
+	@sql/checksums sql tests/integration/fedctl/migrations >$@
+$(NEXT)/schema.o: override CPPFLAGS += -I$(NEXT)
+$(NEXT)/schema.o: common/base/schema.c $(NEXT)/schema_files.h
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+$(NEXT)/fedctl: $(OBJ_fedctl) $(NEXT)/schema.o $(LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_fedctl)
+TOOL_FILES +=	$(NEXT)/fedctl
 
 # Fuzzers: tests/fuzz/NAME_fuzz.c; corpora in tests/fuzz/corpus/NAME. In the
 # ordinary build they are linked with a main that replays files.
@@ -240,7 +263,9 @@ DOCDIR ?=	$(PREFIX)/share/doc/torfed
 UNITDIR ?=	$(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?=	$(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?=	$(PREFIX)/lib/tmpfiles.d
+MIGRATIONS =	$(wildcard sql/migrations/*.sql)
 INSTALL_DIRS =	$(PREFIX)/sbin $(LIBEXECDIR) $(DATADIR) $(DATADIR)/sql \
+		$(DATADIR)/sql/rooms $(if $(MIGRATIONS),$(DATADIR)/sql/migrations) \
 		$(DATADIR)/sql/attach $(DATADIR)/sql/chat \
 		$(MANDIR)/man5 $(MANDIR)/man7 $(MANDIR)/man8 \
 		$(SYSCONFDIR)/torfed $(DOCDIR) $(DOCDIR)/examples \
@@ -255,7 +280,10 @@ install: all
 	    fed-sender/fed-sender fed-queued/fed-queued \
 	    '$(DESTDIR)$(LIBEXECDIR)'
 	ln -sfn '$(LIBEXECDIR)/fed-signer' '$(DESTDIR)$(PREFIX)/sbin/fed-signer'
-	install -m 644 sql/*.sql '$(DESTDIR)$(DATADIR)/sql'
+	install -m 644 sql/order sql/*.sql '$(DESTDIR)$(DATADIR)/sql'
+	install -m 644 sql/rooms/*.sql '$(DESTDIR)$(DATADIR)/sql/rooms'
+	$(if $(MIGRATIONS),install -m 644 $(MIGRATIONS) \
+	    '$(DESTDIR)$(DATADIR)/sql/migrations')
 	install -m 644 sql/attach/*.sql '$(DESTDIR)$(DATADIR)/sql/attach'
 	install -m 644 sql/chat/*.sql '$(DESTDIR)$(DATADIR)/sql/chat'
 	for page in man/*.[578]; do install -m 644 $$page \

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The database's schema: numbered, forward-only migrations, each applied in a
- * transaction of its own together with its row in federation.schema_version,
- * under a lock, so that two who migrate at once do each step once. The files
- * are read and the connection is made before the sandbox closes.
+ * The database's schema: version 1 is the files under sql/, applied in one
+ * transaction, and each forward-only migration is one version and one
+ * transaction more, with its row in federation.schema_version. A lock makes
+ * two who migrate at once do each step once. Checksums are compared before
+ * anything is done: of the files with those that this program was built with,
+ * and with those that the database has recorded. The files are read and the
+ * connection is made before the sandbox closes.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../fed-queued/db/db.h"
+#include "base/schema.h"
 #include "command.h"
 #include "database.h"
 #include "fail.h"
@@ -20,95 +23,119 @@
 /* "torfed" as a number: the key of the advisory lock. */
 #define LOCK "SELECT pg_catalog.pg_advisory_xact_lock(128022009505124)"
 
-/* The highest migration that was applied, 0 where there is no schema. */
-static int
-database_level(PGconn *connection)
+/* All zeroes where there is no schema. */
+static struct schema_found
+database_schema(PGconn *connection)
 {
+	struct schema_found found = {0};
 	PGresult *result;
 	bool missing;
-	int version;
+	int i;
 
 	result = database_query(connection,
 	    "SELECT pg_catalog.to_regclass('federation.schema_version')", "");
 	missing = PQgetisnull(result, 0, 0);
 	PQclear(result);
 	if (missing)
-		return 0;
+		return found;
+	/* Before the first release there was no column checksum. */
 	result = database_query(connection,
-	    "SELECT coalesce(pg_catalog.max(version), 0) "
-	    "FROM federation.schema_version",
+	    "SELECT version, pg_catalog.jsonb_extract_path_text("
+	    "pg_catalog.to_jsonb(v), 'checksum') "
+	    "FROM federation.schema_version v ORDER BY version",
 	    "");
-	version = atoi(PQgetvalue(result, 0, 0));
+	for (i = 0; i < PQntuples(result); i++)
+		schema_found_row(&found, atoi(PQgetvalue(result, i, 0)),
+		    PQgetisnull(result, i, 1) ? NULL
+					      : PQgetvalue(result, i, 1));
 	PQclear(result);
-	return version;
+	return found;
 }
 
 static void
-newer_refuse(int version, size_t known)
+other_refuse(const struct schema_found *found)
 {
-	if (version > (int)known)
+	char text[256];
+
+	if (schema_refused(found, text, sizeof(text)))
+		fail_text(EXIT_DATA, code_name(CODE_DATABASE), "%s", text);
+	if (found->version > schema_newest())
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE),
 		    "the database has schema version %d, newer than this "
-		    "program's %zu",
-		    version, known);
+		    "program's %d",
+		    found->version, schema_newest());
 }
 
 /* A file that ends our transaction would leave the rest half done. */
 static void
 step_run(PGconn *connection, const struct migration *step)
 {
-	char insert[160];
-
 	database_execute(connection, step->sql, step->name);
 	if (PQtransactionStatus(connection) != PQTRANS_INTRANS)
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE),
 		    "%s: ends the transaction it runs in", step->name);
-	snprintf(insert, sizeof(insert),
-	    "INSERT INTO federation.schema_version (version) VALUES (%d) "
-	    "ON CONFLICT (version) DO NOTHING", /* some enter themselves */
-	    step->version);
-	database_execute(connection, insert, step->name);
 }
 
-/* True when the step was still to be done. */
-static bool
-step_apply(PGconn *connection, const struct migration *step, size_t known)
+static void
+version_run(PGconn *connection, const struct migration *steps, int version)
 {
-	int version;
+	size_t i, files = schema_file_count();
+	char insert[192];
 
-	database_execute(connection, "BEGIN", step->name);
-	database_execute(connection, LOCK, step->name);
-	version = database_level(connection);
-	newer_refuse(version, known);
-	if (version >= step->version) {
-		database_execute(connection, "ROLLBACK", step->name);
+	if (version > 1)
+		step_run(connection, &steps[files + (size_t)version - 2]);
+	for (i = 0; version == 1 && i < files; i++)
+		step_run(connection, &steps[i]);
+	snprintf(insert, sizeof(insert),
+	    "INSERT INTO federation.schema_version (version, checksum) "
+	    "VALUES (%d, '%s')",
+	    version, schema_version(version)->checksum);
+	database_execute(connection, insert, schema_version(version)->name);
+}
+
+/* True when the version was still to be reached. */
+static bool
+version_apply(PGconn *connection, const struct migration *steps, int version)
+{
+	const char *name = schema_version(version)->name;
+	struct schema_found found;
+
+	database_execute(connection, "BEGIN", name);
+	database_execute(connection, LOCK, name);
+	found = database_schema(connection);
+	other_refuse(&found);
+	if (found.version >= version) {
+		database_execute(connection, "ROLLBACK", name);
 		return false;
 	}
-	step_run(connection, step);
-	database_execute(connection, "COMMIT", step->name);
+	version_run(connection, steps, version);
+	database_execute(connection, "COMMIT", name);
 	return true;
 }
 
 void
 migrate_run(const struct parsed *parsed)
 {
-	size_t count, i;
+	size_t count;
 	struct migration *steps =
 	    migration_read(parsed->options[OPTION_DIRECTORY], &count);
 	PGconn *connection = database_open(parsed);
 	struct output *output = output_new(parsed->json, true);
 	struct msg_control_row row = {.kind = "migration", .field_count = 2};
+	const char *name;
+	int version;
 
 	row.fields[0] =
 	    (struct control_field){.name = "version", .type = CONTROL_INTEGER};
 	row.fields[1] =
 	    (struct control_field){.name = "migration", .type = CONTROL_STRING};
-	for (i = 0; i < count; i++) {
-		if (!step_apply(connection, &steps[i], count))
+	for (version = 1; version <= schema_newest(); version++) {
+		if (!version_apply(connection, steps, version))
 			continue;
-		row.fields[0].integer = steps[i].version;
-		row.fields[1].string = steps[i].name;
-		row.fields[1].string_length = strlen(steps[i].name);
+		name = schema_version(version)->name;
+		row.fields[0].integer = version;
+		row.fields[1].string = name;
+		row.fields[1].string_length = strlen(name);
 		output_row(output, &row);
 	}
 	PQfinish(connection);
@@ -120,10 +147,13 @@ void
 migrate_version(const struct parsed *parsed)
 {
 	PGconn *connection = database_open(parsed);
+	struct schema_found found = database_schema(connection);
 	struct output *output = output_new(parsed->json, false);
 
-	output_integer(output, "version", database_level(connection));
-	output_integer(output, "wanted", DB_SCHEMA_VERSION);
+	if (found.former) /* its numbers mean something else */
+		other_refuse(&found);
+	output_integer(output, "version", found.version);
+	output_integer(output, "wanted", schema_newest());
 	PQfinish(connection);
 	output_end(output);
 }

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * The files of the schema, as this program was built for them and no others.
+ */
 #ifndef TORFED_FEDCTL_MIGRATION_H
 #define TORFED_FEDCTL_MIGRATION_H
 
 #include <stddef.h>
 
-#define MIGRATION_NAME 64 /* bytes of a file's name, with NUL */
-
 struct migration {
-	int version;
-	char name[MIGRATION_NAME];
+	const char *name; /* of the file, below the directory */
 	char *sql;
 };
 
 /*
- * Reads directory's NNNN_name.sql files in order; they must count from 1
- * without a gap. NULL: the installed ones, else those of the source tree that
- * the program runs in. Fails when there are none.
+ * Reads the files of directory: those of version 1, schema_file_count() of
+ * them, and behind them one for each later version. NULL: the installed ones,
+ * else those of the source tree that the program runs in. Fails with the name
+ * of a file that is not there, is not the one that the program was built with,
+ * or is one that it does not know.
  */
 struct migration *migration_read(const char *directory, size_t *count);
 /* Another file of that directory, to be freed. Fails when it is not there. */

@@ -3,7 +3,7 @@
  * What an administrator does with messages on their way out: hold, release,
  * retry, cancel and requeue, one message or all to a server. What may be done
  * is decided in the database, under the locks that claims and settlements
- * take. Many messages are changed in portions, so
+ * take (sql/admin.sql). Many messages are changed in portions, so
  * that nothing else waits for them.
  */
 #include <stdlib.h>

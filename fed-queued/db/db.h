@@ -20,14 +20,14 @@
 struct event_base;
 struct db;
 
-#define DB_SCHEMA_VERSION 10 /* the newest sql/NNNN_*.sql */
-#define DB_PARAMETERS	  32
-#define DB_RETRY_MS	  1000 /* before a call that failed is made again */
+#define DB_PARAMETERS 32
+#define DB_RETRY_MS   1000 /* before a call that failed is made again */
 
 enum db_state {
 	DB_CONNECTING, /* also: waiting to try again */
 	DB_UP,
-	/* schema too old or too new, durability off: tried again every 5 s */
+	/* schema too old, too new or another, durability off: tried again
+	 * every 5 s */
 	DB_REFUSED
 };
 
@@ -91,10 +91,11 @@ struct db_handlers {
 /*
  * conninfo always names the user. After a connection is made: client_encoding
  * UTF8 and standard_conforming_strings are asserted, synchronous_commit is set
- * on, search_path to pg_catalog, an application_name of "fed-queued"; schema
- * version and (unless durability_check is false) fsync and full_page_writes
- * are checked; statements are prepared; LISTEN for each of channels (NULL
- * ends). NULL when conninfo is malformed.
+ * on, search_path to pg_catalog, an application_name of "fed-queued"; the
+ * schema's versions and their checksums and (unless durability_check is false)
+ * fsync and full_page_writes are checked; statements are prepared; LISTEN for
+ * each of channels (NULL ends). NULL when conninfo is
+ * malformed.
  */
 struct db *db_new(struct event_base *, const char *conninfo,
     const struct db_statement *statements, size_t count,

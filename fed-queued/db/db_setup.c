@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/schema.h"
 #include "db/db_internal.h"
 #include "db/row.h"
 
@@ -33,8 +34,10 @@ static const struct check {
 };
 #define CHECKS ((int)(sizeof(checks) / sizeof(checks[0])))
 
+/* Before the first release there was no column checksum. */
 static const char sql_version[] =
-    "SELECT coalesce(max(version), 0) FROM federation.schema_version";
+    "SELECT version, to_jsonb(v) ->> 'checksum' "
+    "FROM federation.schema_version v ORDER BY version";
 
 static bool
 setup_session_valid(struct db *db)
@@ -141,37 +144,54 @@ setup_prepare(struct db *db)
 		setup_up(db);
 }
 
+static struct schema_found
+setup_schema(const PGresult *result)
+{
+	struct schema_found found = {0};
+
+	for (int i = 0; i < PQntuples(result); i++)
+		schema_found_row(&found, atoi(PQgetvalue(result, i, 0)),
+		    PQgetisnull(result, i, 1) ? NULL
+					      : PQgetvalue(result, i, 1));
+	return found;
+}
+
+/* reason: too old, too new or another than this program's. */
+static bool
+setup_schema_refused(
+    const struct schema_found *found, char *reason, size_t size)
+{
+	if (schema_refused(found, reason, size))
+		return true;
+	if (found->version == schema_newest())
+		return false;
+	snprintf(reason, size,
+	    "schema is version %d, this program needs %d: %s", found->version,
+	    schema_newest(),
+	    found->version < schema_newest() ? "run fedctl db migrate"
+					     : "install a newer torfed");
+	return true;
+}
+
 static void
 setup_version(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct db *db = argument;
 	char reason[DB_REASON_SIZE];
-	int version = 0;
+	struct schema_found found = {0};
 
 	/* No schema at all is version 0. */
 	if (result != NULL)
-		version = atoi(PQgetvalue(result, 0, 0));
+		found = setup_schema(result);
 	else if (strcmp(sqlstate, "42P01") != 0 &&
 		 strcmp(sqlstate, "3F000") != 0) {
 		setup_refuse(db, "reading the schema's version", sqlstate);
 		return;
 	}
-	if (version < DB_SCHEMA_VERSION)
-		snprintf(reason, sizeof(reason),
-		    "schema is version %d, this "
-		    "program needs %d: run fedctl db migrate",
-		    version, DB_SCHEMA_VERSION);
-	else if (version > DB_SCHEMA_VERSION)
-		snprintf(reason, sizeof(reason),
-		    "schema is version %d, this "
-		    "program needs %d: install a newer torfed",
-		    version, DB_SCHEMA_VERSION);
-	else if (!db->failing) {
+	if (setup_schema_refused(&found, reason, sizeof(reason)))
+		db_connect_refuse(db, reason);
+	else if (!db->failing)
 		setup_prepare(db);
-		return;
-	} else
-		return;
-	db_connect_refuse(db, reason);
 }
 
 static void

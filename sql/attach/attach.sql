@@ -43,8 +43,10 @@ CREATE TABLE federation_attach.failures (
 
 -- Rows that come from another server are not sent to it again.
 CREATE FUNCTION federation_attach.coming_in() RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS
-$$ SELECT coalesce(current_setting('federation_attach.in', true), '') = 'yes' $$;
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(current_setting('federation_attach.in', true), '') =
+	    'yes'
+$$;
 
 --if room_creator
 -- A room that is made here is one of torfed's from the start. Whoever makes it
@@ -154,7 +156,8 @@ DECLARE
 BEGIN
 	PERFORM set_config('federation_attach.in', 'yes', true);
 	IF federation_attach.take(NEW) THEN
-		UPDATE federation.inbox i SET acknowledged_at = clock_timestamp()
+		UPDATE federation.inbox i
+		    SET acknowledged_at = clock_timestamp()
 		    WHERE i.inbox_id = NEW.inbox_id;
 	END IF;
 	PERFORM set_config('federation_attach.in', before, true);

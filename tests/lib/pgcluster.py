@@ -15,6 +15,7 @@ All is derived from the directory, so that another process can take over:
 """
 
 import glob
+import hashlib
 import os
 import pwd
 import re
@@ -77,16 +78,29 @@ def account():
     raise RuntimeError("no unprivileged account to run PostgreSQL under")
 
 
+SQL = os.path.join(ROOT, "sql")
+
+
 def template(name):
     """Path of a cluster's data to copy; None when there is none for us."""
     path = os.path.join(os.environ.get(TEMPLATES, ""), name, "data")
     return path if os.access(path, os.R_OK) else None
 
 
-def migrations():
-    """Paths of the numbered migrations, in order."""
-    return sorted(glob.glob(os.path.join(
-        ROOT, "sql", "[0-9][0-9][0-9][0-9]_*.sql")))
+def schema_files(directory=SQL):
+    """Names of the files of the schema's version 1, in order."""
+    with open(os.path.join(directory, "order")) as file:
+        return file.read().split()
+
+
+def schema_checksum(directory=SQL):
+    """Version 1's, as federation.schema_version has it."""
+    lines = []
+    for name in schema_files(directory):
+        with open(os.path.join(directory, name), "rb") as file:
+            lines.append("%s  %s\n" % (
+                hashlib.sha256(file.read()).hexdigest(), name))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class Cluster:
@@ -282,16 +296,17 @@ class Cluster:
                 dbname, owner))
         connection.close()
 
-    def migrate(self, dbname=DATABASE, create=True, last=None):
-        """The migrations (up to number last), each in a transaction; each
-        enters its own number in federation.schema_version."""
+    def migrate(self, dbname=DATABASE, create=True, user=SUPERUSER):
+        """The schema, in one transaction, as fedctl db migrate makes it."""
         if create:
-            self.create_database(dbname)
-        connection = self.connect(dbname=dbname, autocommit=False)
-        for path in migrations():
-            if last is not None and int(os.path.basename(path)[:4]) > last:
-                break
-            with open(path) as file, connection.cursor() as cursor:
-                cursor.execute(file.read())
-            connection.commit()
+            self.create_database(dbname, user)
+        connection = self.connect(user, dbname, autocommit=False)
+        with connection.cursor() as cursor:
+            for name in schema_files():
+                with open(os.path.join(SQL, name)) as file:
+                    cursor.execute(file.read())
+            cursor.execute("INSERT INTO federation.schema_version "
+                           "(version, checksum) VALUES (1, %s)",
+                           [schema_checksum()])
+        connection.commit()
         connection.close()

@@ -239,7 +239,8 @@ def limits():
 
 def errors():
     codes_used = set()
-    for path in glob.glob(os.path.join(ROOT, "sql", "*.sql")):
+    for path in (glob.glob(os.path.join(ROOT, "sql", "*.sql")) +
+                 glob.glob(os.path.join(ROOT, "sql", "rooms", "*.sql"))):
         codes_used |= set(re.findall(r"ERRCODE = '(FD\d+)'", read(path)))
     page = set(re.findall(r"^\.It (FD\d+)$", read("man", "torfed-sql.7"),
                           re.M))

@@ -12,7 +12,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "..", "lib"))
 import psycopg2  # noqa: E402
 import tap  # noqa: E402
-from pgcluster import Cluster, ROOT, migrations  # noqa: E402
+from pgcluster import (Cluster, ROOT, SQL, schema_checksum,  # noqa: E402
+                       schema_files)
 from sqlhelp import code, one, rows  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "sql", "rights.txt")
@@ -110,10 +111,9 @@ def columns(owner):
     tap.equal(one(owner, "SELECT column_default FROM "
                   "information_schema.columns WHERE column_name = "
                   "'max_attempts'"), "5", "max_attempts' default")
-    tap.equal(rows(owner, "SELECT version FROM federation.schema_version "
-                   "ORDER BY 1"),
-              [(n + 1,) for n in range(len(migrations()))],
-              "each migration enters its number")
+    tap.equal(rows(owner, "SELECT version, checksum FROM "
+                   "federation.schema_version ORDER BY 1"),
+              [(1, schema_checksum())], "the version is recorded")
 
 
 def indexes(owner):
@@ -160,13 +160,25 @@ def rights(owner):
                   list(ROLES)), 0, "none of them is in another")
     tap.equal(rows(owner, "SELECT oid::regprocedure FROM pg_proc WHERE "
                    "pronamespace = 'federation'::regnamespace AND "
+                   "prokind <> 'p' AND "
                    "(proowner <> 'fed_definer'::regrole OR "
                    "'search_path=pg_catalog, pg_temp' <> ALL (proconfig) OR "
                    "proconfig IS NULL)"),
               [], "each function: its owner and its search_path")
+    tap.equal(rows(owner, "SELECT proname, proowner = nspowner, prosecdef, "
+                   "proconfig FROM pg_proc JOIN pg_namespace n ON n.oid = "
+                   "pronamespace WHERE nspname = 'federation' AND prokind = "
+                   "'p'"),
+              [("owners_set", True, False,
+                ["search_path=pg_catalog, pg_temp"])],
+              "one procedure, which runs as its caller, the owner")
+    tap.equal(sorted(v for (v,) in rows(
+        owner, "SELECT relname FROM pg_class WHERE relnamespace = "
+        "'federation'::regnamespace AND relkind = 'v' AND relowner = "
+        "'fed_definer'::regrole")), sorted(VIEWS), "each view's owner")
     tap.equal(sorted(r for (r,) in rows(
         owner, "SELECT proname FROM pg_proc WHERE pronamespace = "
-        "'federation'::regnamespace AND NOT prosecdef")),
+        "'federation'::regnamespace AND prokind <> 'p' AND NOT prosecdef")),
         ["base64", "display_name_valid", "history_add", "json_canonical",
          "onion_checksum", "onion_key", "payload_bytes"],
         "only those that touch no table run as their caller")
@@ -191,7 +203,7 @@ VIEWS = {"delivery_state", "users", "servers", "rooms", "room_membership",
 def functions(owner):
     return rows(owner, "SELECT oid::regprocedure::text, pronargs, prorettype "
                 "= 'trigger'::regtype FROM pg_proc WHERE pronamespace = "
-                "'federation'::regnamespace ORDER BY 1")
+                "'federation'::regnamespace AND prokind <> 'p' ORDER BY 1")
 
 
 def attempts(owner):
@@ -279,6 +291,7 @@ DAEMON = (
     "TRUNCATE federation.inbox", "TRUNCATE federation.received_ids",
     "DO 'BEGIN LOCK TABLE federation.audit IN EXCLUSIVE MODE; END'",
     "GRANT SELECT ON federation.tombstones TO fed_app",
+    "CALL federation.owners_set()",
     "SET ROLE fed_definer", "SET ROLE fed_admin",
     "SET SESSION AUTHORIZATION postgres",
     "COPY federation.peers TO PROGRAM 'true'",
@@ -370,24 +383,28 @@ def refusals():
                "nobody logs in as fed_definer")
 
 
+def schema_run(cursor, name):
+    with open(os.path.join(SQL, name)) as file:
+        return code(cursor, file.read())
+
+
 def ordinary_owner(owner):
-    """Migrations by a role that is no superuser, in a second database: the
+    """The schema made by a role that is no superuser, in a second database: the
     same rights, and nothing is left over."""
     owner.execute("CREATE ROLE keeper LOGIN")
     owner.execute("CREATE DATABASE second OWNER keeper")
-    for path in migrations():
-        with open(path) as file:
-            text = file.read()
-        keeper = cluster.connect("keeper", "second", autocommit=False)
-        if "0003" in path:
-            # The roles are there, but the owner may not become one.
-            tap.equal(code(keeper.cursor(), text), "42501",
-                      "an owner who may not join fed_definer is refused")
-            keeper.rollback()
-            owner.execute("GRANT fed_definer TO keeper")
-        keeper.cursor().execute(text)
-        keeper.commit()
-        keeper.close()
+    connection = cluster.connect("keeper", "second", autocommit=False)
+    keeper = connection.cursor()
+    # The roles are there, but the owner may not become one.
+    tap.equal([schema_run(keeper, name) for name in schema_files()],
+              [""] * (len(schema_files()) - 1) + ["42501"],
+              "an owner who may not join fed_definer is refused")
+    connection.rollback()
+    owner.execute("GRANT fed_definer TO keeper")
+    tap.equal([schema_run(keeper, name) for name in schema_files()],
+              [""] * len(schema_files()), "one who may is not")
+    connection.commit()
+    connection.close()
     second = cluster.connect(dbname="second").cursor()
     tap.equal(golden_list(second), golden_list(owner),
               "migrated by its owner, the rights are the same")
@@ -397,15 +414,10 @@ def ordinary_owner(owner):
     owner.execute("REVOKE fed_definer FROM keeper")
     owner.execute("ALTER ROLE keeper CREATEROLE")
     owner.execute("CREATE DATABASE third OWNER keeper")
-    keeper = cluster.connect("keeper", "third", autocommit=False)
-    for path in migrations():
-        with open(path) as file:
-            keeper.cursor().execute(file.read())
-    keeper.commit()
+    cluster.migrate("third", create=False, user="keeper")
     tap.equal(one(owner, "SELECT pg_has_role('keeper', 'fed_definer', "
                   "'MEMBER')"), False,
               "an owner who joined fed_definer by itself has left it")
-    keeper.close()
 
 
 def strong_role(owner):
@@ -415,9 +427,10 @@ def strong_role(owner):
         owner.execute("ALTER ROLE fed_app " + right)
         connection = cluster.connect(dbname="fourth", autocommit=False)
         cursor = connection.cursor()
-        for path in migrations()[:2]:
-            with open(path) as file:
-                got = code(cursor, file.read())
+        for name in schema_files():
+            got = schema_run(cursor, name)
+            if name == "roles.sql":
+                break
         tap.equal(got, "P0001", "a role fed_app with %s is refused" % right)
         connection.rollback()
         connection.close()

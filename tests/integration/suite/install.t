@@ -38,7 +38,7 @@ FILES.update(("usr/share/doc/torfed/" + name, 0o644) for name in (
     "examples/fed.conf", "examples/torrc.snippet"))
 FILES.update(("usr/share/torfed/sql/" + name, 0o644) for name in
              glob.glob("**/*.sql", root_dir=os.path.join(TOP, "sql"),
-                       recursive=True))
+                       recursive=True) + ["order"])
 FILES.update(("usr/share/man/man%s/%s" % (name[-1], name), 0o644)
              for name in os.listdir(os.path.join(TOP, "man"))
              if re.search(r"\.[1-9]$", name))

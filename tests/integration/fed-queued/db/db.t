@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Runs the database layer's tests (tests/unit/fed-queued/db/db_test.c)
-against a private PostgreSQL cluster. The tests call this program back, as "db.t DIRECTORY VERB
-ARGUMENT...", to do to the cluster what they are to survive."""
+against a private PostgreSQL cluster. The tests call this program back, as
+"db.t DIRECTORY VERB ARGUMENT...", to do to the cluster what they are to
+survive."""
 
 import os
 import subprocess

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/sandbox.h"
+#include "base/schema.h"
 #include "db_world.h"
 #include "fed-queued/db/statements.h"
 
@@ -63,9 +64,11 @@ schema_reason(int version, const char *advice)
 
 	snprintf(text, sizeof(text),
 	    "schema is version %d, this program needs %d%s", version,
-	    DB_SCHEMA_VERSION, advice);
+	    schema_newest(), advice);
 	return text;
 }
+
+#define VERSIONS "federation.schema_version"
 
 static void
 schema(void **state)
@@ -74,19 +77,20 @@ schema(void **state)
 	int64_t start;
 
 	(void)state;
-	control_run("sql 'INSERT INTO federation.schema_version VALUES (%d)'",
-	    DB_SCHEMA_VERSION + 1);
+	control_run("sql \"INSERT INTO " VERSIONS " (version, checksum) "
+		    "VALUES (%d, repeat('0', 64))\"",
+	    schema_newest() + 1);
 	refused_once(conninfo,
-	    schema_reason(DB_SCHEMA_VERSION + 1, ": install a newer torfed"));
-	control_run("sql 'DELETE FROM federation.schema_version "
-		    "WHERE version >= %d'",
-	    DB_SCHEMA_VERSION);
+	    schema_reason(schema_newest() + 1, ": install a newer torfed"));
+	control_run("sql 'DELETE FROM " VERSIONS " WHERE version >= %d'",
+	    schema_newest());
 	world_open(&world, conninfo, test_statements, T_COUNT_ALL,
 	    test_channels, true);
 	world_wait_state(&world, DB_REFUSED,
-	    schema_reason(DB_SCHEMA_VERSION - 1, ": run fedctl db migrate"));
-	control_run("sql 'INSERT INTO federation.schema_version VALUES (%d)'",
-	    DB_SCHEMA_VERSION);
+	    schema_reason(schema_newest() - 1, ": run fedctl db migrate"));
+	control_run("sql \"INSERT INTO " VERSIONS " (version, checksum) "
+		    "VALUES (%d, '%s')\"",
+	    schema_newest(), schema_version(schema_newest())->checksum);
 	start = now_ms(); /* tried again by itself */
 	world_wait_up(&world, 1);
 	assert_in_range(now_ms() - start, 1000, 6000);
@@ -95,6 +99,44 @@ schema(void **state)
 	control_run("sql 'ALTER SCHEMA federation RENAME TO away'");
 	refused(conninfo, true, schema_reason(0, ""));
 	control_run("sql 'ALTER SCHEMA away RENAME TO federation'");
+}
+
+/* A database that other files made, or one of before the first release. */
+static void
+schema_other(void **state)
+{
+	char expected[256];
+
+	(void)state;
+	control_run("sql \"UPDATE " VERSIONS " SET checksum = "
+		    "repeat('0', 64) WHERE version = 1\"");
+	snprintf(expected, sizeof(expected),
+	    "schema version 1 was made of other files than this program's: "
+	    "checksum 000000000000..., not %.12s...",
+	    schema_version(1)->checksum);
+	refused_once(conninfo, expected);
+	/* also of a version that we do not know yet */
+	control_run("sql \"INSERT INTO " VERSIONS " (version, checksum) "
+		    "VALUES (%d, repeat('1', 64))\"",
+	    schema_newest() + 1);
+	refused(conninfo, true, expected);
+	control_run("sql 'DELETE FROM " VERSIONS " WHERE version = 1'");
+	refused(
+	    conninfo, true, "the row of version 1 is missing from " VERSIONS);
+
+	control_run("sql 'ALTER TABLE " VERSIONS " RENAME TO now_named; "
+		    "CREATE TABLE " VERSIONS " (version int, at timestamptz); "
+		    "GRANT SELECT ON " VERSIONS " TO _fedqueued; "
+		    "INSERT INTO " VERSIONS " SELECT generate_series(1, 10)'");
+	refused_once(conninfo,
+	    "the schema is version 10 of the numbering before the first "
+	    "release: make a new database");
+	control_run("sql \"DROP TABLE " VERSIONS "; "
+		    "ALTER TABLE federation.now_named RENAME TO "
+		    "schema_version; DELETE FROM " VERSIONS "; "
+		    "INSERT INTO " VERSIONS " (version, checksum) "
+		    "VALUES (1, '%s')\"",
+	    schema_version(1)->checksum);
 }
 
 static void
@@ -300,6 +342,7 @@ sandboxed_password(void **state)
 
 const struct CMUnitTest db_refused[] = {
     cmocka_unit_test(schema),
+    cmocka_unit_test(schema_other),
     cmocka_unit_test(rights),
     cmocka_unit_test(durability),
     cmocka_unit_test(read_only),

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 8: rooms, messages: what the daemon reads before it
--- decides, and what it writes then. It decides itself, by common/room.
+-- Rooms, messages: what the daemon reads before it decides, and what it writes
+-- then. It decides itself, by common/room.
 --
 -- Whatever is written for a room names the version of room_states that was
 -- read before. false: another worker has changed the room since, nothing was
@@ -11,11 +11,6 @@
 -- What reads rows one by one does so by their indexes, whatever statistics of
 -- tables that have just begun to grow say: enable_seqscan and the like. Nor is
 -- a plan kept that was made while they were empty.
-
-CREATE INDEX room_items_due ON federation.room_items (since)
-    WHERE status = 'held';
-CREATE INDEX room_items_held ON federation.room_items (room_id, origin)
-    WHERE status = 'held';
 
 -- The room's id in the tables, locked, if its version is still that one; null:
 -- it is not. Whoever has called it may change the room.
@@ -28,8 +23,9 @@ DECLARE
 BEGIN
 	UPDATE federation.room_states s SET version = s.version + 1
 	    FROM federation.federated_rooms r
-	    WHERE r.global_room_id = room_messages_lock.room AND s.room_id = r.id
-	    AND s.version = room_messages_lock.version RETURNING s.room_id INTO locked;
+	    WHERE r.global_room_id = room_messages_lock.room
+	    AND s.room_id = r.id AND s.version = room_messages_lock.version
+	    RETURNING s.room_id INTO locked;
 	RETURN locked;
 END
 $$;
@@ -449,7 +445,8 @@ BEGIN
 		    WHERE k.server_id = peer.id AND k.message_id = u.message))
 		ELSE federation.room_messages_against(target,
 		    room_messages_take.origin, u.epoch, u.lane, u.sequence,
-		    u.digest, u.previous, u.number) END, u.document), u.document)
+		    u.digest, u.previous, u.number) END, u.document),
+	    u.document)
 	    FROM (SELECT n.*, federation.room_document(
 		    room_messages_take.signing_text,
 		    room_messages_take.signature, n.message, n.payload)
@@ -721,6 +718,8 @@ BEGIN
 END
 $$;
 
+-- What there is to do ------------------------------------------------------
+
 -- Rooms that something is to be done in: fresh, messages have no place yet;
 -- else some have been held for as long as hold.
 CREATE FUNCTION federation.room_messages_work(hold interval)
@@ -755,32 +754,7 @@ BEGIN
 END
 $$;
 
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
     federation.room_messages_facts(text, text, uuid[], text[], integer[],
@@ -797,14 +771,3 @@ GRANT EXECUTE ON FUNCTION
 	text[], bigint[], bytea[], bytea[], bytea[], integer[], bigint[],
 	bigint[], bigint[], bigint[], bigint[], bytea[]),
     federation.room_messages_work(interval) TO _fedqueued;
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (8);

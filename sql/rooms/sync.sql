@@ -1,11 +1,8 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 10: rooms, heads, ranges and evidence for server_sync.
+-- Rooms, heads, ranges and evidence for server_sync.
 --
 -- What is given and taken is decided in C, by libroom. Documents of
 -- room_evidence are those of room_event_document() and room_document().
-
-CREATE INDEX room_streams_gap ON federation.room_streams (gap_since)
-    WHERE gap_since IS NOT NULL;
 
 -- Small things -------------------------------------------------------------
 
@@ -422,7 +419,7 @@ BEGIN
 END
 $$;
 
--- What is given -------------------------------------------------------------
+-- What is given ------------------------------------------------------------
 
 -- Events of a range, with the server's last membership, to be given by
 -- room_event_give().
@@ -600,6 +597,8 @@ BEGIN
 END
 $$;
 
+-- What is taken ------------------------------------------------------------
+
 -- So many declarations are about to be signed: the mark for that.
 CREATE FUNCTION federation.sync_mark(declarations integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -613,8 +612,6 @@ BEGIN
 	RETURN raised;
 END
 $$;
-
--- What is taken -------------------------------------------------------------
 
 -- What a declaration is judged by: one row for a room that is known.
 CREATE FUNCTION federation.sync_void_facts(room text, origin text,
@@ -815,36 +812,7 @@ BEGIN
 END
 $$;
 
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
-
--- What is sent again.
-GRANT UPDATE (delivered_at, exchange_id) ON federation.federated_message_queue
-    TO fed_definer;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
     federation.sync_rooms(uuid),
@@ -872,15 +840,3 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_conflict(text, text, text, bigint, integer, bigint, bytea,
 	bytea, bigint, bigint)
     TO _fedqueued;
-
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (10);

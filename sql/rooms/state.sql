@@ -1,20 +1,9 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 7: rooms, events taken, and decided as a room's home.
+-- Rooms, their state: events taken, and decided as a room's home.
 --
 -- The daemon decides in C, by what room_event_facts() tells, and writes with
 -- the version that it was told; false says that another worker was faster, and
 -- it reads and decides again. What one decision changes is one transaction.
-
--- Certificates that verify the events, our own of earlier times, too. Whole,
--- for as long as the events: text LF signature LF.
-CREATE TABLE federation.room_certificates (
-	key_id		bytea PRIMARY KEY CHECK (octet_length(key_id) = 32),
-	certificate	bytea NOT NULL
-);
-
--- Decided and not signed yet, at most one of a room.
-CREATE UNIQUE INDEX room_state_events_unsigned
-    ON federation.room_state_events (room_id) WHERE signature IS NULL;
 
 -- Reading ------------------------------------------------------------------
 
@@ -197,25 +186,6 @@ BEGIN
 		    array_to_string(events, ','));
 	END IF;
 END
-$$;
-
--- Servers of others that have a member.
-CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(array_agg(DISTINCT m.server_id), '{}')
-	    FROM federation.room_members m
-	    WHERE m.room_id = room_servers.room AND m.state_left IS NULL
-	    AND m.server_id IS NOT NULL;
-$$;
-
--- Whether we are in the room: as its home, or with a user of ours.
-CREATE FUNCTION federation.room_here(room uuid) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.federated_rooms f
-	    WHERE f.id = room_here.room AND f.is_local_origin) OR
-	    EXISTS (SELECT 1 FROM federation.room_members m
-	    WHERE m.room_id = room_here.room AND m.state_left IS NULL
-	    AND m.server_id IS NULL);
 $$;
 
 -- As the home, to all servers that have or just lost a member: the event. One
@@ -476,7 +446,8 @@ BEGIN
 	END IF;
 	IF (SELECT f.is_local_origin FROM federation.federated_rooms f
 	    WHERE f.id = target) THEN
-		PERFORM federation.room_event_spread(target, event.number, before);
+		PERFORM federation.room_event_spread(target, event.number,
+		    before);
 	END IF;
 	IF event.kind = 'invite' THEN
 		PERFORM federation.room_invitation_show(target, event, body);
@@ -702,34 +673,7 @@ BEGIN
 END
 $$;
 
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
-REVOKE ALL ON federation.room_certificates FROM PUBLIC;
-GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
     federation.room_event_facts(text, bigint, text, text, bytea, text, uuid),
@@ -744,14 +688,3 @@ GRANT EXECUTE ON FUNCTION
 	bytea, text, uuid, bytea),
     federation.room_event_drop(text, bigint),
     federation.room_wish_end(uuid, text) TO _fedqueued;
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (7);

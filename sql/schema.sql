@@ -1,10 +1,14 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 1: tables.
+-- torfed's schema: tables, types and indexes; those of rooms are in
+-- rooms/schema.sql.
 --
--- Applied by "fedctl db migrate" inside one transaction, as the owner. The
--- roles (0002) and the functions of the chat server's contract (0003) follow.
--- A migration is never changed once released; a new one is added. Each enters
--- its own number in federation.schema_version.
+-- The file "order" names the files that make the schema, in the order in which
+-- "fedctl db migrate" applies them: all in one transaction, as the owner.
+-- Tables come first, then roles.sql, then a file for each subject, which ends
+-- with what others may call of it, and owners.sql last. The program was built
+-- with the checksums of these files and takes no others. From the first
+-- release on they stay as they are, and what changes is a file in migrations/,
+-- NNNN_name.sql, which counts from 0002.
 --
 -- Every column that refers to a server has an index that begins with it:
 -- strangers are evicted all the time, and PostgreSQL looks into each of these
@@ -12,13 +16,17 @@
 
 CREATE SCHEMA federation;
 
--- One row a migration. The daemon refuses a database whose highest version is
--- not the one it was built for.
+-- One row a version, written by "fedctl db migrate": 1 is these files, each
+-- migration is one more. checksum: SHA-256 of the migration; of version 1, of
+-- the list of its files' sums, as sha256sum prints it. The daemon refuses a
+-- database that has other rows than those that it was built for.
 CREATE TABLE federation.schema_version (
-	version		integer PRIMARY KEY,
+	version		integer PRIMARY KEY CHECK (version > 0),
+	checksum	text NOT NULL CHECK (checksum ~ '^[0-9a-f]{64}$'),
 	applied_at	timestamptz NOT NULL DEFAULT now()
 );
-INSERT INTO federation.schema_version (version) VALUES (1);
+
+-- Servers ------------------------------------------------------------------
 
 -- Servers we know. public_key is the identity key, lower-case hexadecimal: the
 -- same 32 bytes as the address.
@@ -26,7 +34,8 @@ CREATE TABLE federation.federation_servers (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	onion_address		varchar(62) NOT NULL UNIQUE
 	    CHECK (onion_address ~ '^[a-z2-7]{56}\.onion$'),
-	public_key		text NOT NULL CHECK (public_key ~ '^[0-9a-f]{64}$'),
+	public_key		text NOT NULL
+	    CHECK (public_key ~ '^[0-9a-f]{64}$'),
 	server_name		varchar(255) NOT NULL DEFAULT '',
 	server_description	text NOT NULL DEFAULT '',
 	is_trusted		boolean NOT NULL
@@ -114,6 +123,8 @@ CREATE TABLE federation.certificates (
 	UNIQUE (server_id, serial)
 );
 
+-- Users --------------------------------------------------------------------
+
 CREATE TABLE federation.federated_users (
 	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	local_id		text NOT NULL,		-- user@server.onion
@@ -131,50 +142,55 @@ CREATE TABLE federation.federated_users (
 CREATE INDEX federated_users_server
     ON federation.federated_users (remote_server_id);
 
-CREATE TABLE federation.federated_rooms (
-	id			uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-	room_id			uuid NOT NULL,
-	origin_server_id	uuid
+-- What federated_users lacks. federated_users.public_key is base64;
+-- last_updated is when the user was last found.
+CREATE TABLE federation.user_keys (
+	user_id			uuid PRIMARY KEY
+	    REFERENCES federation.federated_users (id),
+	key_epoch		bigint NOT NULL,
+	-- the key that this one took the place of
+	previous_key		bytea,
+	previous_epoch		bigint,
+	changed_at		timestamptz,
+	-- the server does not show the user any more, or not to us
+	gone_at			timestamptz,
+	-- the server has contradicted itself, see federation.evidence
+	contradicted_at		timestamptz,
+	-- the server's certificate and its signed answer with this key
+	proof			bytea NOT NULL
+);
+
+-- Look-ups that wait for an answer, one for each user asked for. id is the
+-- request's on the wire and becomes the event's in the inbox.
+CREATE TABLE federation.user_lookups (
+	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+	server_id	uuid NOT NULL
 	    REFERENCES federation.federation_servers (id),
-	is_local_origin		boolean NOT NULL DEFAULT true,
-	federation_enabled	boolean NOT NULL DEFAULT true,
-	allowed_servers		jsonb,			-- null: all
-	global_room_id		text NOT NULL UNIQUE,	-- room_uuid@origin.onion
-	created_at		timestamptz NOT NULL DEFAULT now(),
-	updated_at		timestamptz NOT NULL DEFAULT now(),
-	CHECK (is_local_origin = (origin_server_id IS NULL))
+	handle		text NOT NULL,
+	requested_at	timestamptz NOT NULL DEFAULT now(),
+	next_attempt_at	timestamptz NOT NULL DEFAULT now(),
+	worker		uuid,
+	lease_until	timestamptz,
+	UNIQUE (server_id, handle)
 );
-CREATE INDEX federated_rooms_room ON federation.federated_rooms (room_id);
-CREATE INDEX federated_rooms_origin
-    ON federation.federated_rooms (origin_server_id);
 
-CREATE TABLE federation.room_members (
-	room_id		uuid NOT NULL REFERENCES federation.federated_rooms (id),
-	member		text NOT NULL,			-- user@server.onion
-	server_id	uuid REFERENCES federation.federation_servers (id),
-	state_joined	bigint NOT NULL,
-	state_left	bigint,
-	PRIMARY KEY (room_id, member, state_joined)
+-- Users of this server. A row whose key is null was withdrawn: it stays so
+-- that the key's epoch never goes back.
+CREATE TABLE federation.local_users (
+	handle		text PRIMARY KEY
+	    CHECK (handle ~ '^[a-z0-9][a-z0-9._-]{0,63}$'),
+	public_key	bytea
+	    CHECK (octet_length(public_key) BETWEEN 1 AND 2048),
+	key_epoch	bigint NOT NULL,
+	display_name	text,
+	avatar		bytea CHECK (octet_length(avatar) BETWEEN 1 AND 16384),
+	-- looked up, it is as if it were not there
+	hidden		boolean NOT NULL DEFAULT false,
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	updated_at	timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX room_members_server ON federation.room_members (server_id);
 
--- Room state events, byte for byte as signed.
-CREATE TABLE federation.room_state_events (
-	room_id		uuid NOT NULL REFERENCES federation.federated_rooms (id),
-	number		bigint NOT NULL,
-	kind		text NOT NULL,
-	key_id		bytea NOT NULL,
-	signing_text	bytea NOT NULL,
-	payload		bytea NOT NULL,
-	-- null: decided by us as the home, and not signed and applied yet
-	signature	bytea,
-	received_at	timestamptz NOT NULL DEFAULT now(),
-	-- of one that we decided: see common/room/room_restore.h, and the id
-	-- of the item or wish that it answers
-	mark		bigint,
-	request		uuid,
-	PRIMARY KEY (room_id, number)
-);
+-- The queue ----------------------------------------------------------------
 
 -- What happened to a message on its way, but for the start and a good end. The
 -- same failure again and again is one of these: at, until and how many times.
@@ -219,6 +235,7 @@ CREATE TABLE federation.federated_message_queue (
 CREATE INDEX federated_message_queue_claim
     ON federation.federated_message_queue (status, next_attempt_at)
     WHERE status IN ('pending', 'sending');
+
 -- What may be sent, in its order; held rows are not in the way of others.
 CREATE INDEX federated_message_queue_destination
     ON federation.federated_message_queue (destination_server_id, priority, id)
@@ -226,6 +243,7 @@ CREATE INDEX federated_message_queue_destination
 CREATE INDEX federated_message_queue_held
     ON federation.federated_message_queue (destination_server_id, priority, id)
     WHERE status IN ('pending', 'sending') AND held_at IS NOT NULL;
+
 -- What is to be pruned, by age; a failed row's next_attempt_at is when it died.
 CREATE INDEX federated_message_queue_delivered
     ON federation.federated_message_queue (delivered_at)
@@ -289,6 +307,8 @@ CREATE TABLE federation.epochs (
 );
 CREATE INDEX epochs_incarnation ON federation.epochs (incarnation);
 
+-- Receiving ----------------------------------------------------------------
+
 -- Ids already received, with the digest of what they named: replay protection.
 -- Kept 45 days, longer than a message may live.
 CREATE TABLE federation.received_ids (
@@ -322,6 +342,8 @@ CREATE INDEX inbox_acknowledged ON federation.inbox (acknowledged_at)
     WHERE acknowledged_at IS NOT NULL;
 CREATE INDEX inbox_server ON federation.inbox (server_id);
 
+-- Receipts, evidence and upkeep --------------------------------------------
+
 -- Exchanges that delivered something: what we signed and what the peer signed
 -- in return. The signing texts are whole, so that the signatures can be
 -- verified from here alone.
@@ -336,6 +358,7 @@ CREATE TABLE federation.exchanges (
 	key_id		bytea NOT NULL,		-- the peer's certificate
 	received_at	timestamptz NOT NULL DEFAULT now()
 );
+
 -- key_id: a certificate stays as long as a receipt needs it.
 CREATE INDEX exchanges_server ON federation.exchanges (server_id, key_id);
 CREATE INDEX exchanges_age ON federation.exchanges
@@ -350,6 +373,20 @@ CREATE VIEW federation.receipts AS
     FROM federation.federated_message_queue q
     JOIN federation.exchanges e ON e.id = q.exchange_id;
 
+-- Contradictions that a server signed or showed, kept for the admin.
+CREATE TABLE federation.evidence (
+	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	server_id	uuid NOT NULL
+	    REFERENCES federation.federation_servers (id),
+	-- ID_CONFLICT, CERTIFICATE_CONFLICT
+	kind		text NOT NULL,
+	message_id	uuid,
+	first		bytea NOT NULL,
+	second		bytea NOT NULL,
+	created_at	timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX evidence_server ON federation.evidence (server_id, kind);
+
 -- How far pruning has come; one row. Rows delivered before payloads_until have
 -- no payload any more.
 CREATE TABLE federation.pruning (
@@ -357,19 +394,6 @@ CREATE TABLE federation.pruning (
 	payloads_until	timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO federation.pruning DEFAULT VALUES;
-
--- Contradictions that a server signed or showed, kept for the admin.
-CREATE TABLE federation.evidence (
-	id		bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	server_id	uuid NOT NULL
-	    REFERENCES federation.federation_servers (id),
-	kind		text NOT NULL,		-- ID_CONFLICT, CERTIFICATE_CONFLICT
-	message_id	uuid,
-	first		bytea NOT NULL,
-	second		bytea NOT NULL,
-	created_at	timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX evidence_server ON federation.evidence (server_id, kind);
 
 -- What an admin changed, by which way.
 CREATE TABLE federation.audit (

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 4: users. Those of this server, published for others
--- to look up, and those of others, looked up and kept for a time.
+-- Users. Those of this server, published for others to look up, and those of
+-- others, looked up and kept for a time.
 --
 -- A handle is 1 to 64 of a-z, 0-9, '.', '_' and '-', and begins with a letter
 -- or a digit; it is compared byte for byte. Nothing else is a handle, so no
 -- script, direction or invisible character hides a difference.
 --
--- Errors, beside those of 0003:
+-- Errors, beside those of queue.sql:
 --
 --	FD020	the handle, or the address's, does not have that form
 --	FD021	the public key is not 1 to 2048 bytes
@@ -15,55 +15,7 @@
 --	FD023	the avatar is not 1 to 16384 bytes
 --	FD024	100 look-ups wait for the server
 
--- Tables -------------------------------------------------------------------
-
--- Users of this server. A row whose key is null was withdrawn: it stays so
--- that the key's epoch never goes back.
-CREATE TABLE federation.local_users (
-	handle		text PRIMARY KEY
-	    CHECK (handle ~ '^[a-z0-9][a-z0-9._-]{0,63}$'),
-	public_key	bytea
-	    CHECK (octet_length(public_key) BETWEEN 1 AND 2048),
-	key_epoch	bigint NOT NULL,
-	display_name	text,
-	avatar		bytea CHECK (octet_length(avatar) BETWEEN 1 AND 16384),
-	-- looked up, it is as if it were not there
-	hidden		boolean NOT NULL DEFAULT false,
-	created_at	timestamptz NOT NULL DEFAULT now(),
-	updated_at	timestamptz NOT NULL DEFAULT now()
-);
-
--- What federated_users lacks. federated_users.public_key is base64;
--- last_updated is when the user was last found.
-CREATE TABLE federation.user_keys (
-	user_id			uuid PRIMARY KEY
-	    REFERENCES federation.federated_users (id),
-	key_epoch		bigint NOT NULL,
-	-- the key that this one took the place of
-	previous_key		bytea,
-	previous_epoch		bigint,
-	changed_at		timestamptz,
-	-- the server does not show the user any more, or not to us
-	gone_at			timestamptz,
-	-- the server has contradicted itself, see federation.evidence
-	contradicted_at		timestamptz,
-	-- the server's certificate and its signed answer with this key
-	proof			bytea NOT NULL
-);
-
--- Look-ups that wait for an answer, one for each user asked for. id is the
--- request's on the wire and becomes the event's in the inbox.
-CREATE TABLE federation.user_lookups (
-	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-	server_id	uuid NOT NULL
-	    REFERENCES federation.federation_servers (id),
-	handle		text NOT NULL,
-	requested_at	timestamptz NOT NULL DEFAULT now(),
-	next_attempt_at	timestamptz NOT NULL DEFAULT now(),
-	worker		uuid,
-	lease_until	timestamptz,
-	UNIQUE (server_id, handle)
-);
+-- For user interfaces ------------------------------------------------------
 
 -- For user interfaces: the users of others as they were last found, and our
 -- own that are published.
@@ -273,7 +225,7 @@ $$;
 
 -- For the daemon -----------------------------------------------------------
 --
--- It reads and writes none of the tables above: what it may know of users is
+-- It reads and writes none of the tables of users: what it may know of them is
 -- what these functions say, one exact handle at a time.
 
 -- The answer to a look-up: one row, or none for a handle that is unknown,
@@ -536,42 +488,7 @@ BEGIN
 END
 $$;
 
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-ALTER VIEW federation.users OWNER TO fed_definer;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
-REVOKE ALL ON federation.users, federation.local_users, federation.user_keys,
-    federation.user_lookups FROM PUBLIC;
-
-GRANT SELECT, INSERT, UPDATE ON federation.local_users TO fed_definer;
-GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_users,
-    federation.user_keys, federation.user_lookups TO fed_definer;
-GRANT INSERT ON federation.inbox TO fed_definer;
-GRANT INSERT ON federation.evidence TO fed_definer;
-GRANT SELECT (server_id, kind) ON federation.evidence TO fed_definer;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
     federation.user_publish(text, bytea, text, bytea, boolean),
@@ -585,17 +502,3 @@ GRANT EXECUTE ON FUNCTION federation.lookup_answer(text, boolean),
     federation.lookup_later(uuid, uuid, bigint),
     federation.lookup_settle(uuid, uuid, text, text, interval, bigint, bytea,
 	text, bytea, bytea) TO _fedqueued;
--- Strangers that somebody looked up at are not evicted.
-GRANT SELECT (server_id) ON federation.user_lookups TO _fedqueued;
-GRANT SELECT (remote_server_id) ON federation.federated_users TO _fedqueued;
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (4);

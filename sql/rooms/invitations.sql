@@ -1,14 +1,8 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 9: rooms, invitations shown to our users, requests of
--- ours that came to nothing, and what becomes of both in the end.
+-- Rooms: invitations shown to our users, and requests of ours that came to
+-- nothing. What becomes of both in the end is in prune.sql.
 --
 -- Errors: FD007, an argument does not have its form.
-
-CREATE INDEX room_shown_expires ON federation.room_shown (expires_at);
-CREATE INDEX room_wishes_settled ON federation.room_wishes (settled_at)
-    WHERE state IN ('done', 'refused');
-CREATE INDEX room_wishes_nonce ON federation.room_wishes (nonce)
-    WHERE kind = 'invite';
 
 -- Whether a server has a member in a room, as far as is known here.
 CREATE FUNCTION federation.room_present(room text, origin text)
@@ -306,69 +300,7 @@ CREATE TRIGGER room_request_ends
 	'failed' IN (NEW.status, OLD.status))
     EXECUTE FUNCTION federation.room_request_ends();
 
--- Upkeep -------------------------------------------------------------------
-
--- Part of prune(): invitations that have expired wait no longer; those that
--- are settled, and wishes, go after 45 days. An invitation that is shown again
--- by then has expired itself.
-CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	expired integer;
-	shown integer;
-	wishes integer;
-BEGIN
-	UPDATE federation.room_shown s SET state = 'void'
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
-		WHERE w.state IN ('quarantine', 'pending')
-		AND w.expires_at < now() ORDER BY w.expires_at
-		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS expired = ROW_COUNT;
-	DELETE FROM federation.room_shown s
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
-		WHERE w.state IN ('accepted', 'declined', 'void')
-		AND w.expires_at < now() - interval '45 days'
-		ORDER BY w.expires_at LIMIT prune_rooms.most
-		FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS shown = ROW_COUNT;
-	DELETE FROM federation.room_wishes d
-	    WHERE d.id IN (SELECT w.id FROM federation.room_wishes w
-		WHERE w.state IN ('done', 'refused')
-		AND w.settled_at < now() - interval '45 days'
-		ORDER BY w.settled_at LIMIT prune_rooms.most
-		FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS wishes = ROW_COUNT;
-	RETURN greatest(expired, shown, wishes) >= prune_rooms.most;
-END
-$$;
-
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
@@ -377,14 +309,3 @@ GRANT EXECUTE ON FUNCTION
     federation.room_shown_write(text, text, bytea, bytea, text, text, text,
 	text, bigint, text, uuid, bytea, integer, integer)
     TO _fedqueued;
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (9);

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: ISC
--- torfed schema, version 6: rooms, what a chat server calls.
+-- Rooms, what a chat server calls.
 --
 -- What is asked of a room is a wish: fed-queued decides those about rooms that
 -- we are the home of; others go to the room's home, as an item with the wish's
 -- id. What becomes of it is told in the inbox, and shown by room_requests.
 --
--- Errors, beside those of 0003 and 0004:
+-- Errors, beside those of queue.sql and users.sql:
 --
 --	FD030	fed-queued has not run yet: our own address is not known
 --	FD031	the room is not UUID@address
@@ -32,20 +32,6 @@
 --	FD053	a room's metadata is not 1 to 16384 bytes
 
 -- Arguments ----------------------------------------------------------------
-
-CREATE FUNCTION federation.own_address() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	own text := (SELECT s.onion_address FROM federation.self s);
-BEGIN
-	IF own IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD030',
-		    MESSAGE = 'fed-queued has not told yet who we are';
-	END IF;
-	RETURN own;
-END
-$$;
 
 -- A user of ours by his handle: name@address.
 CREATE FUNCTION federation.room_own_user(handle text) RETURNS text
@@ -90,20 +76,6 @@ BEGIN
 	END IF;
 	PERFORM federation.room_address_check(split_part(member, '@', 2));
 	RETURN member;
-END
-$$;
-
--- Refuses what is no global room id. Whether its home's address is a good one
--- shows where a server is made known by it.
-CREATE FUNCTION federation.room_name_check(room text) RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF (room ~ ('^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-'
-	    || '[0-9a-f]{12}@[a-z2-7]{56}\.onion$')) IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD031',
-		    MESSAGE = 'room is not UUID@address';
-	END IF;
 END
 $$;
 
@@ -617,123 +589,7 @@ BEGIN
 END
 $$;
 
--- Receiving ----------------------------------------------------------------
-
--- A lease that still runs ends later, or sooner; for how many rows.
-CREATE FUNCTION federation.inbox_extend(inbox_ids bigint[], lease interval)
-RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	extended integer;
-BEGIN
-	IF inbox_extend.inbox_ids IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'inbox_ids must not be null';
-	ELSIF (inbox_extend.lease > interval '0' AND
-	    inbox_extend.lease <= interval '1 day') IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'lease is not above 0 and at most 1 day';
-	END IF;
-	PERFORM 1 FROM federation.inbox i
-	    WHERE i.inbox_id = ANY (inbox_extend.inbox_ids)
-	    AND i.acknowledged_at IS NULL ORDER BY i.inbox_id FOR UPDATE;
-	UPDATE federation.inbox i
-	    SET lease_until = clock_timestamp() + inbox_extend.lease
-	    WHERE i.inbox_id = ANY (inbox_extend.inbox_ids)
-	    AND i.acknowledged_at IS NULL AND i.lease_until > clock_timestamp();
-	GET DIAGNOSTICS extended = ROW_COUNT;
-	RETURN extended;
-END
-$$;
-
--- Rows that were claimed and are not processed after all: the next claim gets
--- them, in their order. How many.
-CREATE FUNCTION federation.inbox_release(inbox_ids bigint[]) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	released integer;
-BEGIN
-	IF inbox_release.inbox_ids IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'inbox_ids must not be null';
-	END IF;
-	PERFORM 1 FROM federation.inbox i
-	    WHERE i.inbox_id = ANY (inbox_release.inbox_ids)
-	    AND i.acknowledged_at IS NULL ORDER BY i.inbox_id FOR UPDATE;
-	UPDATE federation.inbox i SET lease_until = NULL
-	    WHERE i.inbox_id = ANY (inbox_release.inbox_ids)
-	    AND i.acknowledged_at IS NULL AND i.lease_until > clock_timestamp();
-	GET DIAGNOSTICS released = ROW_COUNT;
-	IF released > 0 THEN
-		PERFORM pg_notify('federation_inbox', '');
-	END IF;
-	RETURN released;
-END
-$$;
-
--- Administration -----------------------------------------------------------
-
--- An invitation in quarantine, of a server at level 1: the invitee may see it,
--- and the application is told again; or he shall not. true; false: it is not in
--- quarantine any more.
-CREATE FUNCTION federation.invitation_judge(invitation uuid, state text)
-RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	shown federation.room_shown;
-BEGIN
-	UPDATE federation.room_shown s SET state = invitation_judge.state
-	    WHERE s.id = invitation_judge.invitation
-	    AND s.state = 'quarantine' RETURNING s.* INTO shown;
-	IF NOT FOUND THEN
-		IF NOT EXISTS (SELECT 1 FROM federation.room_shown s
-		    WHERE s.id = invitation_judge.invitation) THEN
-			RAISE EXCEPTION USING ERRCODE = 'FD043',
-			    MESSAGE = 'there is no such invitation';
-		END IF;
-		RETURN false;
-	END IF;
-	INSERT INTO federation.audit (actor, action, onion_address, detail)
-	    SELECT session_user, 'invitation', s.onion_address,
-		invitation_judge.state
-	    FROM federation.federation_servers s WHERE s.id = shown.server_id;
-	IF invitation_judge.state = 'pending' THEN
-		PERFORM federation.room_tell(shown.server_id,
-		    shown.global_room_id, 'invitation', jsonb_build_object(
-		    'invitation', shown.id, 'inviter', shown.inviter,
-		    'invitee', shown.invitee,
-		    'encryptedRoomKey', shown.room_key,
-		    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
-			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		    'metadata', shown.metadata::jsonb, 'showing', 'pending'));
-	END IF;
-	RETURN true;
-END
-$$;
-
-CREATE FUNCTION federation.invitation_release(invitation uuid)
-RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
-$$ SELECT federation.invitation_judge(invitation, 'pending') $$;
-
-CREATE FUNCTION federation.invitation_reject(invitation uuid)
-RETURNS boolean
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
-$$ SELECT federation.invitation_judge(invitation, 'void') $$;
-
 -- Views --------------------------------------------------------------------
-
--- Other servers, as a user interface shows them.
-CREATE VIEW federation.servers WITH (security_barrier) AS
-    SELECT s.onion_address::text AS address,
-	s.server_name::text AS server_name,
-	s.server_description::text AS server_description, s.trust_level,
-	s.is_trusted, true AS external_server, s.is_online, s.last_seen,
-	s.verified_at
-    FROM federation.federation_servers s;
 
 CREATE VIEW federation.rooms WITH (security_barrier) AS
     SELECT r.global_room_id AS room, r.is_local_origin AS own,
@@ -762,76 +618,6 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	coalesce(bool_or(a.server_id IS NULL), false) AS here
 	FROM federation.room_members a
 	WHERE a.room_id = r.id AND a.state_left IS NULL) m;
-
--- For fedctl: rooms, the newest first.
-CREATE FUNCTION federation.room_list(most integer)
-RETURNS TABLE (room text, state text, number bigint, members bigint,
-    servers bigint, trust_level integer, heard_at timestamptz,
-    home_silent boolean)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	IF (room_list.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'most is not between 1 and 1000';
-	END IF;
-	RETURN QUERY SELECT v.room, v.state, v.number, v.members, v.servers,
-	    v.trust_level, CASE WHEN v.external_server THEN s.heard_at END,
-	    v.home_silent
-	    FROM (SELECT f.id, f.global_room_id
-		FROM federation.federated_rooms f
-		ORDER BY f.created_at DESC, f.id LIMIT room_list.most) f
-	    JOIN federation.rooms v ON v.room = f.global_room_id
-	    JOIN federation.room_states s ON s.room_id = f.id
-	    ORDER BY v.created_at DESC, f.id;
-END
-$$;
-
--- The same: what an administrator should look at, and since when.
-CREATE FUNCTION federation.room_problems(most integer)
-RETURNS TABLE (problem text, subject text, since timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	IF (room_problems.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
-		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'most is not between 1 and 1000';
-	END IF;
-	RETURN QUERY
-	SELECT p.problem, p.subject, p.since FROM (
-	    SELECT 'home-silent' AS problem, v.room AS subject,
-		s.heard_at AS since
-		FROM federation.rooms v
-		JOIN federation.federated_rooms f ON f.global_room_id = v.room
-		JOIN federation.room_states s ON s.room_id = f.id
-		WHERE v.home_silent AND v.state IN ('open', 'waiting')
-	    UNION ALL
-	    SELECT 'room-frozen', f.global_room_id, NULL
-		FROM federation.room_states s
-		JOIN federation.federated_rooms f ON f.id = s.room_id
-		WHERE s.disputed <> 0 AND (f.is_local_origin OR
-		EXISTS (SELECT 1 FROM federation.room_members m
-		    WHERE m.room_id = f.id AND m.server_id IS NULL
-		    AND m.state_left IS NULL))
-	    UNION ALL
-	    SELECT 'quarantine', i.global_room_id, i.received_at
-		FROM federation.room_shown i
-		WHERE i.state = 'quarantine' AND i.expires_at > now()
-	    UNION ALL
-	    SELECT 'contradiction', e.origin, max(e.created_at) FROM (
-		SELECT s.onion_address AS origin, e.created_at
-		    FROM federation.evidence e
-		    JOIN federation.federation_servers s ON s.id = e.server_id
-		UNION ALL SELECT e.origin, e.created_at
-		    FROM federation.room_evidence e) e
-		WHERE e.created_at > now() - interval '30 days'
-		GROUP BY e.origin) p
-	    ORDER BY p.problem, p.since NULLS FIRST, p.subject
-	    LIMIT room_problems.most;
-END
-$$;
 
 -- Members of rooms; joined: the number of the event that made one.
 CREATE VIEW federation.room_membership WITH (security_barrier) AS
@@ -891,49 +677,9 @@ CREATE VIEW federation.room_delivery WITH (security_barrier) AS
     LEFT JOIN federation.federation_servers s
 	ON s.id = q.destination_server_id;
 
--- Owners and rights --------------------------------------------------------
-
--- As in 0003.
-GRANT CREATE ON SCHEMA federation TO fed_definer;
-DO $$
-BEGIN
-	PERFORM pg_catalog.set_config('torfed.joined', '', true);
-	IF NOT pg_catalog.pg_has_role('fed_definer', 'USAGE') THEN
-		PERFORM pg_catalog.set_config('torfed.joined', 'yes', true);
-		GRANT fed_definer TO CURRENT_USER;
-	END IF;
-END
-$$;
-DO $$
-DECLARE
-	routine regprocedure;
-BEGIN
-	FOR routine IN SELECT oid FROM pg_catalog.pg_proc
-	    WHERE pronamespace = 'federation'::regnamespace
-	    AND proowner <> 'fed_definer'::regrole LOOP
-		EXECUTE format('ALTER FUNCTION %s OWNER TO fed_definer',
-		    routine);
-	END LOOP;
-END
-$$;
-DO $$
-DECLARE
-	name text;
-BEGIN
-	FOREACH name IN ARRAY ARRAY['servers', 'rooms', 'room_membership',
-	    'room_invitations', 'room_requests', 'room_delivery'] LOOP
-		EXECUTE format('ALTER VIEW federation.%I OWNER TO fed_definer',
-		    name);
-		EXECUTE format('REVOKE ALL ON federation.%I FROM PUBLIC', name);
-		EXECUTE format('GRANT SELECT ON federation.%I TO fed_app, '
-		    'fed_admin', name);
-	END LOOP;
-END
-$$;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA federation FROM PUBLIC;
+-- Rights -------------------------------------------------------------------
 
 GRANT EXECUTE ON FUNCTION
-    federation.own_address(),
     federation.room_create(text, uuid, boolean, boolean, text[]),
     federation.room_remove(text, text),
     federation.room_allow_servers(text, text[]),
@@ -945,22 +691,8 @@ GRANT EXECUTE ON FUNCTION
     federation.room_decline(uuid),
     federation.room_join(text, text),
     federation.room_leave(text, text),
-    federation.room_send(text, text, bytea, text, uuid, jsonb, integer),
-    federation.inbox_extend(bigint[], interval),
-    federation.inbox_release(bigint[]) TO fed_app;
-GRANT EXECUTE ON FUNCTION federation.invitation_release(uuid),
-    federation.invitation_reject(uuid) TO fed_admin;
-GRANT SELECT (created_at) ON federation.evidence TO fed_definer;
-GRANT EXECUTE ON FUNCTION federation.room_list(integer),
-    federation.room_problems(integer) TO _fedqueued;
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('torfed.joined', true) = 'yes' THEN
-		REVOKE fed_definer FROM CURRENT_USER;
-	END IF;
-END
-$$;
-REVOKE CREATE ON SCHEMA federation FROM fed_definer;
-
-INSERT INTO federation.schema_version (version) VALUES (6);
+    federation.room_send(text, text, bytea, text, uuid, jsonb, integer)
+    TO fed_app;
+GRANT SELECT ON federation.rooms, federation.room_membership,
+    federation.room_invitations, federation.room_requests,
+    federation.room_delivery TO fed_app, fed_admin;

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
-"""The contract of rooms (sql/0006) as a chat server calls it, without a daemon:
-what each call leaves for fed-queued, each error, both sides of each bound."""
+"""The contract of rooms (sql/rooms) as a chat server calls it, without a
+daemon: what each call leaves for fed-queued, each error, both sides of each
+bound."""
 
 import json
 import os

@@ -2,8 +2,8 @@
 /*
  * The database layer. Started by hand this tests what needs no database:
  * parameters, connection strings, and what happens while there is none.
- * tests/integration/fed-queued/db/db.t starts it beside a real cluster, named by
- * TORFED_TEST_CONNINFO, for the tests of db_online.c and db_refused.c;
+ * tests/integration/fed-queued/db/db.t starts it beside a real cluster, named
+ * by TORFED_TEST_CONNINFO, for the tests of db_online.c and db_refused.c;
  * TORFED_TEST_CONTROL is a command that restarts, changes and stops it.
  */
 #include <stdio.h>

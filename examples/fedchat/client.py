@@ -351,7 +351,7 @@ class Client:
         def give(public):
             if public is None:
                 self.show({"event": "error", "text":
-                           "%s cannot read on: his server shows no key" %
+                           "%s cannot read on: their server shows no key" %
                            member})
                 return
             sealed = key.seal(self.home.identity, room.name, member, public)

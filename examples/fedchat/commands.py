@@ -177,7 +177,7 @@ def remove(client, user):
 
 @command
 def whois(client, user):
-    """shows a user's name and the fingerprint of his key"""
+    """shows a user's name and the fingerprint of their key"""
     who = client.address(user)
 
     def go_on(public):
@@ -191,7 +191,7 @@ def whois(client, user):
 
 @command
 def trust(client, user):
-    """takes a user's new key for his, once you have compared it"""
+    """takes a user's new key for theirs, once you have compared it"""
     who = client.address(user)
     client.home.known.pop(who, None)
     client.with_key(who, lambda public: whois(client, who))

@@ -65,7 +65,7 @@ LINES = {
     "created": "* [{room}] is there; /invite handle@server",
     "rekeyed": "* [{room}] has a new key, number {epoch}",
     "key_changed": "! {member} has another key now: {fingerprint}. Compare "
-                   "it with him, then /trust {member}",
+                   "it with them, then /trust {member}",
     "sent": "  ✓ [{room}] {text}",
     "delivered": "  ✓✓ [{room}] delivered",
     "failed": "  ! [{room}] not delivered to {server}: {reason}",

@@ -117,7 +117,7 @@ class RoomKey:
             box = nacl.public.SealedBox(public.to_curve25519_public_key())
         except (nacl.exceptions.CryptoError, ValueError, TypeError,
                 RuntimeError):
-            raise Refused("his public key is none of fedchat's") from None
+            raise Refused("the public key is none of fedchat's") from None
         return bytes(box.encrypt(KEY_FORM.pack(self.epoch, self.key,
                                                signature)))
 

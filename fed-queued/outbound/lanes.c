@@ -84,7 +84,7 @@ look_call(bool whole)
 	db_parameters_init(&parameters);
 	if (!look.whole)
 		db_add_integer(&parameters, look.highest - MARGIN);
-	db_call(env.db, look.whole ? SQL_WORK : SQL_WORK_NEW, &parameters,
+	db_call(env.db, look.whole ? SQL_LANES : SQL_LANES_NEW, &parameters,
 	    look_done, NULL);
 }
 

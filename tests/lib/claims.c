@@ -221,7 +221,7 @@ main(int argc, char *argv[])
 		errx(1, "libsodium cannot be used");
 	uuid_new(run.worker);
 	settling_open(argv[1]);
-	calls[CALL_WORK] = statements[SQL_WORK];
+	calls[CALL_WORK] = statements[SQL_LANES];
 	calls[CALL_CLAIM] = statements[SQL_CLAIM];
 	run.base = event_base_new();
 	if (run.base == NULL)

@@ -36,7 +36,7 @@ search_done(PGresult *result, const char *sqlstate, void *argument)
 	(void)argument;
 	search.running = false;
 	if (result == NULL) {
-		log_warning("room-work failed sqlstate=%s", sqlstate);
+		log_warning("room-look failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++)

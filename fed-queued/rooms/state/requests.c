@@ -110,7 +110,7 @@ request_ended(PGresult *result, const char *sqlstate, void *argument)
 	struct chain *chain = argument;
 
 	if (result == NULL) {
-		log_warning("room-wish not ended sqlstate=%s", sqlstate);
+		log_warning("room-request not ended sqlstate=%s", sqlstate);
 		chain_end(chain);
 	} else
 		chain_step(chain);
@@ -125,7 +125,7 @@ request_end(struct chain *chain, const struct room_verdict *verdict)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, chain->request);
 	if (verdict->outcome == ROOM_REFUSED) {
-		log_info("room-wish refused code=%s", code_name(verdict->code));
+		log_info("room-request refused code=%s", code_name(verdict->code));
 		db_add_text(&parameters, code_name(verdict->code));
 	} else
 		db_add_null(&parameters);
@@ -431,7 +431,7 @@ search_done(PGresult *result, const char *sqlstate, void *argument)
 	(void)argument;
 	search.running = false;
 	if (result == NULL) {
-		log_warning("room-work failed sqlstate=%s", sqlstate);
+		log_warning("room-look failed sqlstate=%s", sqlstate);
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {

@@ -129,15 +129,15 @@ def claims_read_little():
                            name, ", held but for some" if held else "",
                            removed(plan))) or tap.diag(plan)
     owner.execute("ALTER ROLE _fedqueued RESET plan_cache_mode")
-    found = {row[0] for row in statement("work")}
+    found = {row[0] for row in statement("lanes")}
     tap.equal(found, {str(s) for s in small + [big]}, "all lanes have work")
     owner.execute("UPDATE " + QUEUE + " SET held_at = now() WHERE "
                   "destination_server_id = %s AND held_at IS NULL "
                   "AND status <> 'delivered'", (big,))
-    tap.equal({row[0] for row in statement("work")}, {str(s) for s in small},
+    tap.equal({row[0] for row in statement("lanes")}, {str(s) for s in small},
               "one where all is held has none")
     newest = one(owner, "SELECT max(id) FROM " + QUEUE) - 150000
-    tap.ok(str(big) not in {row[0] for row in statement("work_new", newest)},
+    tap.ok(str(big) not in {row[0] for row in statement("lanes_new", newest)},
            "nor for a look at what is new")
     started = time.monotonic()
     got = rows(daemon, "SELECT seen, changed FROM "

@@ -131,8 +131,8 @@ $(BUILD)/common/conf/parse.o: $(BUILD)/common/conf/parse.c
 .PHONY: FORCE
 $(BUILD)/schema_files.h: FORCE
 	@mkdir -p $(@D)
-	@sql/checksums sql sql/migrations >$@.new
-	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@new=$$(sql/checksums sql sql/migrations) || exit 1; \
+	    [ "$$new" = "$$(cat $@ 2>/dev/null)" ] || printf '%s\n' "$$new" >$@
 $(BUILD)/common/base/schema.o: override CPPFLAGS += -I$(BUILD)
 $(BUILD)/common/base/schema.o: $(BUILD)/schema_files.h
 

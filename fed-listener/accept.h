@@ -4,8 +4,8 @@
  * reserve, so that a connection can still be told 503, and when even that
  * fails accepting pauses until a connection closes or a moment has passed.
  */
-#ifndef TORFED_ACCEPT_H
-#define TORFED_ACCEPT_H
+#ifndef TORFED_FED_LISTENER_ACCEPT_H
+#define TORFED_FED_LISTENER_ACCEPT_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

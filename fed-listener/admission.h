@@ -6,8 +6,8 @@
  * ADMISSION_RATE loses its place: so bodies that are announced and do not come
  * keep no other out.
  */
-#ifndef TORFED_ADMISSION_H
-#define TORFED_ADMISSION_H
+#ifndef TORFED_FED_LISTENER_ADMISSION_H
+#define TORFED_FED_LISTENER_ADMISSION_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

@@ -2,8 +2,8 @@
 /*
  * Answers. Each of these may free the connection: do not touch it after.
  */
-#ifndef TORFED_ANSWER_H
-#define TORFED_ANSWER_H
+#ifndef TORFED_FED_LISTENER_ANSWER_H
+#define TORFED_FED_LISTENER_ANSWER_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * at fed-queued, and how many requests and failures there are in a minute.
  * Circuit 0 stands for "not known" and has no limits.
  */
-#ifndef TORFED_CIRCUIT_H
-#define TORFED_CIRCUIT_H
+#ifndef TORFED_FED_LISTENER_CIRCUIT_H
+#define TORFED_FED_LISTENER_CIRCUIT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,8 +8,8 @@
  * our side is shut, and what the client still sends is read and dropped for a
  * moment, so that it meets the answer and not a reset.
  */
-#ifndef TORFED_CONNECTION_H
-#define TORFED_CONNECTION_H
+#ifndef TORFED_FED_LISTENER_CONNECTION_H
+#define TORFED_FED_LISTENER_CONNECTION_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

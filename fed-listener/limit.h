@@ -3,8 +3,8 @@
  * What the limiters of limit_names.h let pass and refused here. What is refused
  * is logged at most once a second for each, so that a flood fills no disk.
  */
-#ifndef TORFED_LIMIT_H
-#define TORFED_LIMIT_H
+#ifndef TORFED_FED_LISTENER_LIMIT_H
+#define TORFED_FED_LISTENER_LIMIT_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the parts of fed-listener share: one of these in the process. */
-#ifndef TORFED_LISTENER_H
-#define TORFED_LISTENER_H
+#ifndef TORFED_FED_LISTENER_LISTENER_H
+#define TORFED_FED_LISTENER_LISTENER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * to. The id of a request whose connection has gone stays taken until its
  * answer came, so that an answer is never given to another connection.
  */
-#ifndef TORFED_PENDING_H
-#define TORFED_PENDING_H
+#ifndef TORFED_FED_LISTENER_PENDING_H
+#define TORFED_FED_LISTENER_PENDING_H
 
 #include <stdbool.h>
 #include <stddef.h>

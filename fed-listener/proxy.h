@@ -8,8 +8,8 @@
  * HIGH and LOW (lower-case hexadecimal, 1 to 4 digits) are the halves of the
  * circuit's 32-bit number. Nothing else of the PROXY protocol is spoken.
  */
-#ifndef TORFED_PROXY_H
-#define TORFED_PROXY_H
+#ifndef TORFED_FED_LISTENER_PROXY_H
+#define TORFED_FED_LISTENER_PROXY_H
 
 #include <stddef.h>
 #include <stdint.h>

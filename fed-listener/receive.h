@@ -3,8 +3,8 @@
  * What a connection reads in each of its states. Each of these may free the
  * connection: do not touch it after.
  */
-#ifndef TORFED_RECEIVE_H
-#define TORFED_RECEIVE_H
+#ifndef TORFED_FED_LISTENER_RECEIVE_H
+#define TORFED_FED_LISTENER_RECEIVE_H
 
 struct connection;
 struct listener;

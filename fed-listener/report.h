@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the limiters came to, told to fed-queued for fedctl show limits. */
-#ifndef TORFED_REPORT_H
-#define TORFED_REPORT_H
+#ifndef TORFED_FED_LISTENER_REPORT_H
+#define TORFED_FED_LISTENER_REPORT_H
 
 #include <stdint.h>
 

@@ -199,7 +199,7 @@ queued_identity(struct listener *listener, const struct message *message)
 	char text[BASE64_LENGTH(IDENTITY_CERTIFICATE_MAX) + 1];
 	struct msg_identity identity;
 	char host[ONION_SIZE], *info;
-	int length;
+	size_t length;
 
 	if (msg_identity_decode(message, &identity) == -1)
 		fatal("channel peer=fed-queued error=\"malformed identity\"");
@@ -208,11 +208,10 @@ queued_identity(struct listener *listener, const struct message *message)
 		fatal("channel peer=fed-queued error=\"identity of another "
 		      "server\"");
 	base64_encode(text, identity.certificate, identity.certificate_length);
-	length = asprintf(&info, INFO_FORMAT, text);
-	xpointer(length == -1 ? NULL : info);
+	length = xasprintf(&info, INFO_FORMAT, text);
 	free(listener->info);
 	listener->info = info;
-	listener->info_length = (size_t)length;
+	listener->info_length = length;
 	memcpy(listener->host, host, sizeof(host));
 	if (!listener->identified)
 		accept_start(listener);

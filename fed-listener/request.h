@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a request asks for: ping, info, or something for fed-queued. */
-#ifndef TORFED_REQUEST_H
-#define TORFED_REQUEST_H
+#ifndef TORFED_FED_LISTENER_REQUEST_H
+#define TORFED_FED_LISTENER_REQUEST_H
 
 #include <stddef.h>
 #include <stdint.h>

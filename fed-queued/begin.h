@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Nothing is done before it is known who we are, and that the database is the
- * one that it was and knows this start: identity, comparison with the log of
- * signatures, registration. Again after each loss of the database.
+ * Nothing is done before it is known who we are, that the database was not
+ * restored from a backup, and before it knows this start: identity, comparison
+ * with the log of signatures, registration. Again after each loss of the
+ * database.
  */
-#ifndef TORFED_BEGIN_H
-#define TORFED_BEGIN_H
+#ifndef TORFED_FED_QUEUED_BEGIN_H
+#define TORFED_FED_QUEUED_BEGIN_H
 
 #include "ipc/channel.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The one environment of this process, for all of its parts. */
-#ifndef TORFED_ENV_H
-#define TORFED_ENV_H
+#ifndef TORFED_FED_QUEUED_ENV_H
+#define TORFED_FED_QUEUED_ENV_H
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -31,7 +31,8 @@ struct queued {
 	struct cert certificate;      /* the same, parsed */
 	char address[63];	      /* ours, with .onion */
 	uint8_t incarnation[16];      /* UUID of this start */
-	bool registered; /* so, and it was not put back to a backup */
+	bool registered; /* this start is in the database, which is not
+			  * older than the log of signatures */
 };
 extern struct queued env;
 

@@ -243,9 +243,11 @@ database_init(const struct proc *proc)
 			fatal("database: connection string is malformed");
 	} else
 		snprintf(conninfo, sizeof(conninfo), "%s", proc->database);
-	env.db = xpointer(db_new(env.base, conninfo, statements, SQL_COUNT,
-	    channels, env.settings.durability_check != 0, &handlers, NULL));
+	env.db = db_new(env.base, conninfo, statements, SQL_COUNT, channels,
+	    env.settings.durability_check != 0, &handlers, NULL);
 	sodium_memzero(conninfo, sizeof(conninfo));
+	if (env.db == NULL)
+		fatal("database: connection string is malformed");
 }
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a server answers, read from its link. */
-#ifndef TORFED_ANSWER_H
-#define TORFED_ANSWER_H
+#ifndef TORFED_FED_SENDER_ANSWER_H
+#define TORFED_FED_SENDER_ANSWER_H
 
 #include <stddef.h>
 

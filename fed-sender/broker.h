@@ -8,8 +8,8 @@
  * little and asks again: tor is not down, and saying so would stop all
  * sending.
  */
-#ifndef TORFED_BROKER_H
-#define TORFED_BROKER_H
+#ifndef TORFED_FED_SENDER_BROKER_H
+#define TORFED_FED_SENDER_BROKER_H
 
 #include <event2/event_struct.h>
 #include <stdint.h>

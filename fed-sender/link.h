@@ -8,8 +8,8 @@
  * One request is under way at a time; whatever happens to it, sender_finish()
  * or sender_fail() is called once, or sender_retry().
  */
-#ifndef TORFED_LINK_H
-#define TORFED_LINK_H
+#ifndef TORFED_FED_SENDER_LINK_H
+#define TORFED_FED_SENDER_LINK_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

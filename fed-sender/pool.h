@@ -5,8 +5,8 @@
  * so many connections at once, half of them connecting. Pure: no socket and no
  * clock, so that every rule has a test.
  */
-#ifndef TORFED_POOL_H
-#define TORFED_POOL_H
+#ifndef TORFED_FED_SENDER_POOL_H
+#define TORFED_FED_SENDER_POOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Probes of our own onion service. */
-#ifndef TORFED_PROBE_H
-#define TORFED_PROBE_H
+#ifndef TORFED_FED_SENDER_PROBE_H
+#define TORFED_FED_SENDER_PROBE_H
 
 struct job;
 struct message;

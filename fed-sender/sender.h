@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the parts of fed-sender share: one of these in the process. */
-#ifndef TORFED_SENDER_H
-#define TORFED_SENDER_H
+#ifndef TORFED_FED_SENDER_SENDER_H
+#define TORFED_FED_SENDER_SENDER_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer audit: files of the log of signatures. */
-#ifndef TORFED_SIGNER_AUDIT_H
-#define TORFED_SIGNER_AUDIT_H
+#ifndef TORFED_FED_SIGNER_AUDIT_H
+#define TORFED_FED_SIGNER_AUDIT_H
 
 struct options;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The certificate in its file. */
-#ifndef TORFED_SIGNER_CERTIFICATE_H
-#define TORFED_SIGNER_CERTIFICATE_H
+#ifndef TORFED_FED_SIGNER_CERTIFICATE_H
+#define TORFED_FED_SIGNER_CERTIFICATE_H
 
 #include <stdbool.h>
 

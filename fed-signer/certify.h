@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer certify: the next certificate. */
-#ifndef TORFED_SIGNER_CERTIFY_H
-#define TORFED_SIGNER_CERTIFY_H
+#ifndef TORFED_FED_SIGNER_CERTIFY_H
+#define TORFED_FED_SIGNER_CERTIFY_H
 
 struct options;
 

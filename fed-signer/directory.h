@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Directories that nobody else can change. */
-#ifndef TORFED_SIGNER_DIRECTORY_H
-#define TORFED_SIGNER_DIRECTORY_H
+#ifndef TORFED_FED_SIGNER_DIRECTORY_H
+#define TORFED_FED_SIGNER_DIRECTORY_H
 
 struct directory {
 	int fd;

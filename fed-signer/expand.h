@@ -3,8 +3,8 @@
  * tor's key files. tor keeps not the seed but what RFC 8032 section 5.1.5 makes
  * of it: the clamped scalar and the prefix.
  */
-#ifndef TORFED_SIGNER_EXPAND_H
-#define TORFED_SIGNER_EXPAND_H
+#ifndef TORFED_FED_SIGNER_EXPAND_H
+#define TORFED_FED_SIGNER_EXPAND_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What fed-signer run by hand says when it cannot go on. */
-#ifndef TORFED_FAIL_H
-#define TORFED_FAIL_H
+#ifndef TORFED_FED_SIGNER_FAIL_H
+#define TORFED_FED_SIGNER_FAIL_H
 
 /* Prints "fed-signer: ..." and returns status. */
 int fail(int status, const char *fmt, ...)

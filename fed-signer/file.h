@@ -3,8 +3,8 @@
  * Files that are nobody else's. Names are relative to an open directory, whose
  * path stands in messages only.
  */
-#ifndef TORFED_SIGNER_FILE_H
-#define TORFED_SIGNER_FILE_H
+#ifndef TORFED_FED_SIGNER_FILE_H
+#define TORFED_FED_SIGNER_FILE_H
 
 #include <sys/types.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer generate: keys and the first certificate. */
-#ifndef TORFED_SIGNER_GENERATE_H
-#define TORFED_SIGNER_GENERATE_H
+#ifndef TORFED_FED_SIGNER_GENERATE_H
+#define TORFED_FED_SIGNER_GENERATE_H
 
 struct options;
 

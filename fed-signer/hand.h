@@ -4,8 +4,8 @@
  * Functions return an exit status of sysexits(3), 0 on success; whoever fails
  * first says why on standard error.
  */
-#ifndef TORFED_HAND_H
-#define TORFED_HAND_H
+#ifndef TORFED_FED_SIGNER_HAND_H
+#define TORFED_FED_SIGNER_HAND_H
 
 #include <stdbool.h>
 

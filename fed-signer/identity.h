@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Who we are, read once from the certificate's descriptor. */
-#ifndef TORFED_SIGNER_IDENTITY_H
-#define TORFED_SIGNER_IDENTITY_H
+#ifndef TORFED_FED_SIGNER_IDENTITY_H
+#define TORFED_FED_SIGNER_IDENTITY_H
 
 #include <stdint.h>
 

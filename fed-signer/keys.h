@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The secrets, in guarded memory from the file to the signature. */
-#ifndef TORFED_SIGNER_KEYS_H
-#define TORFED_SIGNER_KEYS_H
+#ifndef TORFED_FED_SIGNER_KEYS_H
+#define TORFED_FED_SIGNER_KEYS_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* From a request to a signature, or to a refusal. */
-#ifndef TORFED_SIGNER_REQUEST_H
-#define TORFED_SIGNER_REQUEST_H
+#ifndef TORFED_FED_SIGNER_REQUEST_H
+#define TORFED_FED_SIGNER_REQUEST_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,8 +3,8 @@
  * The signing key in guarded memory: locked, left out of core dumps, with an
  * inaccessible page on either side.
  */
-#ifndef TORFED_SIGNER_SECRET_H
-#define TORFED_SIGNER_SECRET_H
+#ifndef TORFED_FED_SIGNER_SECRET_H
+#define TORFED_FED_SIGNER_SECRET_H
 
 #include <sys/types.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The loop that answers fed-queued. */
-#ifndef TORFED_SIGNER_SERVE_H
-#define TORFED_SIGNER_SERVE_H
+#ifndef TORFED_FED_SIGNER_SERVE_H
+#define TORFED_FED_SIGNER_SERVE_H
 
 struct channel;
 struct signer;

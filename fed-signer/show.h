@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer show: what there is. */
-#ifndef TORFED_SIGNER_SHOW_H
-#define TORFED_SIGNER_SHOW_H
+#ifndef TORFED_FED_SIGNER_SHOW_H
+#define TORFED_FED_SIGNER_SHOW_H
 
 struct options;
 

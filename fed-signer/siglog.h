@@ -18,8 +18,8 @@
  * SHA-256 over the one before, zeros at first, and that of the text); begin,
  * the first line of a file, whose hash is the chain before.
  */
-#ifndef TORFED_SIGLOG_H
-#define TORFED_SIGLOG_H
+#ifndef TORFED_FED_SIGNER_SIGLOG_H
+#define TORFED_FED_SIGNER_SIGLOG_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer while it runs as a child of fedd: one of these in the process. */
-#ifndef TORFED_SIGNER_H
-#define TORFED_SIGNER_H
+#ifndef TORFED_FED_SIGNER_SIGNER_H
+#define TORFED_FED_SIGNER_SIGNER_H
 
 #include <stdbool.h>
 #include <stdint.h>

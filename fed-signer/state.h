@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* State events: which are signed, and over which text. */
-#ifndef TORFED_SIGNER_STATE_H
-#define TORFED_SIGNER_STATE_H
+#ifndef TORFED_FED_SIGNER_STATE_H
+#define TORFED_FED_SIGNER_STATE_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer tor: tor's key files. */
-#ifndef TORFED_SIGNER_TOR_H
-#define TORFED_SIGNER_TOR_H
+#ifndef TORFED_FED_SIGNER_TOR_H
+#define TORFED_FED_SIGNER_TOR_H
 
 struct options;
 

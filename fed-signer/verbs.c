@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The verbs' table, their options, and what they have in common. */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fed-signer run by hand: the table of its verbs. */
-#ifndef TORFED_VERBS_H
-#define TORFED_VERBS_H
+#ifndef TORFED_FED_SIGNER_VERBS_H
+#define TORFED_FED_SIGNER_VERBS_H
 
 /* Runs the verb argv[1]; an exit status. */
 int verbs_main(int argc, char *argv[]);

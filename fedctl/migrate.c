@@ -48,6 +48,8 @@ database_schema(PGconn *connection)
 		schema_found_row(&found, atoi(PQgetvalue(result, i, 0)),
 		    PQgetisnull(result, i, 1) ? NULL
 					      : PQgetvalue(result, i, 1));
+	if (PQntuples(result) == 0)
+		schema_found_none(&found);
 	PQclear(result);
 	return found;
 }
@@ -59,6 +61,11 @@ other_refuse(const struct schema_found *found)
 
 	if (schema_refused(found, text, sizeof(text)))
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE), "%s", text);
+}
+
+static void
+newer_refuse(const struct schema_found *found)
+{
 	if (found->version > schema_newest())
 		fail_text(EXIT_DATA, code_name(CODE_DATABASE),
 		    "the database has schema version %d, newer than this "
@@ -104,6 +111,7 @@ version_apply(PGconn *connection, const struct migration *steps, int version)
 	database_execute(connection, LOCK, name);
 	found = database_schema(connection);
 	other_refuse(&found);
+	newer_refuse(&found);
 	if (found.version >= version) {
 		database_execute(connection, "ROLLBACK", name);
 		return false;

@@ -2,8 +2,8 @@
 /*
  * Going into the background.
  */
-#ifndef TORFED_BACKGROUND_H
-#define TORFED_BACKGROUND_H
+#ifndef TORFED_FEDD_BACKGROUND_H
+#define TORFED_FEDD_BACKGROUND_H
 
 /*
  * Goes on in a child of its own session, with standard input and output on

@@ -3,8 +3,8 @@
  * The SOCKS descriptor broker: fed-sender cannot make a socket, so it asks for
  * one that is connected, or about to be, to tor's SOCKS port.
  */
-#ifndef TORFED_BROKER_H
-#define TORFED_BROKER_H
+#ifndef TORFED_FEDD_BROKER_H
+#define TORFED_FEDD_BROKER_H
 
 #include "conf/conf.h"
 #include "events/chanev.h"

@@ -2,8 +2,8 @@
 /*
  * One child process: its start, what it is told, and its end.
  */
-#ifndef TORFED_CHILD_H
-#define TORFED_CHILD_H
+#ifndef TORFED_FEDD_CHILD_H
+#define TORFED_FEDD_CHILD_H
 
 #include "events/chanev.h"
 #include "fedd.h"

@@ -2,8 +2,8 @@
 /*
  * What the files of fedd share.
  */
-#ifndef TORFED_FEDD_H
-#define TORFED_FEDD_H
+#ifndef TORFED_FEDD_FEDD_H
+#define TORFED_FEDD_FEDD_H
 
 #include <sys/types.h>
 #include <limits.h>

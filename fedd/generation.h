@@ -2,8 +2,8 @@
 /*
  * Generations: the four children as one thing that starts and ends together.
  */
-#ifndef TORFED_GENERATION_H
-#define TORFED_GENERATION_H
+#ifndef TORFED_FEDD_GENERATION_H
+#define TORFED_FEDD_GENERATION_H
 
 #include "fedd.h"
 

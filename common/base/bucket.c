@@ -9,6 +9,8 @@
 static int64_t
 token_parts(const struct bucket_rate *rate, int64_t tokens)
 {
+	if (rate->count <= 0)
+		return 0;
 	if (tokens > INT64_MAX / rate->interval_ms)
 		return INT64_MAX;
 	return tokens * rate->interval_ms;

@@ -55,6 +55,12 @@ schema_found_row(struct schema_found *found, int version, const char *checksum)
 	found->version = version;
 }
 
+void
+schema_found_none(struct schema_found *found)
+{
+	other_note(found, 1, "");
+}
+
 bool
 schema_refused(const struct schema_found *found, char *text, size_t size)
 {

@@ -35,6 +35,8 @@ struct schema_found {
 };
 /* A row of federation.schema_version, by version; checksum may be NULL. */
 void schema_found_row(struct schema_found *, int version, const char *checksum);
+/* The table is there and has no row. */
+void schema_found_none(struct schema_found *);
 /*
  * Whether the database is another than one that this program, or an older or
  * newer one, made; text then has why, in a sentence.

@@ -3,8 +3,8 @@
  * Members of rooms' payloads, as room_payload.c and event_payload.c read them:
  * each must be there and have its form. 0 or -1.
  */
-#ifndef TORFED_ROOMFIELD_H
-#define TORFED_ROOMFIELD_H
+#ifndef TORFED_PAYLOAD_FIELD_H
+#define TORFED_PAYLOAD_FIELD_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * verified: what federation(7), "ROOMS" says of each. Unknown members are left
  * alone; a known one has its form, or the payload is refused whole.
  */
-#ifndef TORFED_ROOMLOAD_H
-#define TORFED_ROOMLOAD_H
+#ifndef TORFED_ROOM_PAYLOAD_H
+#define TORFED_ROOM_PAYLOAD_H
 
 #include <stddef.h>
 #include <stdint.h>

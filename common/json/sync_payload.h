@@ -30,8 +30,8 @@
  * envelope or an answer, those that are wanted of a batch. Payloads are in
  * base64, so that they nest as deep as they like.
  */
-#ifndef TORFED_SYNCLOAD_H
-#define TORFED_SYNCLOAD_H
+#ifndef TORFED_SYNC_PAYLOAD_H
+#define TORFED_SYNC_PAYLOAD_H
 
 #include "room/room_heads.h"
 

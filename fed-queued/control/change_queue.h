@@ -4,8 +4,8 @@
  * message id and an address or "" (every server that it goes to), or an
  * address and "" (all messages to that server; not for cancel).
  */
-#ifndef TORFED_CHANGE_QUEUE_H
-#define TORFED_CHANGE_QUEUE_H
+#ifndef TORFED_CONTROL_CHANGE_QUEUE_H
+#define TORFED_CONTROL_CHANGE_QUEUE_H
 
 #include "control/control.h"
 

@@ -94,7 +94,7 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 	    control_actor(query->client));
 	server_row(query, peer);
 	query_end(query, CODE_OK, NULL);
-	schedule_good(peer);
+	schedule_back_off_end(peer);
 	/* Its messages may be waiting for this: a handshake wakes it. */
 	if (before == TRUST_UNKNOWN && peer->trust >= TRUST_KNOWN &&
 	    peer->certificate_count > 0 && !peer->paused)

@@ -4,8 +4,8 @@
  * pauses and resumes what goes to it, ends its back-off, asks it for a
  * handshake. The first argument is its address.
  */
-#ifndef TORFED_CHANGE_SERVER_H
-#define TORFED_CHANGE_SERVER_H
+#ifndef TORFED_CONTROL_CHANGE_SERVER_H
+#define TORFED_CONTROL_CHANGE_SERVER_H
 
 #include "control/control.h"
 

@@ -5,8 +5,8 @@
  * the socket, before a byte of it is read: root, the user who started fedd,
  * and the members of one configured group.
  */
-#ifndef TORFED_CONTROL_H
-#define TORFED_CONTROL_H
+#ifndef TORFED_CONTROL_CONTROL_H
+#define TORFED_CONTROL_CONTROL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* fedctl server ping. */
-#ifndef TORFED_PING_H
-#define TORFED_PING_H
+#ifndef TORFED_CONTROL_PING_H
+#define TORFED_CONTROL_PING_H
 
 #include "control/control.h"
 

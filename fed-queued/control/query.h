@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A question of a client's that the database answers, and its answer. */
-#ifndef TORFED_QUERY_H
-#define TORFED_QUERY_H
+#ifndef TORFED_CONTROL_QUERY_H
+#define TORFED_CONTROL_QUERY_H
 
 #include "control/control.h"
 #include "db/row.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The receipt of one message as a document, for fedctl receipt export. */
-#ifndef TORFED_RECEIPT_EXPORT_H
-#define TORFED_RECEIPT_EXPORT_H
+#ifndef TORFED_CONTROL_RECEIPT_EXPORT_H
+#define TORFED_CONTROL_RECEIPT_EXPORT_H
 
 #include "control/control.h"
 

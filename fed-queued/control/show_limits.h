@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The limiters of fed-listener and of this process: in use, and refused. */
-#ifndef TORFED_SHOW_LIMITS_H
-#define TORFED_SHOW_LIMITS_H
+#ifndef TORFED_CONTROL_SHOW_LIMITS_H
+#define TORFED_CONTROL_SHOW_LIMITS_H
 
 #include "control/control.h"
 

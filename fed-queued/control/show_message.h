@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One message on its way out: how it stands, and what happened to it. */
-#ifndef TORFED_SHOW_MESSAGE_H
-#define TORFED_SHOW_MESSAGE_H
+#ifndef TORFED_CONTROL_SHOW_MESSAGE_H
+#define TORFED_CONTROL_SHOW_MESSAGE_H
 
 #include "control/control.h"
 #include "db/db.h"

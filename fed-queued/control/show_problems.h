@@ -3,8 +3,8 @@
  * What an administrator should look at: our certificate when it is about to
  * expire, and in rooms what only people can mend.
  */
-#ifndef TORFED_SHOW_PROBLEMS_H
-#define TORFED_SHOW_PROBLEMS_H
+#ifndef TORFED_CONTROL_SHOW_PROBLEMS_H
+#define TORFED_CONTROL_SHOW_PROBLEMS_H
 
 #include "control/control.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What waits for each server, and what could not be delivered. */
-#ifndef TORFED_SHOW_QUEUE_H
-#define TORFED_SHOW_QUEUE_H
+#ifndef TORFED_CONTROL_SHOW_QUEUE_H
+#define TORFED_CONTROL_SHOW_QUEUE_H
 
 #include "control/control.h"
 

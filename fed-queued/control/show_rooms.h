@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Rooms, and whether their homes are heard. */
-#ifndef TORFED_SHOW_ROOMS_H
-#define TORFED_SHOW_ROOMS_H
+#ifndef TORFED_CONTROL_SHOW_ROOMS_H
+#define TORFED_CONTROL_SHOW_ROOMS_H
 
 #include "control/control.h"
 

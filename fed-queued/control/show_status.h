@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* How the suite stands, in one row. */
-#ifndef TORFED_SHOW_STATUS_H
-#define TORFED_SHOW_STATUS_H
+#ifndef TORFED_CONTROL_SHOW_STATUS_H
+#define TORFED_CONTROL_SHOW_STATUS_H
 
 #include "control/control.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What fedctl can ask: the table of verbs, for control_init(). */
-#ifndef TORFED_VERBS_H
-#define TORFED_VERBS_H
+#ifndef TORFED_CONTROL_VERBS_H
+#define TORFED_CONTROL_VERBS_H
 
 #include "control/control.h"
 

@@ -9,8 +9,8 @@
  * lost, every call under way ends with an error; nothing is repeated for the
  * caller, who cannot know whether it was committed.
  */
-#ifndef TORFED_DB_H
-#define TORFED_DB_H
+#ifndef TORFED_DB_DB_H
+#define TORFED_DB_DB_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

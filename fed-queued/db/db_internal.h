@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the files of the database layer share; nobody else includes it. */
-#ifndef TORFED_DB_INTERNAL_H
-#define TORFED_DB_INTERNAL_H
+#ifndef TORFED_DB_DB_INTERNAL_H
+#define TORFED_DB_DB_INTERNAL_H
 
 #include <event2/event.h>
 #include <sys/queue.h>

@@ -153,6 +153,8 @@ setup_schema(const PGresult *result)
 		schema_found_row(&found, atoi(PQgetvalue(result, i, 0)),
 		    PQgetisnull(result, i, 1) ? NULL
 					      : PQgetvalue(result, i, 1));
+	if (PQntuples(result) == 0)
+		schema_found_none(&found);
 	return found;
 }
 

@@ -4,8 +4,8 @@
  * letters, and rows that nobody needs any more are removed, in portions so
  * small that nothing waits for them.
  */
-#ifndef TORFED_PRUNE_H
-#define TORFED_PRUNE_H
+#ifndef TORFED_DB_PRUNE_H
+#define TORFED_DB_PRUNE_H
 
 /* Once, at start. */
 void prune_init(void);

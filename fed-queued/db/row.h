@@ -4,8 +4,8 @@
  * asked for it). A column without its form is fatal: our own functions wrote
  * it. row and column count from 0.
  */
-#ifndef TORFED_ROW_H
-#define TORFED_ROW_H
+#ifndef TORFED_DB_ROW_H
+#define TORFED_DB_ROW_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Every statement that fed-queued sends: the table is statements.def. */
-#ifndef TORFED_STATEMENTS_H
-#define TORFED_STATEMENTS_H
+#ifndef TORFED_DB_STATEMENTS_H
+#define TORFED_DB_STATEMENTS_H
 
 #include "db/db.h"
 

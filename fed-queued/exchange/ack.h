@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Acknowledgements: the payload written and read. Pure. */
-#ifndef TORFED_ACK_H
-#define TORFED_ACK_H
+#ifndef TORFED_EXCHANGE_ACK_H
+#define TORFED_EXCHANGE_ACK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -167,7 +167,7 @@ check_authenticity(struct check *check, const struct check_context *context,
 		(void)limiter_take(context->failures, 1, context->now_ms);
 		code = genuine == CODE_OK ? CODE_SIGNATURE : genuine;
 	}
-	/* Left to here by fed-listener: no server has such an address. */
+	/* fed-listener leaves this to us: no server has such an address. */
 	if (!ed_key_valid(envelope->header.origin))
 		code = CODE_ADDRESS_KEY;
 	/* Evidence is what the identity key has signed. */
@@ -289,7 +289,7 @@ check_items(struct check *check, const struct check_context *context,
 	uint32_t i, seconds;
 	enum code code;
 
-	for (i = 0; i < check->item_count && i < context->room; i++) {
+	for (i = 0; i < check->item_count && i < context->space; i++) {
 		if (!limiter_take(&peer->items, 1, context->now_ms))
 			break;
 		item = &envelope->items[i];
@@ -308,7 +308,7 @@ check_items(struct check *check, const struct check_context *context,
 		check->code = check->items[0].result.code;
 	if (i == check->item_count)
 		return;
-	if (i < context->room) {
+	if (i < context->space) {
 		code = CODE_RATE;
 		seconds = limiter_wait_s(&peer->items, 1, context->now_ms);
 		limiter_refused(&peer->items, check->item_count - i - 1);
@@ -328,7 +328,8 @@ check_items(struct check *check, const struct check_context *context,
 
 /*
  * A look-up pays like an item, and has a rate of its own at every level alike:
- * it must not show who may look up. Whether the peer may is not its verdict.
+ * it must not show who may look up. Whether the peer may is decided by
+ * inbound_lookup(), since the answer is the same.
  */
 static void
 check_lookup(struct check *check, const struct check_context *context,

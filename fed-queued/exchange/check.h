@@ -4,8 +4,8 @@
  * certificate and signature, time window, rate, trust. Pure but for the rate's
  * bucket: no I/O, so that every path can be tested.
  */
-#ifndef TORFED_CHECK_H
-#define TORFED_CHECK_H
+#ifndef TORFED_EXCHANGE_CHECK_H
+#define TORFED_EXCHANGE_CHECK_H
 
 #include "exchange/ack.h"
 #include "json/wire.h"
@@ -54,7 +54,7 @@ struct check_context {
 	 * refused without the dummy verification. */
 	struct limiter *failures;
 	bool crowded; /* the server named has too much under way */
-	size_t room;  /* in the inbox, items */
+	size_t space; /* in the inbox, items */
 };
 
 /* peer: the server that the envelope names, or NULL. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* What a server signed, whole: a request's or an answer's signing text. */
-#ifndef TORFED_PROOF_H
-#define TORFED_PROOF_H
+#ifndef TORFED_EXCHANGE_PROOF_H
+#define TORFED_EXCHANGE_PROOF_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct room_proof {
+struct signed_text {
 	uint8_t origin[32]; /* identity key */
 	const char *text;
 	size_t text_length;

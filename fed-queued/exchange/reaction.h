@@ -3,8 +3,8 @@
  * What each outcome of an exchange calls for: one table. Nothing unsigned ever
  * settles an item or counts against it.
  */
-#ifndef TORFED_REACTION_H
-#define TORFED_REACTION_H
+#ifndef TORFED_EXCHANGE_REACTION_H
+#define TORFED_EXCHANGE_REACTION_H
 
 #include <stdbool.h>
 #include <stdint.h>

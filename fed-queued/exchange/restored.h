@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Whether the database was put back to a backup; see room_restore.h. */
-#ifndef TORFED_RESTORED_H
-#define TORFED_RESTORED_H
+#ifndef TORFED_EXCHANGE_RESTORED_H
+#define TORFED_EXCHANGE_RESTORED_H
 
 #include <stdbool.h>
 

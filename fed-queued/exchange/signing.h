@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Questions to fed-signer, pipelined; each gets exactly one answer. */
-#ifndef TORFED_SIGNING_H
-#define TORFED_SIGNING_H
+#ifndef TORFED_EXCHANGE_SIGNING_H
+#define TORFED_EXCHANGE_SIGNING_H
 
 #include <stddef.h>
 #include <stdint.h>

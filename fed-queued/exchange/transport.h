@@ -3,8 +3,8 @@
  * One exchange with a peer: sign, hand to fed-sender, verify the signed
  * acknowledgement. No policy: what an outcome calls for is reaction.c.
  */
-#ifndef TORFED_TRANSPORT_H
-#define TORFED_TRANSPORT_H
+#ifndef TORFED_EXCHANGE_TRANSPORT_H
+#define TORFED_EXCHANGE_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Group commit of inbound items; see commit.h. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@
 
 #define GROUPS_FLYING 2 /* one commits while the next travels */
 #define RETRY_S	      5
+
+/* An item of fairness is the item of ours that it begins. */
+_Static_assert(offsetof(struct commit_item, wait) == 0, "wait is first");
 
 static size_t pending;
 static unsigned int flying;
@@ -137,7 +141,7 @@ commit_flush(void)
 }
 
 void
-commit_add(struct fairness_lane *lane, struct commit_item *item)
+commit_add(struct fairness_queue *lane, struct commit_item *item)
 {
 	pending++;
 	fairness_add(lane, &item->wait);

@@ -3,8 +3,8 @@
  * Group commit of inbound items: what arrives while a transaction is on its
  * way goes into the next one together.
  */
-#ifndef TORFED_COMMIT_H
-#define TORFED_COMMIT_H
+#ifndef TORFED_INBOUND_COMMIT_H
+#define TORFED_INBOUND_COMMIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ struct commit_item {
  * Items of one request follow each other; then commit_flush(). The lane is the
  * server's, whose turn comes as often as any other's.
  */
-void commit_add(struct fairness_lane *, struct commit_item *);
+void commit_add(struct fairness_queue *, struct commit_item *);
 void commit_flush(void);
 size_t commit_pending(void); /* items not yet answered */
 

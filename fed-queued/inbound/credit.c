@@ -30,7 +30,7 @@ credit_of(const struct credit_load *load)
 	if (load->items > ITEMS_FULL)
 		credit = least(credit,
 		    (uint64_t)ACK_CREDIT_MAX * ITEMS_FULL / load->items);
-	credit = least(credit, load->room);
+	credit = least(credit, load->space);
 	if (load->allowed >= 0)
 		credit = least(credit, (uint64_t)load->allowed);
 	return credit == 0 ? 1 : (uint32_t)credit;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* How many items are welcome in a server's next request. Pure. */
-#ifndef TORFED_CREDIT_H
-#define TORFED_CREDIT_H
+#ifndef TORFED_INBOUND_CREDIT_H
+#define TORFED_INBOUND_CREDIT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -10,7 +10,7 @@ struct credit_load {
 	size_t requests; /* under way, of all servers */
 	size_t requests_max;
 	size_t items;	 /* not committed yet, of all servers */
-	size_t room;	 /* in the inbox, items */
+	size_t space;	 /* in the inbox, items */
 	int64_t allowed; /* items that the server's rate has left; -1 no rate */
 };
 

@@ -3,8 +3,8 @@
  * Answers that leave a fixed time after their request came, so that the time
  * tells nothing of how they were found.
  */
-#ifndef TORFED_HOLD_H
-#define TORFED_HOLD_H
+#ifndef TORFED_INBOUND_HOLD_H
+#define TORFED_INBOUND_HOLD_H
 
 #include <stdint.h>
 

@@ -222,7 +222,7 @@ inbound_credit(const struct inbound *inbound)
 	struct credit_load load = {.requests = pending,
 	    .requests_max = (size_t)env.settings.requests_pending,
 	    .items = commit_pending(),
-	    .room = inbox_room(),
+	    .space = inbox_space(),
 	    .allowed = -1};
 
 	/* All answers to look-ups are alike, and none is an item. */
@@ -404,7 +404,7 @@ inbound_rooms(struct commit_item *const *rooms, uint32_t count,
     const struct check *check)
 {
 	char text[SIGNTEXT_BATCH_MAX];
-	struct room_proof proof;
+	struct signed_text proof;
 
 	memset(&proof, 0, sizeof(proof));
 	memcpy(proof.origin, envelope->header.origin, sizeof(proof.origin));
@@ -587,7 +587,7 @@ inbound_check(
 	    .window_s = env.settings.window_s,
 	    .strangers = limits_bucket(LIMIT_STRANGERS),
 	    .failures = limits_bucket(LIMIT_FAILURES),
-	    .room = inbox_room()};
+	    .space = inbox_space()};
 	struct peer *peer = peer_table_find(envelope->header.origin);
 	enum limit crowd = inbound_crowd(peer);
 	static struct check check; /* large */

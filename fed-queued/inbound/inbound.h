@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A request from fed-listener to its answer. */
-#ifndef TORFED_INBOUND_H
-#define TORFED_INBOUND_H
+#ifndef TORFED_INBOUND_INBOUND_H
+#define TORFED_INBOUND_INBOUND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 
 struct commit_item;
 struct peer;
-struct room_proof;
+struct signed_text;
 
 /* answer: canonical, valid in the callback; NULL: the database failed. */
 typedef void (*inbound_answered)(
@@ -41,7 +41,7 @@ struct inbound_types {
 	/* those of one request, 1 to BATCH_ITEMS, in its order; done() of each
 	 * follows. proof is copied. trust: the origin's level */
 	void (*take)(struct commit_item *const *, uint32_t count,
-	    const struct room_proof *, int trust);
+	    const struct signed_text *, int trust);
 };
 void inbound_register(const struct inbound_types *);
 

@@ -43,7 +43,7 @@ inbox_messages(void)
 }
 
 size_t
-inbox_room(void)
+inbox_space(void)
 {
 	uint64_t used = inbox_messages() + commit_pending();
 	uint64_t maximum = (uint64_t)env.settings.inbox_messages;

@@ -7,8 +7,8 @@
  * so that nothing waits for it; there is one a sweep, and none while the inbox
  * is empty.
  */
-#ifndef TORFED_INBOX_H
-#define TORFED_INBOX_H
+#ifndef TORFED_INBOUND_INBOX_H
+#define TORFED_INBOUND_INBOX_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +23,6 @@ void inbox_stored(void);
 /* Messages that are waiting in it, as far as known. */
 uint64_t inbox_messages(void);
 /* How many more may be stored; what is being committed counts already. */
-size_t inbox_room(void);
+size_t inbox_space(void);
 
 #endif

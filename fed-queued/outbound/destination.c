@@ -60,7 +60,7 @@ destination_unreachable(struct peer *peer, enum code code)
 static void
 peer_good(struct peer *peer)
 {
-	schedule_good(peer);
+	schedule_back_off_end(peer);
 	queue_resume(peer);
 }
 
@@ -68,7 +68,7 @@ peer_good(struct peer *peer)
 static void
 peer_ask(struct peer *peer, handshake_callback asked)
 {
-	schedule_ask(peer);
+	schedule_handshake_begin(peer);
 	schedule_wait(peer, env.settings.retry_max_ms);
 	handshake_out(peer->key, false, asked, peer);
 }
@@ -81,11 +81,11 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 	if (code == CODE_OK)
 		peer_good(peer);
 	else if (code == CODE_TOR_DOWN) {
-		schedule_good(peer);
+		schedule_back_off_end(peer);
 		destination_pause();
 	} else
 		peer_back_off(peer, false, code, result != NULL);
-	schedule_asked(peer);
+	schedule_handshake_end(peer);
 }
 
 /* Our certificate is not known, or not any more. */
@@ -106,7 +106,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 	for (lane = 1; lane <= LANES; lane++)
 		suspect_proved(&peer->lanes[lane].suspects, code == CODE_OK);
 	if (code == CODE_TOR_DOWN) {
-		schedule_good(peer);
+		schedule_back_off_end(peer);
 		destination_pause();
 	} else {
 		if (code == CODE_OK)
@@ -114,7 +114,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 		peer_back_off(peer, false, code == CODE_OK ? CODE_CLOSED : code,
 		    code == CODE_OK || result != NULL);
 	}
-	schedule_asked(peer);
+	schedule_handshake_end(peer);
 }
 
 bool

@@ -3,8 +3,8 @@
  * A server as what we send to: its back-off here and in the database, the
  * handshakes that sending calls for, and our own outages.
  */
-#ifndef TORFED_DESTINATION_H
-#define TORFED_DESTINATION_H
+#ifndef TORFED_OUTBOUND_DESTINATION_H
+#define TORFED_OUTBOUND_DESTINATION_H
 
 #include <stdbool.h>
 #include <stdint.h>

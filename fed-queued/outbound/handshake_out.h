@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Our handshakes with others. */
-#ifndef TORFED_HANDSHAKE_OUT_H
-#define TORFED_HANDSHAKE_OUT_H
+#ifndef TORFED_OUTBOUND_HANDSHAKE_OUT_H
+#define TORFED_OUTBOUND_HANDSHAKE_OUT_H
 
 #include <stdbool.h>
 #include <stdint.h>

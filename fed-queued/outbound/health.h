@@ -5,8 +5,8 @@
  * peer is there: a ping is a handshake. (Whether we can be reached ourselves:
  * self_probe.c.)
  */
-#ifndef TORFED_HEALTH_H
-#define TORFED_HEALTH_H
+#ifndef TORFED_OUTBOUND_HEALTH_H
+#define TORFED_OUTBOUND_HEALTH_H
 
 #include <stdint.h>
 

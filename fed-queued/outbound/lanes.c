@@ -5,7 +5,7 @@
  * With many it is rationed to a small part of the time, and in between only
  * what is new is looked at: rows behind the highest id seen, less a margin for
  * transactions that commit late. What slips through that is found by the next
- * whole look, at the latest by the sweep.
+ * whole look: the first one that the ration allows.
  */
 #include "base/log.h"
 #include "db/row.h"
@@ -47,7 +47,7 @@ look_row(PGresult *result, int row)
 		look.found(peer, (int)lane);
 }
 
-static void look_call(bool whole);
+static void look_call(void);
 
 static void
 look_done(PGresult *result, const char *sqlstate, void *argument)
@@ -68,19 +68,18 @@ look_done(PGresult *result, const char *sqlstate, void *argument)
 	look.done();
 	if (look.again && result != NULL) {
 		look.again = false;
-		look_call(false);
+		look_call();
 	}
 }
 
 static void
-look_call(bool whole)
+look_call(void)
 {
 	struct db_parameters parameters;
 
 	look.running = true;
 	look.began_ms = clock_ms();
-	look.whole =
-	    whole || look.lanes <= FEW_LANES || look.began_ms >= look.next_ms;
+	look.whole = look.lanes <= FEW_LANES || look.began_ms >= look.next_ms;
 	db_parameters_init(&parameters);
 	if (!look.whole)
 		db_add_integer(&parameters, look.highest - MARGIN);
@@ -98,5 +97,5 @@ lanes_find(void (*found)(struct peer *, int lane), void (*done)(void))
 		return;
 	}
 	look.again = false;
-	look_call(false);
+	look_call();
 }

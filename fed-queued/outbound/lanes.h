@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Which lanes of the queue have items. */
-#ifndef TORFED_LANES_H
-#define TORFED_LANES_H
+#ifndef TORFED_OUTBOUND_LANES_H
+#define TORFED_OUTBOUND_LANES_H
 
 struct peer;
 

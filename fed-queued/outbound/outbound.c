@@ -29,10 +29,10 @@ outbound_run(void)
 			/* certificates are sent before they are needed */
 			destination_handshake(peer);
 			schedule_done(peer, lane);
-		} else if (runners[lane] != NULL) {
-			runners[lane](peer);
-		} else {
+		} else if (lane <= LANES) {
 			session_run(peer, lane);
+		} else {
+			runners[lane](peer);
 		}
 	}
 }

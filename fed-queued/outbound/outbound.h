@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What is due is sent: lanes of messages, and others that are registered. */
-#ifndef TORFED_OUTBOUND_H
-#define TORFED_OUTBOUND_H
+#ifndef TORFED_OUTBOUND_OUTBOUND_H
+#define TORFED_OUTBOUND_OUTBOUND_H
 
 struct peer;
 

@@ -243,7 +243,7 @@ void
 queue_release(
     const struct lease *lease, queue_released released, void *argument)
 {
-	struct pending_release *pending = calloc(1, sizeof(*pending));
+	struct pending_release *pending = xcalloc(1, sizeof(*pending));
 	struct db_parameters parameters;
 
 	pending->released = released;

@@ -4,8 +4,8 @@
  * lease's id. A claim is a short transaction; none is open while a request is
  * under way.
  */
-#ifndef TORFED_QUEUE_H
-#define TORFED_QUEUE_H
+#ifndef TORFED_OUTBOUND_QUEUE_H
+#define TORFED_OUTBOUND_QUEUE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,7 +44,7 @@ struct queue_item {
 /* Items in the lane's order, claimed together. */
 struct claim {
 	bool leased; /* the lease is ours; else another worker has the lane */
-	int64_t others_ms; /* for so long, unless it renews or ends its lease */
+	int64_t others_ms; /* how long the other worker's lease still lasts */
 	int64_t oldest;	   /* transaction that was running */
 	int64_t next;	   /* transaction, not begun yet */
 	uint32_t count;

@@ -268,14 +268,14 @@ schedule_next(struct peer **found, int *lane)
 }
 
 void
-schedule_ask(struct peer *peer)
+schedule_handshake_begin(struct peer *peer)
 {
 	peer->references++;
 	busy_probing++;
 }
 
 void
-schedule_asked(struct peer *peer)
+schedule_handshake_end(struct peer *peer)
 {
 	busy_probing--;
 	peer->references--;
@@ -289,7 +289,7 @@ schedule_ping(struct peer *peer)
 	    pings >= probing_most() / 2 || busy_probing >= probing_most())
 		return false;
 	pings++;
-	schedule_ask(peer);
+	schedule_handshake_begin(peer);
 	return true;
 }
 
@@ -297,7 +297,7 @@ void
 schedule_pinged(struct peer *peer)
 {
 	pings--;
-	schedule_asked(peer);
+	schedule_handshake_end(peer);
 }
 
 bool
@@ -325,7 +325,7 @@ schedule_administered(struct peer *peer)
 }
 
 void
-schedule_good(struct peer *peer)
+schedule_back_off_end(struct peer *peer)
 {
 	peer->retry_ms = 0;
 	peer->retry_count = 0;

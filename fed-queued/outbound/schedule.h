@@ -5,8 +5,8 @@
  * destinations that have not answered lately may be tried at once, so that
  * dead peers never starve live ones.
  */
-#ifndef TORFED_SCHEDULE_H
-#define TORFED_SCHEDULE_H
+#ifndef TORFED_OUTBOUND_SCHEDULE_H
+#define TORFED_OUTBOUND_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,10 +39,10 @@ bool schedule_crowded(void);
 
 /*
  * A handshake that decides what is to come takes a slot of those for
- * destinations that may be dead, until schedule_asked().
+ * destinations that may be dead, until schedule_handshake_end().
  */
-void schedule_ask(struct peer *);
-void schedule_asked(struct peer *);
+void schedule_handshake_begin(struct peer *);
+void schedule_handshake_end(struct peer *);
 /*
  * A slot for a ping: one of those for destinations that may be dead, of which
  * pings have half at most, and only while no destination is due. true:
@@ -54,7 +54,7 @@ void schedule_pinged(struct peer *);
 /* Observes PEER_ADMINISTERED: it may be due by now. */
 void schedule_administered(struct peer *);
 /* Ends a destination's back-off. */
-void schedule_good(struct peer *);
+void schedule_back_off_end(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */
 int64_t schedule_back_off(struct peer *, bool longest);
 /* Exactly this delay, whatever the back-off was. */

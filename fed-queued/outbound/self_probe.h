@@ -4,8 +4,8 @@
  * onion service, through tor. What comes of it is shown and logged, and changes
  * nothing else: it is not signed, and nothing waits for it.
  */
-#ifndef TORFED_SELF_PROBE_H
-#define TORFED_SELF_PROBE_H
+#ifndef TORFED_OUTBOUND_SELF_PROBE_H
+#define TORFED_OUTBOUND_SELF_PROBE_H
 
 #include <stdbool.h>
 #include <stdint.h>

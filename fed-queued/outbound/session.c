@@ -20,13 +20,12 @@
 #include "json/canon.h"
 #include "json/envelope.h"
 #include "outbound/destination.h"
-#include "outbound/outbound.h"
 #include "outbound/queue.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
 #include "servers/peer_table.h"
 
-#define ATTEMPTS_DEFAULT 5    /* the column's: fed.conf decides */
+#define ATTEMPTS_DEFAULT 5    /* the column's default: fed.conf's counts */
 #define SESSION_REQUESTS 16   /* in a row while others wait */
 #define SLOW_MS		 5000 /* of an exchange; shares slots with the dead */
 #define FLOOR_CLAIMS	 64   /* between looks at a lane from its start */
@@ -37,7 +36,7 @@ struct session {
 	int64_t highest;      /* queue id claimed so far */
 	int64_t floor;	      /* queue id that nothing new can lie below */
 	int64_t reached;      /* the last one claimed, to be the next floor */
-	int64_t reached_next; /* once this transaction is the oldest */
+	int64_t reached_next; /* when none older than this one runs */
 	uint32_t claims;
 	struct claim *current; /* in flight */
 	struct claim *next;    /* claimed meanwhile */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages of one (destination, lane), from claim through exchange to
  * settlement. */
-#ifndef TORFED_SESSION_H
-#define TORFED_SESSION_H
+#ifndef TORFED_OUTBOUND_SESSION_H
+#define TORFED_OUTBOUND_SESSION_H
 
 struct peer;
 

@@ -5,15 +5,17 @@
  * changed that since. Then it is read and decided again, from the start, but
  * not for ever.
  */
-#ifndef TORFED_ROOM_ATTEMPT_H
-#define TORFED_ROOM_ATTEMPT_H
+#ifndef TORFED_ROOMS_ATTEMPT_H
+#define TORFED_ROOMS_ATTEMPT_H
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ATTEMPT_MAX	16 /* writes of one decision */
-#define ATTEMPT_RETRY_S 5  /* what others are told to wait, with STORAGE */
+#define ATTEMPT_MAX 16 /* writes of one decision */
+#define ATTEMPT_RETRY_S \
+	5 /* before what failed is done again, by us or by
+			    * whoever is told STORAGE */
 
 enum attempt {
 	ATTEMPT_STORED,

@@ -4,8 +4,8 @@
  * and back. A column without its form is fatal, as in db/row.h, unless it says
  * otherwise here. row and column count from 0.
  */
-#ifndef TORFED_ROOM_COLUMNS_H
-#define TORFED_ROOM_COLUMNS_H
+#ifndef TORFED_ROOMS_COLUMNS_H
+#define TORFED_ROOMS_COLUMNS_H
 
 #include "db/db.h"
 #include "db/row.h"

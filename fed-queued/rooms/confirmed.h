@@ -6,8 +6,8 @@
  * server with a member there has confirmed it, or until ten seconds after the
  * first were asked.
  */
-#ifndef TORFED_ROOM_CONFIRMED_H
-#define TORFED_ROOM_CONFIRMED_H
+#ifndef TORFED_ROOMS_CONFIRMED_H
+#define TORFED_ROOMS_CONFIRMED_H
 
 #include "room/room_id.h"
 

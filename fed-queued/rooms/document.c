@@ -58,7 +58,7 @@ event_read(struct document *document, const struct sync_document *given)
 static bool
 proof_read(struct document *document, const struct sync_document *given)
 {
-	struct room_proof *proof = &document->proof;
+	struct signed_text *proof = &document->proof;
 	const struct envelope_header *header = &document->text.header;
 
 	if (signtext_parse(&document->text, given->text.bytes,

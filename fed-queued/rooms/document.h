@@ -3,14 +3,14 @@
  * Documents of server_sync: what a server signed, whoever hands it on, read to
  * what it proves; and documents that the database keeps as evidence.
  */
-#ifndef TORFED_ROOM_DOCUMENT_H
-#define TORFED_ROOM_DOCUMENT_H
+#ifndef TORFED_ROOMS_DOCUMENT_H
+#define TORFED_ROOMS_DOCUMENT_H
 
 #include "json/event_payload.h"
 #include "json/sync_payload.h"
 #include "proto/cert.h"
 #include "proto/signtext_parse.h"
-#include "rooms/proof.h"
+#include "rooms/signed_message.h"
 
 enum document_kind {
 	DOCUMENT_NOTHING, /* malformed, or not what it says it is */
@@ -25,7 +25,7 @@ struct document {
 	struct cert cert;
 	struct signed_event event;		     /* DOCUMENT_EVENT */
 	struct signtext text;			     /* the others */
-	struct room_proof proof;		     /* the same */
+	struct signed_text proof;		     /* the same */
 	uint32_t count;				     /* DOCUMENT_ITEMS */
 	struct signed_message messages[BATCH_ITEMS]; /* all of one room */
 	struct room_id room;			     /* that room */

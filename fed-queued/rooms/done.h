@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The answer of what judges an event or an item, once it is written. */
-#ifndef TORFED_ROOM_DONE_H
-#define TORFED_ROOM_DONE_H
+#ifndef TORFED_ROOMS_DONE_H
+#define TORFED_ROOMS_DONE_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * rooms: when something is missing, when a server is there again, after a
  * start, and otherwise every quarter of an hour.
  */
-#ifndef TORFED_ROOM_RESYNC_H
-#define TORFED_ROOM_RESYNC_H
+#ifndef TORFED_ROOMS_RESYNC_H
+#define TORFED_ROOMS_RESYNC_H
 
 #include "room/room_id.h"
 

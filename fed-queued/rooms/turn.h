@@ -4,8 +4,8 @@
  * was read from the database before it is written. What other workers on the
  * database do meanwhile is noticed when it is written (rooms/attempt.h).
  */
-#ifndef TORFED_ROOM_TURN_H
-#define TORFED_ROOM_TURN_H
+#ifndef TORFED_ROOMS_TURN_H
+#define TORFED_ROOMS_TURN_H
 
 #include "room/room_id.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a server signed that contradicts itself, kept for the admin. */
-#ifndef TORFED_EVIDENCE_H
-#define TORFED_EVIDENCE_H
+#ifndef TORFED_SERVERS_EVIDENCE_H
+#define TORFED_SERVERS_EVIDENCE_H
 
 #include <stddef.h>
 

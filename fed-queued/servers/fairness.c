@@ -4,13 +4,13 @@
 
 #include "servers/fairness.h"
 
-TAILQ_HEAD(lane_list, fairness_lane);
+TAILQ_HEAD(lane_list, fairness_queue);
 
 /* Lanes with items, the one whose turn is next first. */
 static struct lane_list lanes = TAILQ_HEAD_INITIALIZER(lanes);
 
 void
-fairness_add(struct fairness_lane *lane, struct fairness_item *item)
+fairness_add(struct fairness_queue *lane, struct fairness_item *item)
 {
 	if (!lane->waiting) {
 		lane->waiting = true;
@@ -52,7 +52,7 @@ group_fits(
 
 /* The lane's first request; false when all its ids have to wait. */
 static bool
-group_take(struct fairness_group *group, struct fairness_lane *lane)
+group_take(struct fairness_group *group, struct fairness_queue *lane)
 {
 	struct fairness_item *item = TAILQ_FIRST(&lane->items), *next;
 	int before = group->count;
@@ -74,7 +74,7 @@ void
 fairness_fill(struct fairness_group *group)
 {
 	struct lane_list later = TAILQ_HEAD_INITIALIZER(later);
-	struct fairness_lane *lane;
+	struct fairness_queue *lane;
 
 	group->count = 0;
 	group->bytes = 0;

@@ -3,8 +3,8 @@
  * Fairness between servers that send to us: whose items are committed next.
  * Pure.
  */
-#ifndef TORFED_FAIRNESS_H
-#define TORFED_FAIRNESS_H
+#ifndef TORFED_SERVERS_FAIRNESS_H
+#define TORFED_SERVERS_FAIRNESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +30,8 @@ struct fairness_item {
 };
 
 /* One server's items that wait; zeros at first, then fairness.c's. */
-struct fairness_lane {
-	TAILQ_ENTRY(fairness_lane) entry;
+struct fairness_queue {
+	TAILQ_ENTRY(fairness_queue) entry;
 	TAILQ_HEAD(fairness_items, fairness_item) items;
 	bool waiting;
 };
@@ -44,7 +44,7 @@ struct fairness_group {
 };
 
 /* Items of one request follow each other; the lane must outlive them. */
-void fairness_add(struct fairness_lane *, struct fairness_item *);
+void fairness_add(struct fairness_queue *, struct fairness_item *);
 bool fairness_waiting(void);
 /*
  * Takes requests that fit, whole, one of each server in turn, each server's in

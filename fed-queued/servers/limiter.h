@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* A token bucket that counts what it let pass and what it refused. */
-#ifndef TORFED_LIMITER_H
-#define TORFED_LIMITER_H
+#ifndef TORFED_SERVERS_LIMITER_H
+#define TORFED_SERVERS_LIMITER_H
 
 #include <stdbool.h>
 #include <stdint.h>

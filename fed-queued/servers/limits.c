@@ -141,8 +141,8 @@ struct most {
 	int64_t items[TRUST_TRUSTED + 1]; /* by level */
 };
 
-static int64_t
-items_rate(int trust)
+int64_t
+limits_items_rate(int trust)
 {
 	int64_t rate = env.settings.items_per_minute;
 
@@ -165,7 +165,7 @@ most_add(struct peer *peer, void *argument)
 	    larger(most->refusals, tokens_used(&peer->refusals, PEER_REFUSALS));
 	if (trust >= TRUST_KNOWN && trust <= TRUST_TRUSTED)
 		most->items[trust] = larger(most->items[trust],
-		    tokens_used(&peer->items, items_rate(trust)));
+		    tokens_used(&peer->items, limits_items_rate(trust)));
 }
 
 /* Whom limits_each() tells. */
@@ -236,7 +236,7 @@ own_each(const struct audience *audience)
 	for (trust = TRUST_KNOWN; trust <= TRUST_TRUSTED; trust++)
 		own_tell(audience,
 		    (enum limit)(LIMIT_ITEMS_KNOWN + trust - TRUST_KNOWN),
-		    most.items[trust], items_rate(trust));
+		    most.items[trust], limits_items_rate(trust));
 	own_tell(audience, LIMIT_LOOKUPS, most.lookups,
 	    settings->lookups_per_minute);
 	own_tell(audience, LIMIT_REFUSALS, most.refusals, PEER_REFUSALS);

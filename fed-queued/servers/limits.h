@@ -3,8 +3,8 @@
  * The limiters of limit_names.h in this process: what each let pass and
  * refused, in the log and for fedctl.
  */
-#ifndef TORFED_LIMITS_H
-#define TORFED_LIMITS_H
+#ifndef TORFED_SERVERS_LIMITS_H
+#define TORFED_SERVERS_LIMITS_H
 
 #include "ipc/channel.h"
 #include "ipc/limit_names.h"
@@ -28,6 +28,9 @@ void limits_init(void);
  * and INBOX.
  */
 void limits_gauge(enum limit, uint64_t (*used)(void), int64_t maximum);
+/* Items a minute that a server of a level may send: ten times as many at level
+ * 2, a hundred times at 3. 0: no limit. */
+int64_t limits_items_rate(int trust);
 /* The bucket of FAILURES, STRANGERS or CONFLICTS, which are for all. */
 struct limiter *limits_bucket(enum limit);
 /* Of one of fed-queued's; never NULL. */

@@ -4,8 +4,8 @@
  * that it is not, and what an answer from our own onion service says. Rules
  * alone: no clock, no timer.
  */
-#ifndef TORFED_LIVENESS_H
-#define TORFED_LIVENESS_H
+#ifndef TORFED_SERVERS_LIVENESS_H
+#define TORFED_SERVERS_LIVENESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,6 +2,7 @@
 /* Who is told what becomes known of servers; see observe.h. */
 #include <stddef.h>
 
+#include "base/log.h"
 #include "servers/observe.h"
 
 static void (*observers[PEER_EVENTS])(struct peer *);
@@ -15,6 +16,7 @@ observe(enum peer_event event, void (*observer)(struct peer *))
 void
 observe_tell(enum peer_event event, struct peer *peer)
 {
-	if (observers[event] != NULL)
-		observers[event](peer);
+	if (observers[event] == NULL)
+		fatal("nobody observes servers yet");
+	observers[event](peer);
 }

@@ -3,8 +3,8 @@
  * One server as this process knows it: its identity, trust and certificates,
  * and what the parts that deal with it remember of it.
  */
-#ifndef TORFED_PEER_H
-#define TORFED_PEER_H
+#ifndef TORFED_SERVERS_PEER_H
+#define TORFED_SERVERS_PEER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -70,8 +70,8 @@ struct peer {
 		size_t requests;
 		size_t bytes;
 	} under_way;
-	struct fairness_lane commits; /* items that wait for a transaction */
-	int64_t seen_ms;	      /* when last_seen was last written */
+	struct fairness_queue commits; /* items that wait for a transaction */
+	int64_t seen_ms;	       /* when last_seen was last written */
 	int64_t woken_ms; /* when a request last ended the back-off */
 
 	/* outbound: outbound/schedule.c */

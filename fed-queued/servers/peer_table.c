@@ -71,16 +71,12 @@ peer_table_find_id(const uint8_t id[16])
 	return peer != NULL && peer->present ? peer : NULL;
 }
 
-/* The rate of a level: 100 a minute at level 1, 10x at 2, 100x at 3. */
+/* The rates of its level. */
 static void
 peer_rate(struct peer *peer)
 {
-	int64_t rate = env.settings.items_per_minute;
+	int64_t rate = limits_items_rate(peer->trust);
 
-	if (peer->trust == TRUST_VERIFIED)
-		rate *= 10;
-	else if (peer->trust == TRUST_TRUSTED)
-		rate *= 100;
 	limiter_set(&peer->items, rate, 60000, 3 * rate, clock_ms());
 	peer->items.counter = limits_counter(
 	    peer->trust == TRUST_TRUSTED    ? LIMIT_ITEMS_TRUSTED

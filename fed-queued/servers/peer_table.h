@@ -4,8 +4,8 @@
  * The database is the truth; the cache follows it by NOTIFY federation_servers
  * and by what this process changes itself.
  */
-#ifndef TORFED_PEER_TABLE_H
-#define TORFED_PEER_TABLE_H
+#ifndef TORFED_SERVERS_PEER_TABLE_H
+#define TORFED_SERVERS_PEER_TABLE_H
 
 #include "servers/peer.h"
 

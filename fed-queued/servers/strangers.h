@@ -3,8 +3,8 @@
  * Handshakes stored, whoever began them, and how many strangers may be: at
  * most 256 rows of level 0, or 1 by handshake alone, for 7 days.
  */
-#ifndef TORFED_STRANGERS_H
-#define TORFED_STRANGERS_H
+#ifndef TORFED_SERVERS_STRANGERS_H
+#define TORFED_SERVERS_STRANGERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ void strangers_refresh(const struct handshake *, uint64_t told_serial,
     strangers_callback, void *argument);
 /* The payload of our own handshake, newly allocated (free()). */
 char *strangers_own_handshake(size_t *length);
-/* Those of over 7 days; called at each sweep. */
+/* Removes those of over 7 days. */
 void strangers_expire(void);
 
 #endif

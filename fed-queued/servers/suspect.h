@@ -10,8 +10,8 @@
  * more than that are hardly all culprits, and the next keeps its place. Memory
  * only: a new process begins to count anew.
  */
-#ifndef TORFED_SUSPECT_H
-#define TORFED_SUSPECT_H
+#ifndef TORFED_SERVERS_SUSPECT_H
+#define TORFED_SERVERS_SUSPECT_H
 
 #include <stdbool.h>
 #include <stdint.h>

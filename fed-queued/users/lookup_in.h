@@ -4,8 +4,8 @@
  * possible the same is done, so that the time tells nothing: one call of the
  * database, one answer.
  */
-#ifndef TORFED_LOOKUP_IN_H
-#define TORFED_LOOKUP_IN_H
+#ifndef TORFED_USERS_LOOKUP_IN_H
+#define TORFED_USERS_LOOKUP_IN_H
 
 #include <stdbool.h>
 #include <stddef.h>

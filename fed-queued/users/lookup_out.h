@@ -3,8 +3,8 @@
  * We look up users of other servers: the application's requests, one at a time
  * for each server, in a lane of their own.
  */
-#ifndef TORFED_LOOKUP_OUT_H
-#define TORFED_LOOKUP_OUT_H
+#ifndef TORFED_USERS_LOOKUP_OUT_H
+#define TORFED_USERS_LOOKUP_OUT_H
 
 struct peer;
 

@@ -175,7 +175,7 @@ take(char *line)
 	static const char text[] = "what the origin signed";
 	char via[ONION_SIZE], origin[ONION_SIZE], id[ROOM_ID_SIZE];
 	struct signed_message messages[BATCH_ITEMS];
-	struct room_proof proof = {.text = text, .text_length = sizeof(text)};
+	struct signed_text proof = {.text = text, .text_length = sizeof(text)};
 	uint8_t by[ONION_KEY];
 	struct room_id room;
 	union {

@@ -3,8 +3,8 @@
  * Invitations that other servers hand on to our users: judged by
  * room_invite_take(), and written with the id of the item that brought them.
  */
-#ifndef TORFED_ROOM_INVITATION_H
-#define TORFED_ROOM_INVITATION_H
+#ifndef TORFED_ROOMS_ITEMS_INVITATION_H
+#define TORFED_ROOMS_ITEMS_INVITATION_H
 
 #include "inbound/commit.h"
 #include "json/event_payload.h"

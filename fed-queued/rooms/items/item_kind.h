@@ -3,8 +3,8 @@
  * Items of rooms in requests: which those are, and how a verdict about one is
  * answered. Pure.
  */
-#ifndef TORFED_ROOM_ITEM_KIND_H
-#define TORFED_ROOM_ITEM_KIND_H
+#ifndef TORFED_ROOMS_ITEMS_ITEM_KIND_H
+#define TORFED_ROOMS_ITEMS_ITEM_KIND_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -31,7 +31,7 @@ struct incoming {
 	bool waiting; /* for the answer about items[next] */
 	bool broken;  /* the database failed: nothing more is tried */
 	int trust;
-	struct room_proof proof;
+	struct signed_text proof;
 	char text[SIGNTEXT_BATCH_MAX]; /* the proof's */
 
 	/* messages: which items go together */
@@ -480,7 +480,7 @@ incoming_run(struct incoming *incoming)
 
 void
 items_take(struct commit_item *const *items, uint32_t count,
-    const struct room_proof *proof, int trust)
+    const struct signed_text *proof, int trust)
 {
 	struct incoming *incoming = xcalloc(1, sizeof(*incoming));
 

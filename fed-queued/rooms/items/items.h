@@ -3,11 +3,11 @@
  * The items of rooms in one request, one after the other, each handed to the
  * part that decides about it; messages of one room go together.
  */
-#ifndef TORFED_ROOM_ITEMS_H
-#define TORFED_ROOM_ITEMS_H
+#ifndef TORFED_ROOMS_ITEMS_ITEMS_H
+#define TORFED_ROOMS_ITEMS_ITEMS_H
 
 #include "inbound/commit.h"
-#include "rooms/proof.h"
+#include "rooms/signed_message.h"
 
 /*
  * items: 1 to BATCH_ITEMS in the order of the request, each of a type that
@@ -16,6 +16,6 @@
  * is copied. trust: the level of proof->origin.
  */
 void items_take(struct commit_item *const *items, uint32_t count,
-    const struct room_proof *proof, int trust);
+    const struct signed_text *proof, int trust);
 
 #endif

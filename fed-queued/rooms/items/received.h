@@ -3,8 +3,8 @@
  * Ids of items that left no row of their own: kept, so that each is known when
  * it comes again, and found when it names something else.
  */
-#ifndef TORFED_ROOM_RECEIVED_H
-#define TORFED_ROOM_RECEIVED_H
+#ifndef TORFED_ROOMS_ITEMS_RECEIVED_H
+#define TORFED_ROOMS_ITEMS_RECEIVED_H
 
 #include "inbound/commit.h"
 #include "rooms/done.h"

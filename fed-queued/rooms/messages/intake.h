@@ -4,8 +4,8 @@
  * those before it have changed, though nothing of that is written yet. Pure but
  * for its own memory.
  */
-#ifndef TORFED_ROOM_INTAKE_H
-#define TORFED_ROOM_INTAKE_H
+#ifndef TORFED_ROOMS_MESSAGES_INTAKE_H
+#define TORFED_ROOMS_MESSAGES_INTAKE_H
 
 #include "json/batch.h"
 #include "room/room_message.h"

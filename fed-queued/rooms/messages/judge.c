@@ -9,6 +9,7 @@
 #include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "inbound/hold.h"
 #include "inbound/inbox.h"
 #include "room/room_message.h"
 #include "rooms/attempt.h"
@@ -52,14 +53,26 @@ static TAILQ_HEAD(, judging) judgings = TAILQ_HEAD_INITIALIZER(judgings);
 static void judging_run(void *argument);
 
 static void
+judging_again(void *argument)
+{
+	struct judging *judging = argument;
+
+	judging->again = false;
+	judging->behind = 0;
+	turn_begin(&judging->room, judging_run, judging);
+}
+
+/* What failed is not looked for by any doorbell: it comes again by itself. */
+static void
 judging_end(struct judging *judging, bool ok)
 {
 	struct room_id room = judging->room;
 
-	if (ok && judging->again) {
-		judging->again = false;
-		judging->behind = 0;
-		turn_begin(&room, judging_run, judging);
+	if (!ok) {
+		hold(clock_ms() + ATTEMPT_RETRY_S * 1000, judging_again,
+		    judging);
+	} else if (judging->again) {
+		judging_again(judging);
 	} else {
 		TAILQ_REMOVE(&judgings, judging, entry);
 		free(judging);
@@ -96,7 +109,6 @@ judging_written(PGresult *result, const char *sqlstate, void *argument)
 		judging_run(judging);
 		break;
 	case ATTEMPT_FAILED:
-		/* They stay as they are until the next doorbell. */
 		judging_end(judging, false);
 		break;
 	}

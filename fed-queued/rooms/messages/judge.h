@@ -3,8 +3,8 @@
  * Messages that were held, or taken without their state: judged again, a
  * portion at a time, in the room's turn.
  */
-#ifndef TORFED_ROOM_JUDGE_H
-#define TORFED_ROOM_JUDGE_H
+#ifndef TORFED_ROOMS_MESSAGES_JUDGE_H
+#define TORFED_ROOMS_MESSAGES_JUDGE_H
 
 #include "room/room_id.h"
 

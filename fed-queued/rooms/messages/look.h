@@ -3,8 +3,8 @@
  * In which rooms messages wait for us: ours for their place, those of others
  * to be judged again.
  */
-#ifndef TORFED_ROOM_LOOK_H
-#define TORFED_ROOM_LOOK_H
+#ifndef TORFED_ROOMS_MESSAGES_LOOK_H
+#define TORFED_ROOMS_MESSAGES_LOOK_H
 
 #include "room/room_event.h"
 

@@ -21,8 +21,8 @@
 #include "rooms/state/requests.h"
 #include "rooms/turn.h"
 
-#define PORTION	  64 /* messages in a transaction */
-#define LANES_ALL 3
+#define PORTION	     64 /* messages in a transaction */
+#define STREAM_LANES 3
 
 /* Columns of room_messages_new(). */
 enum {
@@ -62,7 +62,7 @@ struct numbering {
 	int64_t version;
 	int64_t epoch;
 	int64_t now;
-	struct own lanes[LANES_ALL];
+	struct own lanes[STREAM_LANES];
 	uint32_t attempts;
 };
 
@@ -282,11 +282,11 @@ row_number(struct numbering *numbering, struct places *places, PGresult *result,
 static void
 numbering_write(struct numbering *numbering, const struct places *places)
 {
-	struct room_stream streams[LANES_ALL];
+	struct room_stream streams[STREAM_LANES];
 	struct db_parameters parameters;
 	uint32_t i, count = 0;
 
-	for (i = 0; i < LANES_ALL; i++)
+	for (i = 0; i < STREAM_LANES; i++)
 		if (numbering->lanes[i].used &&
 		    numbering->lanes[i].stream.contiguous > 0)
 			streams[count++] = numbering->lanes[i].stream;

@@ -4,8 +4,8 @@
  * state number, epoch, sequence, and the digest of the message before; and
  * with that their payload.
  */
-#ifndef TORFED_ROOM_NUMBER_H
-#define TORFED_ROOM_NUMBER_H
+#ifndef TORFED_ROOMS_MESSAGES_NUMBER_H
+#define TORFED_ROOMS_MESSAGES_NUMBER_H
 
 #include "room/room_id.h"
 

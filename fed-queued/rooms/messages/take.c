@@ -203,7 +203,7 @@ take_add(struct take *take, const struct signed_message *given, uint32_t index)
 
 void
 messages_take(const struct room_id *room, const struct signed_message *messages,
-    uint32_t count, const struct room_proof *proof,
+    uint32_t count, const struct signed_text *proof,
     const uint8_t via[ONION_KEY], messages_done done, void *argument)
 {
 	struct take *take = xcalloc(1, sizeof(*take));

@@ -3,14 +3,14 @@
  * Messages of others: what is known is read, they are judged by it and written,
  * and all of it once more when another worker was faster.
  */
-#ifndef TORFED_ROOM_MESSAGES_TAKE_H
-#define TORFED_ROOM_MESSAGES_TAKE_H
+#ifndef TORFED_ROOMS_MESSAGES_TAKE_H
+#define TORFED_ROOMS_MESSAGES_TAKE_H
 
 #include <stdbool.h>
 
 #include "room/room_id.h"
 #include "room/room_verdict.h"
-#include "rooms/proof.h"
+#include "rooms/signed_message.h"
 
 /* verdicts: one for each; ok false: the database did not answer. */
 typedef void (*messages_done)(
@@ -23,7 +23,7 @@ typedef void (*messages_done)(
  * the server that sent them. All is copied.
  */
 void messages_take(const struct room_id *, const struct signed_message *,
-    uint32_t count, const struct room_proof *, const uint8_t via[ONION_KEY],
+    uint32_t count, const struct signed_text *, const uint8_t via[ONION_KEY],
     messages_done, void *argument);
 
 #endif

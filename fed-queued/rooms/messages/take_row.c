@@ -233,7 +233,7 @@ arrays_item(struct arrays *arrays, const struct take *take, uint32_t i)
 bool
 take_write_ask(struct db_parameters *parameters, const struct take *take)
 {
-	const struct room_proof *proof = &take->proof;
+	const struct signed_text *proof = &take->proof;
 	struct room_stream changed[BATCH_ITEMS];
 	struct arrays arrays;
 	uint32_t i, count = 0;

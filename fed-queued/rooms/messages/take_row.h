@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* For take.c alone: one call of messages_take(), and what it asks the
  * database. */
-#ifndef TORFED_ROOM_TAKE_ROW_H
-#define TORFED_ROOM_TAKE_ROW_H
+#ifndef TORFED_ROOMS_MESSAGES_TAKE_ROW_H
+#define TORFED_ROOMS_MESSAGES_TAKE_ROW_H
 
 #include "db/db.h"
 #include "rooms/messages/intake.h"
@@ -16,7 +16,7 @@ struct take {
 	uint8_t via[ONION_KEY];
 	uint32_t count;
 	struct room_verdict verdicts[BATCH_ITEMS];
-	struct room_proof proof; /* text is owned */
+	struct signed_text proof; /* text is owned */
 	/* those that have their form, as intake.items has them */
 	uint32_t index[BATCH_ITEMS]; /* in verdicts */
 	char *payload[BATCH_ITEMS];  /* owned */

@@ -4,8 +4,8 @@
  * server. Number and content are committed, then signed, then applied and sent
  * to all servers in the room (state/requests.h).
  */
-#ifndef TORFED_ROOM_DECIDE_H
-#define TORFED_ROOM_DECIDE_H
+#ifndef TORFED_ROOMS_STATE_DECIDE_H
+#define TORFED_ROOMS_STATE_DECIDE_H
 
 #include "json/event_payload.h"
 #include "rooms/done.h"

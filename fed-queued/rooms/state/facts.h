@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What a state event is judged by, asked of the database and read. */
-#ifndef TORFED_ROOM_FACTS_H
-#define TORFED_ROOM_FACTS_H
+#ifndef TORFED_ROOMS_STATE_FACTS_H
+#define TORFED_ROOMS_STATE_FACTS_H
 
 #include "db/db.h"
 #include "room/room_restore.h"

@@ -125,7 +125,8 @@ request_end(struct chain *chain, const struct room_verdict *verdict)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, chain->request);
 	if (verdict->outcome == ROOM_REFUSED) {
-		log_info("room-request refused code=%s", code_name(verdict->code));
+		log_info(
+		    "room-request refused code=%s", code_name(verdict->code));
 		db_add_text(&parameters, code_name(verdict->code));
 	} else
 		db_add_null(&parameters);

@@ -4,8 +4,8 @@
  * signed and applied before the next request of our own chat server is
  * decided.
  */
-#ifndef TORFED_ROOM_REQUESTS_H
-#define TORFED_ROOM_REQUESTS_H
+#ifndef TORFED_ROOMS_STATE_REQUESTS_H
+#define TORFED_ROOMS_STATE_REQUESTS_H
 
 #include "room/room_id.h"
 

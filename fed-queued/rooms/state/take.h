@@ -3,8 +3,8 @@
  * State events that a home signed, whoever sent them: read, judged by
  * room_state_apply() and written in the room's turn.
  */
-#ifndef TORFED_ROOM_STATE_TAKE_H
-#define TORFED_ROOM_STATE_TAKE_H
+#ifndef TORFED_ROOMS_STATE_TAKE_H
+#define TORFED_ROOMS_STATE_TAKE_H
 
 #include "json/event_payload.h"
 #include "rooms/done.h"

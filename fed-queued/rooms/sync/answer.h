@@ -3,8 +3,8 @@
  * A request of server_sync to its answer: another server tells us how far it
  * is, hands on what it has and asks for what it lacks.
  */
-#ifndef TORFED_ROOM_SYNC_ANSWER_H
-#define TORFED_ROOM_SYNC_ANSWER_H
+#ifndef TORFED_ROOMS_SYNC_ANSWER_H
+#define TORFED_ROOMS_SYNC_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -106,7 +106,7 @@ answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 	const struct wire_envelope *answer = outcome->answer;
 	struct sync_taking *taking = xcalloc(1, sizeof(*taking));
 	const struct peer *peer = exchange->peer;
-	struct room_proof *proof;
+	struct signed_text *proof;
 	uint8_t hash[32];
 
 	exchange->payload = xmemdup(answer->payload, answer->payload_length);

@@ -5,8 +5,8 @@
  * request, until nothing new comes. It travels like a look-up, in a lane of its
  * own: a server that does not answer it keeps no messages back.
  */
-#ifndef TORFED_ROOM_SYNC_EXCHANGE_H
-#define TORFED_ROOM_SYNC_EXCHANGE_H
+#ifndef TORFED_ROOMS_SYNC_EXCHANGE_H
+#define TORFED_ROOMS_SYNC_EXCHANGE_H
 
 struct peer;
 

@@ -3,8 +3,8 @@
  * What another server is given in a message of server_sync: what it asked for,
  * as far as it may have it, and how far we are in rooms.
  */
-#ifndef TORFED_ROOM_SYNC_GIVE_H
-#define TORFED_ROOM_SYNC_GIVE_H
+#ifndef TORFED_ROOMS_SYNC_GIVE_H
+#define TORFED_ROOMS_SYNC_GIVE_H
 
 #include "json/sync_payload.h"
 

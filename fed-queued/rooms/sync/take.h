@@ -5,8 +5,8 @@
  * give after that. Nothing counts but what the home of a room or the origin of
  * a message has signed.
  */
-#ifndef TORFED_ROOM_SYNC_TAKE_H
-#define TORFED_ROOM_SYNC_TAKE_H
+#ifndef TORFED_ROOMS_SYNC_TAKE_H
+#define TORFED_ROOMS_SYNC_TAKE_H
 
 #include "rooms/document.h"
 
@@ -18,7 +18,7 @@ struct sync_taking {
 	int trust; /* its level */
 	/* of an answer: what via signed, and its payload, both the caller's;
 	 * of a request: without text */
-	struct room_proof proof;
+	struct signed_text proof;
 	struct sync_bytes answer;
 	void (*done)(struct sync_taking *);
 	void *argument;
@@ -55,7 +55,7 @@ bool sync_want(struct sync_taking *, const struct sync_ask *);
 /* take_void.c: one declaration of proof's origin, judged and settled; then
  * done(). mine: it was made to us, else to another server. */
 void sync_take_void(struct sync_taking *, const struct sync_void *,
-    const struct room_proof *, const struct sync_bytes *answer, bool mine,
+    const struct signed_text *, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *));
 /* take_evidence.c: writes a contradiction, then goes on. */
 void sync_take_evidence(struct sync_taking *, const struct sync_document *a,

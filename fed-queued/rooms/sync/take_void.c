@@ -19,7 +19,7 @@
 struct declaration {
 	struct sync_taking *taking;
 	struct sync_void declared;
-	const struct room_proof *proof;
+	const struct signed_text *proof;
 	const struct sync_bytes *answer;
 	bool mine; /* made to us: it settles its numbers */
 	void (*done)(struct sync_taking *);
@@ -68,7 +68,7 @@ conflict_written(PGresult *result, const char *sqlstate, void *argument)
 static void
 conflict_write(struct declaration *declaration, int64_t number)
 {
-	const struct room_proof *proof = declaration->proof;
+	const struct signed_text *proof = declaration->proof;
 	struct sync_document given = {.payloads = declaration->answer,
 	    .payload_count = 1,
 	    .text = {proof->text, proof->text_length}};
@@ -123,7 +123,7 @@ void_write(struct declaration *declaration, int64_t version,
     const struct room_stream *stream)
 {
 	const struct room_void *range = &declaration->declared.range;
-	const struct room_proof *proof = declaration->proof;
+	const struct signed_text *proof = declaration->proof;
 	struct db_parameters parameters;
 	uint8_t seen[COLUMNS_SEEN_SIZE];
 
@@ -216,7 +216,7 @@ declaration_load(void *argument)
 
 void
 sync_take_void(struct sync_taking *taking, const struct sync_void *declared,
-    const struct room_proof *proof, const struct sync_bytes *answer, bool mine,
+    const struct signed_text *proof, const struct sync_bytes *answer, bool mine,
     void (*done)(struct sync_taking *))
 {
 	struct declaration *declaration = xcalloc(1, sizeof(*declaration));

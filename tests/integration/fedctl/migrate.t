@@ -364,6 +364,9 @@ def test_other(cluster):
         refused("the row of version 1 is missing from "
                 "federation.schema_version", "a row missing", *later,
                 program=NEXT)
+        database.sql("DELETE FROM federation.schema_version")
+        refused("the row of version 1 is missing from "
+                "federation.schema_version", "all rows missing")
 
 
 def test_former(cluster):

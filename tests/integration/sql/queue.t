@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """What an administrator does with the queue, seen from the database: how
 claims and looks go about held messages and long lanes, what a history keeps,
-quota and lifetime of what is held, and two that do something at once."""
+settlements of what was held or cancelled meanwhile, quota and lifetime of what
+is held, and two that do something at once."""
 
 import os
 import re

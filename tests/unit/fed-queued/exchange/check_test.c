@@ -115,7 +115,7 @@ setup(void **state)
 	context.window_s = 300;
 	context.strangers = &strangers;
 	context.failures = &failures;
-	context.room = SIZE_MAX;
+	context.space = SIZE_MAX;
 	request_make("message");
 	return 0;
 }
@@ -605,7 +605,7 @@ batches(void **state)
 
 /* As many as the inbox has room for, at no cost for the others. */
 static void
-inbox_room(void **state)
+inbox_space(void **state)
 {
 	struct limit_counter counter = {0};
 	struct check check;
@@ -615,11 +615,11 @@ inbox_room(void **state)
 	limiter_set(&peer.items, 20, 60000, 20, 0);
 	peer.items.counter = &counter;
 	batch_make(10);
-	context.room = 10;
+	context.space = 10;
 	check_request(&check, &context, &peer, &request);
 	assert_int_equal(check.verdict, VERDICT_COMMIT);
 	assert_int_equal(check.unstored, 0);
-	context.room = 4;
+	context.space = 4;
 	check_request(&check, &context, &peer, &request);
 	assert_int_equal(check.verdict, VERDICT_COMMIT);
 	assert_int_equal(check.unstored, 6);
@@ -628,25 +628,25 @@ inbox_room(void **state)
 	assert_int_equal(check.items[9].result.status, ACK_RETRY);
 	assert_int_equal(check.items[9].result.code, CODE_STORAGE);
 	assert_true(check.items[9].result.seconds > 0);
-	context.room = 0;
+	context.space = 0;
 	check_request(&check, &context, &peer, &request);
 	assert_int_equal(check.verdict, VERDICT_ANSWER);
 	assert_int_equal(check.code, CODE_STORAGE);
 	assert_int_equal(check.unstored, 10);
 	/* 14 were paid for: 6 are left, and what is too many is counted */
-	context.room = SIZE_MAX;
+	context.space = SIZE_MAX;
 	check_request(&check, &context, &peer, &request);
 	assert_true(check.items[5].commit && !check.items[6].commit);
 	assert_int_equal(check.items[6].result.code, CODE_RATE);
 	assert_int_equal(counter.taken, 20);
 	assert_int_equal(counter.refused, 4);
 	/* both at once: what comes first */
-	context.room = 1;
+	context.space = 1;
 	check_request(&check, &context, &peer, &request);
 	assert_int_equal(check.code, CODE_RATE);
 	/* a handshake needs no room */
 	request_make("handshake");
-	context.room = 0;
+	context.space = 0;
 	memset(&peer.items, 0, sizeof(peer.items));
 	expect(VERDICT_HANDSHAKE, CODE_OK, &peer);
 }
@@ -731,7 +731,7 @@ main(void)
 	    TEST(handshake_certificates),
 	    TEST(batches),
 	    TEST(paths),
-	    TEST(inbox_room),
+	    TEST(inbox_space),
 	    TEST(crowded),
 	    TEST(answers),
 	};

@@ -15,7 +15,7 @@ idle(void)
 	struct credit_load load = {.requests = 1,
 	    .requests_max = 128,
 	    .items = 64,
-	    .room = 1000000,
+	    .space = 1000000,
 	    .allowed = -1};
 
 	return load;
@@ -78,9 +78,9 @@ keeps_to_inbox_and_rate(void **state)
 	struct credit_load load = idle();
 
 	(void)state;
-	load.room = 10;
+	load.space = 10;
 	assert_int_equal(credit_of(&load), 10);
-	load.room = 0;
+	load.space = 0;
 	assert_int_equal(credit_of(&load), 1);
 	load = idle();
 	load.allowed = 7;

@@ -119,13 +119,13 @@ lookups(void **state)
 	assert_false(schedule_next(&peer, &lane));
 	/* asked to come later, it keeps no message back */
 	peers[0].lanes[3].ready_ms = now;
-	schedule_good(&peers[0]);
+	schedule_back_off_end(&peers[0]);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, 3);
 	schedule_empty(&peers[0], 3);
 	schedule_done(&peers[0], 3);
 	now += 5000;
-	schedule_good(&peers[0]);
+	schedule_back_off_end(&peers[0]);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, LANE_LOOKUP);
 	schedule_empty(&peers[0], LANE_LOOKUP);
@@ -155,7 +155,7 @@ syncs(void **state)
 	schedule_done(&peers[0], LANE_LOOKUP);
 	assert_false(schedule_next(&peer, &lane));
 	now += 5000;
-	schedule_good(&peers[0]);
+	schedule_back_off_end(&peers[0]);
 	assert_true(schedule_next(&peer, &lane));
 	assert_int_equal(lane, LANE_SYNC);
 	schedule_empty(&peers[0], LANE_SYNC);
@@ -184,7 +184,7 @@ delays(void **state)
 	}
 	delay = schedule_back_off(&peers[1], true);
 	assert_in_range(delay, 45000, 75000);
-	schedule_good(&peers[0]);
+	schedule_back_off_end(&peers[0]);
 	assert_int_equal(peers[0].retry_count, 0);
 	assert_int_equal(peers[0].retry_ms, 0);
 }
@@ -301,7 +301,7 @@ handshakes_take_slots(void **state)
 	for (i = 0; schedule_next(&peer, &lane); i++) {
 		if (peer->told_serial != 0)
 			continue;
-		schedule_ask(peer);
+		schedule_handshake_begin(peer);
 		schedule_wait(peer, 60000);
 		schedule_done(peer, lane);
 		dead++;
@@ -309,12 +309,12 @@ handshakes_take_slots(void **state)
 	assert_int_equal(dead, 4);
 	assert_int_equal(i, 5);
 	assert_int_equal(peers[0].references, 1);
-	schedule_asked(&peers[0]);
+	schedule_handshake_end(&peers[0]);
 	assert_int_equal(peers[0].references, 0);
 	assert_true(schedule_next(&peer, &lane));
 	assert_ptr_equal(peer, &peers[4]);
 	for (i = 1; i < 4; i++)
-		schedule_asked(&peers[i]);
+		schedule_handshake_end(&peers[i]);
 }
 
 /* Pings have half of the slots of those that may be dead, and no message waits
@@ -422,7 +422,7 @@ administered(void **state)
 	schedule_fill(&peers[0], 2);
 	peer_administer(&peers[0], true, 0);
 	assert_false(schedule_next(&peer, &lane));
-	schedule_good(&peers[0]);
+	schedule_back_off_end(&peers[0]);
 	schedule_fill(&peers[0], 1);
 	schedule_fill(&peers[1], 1);
 	assert_true(schedule_next(&peer, &lane));

@@ -14,7 +14,7 @@
 #include "base/share.h"
 #include "fed-queued/servers/fairness.h"
 
-static struct fairness_lane lanes[3];
+static struct fairness_queue lanes[3];
 static struct fairness_item items[3][400];
 static struct fairness_group group;
 

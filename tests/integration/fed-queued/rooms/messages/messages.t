@@ -672,6 +672,26 @@ def test_judge_many(world):
     tap.equal((len(world.inbox()), world.talk.stored), (250, 250), "once")
 
 
+def test_judge_failed(world):
+    """The database fails just then, and nothing rings afterwards."""
+    room = world.room()
+    said = Voice(room, "bob", state=4).say()
+    world.take(room, said)
+    room.set(number=4)
+    right = "EXECUTE ON FUNCTION federation.room_messages_judge %s _fedqueued"
+    run(world.owner, "REVOKE " + right % "FROM")
+    world.talk.do("judge " + room.id)
+    run(world.owner, "GRANT " + right % "TO")
+    tap.equal([s for _, s, _, _ in room.sql(ITEMS)], ["held"],
+              "what could not be judged is held")
+
+    def taken():
+        world.talk.do("doorbell")  # which finds nothing in this room
+        return [s for _, s, _, _ in room.sql(ITEMS)] == ["taken"]
+    tap.ok(net.wait(taken), "and is judged again by itself")
+    tap.equal([n for n, _, _ in world.inbox()], [said[0]], "once")
+
+
 def main():
     with Cluster(fsync=True) as cluster:
         cluster.migrate()
@@ -680,7 +700,8 @@ def main():
                      test_trust, test_window, test_epochs, test_held,
                      test_conflict, test_conflict_beside, test_void, test_id,
                      test_own, test_together, test_race, test_judge,
-                     test_unverified, test_judge_many):
+                     test_unverified, test_judge_many,
+                     test_judge_failed):
             test(world)
         world.talk.close()
 

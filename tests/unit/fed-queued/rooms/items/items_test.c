@@ -85,7 +85,7 @@ ask(const char *what, room_done done, messages_done messages, void *argument)
 
 void
 messages_take(const struct room_id *room, const struct signed_message *given,
-    uint32_t count, const struct room_proof *proof,
+    uint32_t count, const struct signed_text *proof,
     const uint8_t via[ONION_KEY], messages_done done, void *argument)
 {
 	char text[32];
@@ -238,7 +238,7 @@ run(int trust, uint32_t count, const char *const types[],
     const char *const payloads[])
 {
 	struct commit_item *list[ITEMS];
-	struct room_proof proof;
+	struct signed_text proof;
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {

@@ -10,7 +10,7 @@ import uuid
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
-                                "..", "..", "..", "lib"))
+                                "..", "..", "..", "..", "lib"))
 import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402

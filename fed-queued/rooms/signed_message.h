@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Messages as their origin signed them, and what proves that it did. */
-#ifndef TORFED_ROOM_PROOF_H
-#define TORFED_ROOM_PROOF_H
+#ifndef TORFED_ROOMS_SIGNED_MESSAGE_H
+#define TORFED_ROOMS_SIGNED_MESSAGE_H
 
 #include <stddef.h>
 #include <stdint.h>

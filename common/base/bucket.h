@@ -2,8 +2,8 @@
 /*
  * A token bucket, in whole numbers: however often it is asked, nothing is lost
  * to rounding. It knows no clock: now_ms is monotonic, and if it goes back all
- * the same, nothing comes for that, and time counts from there. Any figures will
- * do: products are kept within 63 bits.
+ * the same, nothing comes for that, and time counts from there. Any figures
+ * will do: products are kept within 63 bits.
  */
 #ifndef TORFED_BUCKET_H
 #define TORFED_BUCKET_H

@@ -200,7 +200,8 @@ class Server:
         return True
 
     def migrate(self):
-        self.cluster.create_database()
+        if not self.cluster.has_database():
+            self.cluster.create_database()
         self.run("fedctl", "db", "migrate", "--database",
                  self.cluster.conninfo(), "--directory", SQL)
 

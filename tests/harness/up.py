@@ -136,10 +136,12 @@ class Builder:
 
     def make_template(self):
         """initdb, once for all servers. It wants an account with a name,
-        which the numbers that the copies run under do not have."""
+        which the numbers that the copies run under do not have. A sanitizer's
+        fedctl is to make the schema itself."""
         cluster = pgcluster.Cluster(
             os.path.join(self.data["private"], "template"))
-        cluster.create()
+        cluster.create(pgcluster.FRESH if "TORFED_BUILD" in os.environ else
+                       pgcluster.MIGRATED)
 
     def template(self):
         return os.path.join(self.data["private"], "template", "data")

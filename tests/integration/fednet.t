@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 import net  # noqa: E402
 import peer  # noqa: E402
+import pgcluster  # noqa: E402
 import tap  # noqa: E402
 
 NAMES = ["fedd", "fed-listener", "fed-signer", "fed-sender", "fed-queued",
@@ -395,6 +396,8 @@ def test_ordinary_user(place):
 
 
 def test():
+    # What a whole run of tests has made is not there for people.
+    os.environ.pop(pgcluster.TEMPLATES, None)
     with Place() as place:
         test_usage(place)
         test_network(place)

@@ -28,6 +28,11 @@ import psycopg2
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+# Names the directory of what templates.py made for a whole run of tests, to be
+# copied: FRESH is a cluster as initdb leaves it, MIGRATED one with the database
+# and its schema. Without it each cluster is made anew.
+TEMPLATES = "TORFED_TEST_TEMPLATES"
+FRESH, MIGRATED = "fresh", "migrated"
 DATABASE = "federation"
 SUPERUSER = "postgres"
 # Small, since several run side by side on a small machine.
@@ -70,6 +75,12 @@ def account():
         except KeyError:
             continue
     raise RuntimeError("no unprivileged account to run PostgreSQL under")
+
+
+def template(name):
+    """Path of a cluster's data to copy; None when there is none for us."""
+    path = os.path.join(os.environ.get(TEMPLATES, ""), name, "data")
+    return path if os.access(path, os.R_OK) else None
 
 
 def migrations():
@@ -138,20 +149,31 @@ class Cluster:
         except OSError:
             return ""
 
-    def create(self):
-        """initdb and configuration."""
+    def create(self, like=FRESH):
+        """initdb, or a copy of a template, and configuration."""
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
         os.makedirs(self.socket_directory, exist_ok=True)
         os.chmod(self.socket_directory, 0o755)
         if self.account:
             for path in (self.directory, self.socket_directory):
                 os.chown(path, self.account.pw_uid, self.account.pw_gid)
-        self._run("initdb", "-D", self.data, "-U", SUPERUSER, "-A", "trust",
-                  "-E", "UTF8", "--locale=C", "--no-sync",
-                  "--no-instructions")
-        with open(os.path.join(self.data, "pg_hba.conf"), "w") as hba:
-            hba.write("local all all trust\n")
+        found = template(like)
+        if found:
+            shutil.copytree(found, self.data)
+            if self.account:
+                self._give_data()
+        else:
+            self._run("initdb", "-D", self.data, "-U", SUPERUSER, "-A",
+                      "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+                      "--no-instructions")
+            with open(os.path.join(self.data, "pg_hba.conf"), "w") as hba:
+                hba.write("local all all trust\n")
         self.configure()
+
+    def _give_data(self):
+        for place, _folders, files in os.walk(self.data):
+            for path in [place] + [os.path.join(place, f) for f in files]:
+                os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def configure(self, **settings):
         """Writes the settings anew; in force at the next start or reload."""
@@ -243,6 +265,15 @@ class Cluster:
         connection = psycopg2.connect(self.conninfo(user, dbname))
         connection.autocommit = autocommit
         return connection
+
+    def has_database(self, dbname=DATABASE):
+        connection = self.connect(dbname="postgres")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s",
+                           (dbname,))
+            found = cursor.fetchone() is not None
+        connection.close()
+        return found
 
     def create_database(self, dbname=DATABASE, owner=SUPERUSER):
         connection = self.connect(dbname="postgres")

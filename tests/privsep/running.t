@@ -8,7 +8,7 @@
 # roots, limits, descriptors, and who is connected to whom. What holds for
 # other users is in user.t.
 #
-# root only
+# root only: it traces confined processes
 
 import ctypes
 import os

@@ -235,8 +235,8 @@ class Flow(threading.Thread):
                 return self.one.node.enqueue(
                     self.other.node.onion, {"lane": 0, "n": 0},
                     priority=priority, message_id=number)
-            except psycopg2.OperationalError:
-                return None
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                return None  # the latter: cut off within the transaction
         if net.wait(enqueued, seconds, 0.05) is None:
             raise RuntimeError("the database takes nothing")
         self.acknowledged.add(number)

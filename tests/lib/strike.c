@@ -62,11 +62,16 @@ static void __attribute__((noreturn)) die(const char *what)
 	exit(1);
 }
 
+/* A stop of the process ends the wait for one, if that begins only now. */
 static void
 end(int signal_number)
 {
+	int before = errno;
+
 	(void)signal_number;
 	ending = 1;
+	(void)ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+	errno = before;
 }
 
 static int
@@ -115,6 +120,8 @@ go_on(int *stop)
 				return false;
 		}
 		if (!WIFSTOPPED(status))
+			return false;
+		if (ending && status >> 16 == PTRACE_EVENT_STOP)
 			return false;
 		*stop = WSTOPSIG(status);
 		if (*stop == SYSCALL_STOP)

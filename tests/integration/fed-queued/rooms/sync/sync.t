@@ -355,7 +355,7 @@ def test_restored(world):
     tap.equal(behind(world, 2), 0, "once a day at most")
     tap.ok(net.wait(lambda: a.value(
         "SELECT %s = ANY (answered) FROM federation.room_states WHERE "
-        "room_id = %s", a.server(world.b.onion), a.now.row), 150),
+        "room_id = %s", a.server(world.b.onion), a.now.row), 400),
         "the others are asked, and answer")
     forgotten = str(uuid.uuid4()) + "@" + world.third.address
     head = {"globalRoomId": forgotten, "state": {

@@ -244,6 +244,10 @@ db_notifications(struct db *db)
 	}
 }
 
+/*
+ * A flush that the socket takes no more of reads what has arrived, and nothing
+ * tells us of that again: so answers are looked at behind each.
+ */
 static void
 db_flush(struct db *db)
 {
@@ -253,6 +257,10 @@ db_flush(struct db *db)
 		db_connect_fail(db, PQerrorMessage(db->connection));
 	else if (rest == 1)
 		watch_start(db->writable);
+	if (rest != -1) {
+		db_results(db);
+		db_notifications(db);
+	}
 }
 
 void
@@ -266,12 +274,8 @@ db_readable(evutil_socket_t fd, short what, void *argument)
 		/* What came before the end still counts. */
 		db_results(db);
 		db_connect_fail(db, PQerrorMessage(db->connection));
-	} else {
-		db_results(db);
-		db_notifications(db);
-		if (!db->failing)
-			db_flush(db);
-	}
+	} else
+		db_flush(db);
 	if (db->failing)
 		db_connect_drop(db);
 }

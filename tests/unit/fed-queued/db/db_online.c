@@ -4,8 +4,11 @@
  * notifications, and connections that are lost.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "db_world.h"
 
 const struct db_statement test_statements[T_COUNT_ALL] = {
@@ -25,6 +28,8 @@ const struct db_statement test_statements[T_COUNT_ALL] = {
     [T_UNNEST] = {"unnest",
 	"SELECT string_agg(a::text || b::text || c, ',' ORDER BY a) FROM"
 	" unnest($1::int4[], $2::bytea[], $3::text[]) AS u (a, b, c)",
+	0},
+    [T_LARGE] = {"large", "SELECT length($1::text)::text || pg_sleep(5)::text",
 	0},
     [T_SHOW] = {"show", "SELECT current_setting($1::text)", 0},
     [T_NOTIFY] = {"notify", "SELECT pg_notify($1::text, '')", 0},
@@ -374,6 +379,62 @@ crash(void **state)
 	world_close(&world);
 }
 
+#define LARGE (4 * 1024 * 1024) /* more than a socket takes at once */
+
+struct large {
+	struct world *world;
+	struct outcome outcome;
+};
+
+/* The answer to what was sent before is there, and the loop has not looked. */
+static void
+large_send(evutil_socket_t fd, short what, void *argument)
+{
+	struct large *large = argument;
+	char *text = xmalloc(LARGE + 1);
+	struct db_parameters p;
+
+	(void)fd;
+	(void)what;
+	usleep(300000);
+	memset(text, 'x', LARGE);
+	text[LARGE] = '\0';
+	db_parameters_init(&p);
+	db_add_text(&p, text);
+	db_call(large->world->db, T_LARGE, &p, on_outcome, &large->outcome);
+	free(text);
+}
+
+/*
+ * A flush that cannot go on reads what has arrived: that is looked at, and not
+ * left until more comes.
+ */
+static void
+read_by_flush(void **state)
+{
+	int64_t end = now_ms() + 60000;
+	struct outcome small = {0};
+	struct large large = {0};
+	struct world world;
+	struct event *event;
+
+	(void)state;
+	test_open(&world);
+	large.world = &world;
+	event = event_new(world.base, -1, 0, large_send, &large);
+	call_integer(&world, T_INTEGER, 7, &small);
+	event_active(event, EV_TIMEOUT, 0);
+	while (small.calls == 0 && large.outcome.calls == 0 && now_ms() < end)
+		world_run(&world, 100);
+	assert_int_equal(small.calls, 1);
+	assert_string_equal(small.value, "7");
+	assert_int_equal(large.outcome.calls, 0);
+	drain(&world);
+	assert_true(large.outcome.good);
+	event_free(event);
+	world_close(&world);
+}
+
 /* Killed while idle: noticed, and back within a second. */
 static void
 terminated(void **state)
@@ -401,6 +462,7 @@ const struct CMUnitTest db_online[] = {
     cmocka_unit_test(notifications),
     cmocka_unit_test(session),
     cmocka_unit_test(crash),
+    cmocka_unit_test(read_by_flush),
     cmocka_unit_test(terminated),
 };
 const size_t db_online_count = ENTRIES(db_online);

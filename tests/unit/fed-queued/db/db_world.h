@@ -77,6 +77,7 @@ enum test_statement {
 	T_SLEEP,
 	T_ARRAYS,
 	T_UNNEST,
+	T_LARGE,
 	T_SHOW,
 	T_NOTIFY,
 	T_READ_ONLY,

@@ -12,7 +12,7 @@
 #define START 1700000000 /* seconds since 1970 */
 
 struct world world;
-bool forgetful;
+const char *planted;
 
 static const struct {
 	const char *name;
@@ -47,6 +47,12 @@ static const struct {
     [OP_FALSE_REQUEST] = {"false-request", 8},
     [OP_FALSE_EVENT] = {"false-event", 1},
 };
+
+bool
+planted_is(const char *fault)
+{
+	return planted != NULL && strcmp(planted, fault) == 0;
+}
 
 bool
 world_honest(int identity)
@@ -289,7 +295,7 @@ history_run(const struct history *history)
 		op_apply(&history->ops[i]);
 	if (world.failure[0] == '\0')
 		heal();
-	if (world.failure[0] == '\0' && forgetful)
+	if (world.failure[0] == '\0' && planted_is("forget"))
 		forget();
 	if (world.failure[0] == '\0')
 		check_world();

@@ -19,9 +19,9 @@ else
 	echo 'not ok 1 - 10000 seeds'
 fi
 
-# -f: a world that forgets one message of each history must fail, shrink, and
+# -p forget: a world that forgets one message of each history must fail, shrink, and
 # say so.
-out=$($simulate -f 20 1)
+out=$($simulate -p forget 20 1)
 status=$?
 shortest=$(printf '%s\n' "$out" | grep -c '^shortest: ')
 if [ $status -eq 1 ] && [ "$shortest" -eq 3 ]; then

@@ -4,10 +4,10 @@
  * sent, are cut off, restarted and restored, one of them perhaps dishonest;
  * after healing the honest ones must agree. Each seed is one history.
  *
- *	simulate [-fv] SEEDS [FROM]	seeds FROM (1) to FROM + SEEDS - 1
+ *	simulate [-v] [-p FAULT] SEEDS [FROM]	seeds FROM (1) to FROM + SEEDS - 1
  *
  * -v says what the histories were like and, of one that fails, what each server
- * has at the end. -f loses messages on purpose, to see that this is found.
+ * has at the end. -p makes a fault on purpose, to see that it is found.
  *
  * Prints for each seed that fails the shortest history found and why; ends
  * with "simulate: n seeds, f failed" and status 1 when f is not 0.
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/ed.h"
 #include "world.h"
@@ -146,19 +147,35 @@ tally_print(const struct tally *tally)
 static int
 usage(void)
 {
-	fprintf(stderr, "usage: simulate [-fv] SEEDS [FROM]\n");
+	fprintf(stderr, "usage: simulate [-v] [-p FAULT] SEEDS [FROM]\n");
 	return 64;
 }
 
+/* Each is made where planted_is() asks for it. */
+static const char *const faults[] = {"forget"};
+
 static bool
-option(const char *text)
+fault_set(const char *name)
 {
-	if (strcmp(text, "-v") == 0)
-		verbose = true;
-	else if (strcmp(text, "-f") == 0)
-		forgetful = true;
-	else
-		return false;
+	size_t i;
+
+	planted = name;
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (planted_is(faults[i]))
+			return true;
+	return false;
+}
+
+static bool
+options(int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "p:v")) != -1)
+		if (option == 'v')
+			verbose = true;
+		else if (option != 'p' || !fault_set(optarg))
+			return false;
 	return true;
 }
 
@@ -169,9 +186,10 @@ main(int argc, char **argv)
 	struct tally tally = {0};
 	uint64_t seed, first = 1, count, failed = 0;
 
-	for (; argc > 1 && argv[1][0] == '-'; argc--, argv++)
-		if (!option(argv[1]))
-			return usage();
+	if (!options(argc, argv))
+		return usage();
+	argc -= optind - 1;
+	argv += optind - 1;
 	if (argc < 2 || argc > 3 || ed_init() == -1)
 		return usage();
 	count = strtoull(argv[1], NULL, 10);

@@ -226,8 +226,9 @@ struct world {
 };
 
 extern struct world world;
-/* A message is lost on purpose, to see that it is found. */
-extern bool forgetful;
+/* A fault that is made on purpose, to see that it is found; NULL none. */
+extern const char *planted;
+bool planted_is(const char *fault);
 
 /* The first failure is kept. */
 void world_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,7 +13,8 @@ UNIT_EXTRA_fed-listener/listener = $(addprefix fed-listener/, \
 UNIT_EXTRA_fed-signer/signer = $(addprefix fed-signer/, \
 		request.c state.c expand.c siglog.c)
 UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
-		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c)
+		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c \
+		types_online.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
 UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/certificate = $(PEER)

@@ -28,6 +28,7 @@
 #include "control/verbs.h"
 #include "db/prune.h"
 #include "db/statements.h"
+#include "db/types.h"
 #include "env.h"
 #include "events/timer.h"
 #include "exchange/signing.h"
@@ -248,6 +249,7 @@ database_init(const struct proc *proc)
 	sodium_memzero(conninfo, sizeof(conninfo));
 	if (env.db == NULL)
 		fatal("database: connection string is malformed");
+	db_types_use(env.db, row_types, TYPE_COUNT);
 }
 
 /*

@@ -92,6 +92,7 @@ db_free(struct db *db)
 	if (db->connection != NULL)
 		db_connect_drop(db);
 	db_conninfo_free(db->conninfo);
+	free(db->type_oids);
 	event_free(db->later);
 	event_free(db->timer);
 	free(db);

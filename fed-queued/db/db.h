@@ -68,6 +68,55 @@ void db_add_array(struct db_parameters *, struct db_array *);
 void db_parameters_free(struct db_parameters *);
 
 /*
+ * Composite types of the schema federation, each value a structure of C whose
+ * first member is bool null: the value as a whole is. Of a column that is null
+ * a number is 0, a bool false, a span without bytes.
+ */
+struct db_span {
+	const void *bytes; /* NULL: null */
+	size_t length;
+};
+enum db_kind {
+	DB_INT4,  /* int32_t */
+	DB_INT8,  /* int64_t */
+	DB_BOOL,  /* bool */
+	DB_TEXT,  /* struct db_span, as the rest */
+	DB_BYTES, /* bytea */
+	DB_UUID,  /* 16 bytes */
+	DB_ROW	  /* the structure of another type */
+};
+struct db_column {
+	const char *name;
+	enum db_kind kind;
+	size_t offset; /* in the structure */
+	size_t row;    /* of DB_ROW: its index in the table of types */
+};
+struct db_type {
+	const char *name; /* without schema */
+	const struct db_column *columns;
+	size_t count;
+	size_t size; /* of the structure */
+};
+struct db_span db_span_text(const char *); /* NULL: null */
+struct db_span db_span_bytes(const void *, size_t);
+/* Copies exactly size bytes; false when it is null. Another size is fatal. */
+bool db_span_copy(void *to, size_t size, const struct db_span *);
+/*
+ * The types that this program knows, to be told before the loop runs: the
+ * caller keeps them. On each connection they are compared with the catalogue,
+ * and a database with others is refused. type below is an index in them.
+ */
+void db_types_use(struct db *, const struct db_type *, size_t count);
+/* One value as a parameter, and an array of count of them; all is copied. */
+void db_add_row(
+    struct db_parameters *, const struct db *, size_t type, const void *row);
+void db_add_rows(struct db_parameters *, const struct db *, size_t type,
+    const void *rows, size_t count);
+/* Reads a value, of a statement with binary results; spans point into it. */
+void db_row_read(void *row, const struct db *, size_t type, PGresult *,
+    int result_row, int result_column);
+
+/*
  * result: PGRES_TUPLES_OK or PGRES_COMMAND_OK, else NULL; then sqlstate tells
  * why ("" when the connection was lost, "57P03" and the like otherwise).
  * Results are binary when the statement asked for it. The result is cleared
@@ -92,9 +141,9 @@ struct db_handlers {
  * conninfo always names the user. After a connection is made: client_encoding
  * UTF8 and standard_conforming_strings are asserted, synchronous_commit is set
  * on, search_path to pg_catalog, an application_name of "fed-queued"; the
- * schema's versions and their checksums and (unless durability_check is false)
- * fsync and full_page_writes are checked; statements are prepared; LISTEN for
- * each of channels (NULL ends). NULL when conninfo is
+ * schema's versions and their checksums, its types and (unless
+ * durability_check is false) fsync and full_page_writes are checked; statements
+ * are prepared; LISTEN for each of channels (NULL ends). NULL when conninfo is
  * malformed.
  */
 struct db *db_new(struct event_base *, const char *conninfo,

@@ -26,6 +26,9 @@ struct db {
 	const struct db_statement *statements;
 	size_t count;
 	const char *const *channels;
+	const struct db_type *types;
+	size_t type_count;
+	uint32_t *type_oids; /* on this connection; one each */
 	bool durability_check;
 	struct db_handlers handlers;
 	void *argument;
@@ -42,6 +45,7 @@ struct db {
 	struct event *timer; /* next attempt, end of this one, or of waiting */
 
 	int64_t backoff_ms;
+	void (*types_checked)(struct db *);
 	size_t setup_next; /* statement or channel answered for next */
 	char reason[DB_REASON_SIZE];
 	char logged[DB_REASON_SIZE]; /* the last reason in the log */
@@ -66,7 +70,26 @@ void db_connect_fail(struct db *, const char *reason);
 /* As db_connect_fail(), for a database that we refuse. */
 void db_connect_refuse(struct db *, const char *reason);
 
+/* db_parameters.c */
+struct db_array {
+	uint8_t *data;
+	size_t length;
+	size_t size;
+	uint32_t element_oid;
+	uint32_t count;
+};
+/* The next length bytes, to be filled in before anything else is added. */
+uint8_t *db_array_extend(struct db_array *, size_t length);
+/* A buffer that is no array, as a parameter, which owns it from here on. */
+void db_add_buffer(struct db_parameters *, struct db_array *);
+
+/* db_types.c */
+/* Asks the catalogue for the types; then setup goes on, or is refused. */
+void db_types_ask(struct db *, void (*checked)(struct db *));
+
 /* db_setup.c */
+/* An error in words: SQLSTATE and what we wanted. */
+void db_setup_refuse(struct db *, const char *what, const char *sqlstate);
 /* On a new connection: checks, then statements and channels, then up. */
 void db_setup_start(struct db *);
 

@@ -13,19 +13,11 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "db/db.h"
+#include "db/db_internal.h"
 
 #define ARRAY_HEADER 20		/* bytes before the first element */
 #define ARRAY_FIRST  256	/* bytes, before it grows */
 #define ARRAY_MAX    (1U << 30) /* bytes; the server's own limit */
-
-struct db_array {
-	uint8_t *data;
-	size_t length;
-	size_t size;
-	uint32_t element_oid;
-	uint32_t count;
-};
 
 void
 db_parameters_init(struct db_parameters *parameters)
@@ -94,11 +86,19 @@ db_add_uuid(struct db_parameters *parameters, const uint8_t uuid[16])
 }
 
 void
+db_add_buffer(struct db_parameters *parameters, struct db_array *buffer)
+{
+	int i = parameters->count;
+
+	parameter_binary(parameters, buffer->data, buffer->length);
+	parameters->arrays[i] = buffer;
+}
+
+void
 db_add_array(struct db_parameters *parameters, struct db_array *array)
 {
 	uint32_t header[5] = {htonl(1), htonl(0), htonl(array->element_oid),
 	    htonl(array->count), htonl(1)};
-	int i = parameters->count;
 
 	/* Without elements there are no dimensions either. */
 	if (array->count == 0) {
@@ -107,8 +107,7 @@ db_add_array(struct db_parameters *parameters, struct db_array *array)
 	}
 	memcpy(array->data, header,
 	    array->length < ARRAY_HEADER ? array->length : ARRAY_HEADER);
-	parameter_binary(parameters, array->data, array->length);
-	parameters->arrays[i] = array;
+	db_add_buffer(parameters, array);
 }
 
 void
@@ -148,6 +147,14 @@ db_array_new(uint32_t element_oid)
 	array->length = ARRAY_HEADER;
 	array->element_oid = element_oid;
 	return array;
+}
+
+uint8_t *
+db_array_extend(struct db_array *array, size_t length)
+{
+	array_reserve(array, length);
+	array->length += length;
+	return array->data + array->length - length;
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What happens on a new connection before it counts as up: is this a database
- * that we may write to, that keeps what it has committed, and whose schema we
- * know? Then the statements are prepared and the channels listened to.
+ * that we may write to, that keeps what it has committed, and whose schema and
+ * types we know? Then the statements are prepared and the channels listened to.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,8 +52,8 @@ setup_session_valid(struct db *db)
 }
 
 /* An error in words: SQLSTATE and what we wanted, none of the server's text. */
-static void
-setup_refuse(struct db *db, const char *what, const char *sqlstate)
+void
+db_setup_refuse(struct db *db, const char *what, const char *sqlstate)
 {
 	char reason[DB_REASON_SIZE];
 
@@ -104,7 +104,7 @@ setup_step(PGresult *result, const char *sqlstate, void *argument)
 		    db->setup_next < db->count
 			? db->statements[db->setup_next].name
 			: "LISTEN");
-		setup_refuse(db, what, sqlstate);
+		db_setup_refuse(db, what, sqlstate);
 		return;
 	}
 	db->setup_next++;
@@ -187,13 +187,13 @@ setup_version(PGresult *result, const char *sqlstate, void *argument)
 		found = setup_schema(result);
 	else if (strcmp(sqlstate, "42P01") != 0 &&
 		 strcmp(sqlstate, "3F000") != 0) {
-		setup_refuse(db, "reading the schema's version", sqlstate);
+		db_setup_refuse(db, "reading the schema's version", sqlstate);
 		return;
 	}
 	if (setup_schema_refused(&found, reason, sizeof(reason)))
 		db_connect_refuse(db, reason);
 	else if (!db->failing)
-		setup_prepare(db);
+		db_types_ask(db, setup_prepare);
 }
 
 static void
@@ -203,7 +203,7 @@ setup_check(PGresult *result, const char *sqlstate, void *argument)
 
 	if (result == NULL || PQntuples(result) != 1 ||
 	    PQnfields(result) != CHECKS) {
-		setup_refuse(db, "checking the settings", sqlstate);
+		db_setup_refuse(db, "checking the settings", sqlstate);
 		return;
 	}
 	for (int i = 0; i < CHECKS; i++) {

@@ -85,6 +85,26 @@ BEGIN
 END
 $$;
 
+-- A room's state; null: it is not known.
+CREATE FUNCTION federation.room_state_now(room uuid)
+RETURNS federation.room_state_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT s.version, s.number, s.hash, s.closed, s.disputed,
+	    s.require_invite, s.federated, s.restricted
+	    FROM federation.room_states s
+	    WHERE s.room_id = room_state_now.room
+$$;
+
+-- Somebody's last membership, name@address.
+CREATE FUNCTION federation.room_membership(room uuid, member text)
+RETURNS federation.room_member_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT m.state_joined, m.state_left FROM federation.room_members m
+	    WHERE m.room_id = room_membership.room
+	    AND m.member = room_membership.member
+	    ORDER BY m.state_joined DESC LIMIT 1
+$$;
+
 -- Servers of others that have a member.
 CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

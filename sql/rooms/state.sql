@@ -7,65 +7,54 @@
 
 -- Reading ------------------------------------------------------------------
 
--- What an event is judged by, and a request or wish: always one row. number:
--- the event's; member: whom it is about; nonce: of an invitation; origin and
--- request: who asked, and the item's id. wanted: whether the room's events are
--- taken at all. digest: what that origin named with that id before.
+-- What an event is judged by, and a request or wish. number: the event's;
+-- member: whom it is about; nonce: of an invitation; origin and request: who
+-- asked, and the item's id.
 CREATE FUNCTION federation.room_event_facts(room text, number bigint,
     member text, inviter text, nonce bytea, origin text, request uuid)
-RETURNS TABLE (version bigint, state_number bigint, hash bytea, closed bigint,
-    disputed bigint, require_invite boolean, federated boolean,
-    restricted boolean, wanted boolean, known bytea, user_joined bigint,
-    user_left bigint, inviter_joined bigint, inviter_left bigint,
-    invitation_nonce bytea, invitation_number bigint,
-    invitation_expires bigint, invitation_used bigint,
-    invitation_inviter text, invitation_invitee text, invited bigint,
-    listed boolean, pending boolean, restored bigint, servers bigint,
-    asked bigint, digest bytea, member_servers bigint, server_in boolean)
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+RETURNS federation.room_event_facts_row
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+	facts federation.room_event_facts_row;
 BEGIN
 	PERFORM federation.room_name_check(room_event_facts.room);
-	RETURN QUERY SELECT coalesce(r.version, 0), coalesce(r.number, 0),
-	    r.hash, r.closed, r.disputed, r.require_invite, r.federated,
-	    r.restricted, coalesce(r.number > 0 OR r.asked OR
-		r.is_local_origin, false) OR o.restored_at IS NOT NULL,
+	SELECT federation.room_state_now(r.id),
+	    coalesce(r.number > 0 OR r.asked OR r.is_local_origin, false) OR
+		o.restored_at IS NOT NULL,
 	    (SELECT sha256(e.signing_text)
 		FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.number = room_event_facts.number
 		AND e.signature IS NOT NULL),
-	    u.state_joined, u.state_left, i.state_joined, i.state_left,
-	    v.nonce, v.number, extract(epoch FROM v.expires_at)::bigint,
-	    v.used, v.inviter, v.invitee,
-	    (SELECT max(n.number) FROM federation.room_invites n
-		WHERE n.room_id = r.id
-		AND n.invitee = room_event_facts.member AND n.used = 0),
-	    r.allowed_servers ? split_part(room_event_facts.member, '@', 2),
+	    ROW(federation.room_membership(r.id, room_event_facts.member),
+		(SELECT max(n.number) FROM federation.room_invites n
+		    WHERE n.room_id = r.id
+		    AND n.invitee = room_event_facts.member AND n.used = 0),
+		r.allowed_servers ? split_part(room_event_facts.member, '@',
+		    2),
+		m.server_in)::federation.room_subject_row,
+	    federation.room_membership(r.id, room_event_facts.inviter),
+	    (SELECT ROW(v.nonce, v.number,
+		    extract(epoch FROM v.expires_at)::bigint, v.used,
+		    v.inviter, v.invitee)::federation.room_invitation_row
+		FROM federation.room_invites v WHERE v.room_id = r.id
+		AND v.nonce = room_event_facts.nonce),
+	    m.member_servers,
 	    EXISTS (SELECT 1 FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.signature IS NULL),
-	    extract(epoch FROM o.restored_at)::bigint,
-	    m.servers, m.answered,
+	    ROW(extract(epoch FROM o.restored_at)::bigint, m.servers,
+		m.answered)::federation.room_recovery_row,
 	    (SELECT d.digest FROM federation.received_ids d
 		JOIN federation.federation_servers s ON s.id = d.server_id
 		WHERE s.onion_address = room_event_facts.origin
-		AND d.message_id = room_event_facts.request),
-	    m.member_servers, m.server_in
+		AND d.message_id = room_event_facts.request)
+	    INTO facts
 	    FROM (SELECT 1) one
 	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN (federation.federated_rooms f
 		JOIN federation.room_states t ON t.room_id = f.id) r
 		ON r.global_room_id = room_event_facts.room
-	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
-		FROM federation.room_members a WHERE a.room_id = r.id
-		AND a.member = room_event_facts.member
-		ORDER BY a.state_joined DESC LIMIT 1) u ON true
-	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
-		FROM federation.room_members a WHERE a.room_id = r.id
-		AND a.member = room_event_facts.inviter
-		ORDER BY a.state_joined DESC LIMIT 1) i ON true
-	    LEFT JOIN federation.room_invites v ON v.room_id = r.id
-		AND v.nonce = room_event_facts.nonce
 	    CROSS JOIN LATERAL (SELECT count(DISTINCT a.server_id) AS servers,
 		count(DISTINCT a.server_id) FILTER (WHERE
 		a.server_id = ANY (r.answered)) AS answered,
@@ -77,6 +66,7 @@ BEGIN
 		AS server_in
 		FROM federation.room_members a WHERE a.room_id = r.id
 		AND a.state_left IS NULL) m;
+	RETURN facts;
 END
 $$;
 
@@ -347,15 +337,67 @@ BEGIN
 END
 $$;
 
--- An event that follows, judged and signed, with the state that it leads to:
--- all that comes of it. One that we had decided ourselves and not signed moves
--- behind one of its number that came from elsewhere.
-CREATE FUNCTION federation.room_event_write(room text, version bigint,
-    number bigint, closed bigint, disputed bigint, require_invite boolean,
-    federated boolean, restricted boolean, kind text, signing_text bytea,
-    payload bytea, signature bytea, key_id bytea, certificate bytea,
-    members text, invitation_add boolean, invitation_used boolean,
-    servers_set boolean) RETURNS boolean
+-- The row of an event that follows, under number. One that we had decided
+-- ourselves and not signed moves behind one of its number that came from
+-- elsewhere.
+CREATE FUNCTION federation.room_event_store(room uuid, number bigint,
+    event federation.room_event_row) RETURNS federation.room_state_events
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	stored federation.room_state_events;
+BEGIN
+	PERFORM federation.room_certificate(event.key_id, event.certificate);
+	UPDATE federation.room_state_events e
+	    SET signature = event.signature, received_at = now()
+	    WHERE e.room_id = room_event_store.room AND e.signature IS NULL
+	    AND e.signing_text = event.signing_text
+	    RETURNING * INTO stored;
+	IF FOUND THEN
+		RETURN stored;
+	END IF;
+	UPDATE federation.room_state_events e
+	    SET number = room_event_store.number + 1
+	    WHERE e.room_id = room_event_store.room AND e.signature IS NULL;
+	INSERT INTO federation.room_state_events (room_id, number, kind,
+	    key_id, signing_text, payload, signature)
+	    VALUES (room_event_store.room, room_event_store.number,
+	    event.kind, event.key_id, event.signing_text, event.payload,
+	    event.signature) RETURNING * INTO stored;
+	RETURN stored;
+END
+$$;
+
+-- The state that an event leads to.
+CREATE FUNCTION federation.room_state_write(room uuid,
+    state federation.room_state_row, effect federation.room_effect_row,
+    stored federation.room_state_events, body jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	UPDATE federation.room_states s SET number = stored.number,
+	    hash = sha256(stored.signing_text), closed = state.closed,
+	    disputed = state.disputed, require_invite = state.require_invite,
+	    federated = state.federated, restricted = state.restricted,
+	    metadata = CASE stored.kind WHEN 'rename'
+		THEN decode(body->>'metadata', 'base64')
+		ELSE s.metadata END, heard_at = now()
+	    WHERE s.room_id = room_state_write.room;
+	UPDATE federation.federated_rooms f
+	    SET federation_enabled = state.federated,
+	    allowed_servers = CASE WHEN NOT effect.servers_set
+		THEN f.allowed_servers
+		WHEN state.restricted THEN body->'allowedServers' END,
+	    updated_at = now() WHERE f.id = room_state_write.room;
+END
+$$;
+
+-- An event that follows, judged and signed, with the state that it leads to
+-- (version is that of the state before): all that comes of it. false: see
+-- room_lock().
+CREATE FUNCTION federation.room_event_write(room text,
+    state federation.room_state_row, event federation.room_event_row,
+    effect federation.room_effect_row) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -365,94 +407,62 @@ DECLARE
 	bound bytea; -- an invitation's nonce
 	before uuid[];
 	here boolean;
-	event federation.room_state_events;
+	stored federation.room_state_events;
 BEGIN
 	PERFORM federation.room_name_check(room_event_write.room);
-	IF num_nulls(version, number, closed, disputed, require_invite,
-	    federated, restricted, kind, signing_text, payload, signature,
-	    key_id, certificate, members, invitation_add, invitation_used,
-	    servers_set) > 0 OR room_event_write.number < 1 THEN
+	IF (num_nulls(state.version, state.closed, state.disputed,
+	    state.require_invite, state.federated, state.restricted,
+	    event.kind, event.signing_text, event.payload, event.signature,
+	    event.key_id, event.certificate, effect.members,
+	    effect.invitation_add, effect.invitation_used,
+	    effect.servers_set) = 0 AND state.number >= 1) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an event is written whole';
 	END IF;
-	target := federation.room_lock(room_event_write.room,
-	    room_event_write.version);
+	target := federation.room_lock(room_event_write.room, state.version);
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
-	body := convert_from(room_event_write.payload, 'UTF8')::jsonb;
-	subject := CASE room_event_write.kind WHEN 'create' THEN
-	    body->>'creator' WHEN 'invite' THEN body->>'invitee'
-	    WHEN 'join' THEN body->>'member' WHEN 'leave' THEN body->>'member'
+	body := convert_from(event.payload, 'UTF8')::jsonb;
+	subject := CASE event.kind WHEN 'create' THEN body->>'creator'
+	    WHEN 'invite' THEN body->>'invitee' WHEN 'join' THEN body->>'member'
+	    WHEN 'leave' THEN body->>'member'
 	    WHEN 'remove' THEN body->>'member' END;
-	bound := CASE WHEN room_event_write.kind IN ('invite', 'join')
+	bound := CASE WHEN event.kind IN ('invite', 'join')
 	    THEN decode(body->>'nonce', 'base64') END;
 	before := federation.room_servers(target);
 	here := federation.room_here(target);
 
-	PERFORM federation.room_certificate(room_event_write.key_id,
-	    room_event_write.certificate);
-	UPDATE federation.room_state_events e
-	    SET signature = room_event_write.signature, received_at = now()
-	    WHERE e.room_id = target AND e.signature IS NULL
-	    AND e.signing_text = room_event_write.signing_text
-	    RETURNING * INTO event;
-	IF NOT FOUND THEN
-		UPDATE federation.room_state_events e
-		    SET number = room_event_write.number + 1
-		    WHERE e.room_id = target AND e.signature IS NULL;
-		INSERT INTO federation.room_state_events (room_id, number,
-		    kind, key_id, signing_text, payload, signature)
-		    VALUES (target, room_event_write.number,
-		    room_event_write.kind, room_event_write.key_id,
-		    room_event_write.signing_text, room_event_write.payload,
-		    room_event_write.signature) RETURNING * INTO event;
-	END IF;
-
+	stored := federation.room_event_store(target, state.number, event);
 	PERFORM federation.room_members_change(target,
-	    split_part(room_event_write.room, '@', 2), event.number,
-	    room_event_write.members, subject, body->'allowedServers');
-	IF invitation_add THEN
+	    split_part(room_event_write.room, '@', 2), stored.number,
+	    effect.members, subject, body->'allowedServers');
+	IF effect.invitation_add THEN
 		INSERT INTO federation.room_invites (room_id, nonce, number,
 		    expires_at, inviter, invitee)
-		    VALUES (target, bound, event.number,
+		    VALUES (target, bound, stored.number,
 		    (body->>'expires')::timestamptz, body->>'inviter',
 		    subject);
-	ELSIF invitation_used THEN
-		UPDATE federation.room_invites i SET used = event.number
+	ELSIF effect.invitation_used THEN
+		UPDATE federation.room_invites i SET used = stored.number
 		    WHERE i.room_id = target AND i.nonce = bound;
 	END IF;
-	UPDATE federation.room_states s SET number = event.number,
-	    hash = sha256(event.signing_text),
-	    closed = room_event_write.closed,
-	    disputed = room_event_write.disputed,
-	    require_invite = room_event_write.require_invite,
-	    federated = room_event_write.federated,
-	    restricted = room_event_write.restricted,
-	    metadata = CASE event.kind WHEN 'rename'
-		THEN decode(body->>'metadata', 'base64')
-		ELSE s.metadata END, heard_at = now()
-	    WHERE s.room_id = target;
-	UPDATE federation.federated_rooms f
-	    SET federation_enabled = room_event_write.federated,
-	    allowed_servers = CASE WHEN NOT servers_set THEN f.allowed_servers
-		WHEN room_event_write.restricted
-		THEN body->'allowedServers' END,
-	    updated_at = now() WHERE f.id = target;
+	PERFORM federation.room_state_write(target, state, effect, stored,
+	    body);
 
 	IF here OR federation.room_here(target) THEN
-		PERFORM federation.room_event_tell(target, event.number,
-		    event.kind, subject, body);
+		PERFORM federation.room_event_tell(target, stored.number,
+		    stored.kind, subject, body);
 	END IF;
 	IF (SELECT f.is_local_origin FROM federation.federated_rooms f
 	    WHERE f.id = target) THEN
-		PERFORM federation.room_event_spread(target, event.number,
+		PERFORM federation.room_event_spread(target, stored.number,
 		    before);
 	END IF;
-	IF event.kind = 'invite' THEN
-		PERFORM federation.room_invitation_show(target, event, body);
+	IF stored.kind = 'invite' THEN
+		PERFORM federation.room_invitation_show(target, stored, body);
 	END IF;
-	PERFORM federation.room_wishes_end(target, event, subject, bound);
+	PERFORM federation.room_wishes_end(target, stored, subject, bound);
 	RETURN true;
 END
 $$;
@@ -460,8 +470,8 @@ $$;
 -- What a home must not have signed. number: from which on the room is frozen;
 -- against: of our event that contradicts it, 0 none. false: see room_lock().
 CREATE FUNCTION federation.room_event_conflict(room text, version bigint,
-    kind text, number bigint, against bigint, signing_text bytea,
-    payload bytea, signature bytea, certificate bytea) RETURNS boolean
+    kind text, number bigint, against bigint,
+    event federation.room_event_row) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -471,9 +481,9 @@ DECLARE
 	known bytea;
 BEGIN
 	PERFORM federation.room_name_check(room_event_conflict.room);
-	IF num_nulls(version, number, against, signing_text, payload,
-	    signature, certificate) > 0 OR
-	    (room_event_conflict.number >= 1 AND room_event_conflict.kind IN
+	IF (num_nulls(version, against, event.signing_text, event.payload,
+	    event.signature, event.certificate) = 0 AND
+	    room_event_conflict.number >= 1 AND room_event_conflict.kind IN
 	    ('STATE_CONFLICT', 'STATE_INVALID')) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'a contradiction is written whole';
@@ -490,9 +500,8 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN true;
 	END IF;
-	shown := federation.room_event_document(
-	    room_event_conflict.certificate, room_event_conflict.payload,
-	    room_event_conflict.signature, room_event_conflict.signing_text);
+	shown := federation.room_event_document(event.certificate,
+	    event.payload, event.signature, event.signing_text);
 	SELECT federation.room_event_document(
 	    federation.sync_certificate(e.key_id), e.payload, e.signature,
 	    e.signing_text) INTO known
@@ -537,35 +546,36 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND f.is_local_origin;
 $$;
 
--- What is next in a room of ours: an event that is not signed, and the first
--- wish. wish_servers: with commas between; null all. At most one row.
+-- What is next in a room of ours; null where it is none.
 CREATE FUNCTION federation.room_home_next(room text)
-RETURNS TABLE (signing_text bytea, payload bytea, mark bigint, request uuid,
-    wish uuid, wish_kind text, wish_member text, wish_inviter text,
-    wish_nonce bytea, wish_expires bigint, wish_require_invite boolean,
-    wish_enabled boolean, wish_servers text, wish_metadata bytea)
-LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
+RETURNS federation.room_home_next_row
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
+DECLARE
+	waiting federation.room_home_next_row;
 BEGIN
 	PERFORM federation.room_name_check(room_home_next.room);
-	RETURN QUERY SELECT e.signing_text, e.payload, e.mark, e.request,
-	    w.id, w.kind, w.member, w.inviter, w.nonce,
-	    extract(epoch FROM w.expires_at)::bigint, w.require_invite,
-	    w.enabled, array_to_string(w.servers, ','), w.metadata
-	    FROM federation.federated_rooms f
-	    LEFT JOIN federation.room_state_events e ON e.room_id = f.id
-		AND e.signature IS NULL
-	    LEFT JOIN LATERAL (SELECT a.* FROM federation.room_wishes a
+	SELECT e.signing_text, e.payload, e.mark, e.request,
+	    (SELECT ROW(a.id, a.kind, a.member, a.inviter, a.nonce,
+		    extract(epoch FROM a.expires_at)::bigint, a.require_invite,
+		    a.enabled, array_to_string(a.servers, ','),
+		    a.metadata)::federation.room_request_row
+		FROM federation.room_wishes a
 		WHERE a.room_id = f.id AND a.state = 'new'
 		-- What he wrote before he left has its place first.
 		AND NOT (a.kind = 'leave' AND EXISTS (SELECT 1
 		    FROM federation.room_items i WHERE i.room_id = f.id
 		    AND i.status = 'new' AND i.since <= a.created_at
 		    AND i.sender = split_part(a.member, '@', 1)))
-		ORDER BY a.number LIMIT 1) w ON true
+		ORDER BY a.number LIMIT 1)
+	    INTO waiting
+	    FROM federation.federated_rooms f
+	    LEFT JOIN federation.room_state_events e ON e.room_id = f.id
+		AND e.signature IS NULL
 	    WHERE f.global_room_id = room_home_next.room
 	    AND f.is_local_origin;
+	RETURN waiting;
 END
 $$;
 
@@ -573,8 +583,8 @@ $$;
 -- with it the id of the item that asked for it, where origin is not null.
 -- false: see room_lock(), or the id was kept meanwhile.
 CREATE FUNCTION federation.room_event_decide(room text, version bigint,
-    number bigint, kind text, key_id bytea, signing_text bytea,
-    payload bytea, origin text, request uuid, digest bytea) RETURNS boolean
+    event federation.room_event_row, origin text, request uuid, digest bytea)
+RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -583,8 +593,8 @@ DECLARE
 	server uuid;
 BEGIN
 	PERFORM federation.room_name_check(room_event_decide.room);
-	IF num_nulls(version, number, kind, key_id, signing_text,
-	    payload) > 0 OR (origin IS NOT NULL AND
+	IF num_nulls(version, event.number, event.kind, event.key_id,
+	    event.signing_text, event.payload) > 0 OR (origin IS NOT NULL AND
 	    num_nulls(request, digest) > 0) THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an event is written whole';
@@ -615,9 +625,9 @@ BEGIN
 	    WHERE e.room_id = target AND e.signature IS NULL;
 	INSERT INTO federation.room_state_events (room_id, number, kind,
 	    key_id, signing_text, payload, mark, request)
-	    VALUES (target, room_event_decide.number, room_event_decide.kind,
-	    room_event_decide.key_id, room_event_decide.signing_text,
-	    room_event_decide.payload, raised, room_event_decide.request);
+	    VALUES (target, event.number, event.kind, event.key_id,
+	    event.signing_text, event.payload, raised,
+	    room_event_decide.request);
 	RETURN true;
 END
 $$;
@@ -677,14 +687,13 @@ $$;
 
 GRANT EXECUTE ON FUNCTION
     federation.room_event_facts(text, bigint, text, text, bytea, text, uuid),
-    federation.room_event_write(text, bigint, bigint, bigint, bigint, boolean,
-	boolean, boolean, text, bytea, bytea, bytea, bytea, bytea, text,
-	boolean, boolean, boolean),
-    federation.room_event_conflict(text, bigint, text, bigint, bigint, bytea,
-	bytea, bytea, bytea),
+    federation.room_event_write(text, federation.room_state_row,
+	federation.room_event_row, federation.room_effect_row),
+    federation.room_event_conflict(text, bigint, text, bigint, bigint,
+	federation.room_event_row),
     federation.room_home_work(),
     federation.room_home_next(text),
-    federation.room_event_decide(text, bigint, bigint, text, bytea, bytea,
-	bytea, text, uuid, bytea),
+    federation.room_event_decide(text, bigint, federation.room_event_row, text,
+	uuid, bytea),
     federation.room_event_drop(text, bigint),
     federation.room_wish_end(uuid, text) TO _fedqueued;

@@ -24,6 +24,7 @@
 #include "base/encode.h"
 #include "base/log.h"
 #include "fed-queued/db/statements.h"
+#include "fed-queued/db/types.h"
 #include "fed-queued/env.h"
 #include "fed-queued/exchange/signing.h"
 #include "fed-queued/inbound/inbox.h"
@@ -243,6 +244,7 @@ main(int argc, char *argv[])
 		errx(1, "out of memory");
 	env.db = db_new(env.base, argv[1], statements, SQL_COUNT, channels,
 	    true, &handlers, NULL);
+	db_types_use(env.db, row_types, TYPE_COUNT);
 	while (!up)
 		event_base_loop(env.base, EVLOOP_ONCE);
 	while ((line = line_read()) != NULL)

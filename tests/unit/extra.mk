@@ -13,7 +13,8 @@ UNIT_EXTRA_fed-listener/listener = $(addprefix fed-listener/, \
 UNIT_EXTRA_fed-signer/signer = $(addprefix fed-signer/, \
 		request.c state.c expand.c siglog.c)
 UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
-		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c)
+		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c \
+		types_online.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
 UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/certificate = $(PEER)
@@ -26,6 +27,6 @@ TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 TOOL_EXTRA_claims = $(DB_ALL)
 TOOL_EXTRA_statement = fed-queued/db/statements.c
 TOOL_EXTRA_room_talk = $(DB_ALL) fed-queued/inbound/hold.c $(addprefix fed-queued/rooms/, attempt.c \
-		columns.c turn.c messages/look.c messages/take.c \
+		columns.c rows.c turn.c messages/look.c messages/take.c \
 		messages/take_row.c messages/intake.c messages/judge.c \
 		messages/number.c)

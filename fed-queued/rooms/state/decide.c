@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "db/row.h"
 #include "db/statements.h"
+#include "db/types.h"
 #include "env.h"
 #include "proto/ed.h"
 #include "room/room_home.h"
@@ -87,17 +88,18 @@ deciding_write(struct deciding *deciding, int64_t version)
 {
 	const struct room_event *event = &deciding->event;
 	char text[SIGNTEXT_STATE_MAX], origin[ONION_SIZE];
-	size_t length = room_event_text(text, event);
+	struct room_event_row row = {.number = event->number};
 	struct db_parameters parameters;
 
+	row.kind = db_span_text(room_kind_name(event->kind));
+	row.key_id = db_span_bytes(event->key_id, ROOM_HASH);
+	row.signing_text = db_span_bytes(text, room_event_text(text, event));
+	row.payload =
+	    db_span_bytes(deciding->payload, deciding->payload_length);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, deciding->room);
 	db_add_integer(&parameters, version);
-	db_add_integer(&parameters, event->number);
-	db_add_text(&parameters, room_kind_name(event->kind));
-	db_add_bytes(&parameters, event->key_id, ROOM_HASH);
-	db_add_bytes(&parameters, text, length);
-	db_add_bytes(&parameters, deciding->payload, deciding->payload_length);
+	db_add_row(&parameters, env.db, TYPE_room_event_row, &row);
 	onion_format(origin, deciding->origin);
 	if (deciding->asked)
 		db_add_text(&parameters, origin);

@@ -3,21 +3,20 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/columns.h"
+#include "rooms/rows.h"
 #include "rooms/state/facts.h"
 
 static void
-user_add(struct db_parameters *parameters, char text[COLUMNS_USER_SIZE],
+user_add(struct db_parameters *parameters, char text[ROWS_USER_SIZE],
     const struct room_user *user)
 {
 	if (user->name[0] == '\0') {
 		db_add_null(parameters);
 		return;
 	}
-	columns_user_format(text, user);
+	rows_user_format(text, user);
 	db_add_text(parameters, text);
 }
 
@@ -26,8 +25,8 @@ facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback callback, void *argument)
 {
 	const struct room_content *content = &event->content;
-	char room[ROOM_ID_SIZE], member[COLUMNS_USER_SIZE];
-	char inviter[COLUMNS_USER_SIZE], address[ONION_SIZE];
+	char room[ROOM_ID_SIZE], member[ROWS_USER_SIZE];
+	char inviter[ROWS_USER_SIZE], address[ONION_SIZE];
 	struct db_parameters parameters;
 
 	room_id_format(room, &event->room);
@@ -52,52 +51,41 @@ facts_call(const struct room_event *event, const uint8_t *origin,
 	db_parameters_free(&parameters);
 }
 
-/* Columns of room_event_facts(). */
-enum {
-	FACT_VERSION,
-	FACT_STATE,
-	FACT_WANTED = 8,
-	FACT_KNOWN,
-	FACT_USER,
-	FACT_INVITER = 12,
-	FACT_INVITATION = 14,
-	FACT_INVITED = 20,
-	FACT_LISTED,
-	FACT_PENDING,
-	FACT_RESTORED,
-	FACT_SERVERS,
-	FACT_ASKED,
-	FACT_DIGEST,
-	FACT_MEMBER_SERVERS,
-	FACT_SERVER_IN
-};
+static void
+recovery_row(
+    struct room_recovery *recovery, const struct room_recovery_row *row)
+{
+	recovery->since = row->since;
+	recovery->servers = (uint32_t)row->servers;
+	recovery->asked = (uint32_t)row->asked;
+}
 
 void
 facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 {
 	struct room_facts *facts = &to->facts;
+	struct room_event_facts_row row;
 
 	if (PQntuples(result) != 1)
 		fatal("database told nothing of an event");
+	db_row_read(&row, env.db, TYPE_room_event_facts_row, result, 0, 0);
 	memset(to, 0, sizeof(*to));
-	to->version = row_integer(result, 0, FACT_VERSION);
+	to->version = row.state.version;
 	to->state.room = *room;
-	columns_state(&to->state, result, 0, FACT_STATE);
-	to->wanted = row_bool(result, 0, FACT_WANTED);
-	if (row_bytes(to->known, sizeof(to->known), result, 0, FACT_KNOWN))
+	rows_state(&to->state, &row.state);
+	to->wanted = row.wanted;
+	if (db_span_copy(to->known, sizeof(to->known), &row.known))
 		facts->known = to->known;
-	columns_member(&facts->user, result, 0, FACT_USER);
-	columns_member(&facts->inviter, result, 0, FACT_INVITER);
-	if (columns_invitation(&to->invitation, result, 0, FACT_INVITATION))
+	rows_member(&facts->user, &row.subject.member);
+	rows_member(&facts->inviter, &row.inviter);
+	if (rows_invitation(&to->invitation, &row.invitation))
 		facts->invitation = &to->invitation;
-	facts->invited = row_integer(result, 0, FACT_INVITED);
-	facts->listed = row_bool(result, 0, FACT_LISTED);
-	facts->servers = (uint32_t)row_integer(result, 0, FACT_MEMBER_SERVERS);
-	facts->server_in = row_bool(result, 0, FACT_SERVER_IN);
-	to->pending = row_bool(result, 0, FACT_PENDING);
-	to->recovery.since = row_integer(result, 0, FACT_RESTORED);
-	to->recovery.servers = (uint32_t)row_integer(result, 0, FACT_SERVERS);
-	to->recovery.asked = (uint32_t)row_integer(result, 0, FACT_ASKED);
+	facts->invited = row.subject.invited;
+	facts->listed = row.subject.listed;
+	facts->servers = (uint32_t)row.servers;
+	facts->server_in = row.subject.server_in;
+	to->pending = row.pending;
+	recovery_row(&to->recovery, &row.recovery);
 	to->has_digest =
-	    row_bytes(to->digest, sizeof(to->digest), result, 0, FACT_DIGEST);
+	    db_span_copy(to->digest, sizeof(to->digest), &row.digest);
 }

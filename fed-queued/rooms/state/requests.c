@@ -17,6 +17,7 @@
 #include "exchange/signing.h"
 #include "rooms/columns.h"
 #include "rooms/confirmed.h"
+#include "rooms/rows.h"
 #include "rooms/state/decide.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/requests.h"
@@ -216,66 +217,46 @@ chain_sign(PGresult *result, const char *sqlstate, void *argument)
 		signing_state(event, chain_signed, chain);
 }
 
-/* Columns of room_home_next(). */
-enum {
-	NEXT_TEXT,
-	NEXT_PAYLOAD,
-	NEXT_MARK,
-	NEXT_REQUEST,
-	NEXT_ASKED,
-	NEXT_KIND,
-	NEXT_MEMBER,
-	NEXT_INVITER,
-	NEXT_NONCE,
-	NEXT_EXPIRES,
-	NEXT_REQUIRE_INVITE,
-	NEXT_ENABLED,
-	NEXT_SERVERS,
-	NEXT_METADATA
-};
-
 static void
-event_row(struct signed_event *event, PGresult *result)
+event_row(struct signed_event *event, const struct room_home_next_row *row)
 {
-	size_t length;
-	const char *text = row_span(&length, result, 0, NEXT_TEXT);
+	const struct db_span *text = &row->signing_text;
+	const struct db_span *payload = &row->payload;
 
 	memset(event, 0, sizeof(*event));
-	if (length > sizeof(event->text) ||
-	    room_event_parse(&event->event, text, length) != CODE_OK)
+	if (text->length > sizeof(event->text) ||
+	    room_event_parse(&event->event, text->bytes, text->length) !=
+		CODE_OK)
 		fatal("database sent a malformed event");
-	memcpy(event->text, text, length);
-	event->text_length = length;
-	text = row_span(&length, result, 0, NEXT_PAYLOAD);
-	if (text == NULL ||
+	memcpy(event->text, text->bytes, text->length);
+	event->text_length = text->length;
+	if (payload->bytes == NULL ||
 	    room_payload_content(&event->event.content, &event->servers,
-		event->event.kind, text, length) != CODE_OK)
+		event->event.kind, payload->bytes, payload->length) != CODE_OK)
 		fatal("database sent an event with a malformed payload");
-	event->payload = xmemdup(text, length);
-	event->payload_length = length;
+	event->payload = xmemdup(payload->bytes, payload->length);
+	event->payload_length = payload->length;
 }
 
 /* Requests ----------------------------------------------------------------- */
 
 /* Null for the kinds that have none; false: it does not have its form. */
 static bool
-user_row(struct room_user *user, PGresult *result, int column)
+user_row(struct room_user *user, const struct db_span *span)
 {
-	return row_null(result, 0, column) ||
-	       columns_user(user, result, 0, column);
+	return span->bytes == NULL || rows_user(user, span);
 }
 
 /* Addresses with commas between; false: one does not have its form. */
 static bool
-servers_row(struct room_payload_servers *servers, PGresult *result)
+servers_row(struct room_payload_servers *servers, const struct db_span *span)
 {
-	size_t length;
-	const char *at = row_span(&length, result, 0, NEXT_SERVERS);
+	const char *at = span->bytes;
 	const char *end, *comma;
 
 	if (at == NULL)
 		return true;
-	for (end = at + length; at < end; at = comma + 1) {
+	for (end = at + span->length; at < end; at = comma + 1) {
 		comma = memchr(at, ',', (size_t)(end - at));
 		if (comma == NULL)
 			comma = end;
@@ -287,47 +268,38 @@ servers_row(struct room_payload_servers *servers, PGresult *result)
 	return true;
 }
 
-static enum room_kind
-kind_row(PGresult *result)
-{
-	size_t length;
-	const char *name = row_span(&length, result, 0, NEXT_KIND);
-
-	return name == NULL ? ROOM_KINDS : room_kind_find(name, length);
-}
-
 /* false: it does not have its form. metadata points into the result. */
 static bool
-request_row(struct state_request *request, PGresult *result)
+request_row(struct state_request *request, const struct room_request_row *row)
 {
 	struct room_content *content = &request->content;
 
 	memset(request, 0, sizeof(*request));
-	request->kind = kind_row(result);
+	request->kind = room_kind_find(row->kind.bytes, row->kind.length);
 	if (request->kind == ROOM_KINDS ||
-	    !user_row(&content->user, result, NEXT_MEMBER) ||
-	    !user_row(&content->inviter, result, NEXT_INVITER) ||
-	    !servers_row(&request->servers, result))
+	    !user_row(&content->user, &row->member) ||
+	    !user_row(&content->inviter, &row->inviter) ||
+	    !servers_row(&request->servers, &row->servers))
 		return false;
-	content->has_nonce = row_bytes(
-	    content->nonce, sizeof(content->nonce), result, 0, NEXT_NONCE);
-	content->expires = row_integer(result, 0, NEXT_EXPIRES);
-	content->require_invite = row_bool(result, 0, NEXT_REQUIRE_INVITE);
-	content->federated = row_bool(result, 0, NEXT_ENABLED);
-	content->restricted = !row_null(result, 0, NEXT_SERVERS);
-	request->metadata = (const uint8_t *)row_span(
-	    &request->metadata_length, result, 0, NEXT_METADATA);
+	content->has_nonce =
+	    db_span_copy(content->nonce, sizeof(content->nonce), &row->nonce);
+	content->expires = row->expires;
+	content->require_invite = row->require_invite;
+	content->federated = row->enabled;
+	content->restricted = row->servers.bytes != NULL;
+	request->metadata = row->metadata.bytes;
+	request->metadata_length = row->metadata.length;
 	return true;
 }
 
 static void
-request_decide(struct chain *chain, PGresult *result)
+request_decide(struct chain *chain, const struct room_request_row *row)
 {
 	struct room_verdict malformed = {
 	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
 	struct state_request request;
 
-	if (!request_row(&request, result)) {
+	if (!request_row(&request, row)) {
 		request_end(chain, &malformed);
 		return;
 	}
@@ -342,21 +314,24 @@ static void
 chain_next(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct chain *chain = argument;
+	struct room_home_next_row next;
 
 	if (result == NULL) {
 		log_warning("room-next failed sqlstate=%s", sqlstate);
 		chain_end(chain);
-	} else if (PQntuples(result) == 1 && !row_null(result, 0, NEXT_TEXT)) {
-		event_row(&chain->event, result);
-		signing_mark(row_integer(result, 0, NEXT_MARK));
+		return;
+	}
+	db_row_read(&next, env.db, TYPE_room_home_next_row, result, 0, 0);
+	if (next.signing_text.bytes != NULL) {
+		event_row(&chain->event, &next);
+		signing_mark(next.mark);
 		memset(chain->request, 0, sizeof(chain->request));
-		(void)row_bytes(chain->request, sizeof(chain->request), result,
-		    0, NEXT_REQUEST);
+		(void)db_span_copy(
+		    chain->request, sizeof(chain->request), &next.request);
 		facts_call(&chain->event.event, NULL, NULL, chain_sign, chain);
-	} else if (PQntuples(result) == 1 &&
-		   row_bytes(chain->request, sizeof(chain->request), result, 0,
-		       NEXT_ASKED)) {
-		request_decide(chain, result);
+	} else if (db_span_copy(chain->request, sizeof(chain->request),
+		       &next.asked.id)) {
+		request_decide(chain, &next.asked);
 	} else if (chain->more)
 		chain_step(chain);
 	else

@@ -14,6 +14,7 @@
 #include "inbound/inbox.h"
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
+#include "rooms/rows.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
@@ -112,6 +113,13 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 }
 
 static void
+event_make(struct room_event_row *row, const struct taking *taking)
+{
+	rows_event_make(row, &taking->event);
+	row->certificate = db_span_bytes(taking->cert, taking->cert_length);
+}
+
+static void
 taking_write(struct taking *taking, const struct event_facts *facts,
     const struct room_effect *effect)
 {
@@ -124,29 +132,21 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	    [ROOM_MEMBERS_END_REMOTE] = "end_remote",
 	    [ROOM_MEMBERS_END_ALL] = "end_all",
 	};
-	const struct signed_event *event = &taking->event;
-	const struct room_state *state = &facts->state;
+	struct room_state_row state;
+	struct room_event_row event;
+	struct room_effect_row row = {.invitation_add = effect->invitation_add,
+	    .invitation_used = effect->invitation_used,
+	    .servers_set = effect->servers_set};
 	struct db_parameters parameters;
 
+	rows_state_make(&state, &facts->state, facts->version);
+	event_make(&event, taking);
+	row.members = db_span_text(changes[effect->members]);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, taking->room);
-	db_add_integer(&parameters, facts->version);
-	db_add_integer(&parameters, state->number);
-	db_add_integer(&parameters, state->closed);
-	db_add_integer(&parameters, state->disputed);
-	db_add_text(&parameters, state->require_invite ? "t" : "f");
-	db_add_text(&parameters, state->federated ? "t" : "f");
-	db_add_text(&parameters, state->restricted ? "t" : "f");
-	db_add_text(&parameters, room_kind_name(event->event.kind));
-	db_add_bytes(&parameters, event->text, event->text_length);
-	db_add_bytes(&parameters, event->payload, event->payload_length);
-	db_add_bytes(&parameters, event->signature, sizeof(event->signature));
-	db_add_bytes(&parameters, event->event.key_id, ROOM_HASH);
-	db_add_bytes(&parameters, taking->cert, taking->cert_length);
-	db_add_text(&parameters, changes[effect->members]);
-	db_add_text(&parameters, effect->invitation_add ? "t" : "f");
-	db_add_text(&parameters, effect->invitation_used ? "t" : "f");
-	db_add_text(&parameters, effect->servers_set ? "t" : "f");
+	db_add_row(&parameters, env.db, TYPE_room_state_row, &state);
+	db_add_row(&parameters, env.db, TYPE_room_event_row, &event);
+	db_add_row(&parameters, env.db, TYPE_room_effect_row, &row);
 	db_call(
 	    env.db, SQL_ROOM_EVENT_WRITE, &parameters, taking_written, taking);
 	db_parameters_free(&parameters);
@@ -157,9 +157,10 @@ static void
 taking_conflict(
     struct taking *taking, int64_t version, const struct room_state *state)
 {
-	const struct signed_event *event = &taking->event;
+	struct room_event_row event;
 	struct db_parameters parameters;
 
+	event_make(&event, taking);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, taking->room);
 	db_add_integer(&parameters, version);
@@ -168,10 +169,7 @@ taking_conflict(
 	db_add_integer(&parameters, taking->verdict.code == CODE_STATE_CONFLICT
 					? taking->verdict.from
 					: state->number);
-	db_add_bytes(&parameters, event->text, event->text_length);
-	db_add_bytes(&parameters, event->payload, event->payload_length);
-	db_add_bytes(&parameters, event->signature, sizeof(event->signature));
-	db_add_bytes(&parameters, taking->cert, taking->cert_length);
+	db_add_row(&parameters, env.db, TYPE_room_event_row, &event);
 	db_call(env.db, SQL_ROOM_EVENT_CONFLICT, &parameters, taking_written,
 	    taking);
 	db_parameters_free(&parameters);

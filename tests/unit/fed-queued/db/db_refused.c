@@ -351,6 +351,9 @@ const struct CMUnitTest db_refused[] = {
     cmocka_unit_test(durability),
     cmocka_unit_test(read_only),
     cmocka_unit_test(production),
+    cmocka_unit_test(types_values),
+    cmocka_unit_test(types_other),
+    cmocka_unit_test(types_production),
     cmocka_unit_test(sandboxed),
     cmocka_unit_test(sandboxed_password),
 };

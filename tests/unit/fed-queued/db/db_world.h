@@ -68,6 +68,11 @@ struct outcome call_wait(
 extern const struct CMUnitTest db_online[], db_refused[];
 extern const size_t db_online_count, db_refused_count;
 
+/* db_types_online.c, in the list of db_refused.c */
+void types_values(void **state);
+void types_other(void **state);
+void types_production(void **state);
+
 /* The statements of db_online.c, for db_refused.c, too. */
 enum test_statement {
 	T_INTEGER,

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rooms between the database's types (db/types.h) and the structures of
+ * common/room. A value without its form is fatal, unless it says otherwise
+ * here.
+ */
+#ifndef TORFED_ROOMS_ROWS_H
+#define TORFED_ROOMS_ROWS_H
+
+#include "db/types.h"
+#include "json/signed_event.h"
+#include "room/room_state.h"
+#include "room/room_stream.h"
+
+#define ROWS_USER_SIZE (ROOM_NAME_MAX + 1 + ONION_SIZE) /* with NUL */
+
+/* name@address; false, and nothing is fatal, when it is null or malformed. */
+bool rows_user(struct room_user *, const struct db_span *);
+/* The room is the caller's. */
+void rows_state(struct room_state *, const struct room_state_row *);
+/* Zeros when it is null. */
+void rows_member(struct room_member *, const struct room_member_row *);
+/* false: there is none. */
+bool rows_invitation(
+    struct room_invitation *, const struct room_invitation_row *);
+
+/* name@address, for a parameter. */
+void rows_user_format(char text[ROWS_USER_SIZE], const struct room_user *);
+/* state, with the version that was read; points into state. */
+void rows_state_make(
+    struct room_state_row *, const struct room_state *, int64_t version);
+/* An event that is signed; points into it. The certificate is the caller's. */
+void rows_event_make(struct room_event_row *, const struct signed_event *);
+
+#endif

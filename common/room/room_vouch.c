@@ -59,6 +59,8 @@ room_vouch_judge(const struct room_verdict *judged, bool counts, bool own,
 		verdict.outcome = ROOM_REFUSED;
 		verdict.code = CODE_SPEAKER;
 		verdict.seconds = 0;
+		if (judged->outcome == ROOM_CONFLICT)
+			verdict.from = verdict.to = judged->from;
 		return verdict;
 	}
 	return counts ? *judged : verdict;

@@ -79,7 +79,7 @@ bool room_vouch_counts(const struct room_vouch *, const struct room_link *);
  * counts, whether it does; own, whether we are the room's home and did not
  * make it just now; adopting, whether that home was restored and adopts what
  * it finds. What is not known and does not count is ROOM_WAIT, UNVOUCHED; of
- * our own room ROOM_REFUSED, SPEAKER.
+ * our own room ROOM_REFUSED, SPEAKER, with the number that it contradicts.
  */
 struct room_verdict room_vouch_judge(const struct room_verdict *, bool counts,
     bool own, bool adopting);

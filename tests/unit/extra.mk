@@ -20,6 +20,7 @@ UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/certificate = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \
 		rooms/items/item_kind.c rooms/items/certificate.c \
+		rooms/vouch.c \
 		db/db_parameters.c)
 
 # The same for tests/lib/NAME.c.

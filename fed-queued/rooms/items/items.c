@@ -18,7 +18,9 @@
 #include "rooms/items/received.h"
 #include "rooms/messages/take.h"
 #include "rooms/state/decide.h"
+#include "rooms/state/facts.h"
 #include "rooms/state/take.h"
+#include "rooms/vouch.h"
 #include "servers/evidence.h"
 #include "servers/peer_table.h"
 
@@ -41,7 +43,8 @@ struct incoming {
 	struct event_payload_state state;
 	struct room_certificates certificates;
 	uint32_t event;
-	bool taken; /* one was new */
+	uint32_t vouched; /* events that count, from the first on */
+	bool taken;	  /* one was new */
 	/* what we are asked as the room's home */
 	struct state_request request;
 };
@@ -228,8 +231,35 @@ state_next(struct incoming *incoming)
 	if (cert == NULL)
 		state_end(&verdict, true, incoming);
 	else
-		state_take(
-		    event, cert, incoming->proof.origin, state_taken, incoming);
+		state_take(event, cert, incoming->proof.origin,
+		    incoming->event < incoming->vouched, state_taken, incoming);
+}
+
+/*
+ * How many of the events count, if some are under a revoked certificate: those
+ * up to the last that is not, which has to be genuine for that.
+ */
+static void
+state_vouch(struct incoming *incoming)
+{
+	const struct event_payload_state *state = &incoming->state;
+	const uint8_t *home = state->events->event.room.home;
+	struct room_link run[EVENT_PAYLOAD_EVENTS_MAX];
+	const struct signed_event *event;
+	const struct cert *cert;
+	uint32_t i;
+
+	for (i = 0; i < state->event_count; i++) {
+		event = &state->events[i];
+		cert = certificate_find(&incoming->certificates, &event->event);
+		if (cert != NULL && !vouch_revoked(cert) &&
+		    !room_event_verify(
+			&event->event, event->signature, cert->signing_key))
+			break;
+		vouch_link(&run[i], &event->event, cert);
+	}
+	incoming->vouched =
+	    vouch_run(home, incoming->proof.origin, run, i);
 }
 
 static void
@@ -247,6 +277,7 @@ state_begin(struct incoming *incoming)
 	    incoming->state.certificates, incoming->state.certificate_count);
 	incoming->event = 0;
 	incoming->taken = false;
+	state_vouch(incoming);
 	state_next(incoming);
 }
 

@@ -186,7 +186,7 @@ chain_signed(const uint8_t *signature, int refusal, void *argument)
 	memcpy(
 	    chain->event.signature, signature, sizeof(chain->event.signature));
 	state_take(&chain->event, &env.certificate, env.identity.server,
-	    chain_applied, chain);
+	    true, chain_applied, chain);
 }
 
 /* Whether it is still the next event, and may be signed. */

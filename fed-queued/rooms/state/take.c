@@ -18,6 +18,7 @@
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
+#include "rooms/vouch.h"
 
 /* One call of state_take(), while it is under way. */
 struct taking {
@@ -26,6 +27,7 @@ struct taking {
 	char cert[CERT_MAX];
 	size_t cert_length;
 	uint8_t via[ONION_KEY];
+	bool counts; /* though its certificate may be revoked */
 	uint32_t attempts;
 	struct room_verdict verdict;
 	room_done done;
@@ -175,6 +177,24 @@ taking_conflict(
 	db_parameters_free(&parameters);
 }
 
+static bool
+is_self(const uint8_t server[ONION_KEY])
+{
+	return memcmp(server, env.identity.server, ONION_KEY) == 0;
+}
+
+/* Whether it counts, and whether it is for others to tell at all. */
+static void
+taking_vouch(struct taking *taking, const struct event_facts *facts)
+{
+	const struct room_event *event = &taking->event.event;
+	bool adopting = facts->recovery.since != 0 &&
+			!room_recovery_over(&facts->recovery, clock_now());
+
+	taking->verdict = room_vouch_judge(&taking->verdict, taking->counts,
+	    is_self(event->room.home) && !is_self(taking->via), adopting);
+}
+
 static void
 taking_known(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -196,10 +216,10 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	taking->verdict = room_state_apply(
 	    &facts.state, &taking->event.event, &facts.facts, &effect);
+	taking_vouch(taking, &facts);
 	/* We have just signed it ourselves, and nobody else has seen it:
 	 * another worker's event came first, which is no contradiction. */
-	if (taking->verdict.outcome == ROOM_CONFLICT &&
-	    memcmp(taking->via, env.identity.server, ONION_KEY) == 0)
+	if (taking->verdict.outcome == ROOM_CONFLICT && is_self(taking->via))
 		taking->verdict.outcome = ROOM_REFUSED;
 	if (taking->verdict.outcome == ROOM_TAKEN)
 		taking_write(taking, &facts, &effect);
@@ -228,7 +248,7 @@ state_observe(void (*changed)(const struct room_id *, enum room_kind))
 
 void
 state_take(const struct signed_event *event, const struct cert *cert,
-    const uint8_t via[ONION_KEY], room_done done, void *argument)
+    const uint8_t via[ONION_KEY], bool vouched, room_done done, void *argument)
 {
 	struct room_verdict forged = {ROOM_REFUSED, CODE_NOT_HOME, 0, 0, 0, 0};
 	struct taking *taking;
@@ -244,6 +264,8 @@ state_take(const struct signed_event *event, const struct cert *cert,
 	room_id_format(taking->room, &event->event.room);
 	taking->cert_length = cert_format(taking->cert, cert);
 	memcpy(taking->via, via, ONION_KEY);
+	taking->counts = vouched || !vouch_revoked(cert) ||
+			 memcmp(event->event.room.home, via, ONION_KEY) == 0;
 	taking->done = done;
 	taking->argument = argument;
 	turn_begin(&taking->event.event.room, taking_run, taking);

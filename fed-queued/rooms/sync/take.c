@@ -10,6 +10,7 @@
 #include "rooms/messages/take.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/take.h"
+#include "rooms/vouch.h"
 #include "servers/peer_table.h"
 
 #define FORKS_MAX 256
@@ -145,11 +146,63 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 			parting_go_on(
 			    taking, &event->room, verdict->from, false);
 		break;
-	case ROOM_HELD:
 	case ROOM_REFUSED:
+		/* The same, and nobody tells us before we know why. */
+		if (verdict->code == CODE_SPEAKER && verdict->from == 0 &&
+		    !vouch_revoked(&taking->document.cert))
+			taking->behind = true;
+		break;
+	case ROOM_HELD:
 		break;
 	}
 	sync_take_next(taking);
+}
+
+/* The next document of a run, as a link; false where the run ends. */
+static bool
+run_link(struct sync_taking *taking, struct room_link *link,
+    const struct sync_document *given)
+{
+	const struct room_id *room = &taking->document.event.event.room;
+	struct room_event event;
+	struct cert cert;
+	bool genuine;
+
+	if (given->text.length > SIGNTEXT_STATE_MAX ||
+	    room_event_parse(
+		&event, given->text.bytes, given->text.length) != CODE_OK ||
+	    !room_id_equal(&event.room, room) ||
+	    cert_parse(&cert, given->certificate.bytes,
+		given->certificate.length) != CODE_OK ||
+	    memcmp(cert.server, room->home, ONION_KEY) != 0)
+		return false;
+	vouch_link(link, &event, &cert);
+	if (vouch_revoked(&cert))
+		return true;
+	/* It counts by its own certificate, if that is true. */
+	genuine = document_read(&taking->other, given) == DOCUMENT_EVENT;
+	document_free(&taking->other);
+	return genuine;
+}
+
+/* Whether the document at hand, an event, stands in a run that vouches for
+ * it: with those that follow it here. */
+static bool
+event_vouched(struct sync_taking *taking)
+{
+	const struct sync_message *message = &taking->message;
+	struct room_link run[ROOM_EVENTS_MAX];
+	uint32_t at = taking->at - 1, count = 0;
+
+	if (at < taking->vouched || !vouch_revoked(&taking->document.cert))
+		return true;
+	while (count < ROOM_EVENTS_MAX && at + count < message->document_count &&
+	       run_link(
+		   taking, &run[count], &message->documents[at + count]))
+		count++;
+	taking->vouched = at + vouch_run(taking->document.event.event.room.home,
+				   taking->via, run, count);
+	return at < taking->vouched;
 }
 
 static void
@@ -195,7 +248,7 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 	switch (document_read(document, given)) {
 	case DOCUMENT_EVENT:
 		state_take(&document->event, &document->cert, taking->via,
-		    event_taken, taking);
+		    event_vouched(taking), event_taken, taking);
 		return;
 	case DOCUMENT_ITEMS:
 		messages_take(&document->room, document->messages,

@@ -36,6 +36,7 @@ struct sync_taking {
 	/* where it is */
 	uint32_t phase;
 	uint32_t at;	    /* of the phase's list */
+	uint32_t vouched;   /* events before that one count, all of a run */
 	int64_t epoch_seen; /* the highest epoch of ours that via knows */
 	bool ahead;	    /* via says that it has of ours what we have not */
 	struct document document;

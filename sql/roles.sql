@@ -127,8 +127,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_rooms,
     federation.room_members, federation.room_state_events,
     federation.room_states, federation.room_invites, federation.room_shown,
     federation.room_wishes, federation.room_streams, federation.room_proofs,
-    federation.room_items, federation.room_voids, federation.room_evidence
-    TO fed_definer;
+    federation.room_items, federation.room_voids, federation.room_evidence,
+    federation.room_stated TO fed_definer;
 GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements -------------

@@ -424,6 +424,21 @@ ask_begin(struct incoming *incoming)
 		request_decide(incoming);
 }
 
+/*
+ * Nobody but its home vouches for an invitation. When that is us, we look
+ * whether we made it.
+ */
+static bool
+invite_counts(const struct room_event *event, const struct cert *cert,
+    const uint8_t origin[ONION_KEY])
+{
+	struct room_link link;
+
+	vouch_link(&link, event, cert);
+	return memcmp(event->room.home, env.identity.server, ONION_KEY) == 0 ||
+	       vouch_run(event->room.home, origin, &link, 1) == 1;
+}
+
 static void
 invite_begin(struct incoming *incoming)
 {
@@ -446,12 +461,15 @@ invite_begin(struct incoming *incoming)
 	certificates_init(
 	    &certificates, event->room.home, &invite.certificate, 1);
 	cert = certificate_find(&certificates, event);
-	if (cert != NULL &&
-	    room_event_verify(event, invite.event.signature, cert->signing_key))
+	if (cert == NULL ||
+	    !room_event_verify(
+		event, invite.event.signature, cert->signing_key))
+		incoming_refuse(incoming, CODE_NOT_HOME);
+	else if (!invite_counts(event, cert, incoming->proof.origin))
+		incoming_refuse(incoming, CODE_INVITE_VOID);
+	else
 		invitation_take(&invite, incoming->proof.origin, item,
 		    incoming_done, incoming);
-	else
-		incoming_refuse(incoming, CODE_NOT_HOME);
 	event_payload_invite_free(&invite);
 }
 

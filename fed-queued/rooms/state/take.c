@@ -15,6 +15,7 @@
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
 #include "rooms/rows.h"
+#include "rooms/state/cut.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
@@ -28,6 +29,9 @@ struct taking {
 	size_t cert_length;
 	uint8_t via[ONION_KEY];
 	bool counts; /* though its certificate may be revoked */
+	/* of a contradiction: what it was found by */
+	int64_t version;
+	int64_t last;
 	uint32_t attempts;
 	struct room_verdict verdict;
 	room_done done;
@@ -154,10 +158,8 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	db_parameters_free(&parameters);
 }
 
-/* state: before it was frozen. */
 static void
-taking_conflict(
-    struct taking *taking, int64_t version, const struct room_state *state)
+taking_conflict(struct taking *taking)
 {
 	struct room_event_row event;
 	struct db_parameters parameters;
@@ -165,16 +167,30 @@ taking_conflict(
 	event_make(&event, taking);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, taking->room);
-	db_add_integer(&parameters, version);
+	db_add_integer(&parameters, taking->version);
 	db_add_text(&parameters, code_name(taking->verdict.code));
 	db_add_integer(&parameters, taking->verdict.from);
 	db_add_integer(&parameters, taking->verdict.code == CODE_STATE_CONFLICT
 					? taking->verdict.from
-					: state->number);
+					: taking->last);
 	db_add_row(&parameters, env.db, TYPE_room_event_row, &event);
 	db_call(env.db, SQL_ROOM_EVENT_CONFLICT, &parameters, taking_written,
 	    taking);
 	db_parameters_free(&parameters);
+}
+
+/* What we had gave way, and it is judged anew; or it is a contradiction. */
+static void
+taking_cut(bool cut, bool ok, void *argument)
+{
+	struct taking *taking = argument;
+
+	if (!ok)
+		taking_end(taking, false);
+	else if (cut)
+		taking_run(taking);
+	else
+		taking_conflict(taking);
 }
 
 static bool
@@ -193,6 +209,20 @@ taking_vouch(struct taking *taking, const struct event_facts *facts)
 
 	taking->verdict = room_vouch_judge(&taking->verdict, taking->counts,
 	    is_self(event->room.home) && !is_self(taking->via), adopting);
+}
+
+/* Our own chain gives way to nothing. */
+static void
+taking_contradicted(struct taking *taking, const struct event_facts *facts)
+{
+	const struct room_id *room = &taking->event.event.room;
+
+	taking->version = facts->version;
+	taking->last = facts->state.number;
+	if (is_self(room->home))
+		taking_conflict(taking);
+	else
+		state_cut(room, &taking->verdict, taking_cut, taking);
 }
 
 static void
@@ -224,7 +254,7 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	if (taking->verdict.outcome == ROOM_TAKEN)
 		taking_write(taking, &facts, &effect);
 	else if (taking->verdict.outcome == ROOM_CONFLICT)
-		taking_conflict(taking, facts.version, &facts.state);
+		taking_contradicted(taking, &facts);
 	else {
 		if (taking->verdict.outcome == ROOM_WAIT)
 			taking_sync(taking);

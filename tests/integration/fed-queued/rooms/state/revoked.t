@@ -121,12 +121,70 @@ def test_vouched(bench):
               "a run that ends in an event under the new key")
 
 
+def test_stored(bench):
+    """What the thief was quick enough to have taken gives way to the chain
+    that the home vouches for, and members are what they were."""
+    home, chain, thief = robbed(bench)
+    outsider = bench.friend(1)
+    own = chain.event("rename", {"metadata": "AAAB"})
+    stolen = [thief.event(chain, "remove", {"member": bench.bob})]
+    stolen.append(thief.event(
+        chain, "close", {}, number=5,
+        previous=sha256(unb64(stolen[0]["text"]))))
+    tap.equal((bench.send(outsider, chain.payload(stolen)),
+               bench.number(chain), bench.members(chain)),
+              ("accepted", (5, 0), []), "before anybody knew it was taken")
+    chain.events.append(own)
+    chain.tip = sha256(unb64(own["text"]))
+    revoke(bench, home)
+    new = chain.add("rename", {"metadata": "AAAC"})
+    tap.equal(bench.send(outsider, both(chain, thief, new)),
+              "retry STATE_GAP", "the home's next event names another")
+    tap.equal((bench.number(chain), bench.members(chain)),
+              ((0, 0), []), "what nobody vouches for is cut off")
+    tap.equal((bench.send(outsider, both(chain, thief, *chain.events)),
+               bench.number(chain), bench.members(chain)),
+              ("accepted", (5, 0), sorted(["ann@" + home.address, bench.bob])),
+              "and the chain taken, with its members")
+    tap.equal(bench.server.value(
+        "SELECT count(*) FROM federation.room_evidence e JOIN "
+        "federation.federated_rooms r ON r.id = e.room_id WHERE "
+        "r.global_room_id = %s", chain.room), 0, "nothing of it is evidence")
+    tap.equal([p["number"] for _, _, t, p in bench.server.inbox()
+               if t == "room" and p["event"] == "undone" and
+               p["room"] == chain.room], [0], "the application is told")
+
+
+def test_invitation(bench):
+    """Shown by the inviter's server, and by the home, which vouches for it."""
+    home, chain, thief = robbed(bench)
+    inviter = bench.friend(2)
+    bench.server.sql("SELECT federation.user_publish('gus', 'key')",
+                     user="app")
+    gus = "gus@" + bench.onion
+    old = chain.invite("ann@" + home.address, gus)
+    shown = chain.invitation(old)
+    revoke(bench, home)
+    tap.equal(bench.batch(inviter, ("room_invite", shown)),
+              ["rejected INVITE_VOID"], "an invitation under the old key")
+    stolen = thief.event(chain, "invite", dict(
+        old["payload"], nonce=b64(os.urandom(16))), at=int(time.time()) - 60)
+    tap.equal(bench.batch(inviter, (
+        "room_invite", dict(shown, event=stolen))),
+        ["rejected INVITE_VOID"], "and one that the thief made")
+    tap.equal(bench.server.value("SELECT count(*) FROM federation.room_shown"),
+              0, "neither is shown")
+    tap.equal(bench.batch(home, ("room_invite", shown)), ["accepted"],
+              "the home itself shows it")
+
+
 def test():
     lines = ["retry minimum 50ms", "retry maximum 100ms", "queue sweep 1s"]
     with net.Net(servers=1, trust="none", lines=lines) as network:
         bench = Bench(network)
         before = network.processes(1)
-        for part in (test_hands, test_vouched):
+        for part in (test_hands, test_vouched, test_stored,
+                     test_invitation):
             part(bench)
         tap.equal(network.processes(1), before,
                   "the same processes as at the beginning")

@@ -158,53 +158,6 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 	sync_take_next(taking);
 }
 
-/* The next document of a run, as a link; false where the run ends. */
-static bool
-run_link(struct sync_taking *taking, struct room_link *link,
-    const struct sync_document *given)
-{
-	const struct room_id *room = &taking->document.event.event.room;
-	struct room_event event;
-	struct cert cert;
-	bool genuine;
-
-	if (given->text.length > SIGNTEXT_STATE_MAX ||
-	    room_event_parse(
-		&event, given->text.bytes, given->text.length) != CODE_OK ||
-	    !room_id_equal(&event.room, room) ||
-	    cert_parse(&cert, given->certificate.bytes,
-		given->certificate.length) != CODE_OK ||
-	    memcmp(cert.server, room->home, ONION_KEY) != 0)
-		return false;
-	vouch_link(link, &event, &cert);
-	if (vouch_revoked(&cert))
-		return true;
-	/* It counts by its own certificate, if that is true. */
-	genuine = document_read(&taking->other, given) == DOCUMENT_EVENT;
-	document_free(&taking->other);
-	return genuine;
-}
-
-/* Whether the document at hand, an event, stands in a run that vouches for
- * it: with those that follow it here. */
-static bool
-event_vouched(struct sync_taking *taking)
-{
-	const struct sync_message *message = &taking->message;
-	struct room_link run[ROOM_EVENTS_MAX];
-	uint32_t at = taking->at - 1, count = 0;
-
-	if (at < taking->vouched || !vouch_revoked(&taking->document.cert))
-		return true;
-	while (count < ROOM_EVENTS_MAX && at + count < message->document_count &&
-	       run_link(
-		   taking, &run[count], &message->documents[at + count]))
-		count++;
-	taking->vouched = at + vouch_run(taking->document.event.event.room.home,
-				   taking->via, run, count);
-	return at < taking->vouched;
-}
-
 static void
 items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 {
@@ -222,6 +175,43 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 			taking->behind_epoch = taking->document.first.epoch;
 	}
 	sync_take_next(taking);
+}
+
+static void
+event_counts(struct sync_taking *taking, uint32_t count)
+{
+	struct document *document = &taking->document;
+
+	state_take(&document->event, &document->cert, taking->via, count > 0,
+	    event_taken, taking);
+}
+
+/* The first count of the document's messages do. */
+static void
+items_count(struct sync_taking *taking, uint32_t count)
+{
+	struct document *document = &taking->document;
+
+	if (count < document->count) {
+		log_debug("sync: %u messages under a revoked key",
+		    (unsigned int)(document->count - count));
+		document->count = count;
+	}
+	if (count == 0)
+		sync_take_next(taking);
+	else
+		messages_take(&document->room, document->messages,
+		    document->count, &document->proof, taking->via, items_taken,
+		    taking);
+}
+
+static bool
+declared_revoked(const struct sync_taking *taking)
+{
+	const struct document *document = &taking->document;
+
+	return vouch_revoked(&document->cert) &&
+	       memcmp(document->proof.origin, taking->via, ONION_KEY) != 0;
 }
 
 /* What an origin declared to another server proves, but settles nothing. */
@@ -247,17 +237,15 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 
 	switch (document_read(document, given)) {
 	case DOCUMENT_EVENT:
-		state_take(&document->event, &document->cert, taking->via,
-		    event_vouched(taking), event_taken, taking);
+		sync_take_run(taking, event_counts);
 		return;
 	case DOCUMENT_ITEMS:
-		messages_take(&document->room, document->messages,
-		    document->count, &document->proof, taking->via, items_taken,
-		    taking);
+		sync_take_run(taking, items_count);
 		return;
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
-		if (sync_payload_parse(&taking->declared, true,
+		/* Nobody names an answer. */
+		if (!declared_revoked(taking) && sync_payload_parse(&taking->declared, true,
 			document->answer->bytes,
 			document->answer->length) == CODE_OK) {
 			declared_next(taking);

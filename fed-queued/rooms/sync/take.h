@@ -8,6 +8,7 @@
 #ifndef TORFED_ROOMS_SYNC_TAKE_H
 #define TORFED_ROOMS_SYNC_TAKE_H
 
+#include "room/room_vouch.h"
 #include "rooms/document.h"
 
 struct sync_taking {
@@ -36,7 +37,11 @@ struct sync_taking {
 	/* where it is */
 	uint32_t phase;
 	uint32_t at;	    /* of the phase's list */
-	uint32_t vouched;   /* events before that one count, all of a run */
+	/* documents before run_end whose run was judged: those before
+	 * run_whole count, and so many messages of that one */
+	uint32_t run_end;
+	uint32_t run_whole;
+	uint32_t run_part;
 	int64_t epoch_seen; /* the highest epoch of ours that via knows */
 	bool ahead;	    /* via says that it has of ours what we have not */
 	struct document document;
@@ -53,6 +58,16 @@ void sync_taking_free(struct sync_taking *);
 void sync_take_next(struct sync_taking *);
 /* Notes what via is to be asked for; false: there is no room for it. */
 bool sync_want(struct sync_taking *, const struct sync_ask *);
+/* take_run.c: how many of the events or messages of the document at hand
+ * count, from the first on; more than there are: all. */
+void sync_take_run(struct sync_taking *,
+    void (*done)(struct sync_taking *, uint32_t count));
+/* Who signed a document, and of which room it is; not of DOCUMENT_VOIDS. */
+const uint8_t *sync_author(const struct document *);
+const struct room_id *sync_room(const struct document *);
+/* Its event, or its message of that place. false: it is of another stream
+ * than the first. */
+bool sync_link(struct room_link *, const struct document *, uint32_t at);
 /* take_void.c: one declaration of proof's origin, judged and settled; then
  * done(). mine: it was made to us, else to another server. */
 void sync_take_void(struct sync_taking *, const struct sync_void *,

@@ -51,6 +51,7 @@
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
 #include "rooms/sync/exchange.h"
+#include "rooms/sync/review.h"
 #include "servers/limits.h"
 #include "servers/observe.h"
 #include "servers/peer_table.h"
@@ -150,6 +151,7 @@ rooms_doorbell(void)
 	requests_doorbell();
 	messages_look();
 	resync_doorbell();
+	review_doorbell();
 }
 
 /* Whatever may have come while we could not look. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Who vouches for what is signed under a revoked certificate, as far as it is
- * known without the database: what was seen of a server's minSerial, and runs
- * of events (common/room/room_vouch.h has the rule).
+ * Who vouches for what is signed under a revoked certificate
+ * (common/room/room_vouch.h has the rule): what was seen of a server's
+ * minSerial, runs of events, and what the database names.
  */
 #ifndef TORFED_ROOMS_VOUCH_H
 #define TORFED_ROOMS_VOUCH_H
 
+#include "db/db.h"
 #include "proto/cert.h"
 #include "room/room_vouch.h"
 
@@ -23,5 +24,13 @@ void vouch_link(
  */
 uint32_t vouch_run(const uint8_t home[ONION_KEY], const uint8_t via[ONION_KEY],
     const struct room_link *, uint32_t count);
+
+/*
+ * Whether the database has it, or something that names it, so that it counts;
+ * epoch 0: an event. The callback's result is one boolean.
+ */
+void vouch_holds(const struct room_id *, const uint8_t author[ONION_KEY],
+    int64_t epoch, int lane, const struct room_link *, db_callback,
+    void *argument);
 
 #endif

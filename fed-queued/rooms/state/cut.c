@@ -11,6 +11,7 @@
 #include "json/room_payload.h"
 #include "room/room_state.h"
 #include "rooms/attempt.h"
+#include "rooms/rows.h"
 #include "rooms/state/cut.h"
 #include "rooms/vouch.h"
 
@@ -110,17 +111,12 @@ static void
 cut_write(struct cut *cut, int64_t version, const struct room_state *state)
 {
 	struct db_parameters parameters;
+	struct room_state_row row;
 
+	rows_state_make(&row, state, version);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, cut->room);
-	db_add_integer(&parameters, version);
-	db_add_integer(&parameters, state->number);
-	db_add_bytes(&parameters, state->hash, ROOM_HASH);
-	db_add_integer(&parameters, state->closed);
-	db_add_integer(&parameters, state->disputed);
-	db_add_text(&parameters, state->require_invite ? "t" : "f");
-	db_add_text(&parameters, state->federated ? "t" : "f");
-	db_add_text(&parameters, state->restricted ? "t" : "f");
+	db_add_row(&parameters, env.db, TYPE_room_state_row, &row);
 	db_call(env.db, SQL_VOUCH_CUT, &parameters, cut_written, cut);
 	db_parameters_free(&parameters);
 }

@@ -11,6 +11,12 @@
 #include "room/room_vouch.h"
 #include "rooms/document.h"
 
+/* A head of the author's own, that names what we lack; epoch 0: of state. */
+struct sync_stated {
+	struct room_id room;
+	struct room_stream_head head;
+};
+
 struct sync_taking {
 	/* filled in by the caller */
 	struct sync_message message; /* parsed; freed by sync_taking_free() */
@@ -42,8 +48,17 @@ struct sync_taking {
 	uint32_t run_end;
 	uint32_t run_whole;
 	uint32_t run_part;
+	struct { /* of evidence, until each side was seen to count */
+		const struct sync_document *a;
+		const struct sync_document *b;
+		int64_t number;
+		uint32_t side;
+	} pair;
 	int64_t epoch_seen; /* the highest epoch of ours that via knows */
 	bool ahead;	    /* via says that it has of ours what we have not */
+	uint32_t stated_count;
+	struct sync_stated stated[SYNC_PAYLOAD_STREAMS + SYNC_PAYLOAD_ROOMS];
+	void (*stated_done)(struct sync_taking *);
 	struct document document;
 	struct document other;
 	struct sync_message declared; /* DOCUMENT_VOIDS, read */
@@ -76,6 +91,14 @@ void sync_take_void(struct sync_taking *, const struct sync_void *,
 /* take_evidence.c: writes a contradiction, then goes on. */
 void sync_take_evidence(struct sync_taking *, const struct sync_document *a,
     const struct sync_document *b);
+/* take_stated.c: heads of via's own streams and rooms, of which we want
+ * something; then they are written. */
+void sync_stated_add(struct sync_taking *, const struct room_id *,
+    const struct room_stream_head *, const struct room_want *);
+void sync_stated_state(struct sync_taking *, const struct sync_head *,
+    const struct room_want *);
+void sync_stated_write(
+    struct sync_taking *, void (*done)(struct sync_taking *));
 /* take_heads.c: heads, then done(). */
 void sync_take_heads(struct sync_taking *);
 

@@ -192,6 +192,8 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 		taking->epoch_seen = head->epoch;
 	if ((want.what & ROOM_AHEAD_OF_US) != 0)
 		taking->ahead = true;
+	if (memcmp(theirs->origin, taking->via, ONION_KEY) == 0)
+		sync_stated_add(taking, room, head, &want);
 	memset(&place, 0, sizeof(place));
 	place.room = *room;
 	place.stream = true;
@@ -221,7 +223,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 			stream_compare(taking, &head->room, &head->streams[j],
 			    result, row++);
 	}
-	confirmed_write(taking);
+	sync_stated_write(taking, confirmed_write);
 }
 
 /* Arrays: rooms, origins, epochs, lanes, sequences, highest. */
@@ -287,6 +289,7 @@ state_compare(struct sync_taking *taking, struct sync_head *head,
 	has_ours = row_bytes(ours, sizeof(ours), result, row, 8);
 	want = room_head_compare(&state, &head->state, has_ours ? ours : NULL,
 	    row_bool(result, row, 9));
+	sync_stated_state(taking, head, &want);
 	memset(&place, 0, sizeof(place));
 	place.room = head->room;
 	want_note(taking, &place, &want);

@@ -32,8 +32,8 @@ room_vouch_counts(const struct room_vouch *vouch, const struct room_link *link)
 }
 
 uint32_t
-room_vouch_run(const struct room_vouch *vouch, const struct room_link *run,
-    uint32_t count)
+room_vouch_run(
+    const struct room_vouch *vouch, const struct room_link *run, uint32_t count)
 {
 	uint32_t i, counted = 0;
 
@@ -47,8 +47,8 @@ room_vouch_run(const struct room_vouch *vouch, const struct room_link *run,
 }
 
 struct room_verdict
-room_vouch_judge(const struct room_verdict *judged, bool counts, bool own,
-    bool adopting)
+room_vouch_judge(
+    const struct room_verdict *judged, bool counts, bool own, bool adopting)
 {
 	struct room_verdict verdict = {
 	    ROOM_WAIT, CODE_UNVOUCHED, ROOM_VOUCH_RETRY_S, 0, 0, 0};

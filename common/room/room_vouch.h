@@ -81,8 +81,8 @@ bool room_vouch_counts(const struct room_vouch *, const struct room_link *);
  * it finds. What is not known and does not count is ROOM_WAIT, UNVOUCHED; of
  * our own room ROOM_REFUSED, SPEAKER, with the number that it contradicts.
  */
-struct room_verdict room_vouch_judge(const struct room_verdict *, bool counts,
-    bool own, bool adopting);
+struct room_verdict room_vouch_judge(
+    const struct room_verdict *, bool counts, bool own, bool adopting);
 /*
  * Whether a contradiction that something that counts has shown is no proof
  * against its author: what we have under the number in dispute is beyond

@@ -6,8 +6,8 @@
 
 void
 vouch_holds(const struct room_id *room, const uint8_t author[ONION_KEY],
-    int64_t epoch, int lane, const struct room_link *link,
-    db_callback callback, void *argument)
+    int64_t epoch, int lane, const struct room_link *link, db_callback callback,
+    void *argument)
 {
 	char text[ROOM_ID_SIZE], origin[ONION_SIZE];
 	struct db_parameters parameters;

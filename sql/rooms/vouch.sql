@@ -162,6 +162,11 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM federation.sync_check(vouch_holds.room <> '' AND
+	    vouch_holds.origin <> '' AND vouch_holds.epoch >= 0 AND
+	    vouch_holds.lane BETWEEN 0 AND 3 AND
+	    vouch_holds.min_serial >= 0 AND vouch_holds.number >= 1 AND
+	    octet_length(vouch_holds.digest) = 32);
 	IF vouch_holds.epoch = 0 THEN
 		RETURN EXISTS (SELECT 1 FROM federation.federated_rooms f
 		    JOIN federation.room_state_events e ON e.room_id = f.id
@@ -197,6 +202,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM federation.sync_check(vouch_disputes.after >= 0);
 	RETURN QUERY SELECT e.id, f.global_room_id, e.origin, e.epoch, e.lane,
 	    e.first, e.second
 	    FROM federation.room_evidence e
@@ -217,6 +223,10 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+	PERFORM federation.sync_check(vouch_stream.room <> '' AND
+	    vouch_stream.origin <> '' AND vouch_stream.epoch >= 1 AND
+	    vouch_stream.lane BETWEEN 1 AND 3 AND
+	    vouch_stream.min_serial >= 0 AND vouch_stream.number >= 1);
 	RETURN QUERY SELECT s.version, t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen, i.id,
 	    i.sequence, federation.vouch_holds(vouch_stream.room,

@@ -219,7 +219,12 @@ act_backup(const struct op *op)
 static void
 act_restore(const struct op *op)
 {
-	node_restart(server_of(op->a), true);
+	int server = server_of(op->a);
+
+	/* A home that lost what it signed under a new key adopts nothing by
+	 * itself: an admin names the server whose chain it takes. */
+	if (server != world.robbed || world.serial[server] == 1)
+		node_restart(server, true);
 }
 
 static void
@@ -336,6 +341,7 @@ act_false_event(const struct op *op)
 	memset(event, 0, sizeof(*event));
 	event->room = index;
 	event->signer = world.dishonest;
+	event->serial = world.serial[world.dishonest];
 	event->event.timestamp = world.now;
 	room_home_event(&event->event, &room->state);
 	event->event.kind = (enum room_kind)(op->c % ROOM_KINDS);
@@ -359,6 +365,13 @@ act_false_event(const struct op *op)
 		packet->room = index;
 		packet->index = world.event_count - 1;
 	}
+}
+
+static void
+act_revoke(const struct op *op)
+{
+	(void)op;
+	thief_revoke();
 }
 
 static void (*const acts[OP_KINDS])(const struct op *) = {
@@ -390,6 +403,8 @@ static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_FALSE_MESSAGE] = act_false_message,
     [OP_FALSE_REQUEST] = act_false_request,
     [OP_FALSE_EVENT] = act_false_event,
+    [OP_THIEF] = thief_act,
+    [OP_REVOKE] = act_revoke,
 };
 
 void

@@ -46,6 +46,8 @@ static const struct {
     [OP_FALSE_MESSAGE] = {"false-message", 10},
     [OP_FALSE_REQUEST] = {"false-request", 8},
     [OP_FALSE_EVENT] = {"false-event", 1},
+    [OP_THIEF] = {"thief", 12},
+    [OP_REVOKE] = {"revoke", 2},
 };
 
 bool
@@ -148,6 +150,12 @@ history_make(struct history *history, uint64_t seed)
 	if (next(&seed) % 2 == 0)
 		history->dishonest =
 		    (int)(next(&seed) % (uint64_t)history->servers);
+	history->robbed = NONE;
+	if (next(&seed) % 3 == 0)
+		history->robbed =
+		    (int)(next(&seed) % (uint64_t)history->servers);
+	if (history->robbed == history->dishonest)
+		history->robbed = NONE;
 	beginning(history, &seed);
 	count = history->count + 60 + (int)(next(&seed) % 300);
 	while (history->count < count) {
@@ -176,6 +184,9 @@ world_begin(const struct history *history)
 	world.now = START;
 	world.servers = history->servers;
 	world.dishonest = history->dishonest;
+	world.robbed = history->robbed;
+	for (i = 0; i < SERVERS; i++)
+		world.serial[i] = world.min_serial[i] = 1;
 	for (i = 0; i < ALL_USERS; i++) {
 		memset(&world.users[i], 0, sizeof(world.users[i]));
 		memset(world.users[i].server, user_server(i) + 1, ONION_KEY);
@@ -256,6 +267,10 @@ heal(void)
 
 	memset(world.cut, 0, sizeof(world.cut));
 	packets_flush();
+	thief_revoke();
+	/* A home that lost what it has revoked since adopts nothing. */
+	if (world.robbed != NONE)
+		world.now += ROOM_RECOVERY_S + 1;
 	for (round = 0; round < 60 && quiet < 3; round++) {
 		before = after;
 		heal_round();

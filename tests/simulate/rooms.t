@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 simulate=${TORFED_BUILD:-build}/tests/simulate/simulate
 
-echo 1..3
+echo 1..4
 out=$($simulate 10000 1)
 status=$?
 if [ $status -eq 0 ] &&
@@ -31,9 +31,16 @@ else
 	echo 'not ok 2 - a loss is found, and its history made shorter'
 fi
 
+# -p thief: nobody heeds a revocation.
+if $simulate -p thief 300 1 >/dev/null; then
+	echo 'not ok 3 - a thief whom nobody heeds is found'
+else
+	echo 'ok 3 - a thief whom nobody heeds is found'
+fi
+
 $simulate 0 >/dev/null 2>&1
 if [ $? -eq 64 ]; then
-	echo 'ok 3 - usage'
+	echo 'ok 4 - usage'
 else
-	echo 'not ok 3 - usage'
+	echo 'not ok 4 - usage'
 fi

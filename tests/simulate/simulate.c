@@ -84,9 +84,10 @@ failure_show(uint64_t seed, struct history *history)
 	printf("seed %llu: %s\n", (unsigned long long)seed, world.failure);
 	history_shrink(history);
 	history_run(history);
-	printf("shortest: %d servers, dishonest %d, %d operations: %s\n",
-	    history->servers, history->dishonest, history->count,
-	    world.failure);
+	printf("shortest: %d servers, dishonest %d, robbed %d, %d operations: "
+	       "%s\n",
+	    history->servers, history->dishonest, history->robbed,
+	    history->count, world.failure);
 	for (i = 0; i < history->count; i++)
 		op_print(&history->ops[i]);
 	if (verbose)
@@ -152,7 +153,7 @@ usage(void)
 }
 
 /* Each is made where planted_is() asks for it. */
-static const char *const faults[] = {"forget"};
+static const char *const faults[] = {"forget", "thief"};
 
 static bool
 fault_set(const char *name)

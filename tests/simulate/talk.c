@@ -25,7 +25,7 @@ entry_add(struct room *room, int item, enum status status, unsigned int flags)
 	entry->item = item;
 	entry->status = status;
 	entry->flags = flags;
-	entry->since = world.now;
+	entry->since = entry->came = world.now;
 	return entry;
 }
 
@@ -46,6 +46,7 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	item->origin = world.nodes[node].identity;
 	item->sender = sender;
 	item->id = id;
+	item->serial = world.serial[item->origin];
 	item->message.room = world.rooms[room];
 	item->message.sender = world.users[sender];
 	item->message.state_number = state_number;
@@ -74,7 +75,8 @@ talk_item_keep(int node, int item)
 	    room, world.nodes[node].identity, message->epoch, message->lane);
 
 	room_stream_settle(&stream->stream, message->place.sequence, world.now);
-	entry_add(room, item, STATUS_TAKEN, 0);
+	entry_add(room, item, STATUS_TAKEN, 0)->serial =
+	    world.items[item].serial;
 }
 
 bool
@@ -342,11 +344,27 @@ void
 talk_item(int node, const struct packet *packet)
 {
 	const struct item *item = &world.items[packet->index];
-	struct room_verdict verdict = item_take(node, packet->index);
+	struct room_verdict verdict;
 	int home = world_home(item->room);
 	struct packet *answer;
+	struct entry *entry;
+
+	/* That one does not take it for something it forgot is another
+	 * rule's: a claim is no proof. */
+	if (!vouch_item(node, packet) ||
+	    (item->stolen && world.nodes[node].identity == item->origin))
+		return;
+	verdict = item_take(node, packet->index);
+	if (verdict.outcome == ROOM_CONFLICT &&
+	    vouch_stream_cut(node, item->room, item->origin,
+		item->message.epoch, item->message.lane, verdict.from))
+		verdict = item_take(node, packet->index);
 
 	store(node, packet->index, packet->from, &verdict);
+	entry =
+	    room_entry(&world.nodes[node].db.rooms[item->room], packet->index);
+	if (entry != NULL && entry->serial < packet->proof)
+		entry->serial = packet->proof;
 	settled_check(node, item, verdict.code);
 	if (verdict.from != 0 && verdict.code != CODE_SEQUENCE_AHEAD &&
 	    verdict.outcome != ROOM_CONFLICT &&
@@ -370,6 +388,9 @@ refusal_check(int node, const struct packet *packet)
 
 	if (packet->verdict.outcome != ROOM_REFUSED &&
 	    packet->verdict.outcome != ROOM_CONFLICT)
+		return;
+	/* Whom a thief was quicker than is refused, until it revokes. */
+	if (world.robbed != NONE)
 		return;
 	if (!world_honest(receiver) ||
 	    !world_honest(world.nodes[node].identity) ||
@@ -519,6 +540,12 @@ talk_void(int node, const struct packet *packet)
 	else
 		number = room_stream_void(
 		    &stream->stream, &packet->range, &beside, world.now);
+	if (number != 0 && !packet->one &&
+	    vouch_stream_cut(node, packet->room, packet->origin, packet->epoch,
+		packet->lane, number)) {
+		talk_void(node, packet);
+		return;
+	}
 	if (number != 0) {
 		void_conflict(room, packet, &stream->stream, number);
 		return;
@@ -542,8 +569,9 @@ talk_evidence(int node, const struct packet *packet)
 	struct stream *stream;
 	int64_t number;
 
-	if (a->origin != b->origin || a->room != b->room ||
-	    a->message.epoch != b->message.epoch ||
+	if (!vouch_item_side(node, packet->index) ||
+	    !vouch_item_side(node, packet->second) || a->origin != b->origin ||
+	    a->room != b->room || a->message.epoch != b->message.epoch ||
 	    a->message.lane != b->message.lane)
 		return;
 	number =

@@ -258,8 +258,7 @@ state_vouch(struct incoming *incoming)
 			break;
 		vouch_link(&run[i], &event->event, cert);
 	}
-	incoming->vouched =
-	    vouch_run(home, incoming->proof.origin, run, i);
+	incoming->vouched = vouch_run(home, incoming->proof.origin, run, i);
 }
 
 static void
@@ -461,9 +460,8 @@ invite_begin(struct incoming *incoming)
 	certificates_init(
 	    &certificates, event->room.home, &invite.certificate, 1);
 	cert = certificate_find(&certificates, event);
-	if (cert == NULL ||
-	    !room_event_verify(
-		event, invite.event.signature, cert->signing_key))
+	if (cert == NULL || !room_event_verify(event, invite.event.signature,
+				cert->signing_key))
 		incoming_refuse(incoming, CODE_NOT_HOME);
 	else if (!invite_counts(event, cert, incoming->proof.origin))
 		incoming_refuse(incoming, CODE_INVITE_VOID);

@@ -57,8 +57,13 @@ cut_written(PGresult *result, const char *sqlstate, void *argument)
 }
 
 /* Columns of vouch_stream(). */
-enum { STREAM_VERSION, STREAM_STREAM, STREAM_ID = 6, STREAM_SEQUENCE,
-	STREAM_HOLDS };
+enum {
+	STREAM_VERSION,
+	STREAM_STREAM,
+	STREAM_ID = 6,
+	STREAM_SEQUENCE,
+	STREAM_HOLDS
+};
 
 /* The stream without what gives way; the items that do, into ids. */
 static void
@@ -82,8 +87,7 @@ stream_rebuild(const struct cut *cut, struct room_stream *stream,
 			    row_integer(result, row, STREAM_SEQUENCE),
 			    clock_now());
 		else
-			db_array_int8(
-			    ids, row_integer(result, row, STREAM_ID));
+			db_array_int8(ids, row_integer(result, row, STREAM_ID));
 	}
 }
 
@@ -116,17 +120,19 @@ cut_write(struct cut *cut, PGresult *result)
 	db_parameters_free(&parameters);
 }
 
-/* Whether what stands under the number is vouched for. */
+/* Whether what stands under the number, or behind it and names it, is vouched
+ * for. */
 static bool
 number_holds(const struct cut *cut, PGresult *result)
 {
-	int row;
+	int64_t first;
 
-	for (row = 0; row < PQntuples(result); row++)
-		if (!row_null(result, row, STREAM_ID) &&
-		    row_integer(result, row, STREAM_SEQUENCE) == cut->number)
-			return row_bool(result, row, STREAM_HOLDS);
-	return true;
+	if (row_null(result, 0, STREAM_ID))
+		return true;
+	first = row_integer(result, 0, STREAM_SEQUENCE);
+	if (first > cut->number + 1)
+		return true;
+	return row_bool(result, 0, STREAM_HOLDS);
 }
 
 static void
@@ -160,9 +166,8 @@ cut_load(struct cut *cut)
 }
 
 void
-stream_cut(const struct room_message *message,
-    const uint8_t origin[ONION_KEY], int64_t number, stream_cut_done done,
-    void *argument)
+stream_cut(const struct room_message *message, const uint8_t origin[ONION_KEY],
+    int64_t number, stream_cut_done done, void *argument)
 {
 	struct cut *cut = xcalloc(1, sizeof(*cut));
 

@@ -15,7 +15,7 @@
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
 #include "rooms/rows.h"
-#include "rooms/state/cut.h"
+#include "rooms/state/chain_cut.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
@@ -204,8 +204,7 @@ static void
 taking_vouch(struct taking *taking, const struct event_facts *facts)
 {
 	const struct room_event *event = &taking->event.event;
-	bool adopting = facts->recovery.since != 0 &&
-			!room_recovery_over(&facts->recovery, clock_now());
+	bool adopting = facts->recovery.since != 0;
 
 	taking->verdict = room_vouch_judge(&taking->verdict, taking->counts,
 	    is_self(event->room.home) && !is_self(taking->via), adopting);

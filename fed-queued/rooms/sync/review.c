@@ -160,9 +160,8 @@ link_unverified(struct room_link *link, const struct sync_document *given)
 	uint8_t hash[32], id[UUID_SIZE];
 
 	memset(link, 0, sizeof(*link));
-	if (given->payload_count != 1 ||
-	    signtext_parse(text, given->text.bytes, given->text.length) !=
-		CODE_OK)
+	if (given->payload_count != 1 || signtext_parse(text, given->text.bytes,
+					     given->text.length) != CODE_OK)
 		return false;
 	sha256(hash, given->payloads->bytes, given->payloads->length);
 	if (!signtext_names(text, "message", hash, id, link->digest) ||
@@ -242,8 +241,7 @@ review_next(void)
 	}
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, review.id);
-	db_call(
-	    env.db, SQL_VOUCH_DISPUTES, &parameters, review_loaded, NULL);
+	db_call(env.db, SQL_VOUCH_DISPUTES, &parameters, review_loaded, NULL);
 	db_parameters_free(&parameters);
 }
 

@@ -245,7 +245,8 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
 		/* Nobody names an answer. */
-		if (!declared_revoked(taking) && sync_payload_parse(&taking->declared, true,
+		if (!declared_revoked(taking) &&
+		    sync_payload_parse(&taking->declared, true,
 			document->answer->bytes,
 			document->answer->length) == CODE_OK) {
 			declared_next(taking);

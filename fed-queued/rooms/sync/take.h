@@ -42,7 +42,7 @@ struct sync_taking {
 
 	/* where it is */
 	uint32_t phase;
-	uint32_t at;	    /* of the phase's list */
+	uint32_t at; /* of the phase's list */
 	/* documents before run_end whose run was judged: those before
 	 * run_whole count, and so many messages of that one */
 	uint32_t run_end;
@@ -75,8 +75,8 @@ void sync_take_next(struct sync_taking *);
 bool sync_want(struct sync_taking *, const struct sync_ask *);
 /* take_run.c: how many of the events or messages of the document at hand
  * count, from the first on; more than there are: all. */
-void sync_take_run(struct sync_taking *,
-    void (*done)(struct sync_taking *, uint32_t count));
+void sync_take_run(
+    struct sync_taking *, void (*done)(struct sync_taking *, uint32_t count));
 /* Who signed a document, and of which room it is; not of DOCUMENT_VOIDS. */
 const uint8_t *sync_author(const struct document *);
 const struct room_id *sync_room(const struct document *);
@@ -95,8 +95,8 @@ void sync_take_evidence(struct sync_taking *, const struct sync_document *a,
  * something; then they are written. */
 void sync_stated_add(struct sync_taking *, const struct room_id *,
     const struct room_stream_head *, const struct room_want *);
-void sync_stated_state(struct sync_taking *, const struct sync_head *,
-    const struct room_want *);
+void sync_stated_state(
+    struct sync_taking *, const struct sync_head *, const struct room_want *);
 void sync_stated_write(
     struct sync_taking *, void (*done)(struct sync_taking *));
 /* take_heads.c: heads, then done(). */

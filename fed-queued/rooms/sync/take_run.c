@@ -81,8 +81,8 @@ sync_link(struct room_link *link, const struct document *document, uint32_t at)
 static bool
 run_add(struct run *run, const struct document *document)
 {
-	uint32_t i, all = document->kind == DOCUMENT_EVENT ? 1
-							   : document->count;
+	uint32_t i,
+	    all = document->kind == DOCUMENT_EVENT ? 1 : document->count;
 	struct room_link *link;
 
 	for (i = 0; i < all && run->count < SYNC_PAYLOAD_PAYLOADS; i++) {
@@ -136,9 +136,8 @@ run_end(struct run *run, uint32_t counts)
 		i++;
 	taking->run_end = at + (run->documents > 0 ? run->documents : 1);
 	taking->run_whole = at + i;
-	taking->run_part = i < run->documents
-			       ? counts - (i == 0 ? 0 : run->ends[i - 1])
-			       : 0;
+	taking->run_part =
+	    i < run->documents ? counts - (i == 0 ? 0 : run->ends[i - 1]) : 0;
 	free(run);
 	done(taking, run_known(taking, at));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A chain cut off where nobody vouches for it any more; see cut.h. */
+/* A chain cut off where nobody vouches for it any more; see chain_cut.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "room/room_state.h"
 #include "rooms/attempt.h"
 #include "rooms/rows.h"
-#include "rooms/state/cut.h"
+#include "rooms/state/chain_cut.h"
 #include "rooms/vouch.h"
 
 struct cut {
@@ -77,9 +77,8 @@ content_read(struct room_content *content, enum room_kind kind,
 	size_t length;
 	const char *payload = row_span(&length, result, 0, column);
 
-	return payload != NULL &&
-	       room_payload_content(content, &servers, kind, payload, length) ==
-		   CODE_OK;
+	return payload != NULL && room_payload_content(content, &servers, kind,
+				      payload, length) == CODE_OK;
 }
 
 /* The room as it was when the last event that stays was applied. */
@@ -149,8 +148,7 @@ cut_load(struct cut *cut)
 
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, cut->room);
-	db_add_integer(
-	    &parameters, (int64_t)vouch_min_serial(cut->id.home));
+	db_add_integer(&parameters, (int64_t)vouch_min_serial(cut->id.home));
 	db_call(env.db, SQL_VOUCH_CHAIN, &parameters, cut_loaded, cut);
 	db_parameters_free(&parameters);
 }

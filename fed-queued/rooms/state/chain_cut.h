@@ -4,11 +4,13 @@
  * where something that counts stands against what follows; members are then
  * what they were there, and the rest is asked for anew.
  */
-#ifndef TORFED_ROOMS_STATE_CUT_H
-#define TORFED_ROOMS_STATE_CUT_H
+#ifndef TORFED_ROOMS_STATE_CHAIN_CUT_H
+#define TORFED_ROOMS_STATE_CHAIN_CUT_H
 
-#include "room/room_verdict.h"
+#include <stdbool.h>
+
 #include "room/room_id.h"
+#include "room/room_verdict.h"
 
 /* cut: it was; else what stands there is vouched for. ok false: the database
  * did not answer. */

@@ -33,6 +33,14 @@ room_recovery_over(const struct room_recovery *recovery, int64_t now)
 }
 
 bool
+room_forgotten(int64_t since, bool home, bool answered, int64_t now)
+{
+	if (since == 0)
+		return false;
+	return home ? now - since < ROOM_RECOVERY_S : !answered;
+}
+
+bool
 room_home_silent(int64_t last_heard, int64_t now)
 {
 	return now - last_heard >= ROOM_HOME_SILENT_S;

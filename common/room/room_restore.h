@@ -50,6 +50,13 @@ int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
  * server has answered, or 15 minutes have passed.
  */
 bool room_recovery_over(const struct room_recovery *, int64_t now);
+/*
+ * Whether a room of which we know nothing, or that we seem not to be in, may
+ * have been forgotten: of one that we are the home of for 15 minutes, of
+ * another until its home has answered since. since: as in struct
+ * room_recovery.
+ */
+bool room_forgotten(int64_t since, bool home, bool answered, int64_t now);
 /* Nothing signed came from the home for 14 days. */
 bool room_home_silent(int64_t last_heard, int64_t now);
 

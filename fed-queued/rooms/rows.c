@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Rooms between the database's types and common/room; see rows.h. */
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "env.h"
+#include "json/batch.h"
 #include "rooms/rows.h"
+
+_Static_assert(ROWS_SEEN_SIZE == 128, "as the table has it");
 
 bool
 rows_user(struct room_user *user, const struct db_span *span)
@@ -57,6 +62,61 @@ rows_invitation(
 	    !rows_user(&invitation->invitee, &row->invitee))
 		fatal("database sent a malformed user");
 	return true;
+}
+
+bool
+rows_stream(struct room_stream *stream, int64_t epoch, int lane,
+    const struct room_stream_row *row)
+{
+	uint8_t bytes[ROWS_SEEN_SIZE];
+	uint64_t word;
+
+	room_stream_init(stream, epoch, lane);
+	if (!db_span_copy(bytes, sizeof(bytes), &row->seen))
+		return false;
+	stream->contiguous = row->contiguous;
+	stream->highest = row->highest;
+	stream->gap_since = row->gap_since;
+	stream->forked = row->forked;
+	for (size_t i = 0; i < ROWS_SEEN_SIZE / sizeof(word); i++) {
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		stream->seen[i] = le64toh(word);
+	}
+	return true;
+}
+
+void
+rows_stream_make(struct room_stream_row *row, uint8_t seen[ROWS_SEEN_SIZE],
+    const struct room_stream *stream)
+{
+	uint64_t word;
+
+	for (size_t i = 0; i < ROWS_SEEN_SIZE / sizeof(word); i++) {
+		word = htole64(stream->seen[i]);
+		memcpy(seen + i * sizeof(word), &word, sizeof(word));
+	}
+	row->null = false;
+	row->epoch = stream->epoch;
+	row->lane = stream->lane;
+	row->contiguous = stream->contiguous;
+	row->highest = stream->highest;
+	row->gap_since = stream->gap_since;
+	row->forked = stream->forked;
+	row->seen = db_span_bytes(seen, ROWS_SEEN_SIZE);
+}
+
+void
+rows_streams_add(struct db_parameters *parameters,
+    const struct room_stream *streams, uint32_t count)
+{
+	struct room_stream_row rows[BATCH_ITEMS];
+	uint8_t seen[BATCH_ITEMS][ROWS_SEEN_SIZE];
+
+	if (count > BATCH_ITEMS)
+		fatal("too many streams for the database count=%u", count);
+	for (uint32_t i = 0; i < count; i++)
+		rows_stream_make(&rows[i], seen[i], &streams[i]);
+	db_add_rows(parameters, env.db, TYPE_room_stream_row, rows, count);
 }
 
 void

@@ -23,6 +23,17 @@ void rows_member(struct room_member *, const struct room_member_row *);
 /* false: there is none. */
 bool rows_invitation(
     struct room_invitation *, const struct room_invitation_row *);
+/* false, and a fresh one: there is none. */
+bool rows_stream(struct room_stream *, int64_t epoch, int lane,
+    const struct room_stream_row *);
+
+#define ROWS_SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
+/* A stream; seen keeps what the row points to. */
+void rows_stream_make(struct room_stream_row *, uint8_t seen[ROWS_SEEN_SIZE],
+    const struct room_stream *);
+/* Adds count streams as an array, at most BATCH_ITEMS. */
+void rows_streams_add(
+    struct db_parameters *, const struct room_stream *, uint32_t count);
 
 /* name@address, for a parameter. */
 void rows_user_format(char text[ROWS_USER_SIZE], const struct room_user *);

@@ -18,15 +18,6 @@ BEGIN
 END
 $$;
 
--- The last number that stands.
-CREATE FUNCTION federation.sync_last(number bigint, disputed bigint)
-RETURNS bigint
-LANGUAGE sql IMMUTABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN sync_last.disputed = 0 THEN sync_last.number
-	    ELSE least(sync_last.number, sync_last.disputed - 1) END
-$$;
-
 -- Whether a server has a member at that number; null is ourselves.
 CREATE FUNCTION federation.sync_member(room uuid, server uuid, number bigint)
 RETURNS boolean
@@ -38,56 +29,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND (m.state_left IS NULL OR m.state_left > sync_member.number))
 $$;
 
--- One of ours is a member and has not left, whatever the home says.
-CREATE FUNCTION federation.sync_here(room uuid) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.room_states s
-	    JOIN federation.room_members m ON m.room_id = s.room_id
-	    WHERE s.room_id = sync_here.room AND m.server_id IS NULL
-	    AND m.state_joined <= federation.sync_last(s.number, s.disputed)
-	    AND (m.state_left IS NULL OR
-		m.state_left > federation.sync_last(s.number, s.disputed))
-	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
-		WHERE w.room_id = s.room_id AND w.kind = 'leave'
-		AND w.member = m.member AND w.state IN ('new', 'asked')))
-$$;
-
 -- The hash of an event.
 CREATE FUNCTION federation.sync_hash(room uuid, number bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT sha256(e.signing_text) FROM federation.room_state_events e
 	    WHERE e.room_id = sync_hash.room AND e.number = sync_hash.number
 	    AND e.signature IS NOT NULL
-$$;
-
--- The digest of a number, by the item itself, by a declaration, or by what
--- stands behind it and calls it previous. Null: it is not known.
-CREATE FUNCTION federation.sync_digest(room uuid, origin text, epoch bigint,
-    lane integer, number bigint) RETURNS bytea
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(
-	    (SELECT i.digest FROM federation.room_items i
-		WHERE i.room_id = sync_digest.room
-		AND i.origin = sync_digest.origin
-		AND i.epoch = sync_digest.epoch AND i.lane = sync_digest.lane
-		AND i.sequence = sync_digest.number),
-	    (SELECT v.digest FROM federation.room_voids v
-		WHERE v.room_id = sync_digest.room
-		AND v.origin = sync_digest.origin
-		AND v.epoch = sync_digest.epoch AND v.lane = sync_digest.lane
-		AND v.last = sync_digest.number LIMIT 1),
-	    (SELECT v.previous FROM federation.room_voids v
-		WHERE v.room_id = sync_digest.room
-		AND v.origin = sync_digest.origin
-		AND v.epoch = sync_digest.epoch AND v.lane = sync_digest.lane
-		AND sync_digest.number > 0
-		AND v.first = sync_digest.number + 1 LIMIT 1),
-	    (SELECT i.previous FROM federation.room_items i
-		WHERE i.room_id = sync_digest.room
-		AND i.origin = sync_digest.origin
-		AND i.epoch = sync_digest.epoch AND i.lane = sync_digest.lane
-		AND sync_digest.number > 0
-		AND i.sequence = sync_digest.number + 1))
 $$;
 
 -- A certificate, of others or our own.
@@ -219,7 +166,7 @@ BEGIN
 	RETURN QUERY SELECT f.global_room_id, s.number, s.hash, s.closed,
 	    s.disputed, s.require_invite, s.federated, s.restricted,
 	    federation.sync_hash(f.id,
-		federation.sync_last(s.number, s.disputed)),
+		federation.room_last(s.number, s.disputed)),
 	    f.origin_server_id IS NOT DISTINCT FROM sync_heads.server,
 	    m.state_joined, m.state_left,
 	    federation.sync_hash(f.id, m.state_left)
@@ -252,9 +199,9 @@ BEGIN
 	    sync_streams.most BETWEEN 0 AND 1000);
 	RETURN QUERY SELECT x.global_room_id, x.origin, x.epoch, x.lane,
 	    x.contiguous, x.highest, x.forked,
-	    federation.sync_digest(x.room_id, x.origin, x.epoch, x.lane,
+	    federation.room_digest(x.room_id, x.origin, x.epoch, x.lane,
 		x.contiguous),
-	    federation.sync_digest(x.room_id, x.origin, x.epoch, x.lane,
+	    federation.room_digest(x.room_id, x.origin, x.epoch, x.lane,
 		x.highest)
 	    FROM (SELECT f.global_room_id, u.place, t.*
 		FROM unnest(sync_streams.rooms) WITH ORDINALITY
@@ -264,9 +211,9 @@ BEGIN
 		JOIN federation.room_streams t ON t.room_id = f.id
 		WHERE s.number > 0 AND (t.origin =
 		    (SELECT o.onion_address FROM federation.self o) OR
-		    (federation.sync_here(s.room_id) AND
+		    (federation.room_attended(s.room_id) AND
 			federation.sync_member(f.id, sync_streams.server,
-			federation.sync_last(s.number, s.disputed))))
+			federation.room_last(s.number, s.disputed))))
 		AND EXISTS (SELECT 1 FROM federation.room_members m
 		    WHERE m.room_id = f.id
 		    AND m.server_id = sync_streams.server)
@@ -294,7 +241,7 @@ BEGIN
 	RETURN QUERY SELECT s.version, s.number, s.hash, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted,
 	    federation.sync_hash(f.id, u.number), f.is_local_origin,
-	    federation.sync_here(s.room_id),
+	    federation.room_attended(s.room_id),
 	    coalesce(o.restored_at > now() - interval '1 day', false)
 	    FROM unnest(sync_compare.rooms, sync_compare.numbers)
 		WITH ORDINALITY AS u(name, number, place)
@@ -325,11 +272,11 @@ BEGIN
 	    cardinality(sync_compare_streams.sequences) = most AND
 	    cardinality(sync_compare_streams.highest) = most);
 	RETURN QUERY SELECT coalesce(s.number > 0 AND
-	    federation.sync_here(s.room_id), false), t.contiguous, t.highest,
+	    federation.room_attended(s.room_id), false), t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
-	    federation.sync_digest(s.room_id, u.origin, u.epoch, u.lane,
+	    federation.room_digest(s.room_id, u.origin, u.epoch, u.lane,
 		u.sequence),
-	    federation.sync_digest(s.room_id, u.origin, u.epoch, u.lane,
+	    federation.room_digest(s.room_id, u.origin, u.epoch, u.lane,
 		u.high),
 	    u.origin = o.onion_address,
 	    coalesce(u.epoch = o.epoch, false)
@@ -476,7 +423,7 @@ BEGIN
 	    sync_items.epoch >= 1 AND sync_items.lane BETWEEN 1 AND 3 AND
 	    sync_items.first >= 1 AND
 	    sync_items.last - sync_items.first BETWEEN 0 AND 255);
-	RETURN QUERY SELECT n, federation.sync_digest(f.id, sync_items.origin,
+	RETURN QUERY SELECT n, federation.room_digest(f.id, sync_items.origin,
 	    sync_items.epoch, sync_items.lane, n), i.id, i.status,
 	    i.state_number, federation.sync_member(f.id, sync_items.server,
 		i.state_number),
@@ -492,7 +439,7 @@ BEGIN
 	    t.forked, t.seen, s.number, s.hash, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted,
 	    federation.sync_member(f.id, sync_items.server,
-		federation.sync_last(s.number, s.disputed))
+		federation.room_last(s.number, s.disputed))
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_streams t ON t.room_id = f.id
@@ -566,7 +513,7 @@ BEGIN
 		AND v.first <= sync_declared.last
 		AND v.last >= sync_declared.first
 		AND federation.sync_member(f.id, sync_declared.server,
-		    federation.sync_last(s.number, s.disputed)))
+		    federation.room_last(s.number, s.disputed)))
 	    ORDER BY p.id LIMIT 16;
 END
 $$;
@@ -630,10 +577,10 @@ BEGIN
 	    sync_void_facts.last >= sync_void_facts.first);
 	RETURN QUERY SELECT s.version, s.number, t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
-	    federation.sync_digest(f.id, sync_void_facts.origin,
+	    federation.room_digest(f.id, sync_void_facts.origin,
 		sync_void_facts.epoch, sync_void_facts.lane,
 		sync_void_facts.first - 1),
-	    federation.sync_digest(f.id, sync_void_facts.origin,
+	    federation.room_digest(f.id, sync_void_facts.origin,
 		sync_void_facts.epoch, sync_void_facts.lane,
 		sync_void_facts.last),
 	    (SELECT i.previous FROM federation.room_items i
@@ -677,10 +624,7 @@ BEGIN
 	    octet_length(sync_void.seen) = 128 AND
 	    octet_length(sync_void.signature) = 64 AND
 	    octet_length(sync_void.key_id) = 32);
-	UPDATE federation.room_states s SET version = s.version + 1
-	    FROM federation.federated_rooms f
-	    WHERE f.global_room_id = sync_void.room AND s.room_id = f.id
-	    AND s.version = sync_void.version RETURNING s.room_id INTO target;
+	target := federation.room_lock(sync_void.room, sync_void.version);
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
@@ -751,8 +695,7 @@ CREATE FUNCTION federation.sync_conflict(room text, origin text, kind text,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	state federation.room_states;
-	server uuid;
+	target uuid;
 	against bytea := sync_conflict.other;
 BEGIN
 	PERFORM federation.sync_check(sync_conflict.room <> '' AND
@@ -761,28 +704,9 @@ BEGIN
 	    sync_conflict.epoch >= 0 AND
 	    sync_conflict.lane BETWEEN 0 AND 3 AND
 	    sync_conflict.number >= 1 AND sync_conflict.one <> '');
-	UPDATE federation.room_states s SET version = s.version + 1
-	    FROM federation.federated_rooms f
-	    WHERE f.global_room_id = sync_conflict.room AND s.room_id = f.id
-	    RETURNING s.* INTO state;
-	IF state.room_id IS NULL OR state.number = 0 THEN
-		RETURN false;
-	END IF;
-	IF sync_conflict.epoch = 0 THEN
-		UPDATE federation.room_states s
-		    SET disputed = sync_conflict.number
-		    WHERE s.room_id = state.room_id AND (s.disputed = 0 OR
-		    s.disputed > sync_conflict.number);
-	ELSE
-		UPDATE federation.room_streams t
-		    SET forked = sync_conflict.number
-		    WHERE t.room_id = state.room_id
-		    AND t.origin = sync_conflict.origin
-		    AND t.epoch = sync_conflict.epoch
-		    AND t.lane = sync_conflict.lane AND (t.forked = 0 OR
-		    t.forked > sync_conflict.number);
-	END IF;
-	IF NOT FOUND THEN
+	target := federation.room_lock(sync_conflict.room, NULL);
+	IF target IS NULL OR EXISTS (SELECT 1 FROM federation.room_states s
+	    WHERE s.room_id = target AND s.number = 0) THEN
 		RETURN false;
 	END IF;
 	IF against IS NULL THEN
@@ -791,23 +715,21 @@ BEGIN
 		    sync_conflict.lane, sync_conflict.first,
 		    sync_conflict.last);
 	END IF;
-	INSERT INTO federation.room_evidence (room_id, origin, kind, epoch,
-	    lane, number, first, second)
-	    VALUES (state.room_id, sync_conflict.origin, sync_conflict.kind,
-	    sync_conflict.epoch, sync_conflict.lane, sync_conflict.number,
-	    sync_conflict.one, coalesce(against, sync_conflict.one));
-	server := federation.room_server(sync_conflict.origin);
-	IF server IS NOT NULL THEN
-		INSERT INTO federation.evidence (server_id, kind, first,
-		    second)
-		    VALUES (server, sync_conflict.kind, sync_conflict.one,
-		    coalesce(against, sync_conflict.one));
-	END IF;
+	against := coalesce(against, sync_conflict.one);
 	IF sync_conflict.epoch = 0 THEN
-		PERFORM federation.room_tell(server, sync_conflict.room,
-		    'frozen', jsonb_build_object('number',
-		    sync_conflict.number));
+		RETURN federation.room_freeze(target, sync_conflict.kind,
+		    sync_conflict.number, sync_conflict.one, against);
 	END IF;
+	UPDATE federation.room_streams t SET forked = sync_conflict.number
+	    WHERE t.room_id = target AND t.origin = sync_conflict.origin
+	    AND t.epoch = sync_conflict.epoch AND t.lane = sync_conflict.lane
+	    AND (t.forked = 0 OR t.forked > sync_conflict.number);
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	PERFORM federation.room_evidence_keep(target, sync_conflict.origin,
+	    sync_conflict.kind, sync_conflict.epoch, sync_conflict.lane,
+	    sync_conflict.number, NULL, sync_conflict.one, against);
 	RETURN true;
 END
 $$;

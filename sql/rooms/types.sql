@@ -116,3 +116,157 @@ CREATE TYPE federation.room_home_next_row AS (
 	request		uuid,
 	asked		federation.room_request_row
 );
+
+-- Streams and messages ------------------------------------------------------
+
+-- A stream as room_streams has it. Null: there is none.
+CREATE TYPE federation.room_stream_row AS (
+	epoch		bigint,
+	lane		integer,
+	contiguous	bigint,
+	highest		bigint,
+	gap_since	bigint,
+	forked		bigint,
+	seen		bytea
+);
+
+-- What an origin signed whole (room_proofs). payload: null where it is that of
+-- each item.
+CREATE TYPE federation.room_proof_row AS (
+	signing_text	bytea,
+	signature	bytea,
+	key_id		bytea,
+	payload		bytea
+);
+
+-- A message that is asked about.
+CREATE TYPE federation.room_place_row AS (
+	message_id	uuid,
+	sender		text,
+	lane		integer,
+	epoch		bigint,
+	sequence	bigint,
+	state_number	bigint
+);
+
+-- An origin in a room. trust_level: 3 of ourselves, null not known;
+-- server_seen: it has or had a member; here: one of ours is a member;
+-- waiting: one of ours waits to be let in; restored: since when our database
+-- is; answered: the home has told since how far it is; held: messages, of the
+-- room and of them of the origin; epochs: how many it has begun.
+CREATE TYPE federation.room_origin_row AS (
+	trust_level	integer,
+	server_seen	boolean,
+	here		boolean,
+	waiting		boolean,
+	restored	bigint,
+	answered	boolean,
+	held		bigint,
+	held_server	bigint,
+	epochs		bigint
+);
+
+-- What is stored beside a number; see room_digest().
+CREATE TYPE federation.room_beside_row AS (
+	before		bytea,
+	at		bytea,
+	at_void		boolean,
+	after		bytea
+);
+
+-- What a message is judged by. member: the sender's last membership that began
+-- at or before its state number; left_learned: when the event that ended it
+-- was applied; known: the digest that its id was received with; refused: that
+-- of one that was not taken.
+CREATE TYPE federation.room_message_facts_row AS (
+	state		federation.room_state_row,
+	now		bigint,
+	origin		federation.room_origin_row,
+	member		federation.room_member_row,
+	left_learned	bigint,
+	known		bytea,
+	refused		bytea,
+	epoch_known	boolean,
+	stream		federation.room_stream_row,
+	beside		federation.room_beside_row
+);
+
+-- A message as it was judged. status: taken, held or refused (a number that is
+-- settled all the same), or conflict: not kept; shown: it goes to the
+-- application; disputed: not 0, it is evidence, of SEQUENCE_CONFLICT about
+-- that number, or of ID_CONFLICT.
+CREATE TYPE federation.room_message_row AS (
+	message_id	uuid,
+	digest		bytea,
+	sender		text,
+	message_type	text,
+	status		text,
+	code		text,
+	flags		integer,
+	shown		boolean,
+	lane		integer,
+	epoch		bigint,
+	sequence	bigint,
+	state_number	bigint,
+	previous	bytea,
+	payload		bytea,
+	disputed	bigint
+);
+
+-- A message that waits for a state, or was taken without.
+CREATE TYPE federation.room_open_row AS (
+	state		federation.room_state_row,
+	now		bigint,
+	id		bigint,
+	member		text,
+	status		text,
+	flags		integer,
+	state_number	bigint,
+	since		bigint,
+	server_seen	boolean,
+	membership	federation.room_member_row,
+	left_learned	bigint
+);
+
+-- What became of it. shown: it goes to the application, which it did not
+-- before.
+CREATE TYPE federation.room_judged_row AS (
+	id		bigint,
+	status		text,
+	code		text,
+	flags		integer,
+	shown		boolean
+);
+
+-- A message of ours without a place. member: the sender's last membership;
+-- leaving: he asked to leave before; tip: the digest of the stream's last
+-- number.
+CREATE TYPE federation.room_draft_row AS (
+	id		bigint,
+	message_id	uuid,
+	sender		text,
+	lane		integer,
+	content		bytea,
+	message_type	text,
+	metadata	text
+);
+CREATE TYPE federation.room_new_row AS (
+	state		federation.room_state_row,
+	now		bigint,
+	epoch		bigint,
+	draft		federation.room_draft_row,
+	member		federation.room_member_row,
+	leaving		boolean,
+	stream		federation.room_stream_row,
+	tip		bytea
+);
+
+-- Its place. code: null, or why it is refused; then it has none.
+CREATE TYPE federation.room_numbered_row AS (
+	id		bigint,
+	code		text,
+	sequence	bigint,
+	digest		bytea,
+	previous	bytea,
+	payload		bytea
+);

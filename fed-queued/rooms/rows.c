@@ -5,11 +5,29 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "db/row.h"
 #include "env.h"
 #include "json/batch.h"
 #include "rooms/rows.h"
 
 _Static_assert(ROWS_SEEN_SIZE == 128, "as the table has it");
+
+void
+rows_room(struct room_id *room, const struct db_span *span)
+{
+	if (span->bytes == NULL ||
+	    room_id_parse(room, span->bytes, span->length) != CODE_OK)
+		fatal("database sent a malformed room");
+}
+
+void
+rows_room_read(struct room_id *room, PGresult *result, int row, int column)
+{
+	struct db_span span;
+
+	span.bytes = row_span(&span.length, result, row, column);
+	rows_room(room, &span);
+}
 
 bool
 rows_user(struct room_user *user, const struct db_span *span)

@@ -14,6 +14,9 @@
 
 #define ROWS_USER_SIZE (ROOM_NAME_MAX + 1 + ONION_SIZE) /* with NUL */
 
+/* A room id; never null. */
+void rows_room(struct room_id *, const struct db_span *);
+void rows_room_read(struct room_id *, PGresult *, int row, int column);
 /* name@address; false, and nothing is fatal, when it is null or malformed. */
 bool rows_user(struct room_user *, const struct db_span *);
 /* The room is the caller's. */

@@ -270,3 +270,131 @@ CREATE TYPE federation.room_numbered_row AS (
 	previous	bytea,
 	payload		bytea
 );
+
+-- server_sync ---------------------------------------------------------------
+
+-- Something that was signed, with the certificate that verifies it.
+CREATE TYPE federation.room_signed_row AS (
+	certificate	bytea,
+	signing_text	bytea,
+	signature	bytea,
+	payload		bytea
+);
+
+-- How far we are in a room. home: the server that is told is its home; peer:
+-- its last membership there. last_hash, peer_hash: of the last event that
+-- stands, and of the one by which that membership ended.
+CREATE TYPE federation.sync_head_row AS (
+	room		text,
+	state		federation.room_state_row,
+	last_hash	bytea,
+	home		boolean,
+	peer		federation.room_member_row,
+	peer_hash	bytea
+);
+
+-- The same of a stream. digest: of contiguous; tip: of highest.
+CREATE TYPE federation.sync_stream_row AS (
+	room		text,
+	origin		text,
+	epoch		bigint,
+	lane		integer,
+	contiguous	bigint,
+	highest		bigint,
+	forked		bigint,
+	digest		bytea,
+	tip		bytea
+);
+
+-- What a head of others is compared with. ours: the hash of our event of its
+-- number; own: we are the home; here: one of ours is a member; restored: since
+-- when our database is.
+CREATE TYPE federation.sync_compared_row AS (
+	state		federation.room_state_row,
+	ours		bytea,
+	own		boolean,
+	here		boolean,
+	restored	bigint
+);
+
+-- A stream of others that is to be compared.
+CREATE TYPE federation.sync_ask_row AS (
+	room		text,
+	origin		text,
+	epoch		bigint,
+	lane		integer,
+	sequence	bigint,
+	highest		bigint
+);
+
+-- What it is compared with. here: it is compared at all; ours, tip: our digests
+-- of its numbers; own: it is ours, current: of our present epoch.
+CREATE TYPE federation.sync_compared_stream_row AS (
+	here		boolean,
+	stream		federation.room_stream_row,
+	ours		bytea,
+	tip		bytea,
+	own		boolean,
+	current		boolean
+);
+
+-- An event to be given to a server, whose last membership peer is.
+CREATE TYPE federation.sync_event_row AS (
+	event		federation.room_event_row,
+	home		boolean,
+	peer		federation.room_member_row
+);
+
+-- The stream of a range that a server asks for, and whether it has a member
+-- now.
+CREATE TYPE federation.sync_range_row AS (
+	stream		federation.room_stream_row,
+	state		federation.room_state_row,
+	member_now	boolean
+);
+
+-- What stands at a number of it: an item, with what its origin signed, or, of
+-- our own, its row in the server's queue: coming, delivered, dead or none.
+-- member_then: the server had a member when it was written.
+CREATE TYPE federation.sync_item_row AS (
+	sequence	bigint,
+	digest		bytea,
+	id		bigint,
+	status		text,
+	state_number	bigint,
+	member_then	boolean,
+	payload		bytea,
+	proof_id	bigint,
+	signing		federation.room_signed_row,
+	queue		text,
+	range		federation.sync_range_row
+);
+
+-- What a declaration is judged by. beside: the number before its first, its
+-- last, and what the one behind calls previous.
+CREATE TYPE federation.sync_void_facts_row AS (
+	state		federation.room_state_row,
+	stream		federation.room_stream_row,
+	beside		federation.room_beside_row,
+	epochs		bigint
+);
+
+-- A declaration: numbers that their origin declared void.
+CREATE TYPE federation.room_void_row AS (
+	first		bigint,
+	last		bigint,
+	previous	bytea,
+	digest		bytea
+);
+
+-- What is in dispute. epoch 0: the room's state. first, last: where an item
+-- may stand against it.
+CREATE TYPE federation.sync_dispute_row AS (
+	origin		text,
+	kind		text,
+	epoch		bigint,
+	lane		integer,
+	number		bigint,
+	first		bigint,
+	last		bigint
+);

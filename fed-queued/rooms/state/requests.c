@@ -15,7 +15,6 @@
 #include "env.h"
 #include "events/timer.h"
 #include "exchange/signing.h"
-#include "rooms/columns.h"
 #include "rooms/confirmed.h"
 #include "rooms/rows.h"
 #include "rooms/state/decide.h"
@@ -411,7 +410,7 @@ search_done(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		columns_room(&room, result, row, 0);
+		rows_room_read(&room, result, row, 0);
 		requests_soon(&room);
 	}
 	if (search.again)

@@ -17,9 +17,9 @@
 #include "outbound/schedule.h"
 #include "room/room_restore.h"
 #include "room/room_stream.h"
-#include "rooms/rows.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 #define EVERY_MS    (15 * 60 * 1000) /* exchanges; 75 to 125 of a hundred */
@@ -205,7 +205,7 @@ gaps_loaded(PGresult *result, const char *sqlstate, void *argument)
 	for (row = 0; row < PQntuples(result); row++) {
 		if (!row_bytes(id, sizeof(id), result, row, 0))
 			fatal("database sent a malformed id");
-		rows_room_read(&room, result, row, 1);
+		values_room_read(&room, result, row, 1);
 		peer = peer_table_find_id(id);
 		if (peer != NULL)
 			resync_later(&room, peer->key);

@@ -14,8 +14,8 @@
 #include "room/room_message.h"
 #include "rooms/attempt.h"
 #include "rooms/messages/judge.h"
-#include "rooms/rows.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 #define PORTION 256 /* messages in a transaction */
 
@@ -112,7 +112,7 @@ static void
 open_row(struct open *open, const struct room_open_row *row)
 {
 	memset(open, 0, sizeof(*open));
-	if (!rows_user(&open->message.sender, &row->member))
+	if (!values_user(&open->message.sender, &row->member))
 		fatal("database sent a malformed message");
 	open->own = memcmp(open->message.sender.server, env.identity.server,
 			ONION_KEY) == 0;
@@ -121,7 +121,7 @@ open_row(struct open *open, const struct room_open_row *row)
 	open->flags = (unsigned int)row->flags;
 	open->since = row->since;
 	open->facts.server_seen = row->server_seen;
-	rows_member(&open->facts.member, &row->membership);
+	values_member(&open->facts.member, &row->membership);
 	open->facts.left_learned = row->left_learned;
 }
 
@@ -225,7 +225,7 @@ judging_known(PGresult *result, const char *sqlstate, void *argument)
 	judging->last = PQntuples(result) < PORTION;
 	for (i = 0; i < PQntuples(result); i++) {
 		db_row_read(&row, env.db, TYPE_room_open_row, result, i, 0);
-		rows_state(&state, &row.state);
+		values_state(&state, &row.state);
 		row_judge(judging, &change, &state, &row);
 	}
 	judging_write(judging, &change, row.state.version);

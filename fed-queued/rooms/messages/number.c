@@ -17,9 +17,9 @@
 #include "proto/ed.h"
 #include "rooms/attempt.h"
 #include "rooms/messages/number.h"
-#include "rooms/rows.h"
 #include "rooms/state/requests.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 #define PORTION	     64 /* messages in a transaction */
 #define STREAM_LANES 3
@@ -139,7 +139,7 @@ own_get(struct numbering *numbering, const struct room_new_row *row)
 	if (own->used)
 		return own;
 	own->used = true;
-	(void)rows_stream(&own->stream, numbering->epoch, lane, &row->stream);
+	(void)values_stream(&own->stream, numbering->epoch, lane, &row->stream);
 	memset(own->tip, 0, sizeof(own->tip));
 	own->broken = !db_span_copy(own->tip, sizeof(own->tip), &row->tip) &&
 		      own->stream.contiguous != 0;
@@ -233,7 +233,7 @@ row_number(struct numbering *numbering, struct places *places,
 	enum code code;
 
 	memset(&message, 0, sizeof(message));
-	rows_member(&member, &row->member);
+	values_member(&member, &row->member);
 	code = room_message_send(
 	    &numbering->state, &member, row->leaving, &place->state_number);
 	place->lane = row->draft.lane;
@@ -275,7 +275,7 @@ numbering_write(struct numbering *numbering, const struct places *places)
 	db_add_integer(&parameters, numbering->state.number);
 	db_add_rows(&parameters, env.db, TYPE_room_numbered_row, places->rows,
 	    places->count);
-	rows_streams_add(&parameters, streams, count);
+	values_streams_add(&parameters, streams, count);
 	db_call(env.db, SQL_ROOM_MESSAGES_NUMBER, &parameters,
 	    numbering_written, numbering);
 	db_parameters_free(&parameters);
@@ -288,7 +288,7 @@ numbering_begin(struct numbering *numbering, const struct room_new_row *row)
 	memset(numbering->lanes, 0, sizeof(numbering->lanes));
 	numbering->state.room = numbering->room;
 	numbering->version = row->state.version;
-	rows_state(&numbering->state, &row->state);
+	values_state(&numbering->state, &row->state);
 	numbering->epoch = row->epoch;
 	numbering->now = row->now;
 }

@@ -6,7 +6,7 @@
 #include "env.h"
 #include "room/room_restore.h"
 #include "rooms/messages/take_row.h"
-#include "rooms/rows.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 void
@@ -37,12 +37,12 @@ item_row(struct intake_item *item, const struct room_message_facts_row *row)
 {
 	const struct room_beside_row *beside = &row->beside;
 
-	rows_member(&item->member, &row->member);
+	values_member(&item->member, &row->member);
 	item->left_learned = row->left_learned;
 	item->has_known = db_span_copy(item->known, ROOM_HASH, &row->known);
 	item->has_item = db_span_copy(item->item, ROOM_HASH, &row->refused);
 	item->epoch_known = row->epoch_known;
-	item->has_stream = rows_stream(&item->stream, item->message.epoch,
+	item->has_stream = values_stream(&item->stream, item->message.epoch,
 	    item->message.lane, &row->stream);
 	item->has_before =
 	    db_span_copy(item->before, ROOM_HASH, &beside->before);
@@ -63,7 +63,7 @@ origin_row(struct take *take, const struct room_message_facts_row *row)
 	if (!row->state.null) {
 		take->version = row->state.version;
 		take->state.room = take->room;
-		rows_state(&take->state, &row->state);
+		values_state(&take->state, &row->state);
 		take->intake.state = &take->state;
 	}
 	take->intake.now = row->now;
@@ -203,6 +203,6 @@ take_write_ask(struct db_parameters *parameters, const struct take *take)
 	db_add_row(parameters, env.db, TYPE_room_proof_row, &row);
 	db_add_rows(parameters, env.db, TYPE_room_message_row, written.rows,
 	    written.count);
-	rows_streams_add(parameters, changed, count);
+	values_streams_add(parameters, changed, count);
 	return written.count > 0;
 }

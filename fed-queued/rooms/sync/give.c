@@ -9,8 +9,8 @@
 #include "env.h"
 #include "exchange/signing.h"
 #include "rooms/document.h"
-#include "rooms/rows.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
 struct sync_bytes
 sync_bytes_of(const struct db_span *span)
@@ -70,7 +70,7 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	for (i = 0; i < PQntuples(result) && !full; i++) {
 		db_row_read(&row, env.db, TYPE_sync_event_row, result, i, 0);
-		rows_member(&last, &row.peer);
+		values_member(&last, &row.peer);
 		if (row.event.certificate.bytes != NULL &&
 		    room_event_give(&last, row.home, row.event.number))
 			event_give(giving, &row.event, &full);

@@ -8,8 +8,8 @@
 #include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/rows.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
 /* Heads that wait for their streams. */
 struct heads {
@@ -60,12 +60,12 @@ head_row(struct sync_head *head, PGresult *result, int at)
 	struct sync_head_row row;
 
 	db_row_read(&row, env.db, TYPE_sync_head_row, result, at, 0);
-	rows_room(&head->room, &row.room);
+	values_room(&head->room, &row.room);
 	memset(&state, 0, sizeof(state));
-	rows_state(&state, &row.state);
+	values_state(&state, &row.state);
 	room_head_make(&head->state, &state, row.last_hash.bytes);
 	head->has_state = true;
-	rows_member(&last, &row.peer);
+	values_member(&last, &row.peer);
 	if (row.home || last.left == 0 || last.left >= head->state.number)
 		return;
 	head->state.number = last.left;
@@ -111,7 +111,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 	for (row = 0; row < PQntuples(result); row++) {
 		db_row_read(
 		    &stream, env.db, TYPE_sync_stream_row, result, row, 0);
-		rows_room(&room, &stream.room);
+		values_room(&room, &stream.room);
 		while (at < heads->count &&
 		       !room_id_equal(&heads->rooms[at].room, &room))
 			at++;

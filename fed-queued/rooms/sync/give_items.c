@@ -13,8 +13,8 @@
 #include "env.h"
 #include "json/batch.h"
 #include "room/room_message.h"
-#include "rooms/rows.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
 #define BYTES_MAX 131072 /* of payloads that are read at a time */
 
@@ -189,8 +189,8 @@ range_row(struct range *range, PGresult *result)
 	if (count < 2)
 		return;
 	range->state.room = range->ask.room;
-	rows_state(&range->state, &row->state);
-	(void)rows_stream(
+	values_state(&range->state, &row->state);
+	(void)values_stream(
 	    &range->stream, range->ask.epoch, range->ask.lane, &row->stream);
 	range_give(range, count - 1);
 }

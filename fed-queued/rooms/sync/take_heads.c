@@ -13,8 +13,8 @@
 #include "room/room_restore.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
-#include "rooms/rows.h"
 #include "rooms/sync/take.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 #define HEARD_S 3600 /* a home's word is noted again after that */
@@ -184,7 +184,7 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 
 	if (!row->here)
 		return;
-	(void)rows_stream(&stream, head->epoch, head->lane, &row->stream);
+	(void)values_stream(&stream, head->epoch, head->lane, &row->stream);
 	want = room_stream_compare(&stream, head, row->ours.bytes,
 	    row->tip.bytes, row->own, row->current);
 	if (row->own && head->epoch > taking->epoch_seen &&
@@ -294,7 +294,7 @@ state_compare(struct sync_taking *taking, struct sync_head *head,
 		head->has_state = false;
 		return;
 	}
-	rows_state(&state, &row->state);
+	values_state(&state, &row->state);
 	want =
 	    room_head_compare(&state, &head->state, row->ours.bytes, row->own);
 	memset(&place, 0, sizeof(place));

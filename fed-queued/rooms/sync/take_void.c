@@ -12,9 +12,9 @@
 #include "db/statements.h"
 #include "env.h"
 #include "rooms/attempt.h"
-#include "rooms/rows.h"
 #include "rooms/sync/take.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 struct declaration {
 	struct sync_taking *taking;
@@ -139,9 +139,9 @@ void_write(struct declaration *declaration, int64_t version,
 		declaration->answer->bytes, declaration->answer->length)};
 	struct room_stream_row stream_row;
 	struct db_parameters parameters;
-	uint8_t seen[ROWS_SEEN_SIZE];
+	uint8_t seen[VALUES_SEEN_SIZE];
 
-	rows_stream_make(&stream_row, seen, stream);
+	values_stream_make(&stream_row, seen, stream);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
 	db_add_integer(&parameters, version);
@@ -166,7 +166,7 @@ declaration_judge(
 	int64_t number;
 	bool known;
 
-	known = rows_stream(&stream, declaration->declared.epoch,
+	known = values_stream(&stream, declaration->declared.epoch,
 	    declaration->declared.lane, &row->stream);
 	number = declaration->mine
 		     ? room_stream_void(&stream, range, &beside, clock_now())

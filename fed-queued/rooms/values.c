@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rooms between the database's types and common/room; see rows.h. */
+/* Rooms between the database's types and common/room; see values.h. */
 #include <endian.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,12 +8,12 @@
 #include "db/row.h"
 #include "env.h"
 #include "json/batch.h"
-#include "rooms/rows.h"
+#include "rooms/values.h"
 
-_Static_assert(ROWS_SEEN_SIZE == 128, "as the table has it");
+_Static_assert(VALUES_SEEN_SIZE == 128, "as the table has it");
 
 void
-rows_room(struct room_id *room, const struct db_span *span)
+values_room(struct room_id *room, const struct db_span *span)
 {
 	if (span->bytes == NULL ||
 	    room_id_parse(room, span->bytes, span->length) != CODE_OK)
@@ -21,16 +21,16 @@ rows_room(struct room_id *room, const struct db_span *span)
 }
 
 void
-rows_room_read(struct room_id *room, PGresult *result, int row, int column)
+values_room_read(struct room_id *room, PGresult *result, int row, int column)
 {
 	struct db_span span;
 
 	span.bytes = row_span(&span.length, result, row, column);
-	rows_room(room, &span);
+	values_room(room, &span);
 }
 
 bool
-rows_user(struct room_user *user, const struct db_span *span)
+values_user(struct room_user *user, const struct db_span *span)
 {
 	const char *text = span->bytes;
 	const char *at = text == NULL ? NULL : memchr(text, '@', span->length);
@@ -46,7 +46,7 @@ rows_user(struct room_user *user, const struct db_span *span)
 }
 
 void
-rows_state(struct room_state *state, const struct room_state_row *row)
+values_state(struct room_state *state, const struct room_state_row *row)
 {
 	state->number = row->number;
 	if (!db_span_copy(state->hash, sizeof(state->hash), &row->hash))
@@ -59,14 +59,14 @@ rows_state(struct room_state *state, const struct room_state_row *row)
 }
 
 void
-rows_member(struct room_member *member, const struct room_member_row *row)
+values_member(struct room_member *member, const struct room_member_row *row)
 {
 	member->joined = row->state_joined;
 	member->left = row->state_left;
 }
 
 bool
-rows_invitation(
+values_invitation(
     struct room_invitation *invitation, const struct room_invitation_row *row)
 {
 	memset(invitation, 0, sizeof(*invitation));
@@ -76,17 +76,17 @@ rows_invitation(
 	invitation->number = row->number;
 	invitation->expires = row->expires;
 	invitation->used = row->used;
-	if (!rows_user(&invitation->inviter, &row->inviter) ||
-	    !rows_user(&invitation->invitee, &row->invitee))
+	if (!values_user(&invitation->inviter, &row->inviter) ||
+	    !values_user(&invitation->invitee, &row->invitee))
 		fatal("database sent a malformed user");
 	return true;
 }
 
 bool
-rows_stream(struct room_stream *stream, int64_t epoch, int lane,
+values_stream(struct room_stream *stream, int64_t epoch, int lane,
     const struct room_stream_row *row)
 {
-	uint8_t bytes[ROWS_SEEN_SIZE];
+	uint8_t bytes[VALUES_SEEN_SIZE];
 	uint64_t word;
 
 	room_stream_init(stream, epoch, lane);
@@ -96,7 +96,7 @@ rows_stream(struct room_stream *stream, int64_t epoch, int lane,
 	stream->highest = row->highest;
 	stream->gap_since = row->gap_since;
 	stream->forked = row->forked;
-	for (size_t i = 0; i < ROWS_SEEN_SIZE / sizeof(word); i++) {
+	for (size_t i = 0; i < VALUES_SEEN_SIZE / sizeof(word); i++) {
 		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
 		stream->seen[i] = le64toh(word);
 	}
@@ -104,12 +104,12 @@ rows_stream(struct room_stream *stream, int64_t epoch, int lane,
 }
 
 void
-rows_stream_make(struct room_stream_row *row, uint8_t seen[ROWS_SEEN_SIZE],
+values_stream_make(struct room_stream_row *row, uint8_t seen[VALUES_SEEN_SIZE],
     const struct room_stream *stream)
 {
 	uint64_t word;
 
-	for (size_t i = 0; i < ROWS_SEEN_SIZE / sizeof(word); i++) {
+	for (size_t i = 0; i < VALUES_SEEN_SIZE / sizeof(word); i++) {
 		word = htole64(stream->seen[i]);
 		memcpy(seen + i * sizeof(word), &word, sizeof(word));
 	}
@@ -120,34 +120,34 @@ rows_stream_make(struct room_stream_row *row, uint8_t seen[ROWS_SEEN_SIZE],
 	row->highest = stream->highest;
 	row->gap_since = stream->gap_since;
 	row->forked = stream->forked;
-	row->seen = db_span_bytes(seen, ROWS_SEEN_SIZE);
+	row->seen = db_span_bytes(seen, VALUES_SEEN_SIZE);
 }
 
 void
-rows_streams_add(struct db_parameters *parameters,
+values_streams_add(struct db_parameters *parameters,
     const struct room_stream *streams, uint32_t count)
 {
 	struct room_stream_row rows[BATCH_ITEMS];
-	uint8_t seen[BATCH_ITEMS][ROWS_SEEN_SIZE];
+	uint8_t seen[BATCH_ITEMS][VALUES_SEEN_SIZE];
 
 	if (count > BATCH_ITEMS)
 		fatal("too many streams for the database count=%u", count);
 	for (uint32_t i = 0; i < count; i++)
-		rows_stream_make(&rows[i], seen[i], &streams[i]);
+		values_stream_make(&rows[i], seen[i], &streams[i]);
 	db_add_rows(parameters, env.db, TYPE_room_stream_row, rows, count);
 }
 
 void
-rows_user_format(char text[ROWS_USER_SIZE], const struct room_user *user)
+values_user_format(char text[VALUES_USER_SIZE], const struct room_user *user)
 {
 	char address[ONION_SIZE];
 
 	onion_format(address, user->server);
-	snprintf(text, ROWS_USER_SIZE, "%s@%s", user->name, address);
+	snprintf(text, VALUES_USER_SIZE, "%s@%s", user->name, address);
 }
 
 void
-rows_state_make(
+values_state_make(
     struct room_state_row *row, const struct room_state *state, int64_t version)
 {
 	memset(row, 0, sizeof(*row));
@@ -162,7 +162,7 @@ rows_state_make(
 }
 
 void
-rows_event_make(struct room_event_row *row, const struct signed_event *event)
+values_event_make(struct room_event_row *row, const struct signed_event *event)
 {
 	memset(row, 0, sizeof(*row));
 	row->kind = db_span_text(room_kind_name(event->event.kind));

@@ -4,46 +4,46 @@
  * common/room. A value without its form is fatal, unless it says otherwise
  * here.
  */
-#ifndef TORFED_ROOMS_ROWS_H
-#define TORFED_ROOMS_ROWS_H
+#ifndef TORFED_ROOMS_VALUES_H
+#define TORFED_ROOMS_VALUES_H
 
 #include "db/types.h"
 #include "json/signed_event.h"
 #include "room/room_state.h"
 #include "room/room_stream.h"
 
-#define ROWS_USER_SIZE (ROOM_NAME_MAX + 1 + ONION_SIZE) /* with NUL */
+#define VALUES_USER_SIZE (ROOM_NAME_MAX + 1 + ONION_SIZE) /* with NUL */
 
 /* A room id; never null. */
-void rows_room(struct room_id *, const struct db_span *);
-void rows_room_read(struct room_id *, PGresult *, int row, int column);
+void values_room(struct room_id *, const struct db_span *);
+void values_room_read(struct room_id *, PGresult *, int row, int column);
 /* name@address; false, and nothing is fatal, when it is null or malformed. */
-bool rows_user(struct room_user *, const struct db_span *);
+bool values_user(struct room_user *, const struct db_span *);
 /* The room is the caller's. */
-void rows_state(struct room_state *, const struct room_state_row *);
+void values_state(struct room_state *, const struct room_state_row *);
 /* Zeros when it is null. */
-void rows_member(struct room_member *, const struct room_member_row *);
+void values_member(struct room_member *, const struct room_member_row *);
 /* false: there is none. */
-bool rows_invitation(
+bool values_invitation(
     struct room_invitation *, const struct room_invitation_row *);
 /* false, and a fresh one: there is none. */
-bool rows_stream(struct room_stream *, int64_t epoch, int lane,
+bool values_stream(struct room_stream *, int64_t epoch, int lane,
     const struct room_stream_row *);
 
-#define ROWS_SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
+#define VALUES_SEEN_SIZE (ROOM_WINDOW / 8) /* bytes */
 /* A stream; seen keeps what the row points to. */
-void rows_stream_make(struct room_stream_row *, uint8_t seen[ROWS_SEEN_SIZE],
-    const struct room_stream *);
+void values_stream_make(struct room_stream_row *,
+    uint8_t seen[VALUES_SEEN_SIZE], const struct room_stream *);
 /* Adds count streams as an array, at most BATCH_ITEMS. */
-void rows_streams_add(
+void values_streams_add(
     struct db_parameters *, const struct room_stream *, uint32_t count);
 
 /* name@address, for a parameter. */
-void rows_user_format(char text[ROWS_USER_SIZE], const struct room_user *);
+void values_user_format(char text[VALUES_USER_SIZE], const struct room_user *);
 /* state, with the version that was read; points into state. */
-void rows_state_make(
+void values_state_make(
     struct room_state_row *, const struct room_state *, int64_t version);
 /* An event that is signed; points into it. The certificate is the caller's. */
-void rows_event_make(struct room_event_row *, const struct signed_event *);
+void values_event_make(struct room_event_row *, const struct signed_event *);
 
 #endif

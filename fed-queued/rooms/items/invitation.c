@@ -11,9 +11,9 @@
 #include "inbound/inbox.h"
 #include "room/room_invite.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/items/invitation.h"
 #include "rooms/items/received.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 /* An invitation that is being judged. */
@@ -87,12 +87,12 @@ invitation_write(struct invitation *invitation)
 	    [ROOM_SHOW_AUTOMATIC] = "automatic",
 	};
 	const struct room_content *content = &invitation->event.content;
-	char room[ROOM_ID_SIZE], origin[ONION_SIZE], inviter[COLUMNS_USER_SIZE];
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE], inviter[VALUES_USER_SIZE];
 	struct db_parameters parameters;
 
 	room_id_format(room, &invitation->event.room);
 	onion_format(origin, invitation->origin);
-	columns_user_format(inviter, &content->inviter);
+	values_user_format(inviter, &content->inviter);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
 	db_add_text(&parameters, origin);

@@ -14,10 +14,10 @@
 #include "inbound/inbox.h"
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
-#include "rooms/rows.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 /* One call of state_take(), while it is under way. */
 struct taking {
@@ -115,7 +115,7 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 static void
 event_make(struct room_event_row *row, const struct taking *taking)
 {
-	rows_event_make(row, &taking->event);
+	values_event_make(row, &taking->event);
 	row->certificate = db_span_bytes(taking->cert, taking->cert_length);
 }
 
@@ -139,7 +139,7 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	    .servers_set = effect->servers_set};
 	struct db_parameters parameters;
 
-	rows_state_make(&state, &facts->state, facts->version);
+	values_state_make(&state, &facts->state, facts->version);
 	event_make(&event, taking);
 	row.members = db_span_text(changes[effect->members]);
 	db_parameters_init(&parameters);

@@ -12,11 +12,11 @@
 #include "outbound/destination.h"
 #include "outbound/schedule.h"
 #include "proto/ed.h"
-#include "rooms/columns.h"
 #include "rooms/resync.h"
 #include "rooms/sync/exchange.h"
 #include "rooms/sync/give.h"
 #include "rooms/sync/take.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 #define REQUESTS_MAX 64 /* of one exchange */
@@ -257,7 +257,7 @@ rooms_loaded(PGresult *result, const char *sqlstate, void *argument)
 	exchange->rooms =
 	    xcalloc((size_t)PQntuples(result) + 1, sizeof(*exchange->rooms));
 	for (row = 0; row < PQntuples(result); row++)
-		columns_room(
+		values_room_read(
 		    &exchange->rooms[exchange->room_count++], result, row, 0);
 	exchange_next(exchange);
 }

@@ -25,6 +25,7 @@
 #include "base/sandbox.h"
 #include "begin.h"
 #include "control/control.h"
+#include "control/reload.h"
 #include "control/verbs.h"
 #include "db/prune.h"
 #include "db/statements.h"
@@ -94,7 +95,9 @@ static void
 fedd_message(struct message *message, void *argument)
 {
 	(void)argument;
-	fatal("fedd sent a message of type %u", message->type);
+	if (message->type != MSG_RELOADED)
+		fatal("fedd sent a message of type %u", message->type);
+	reload_answer(message);
 }
 
 /* A sibling that goes away ends the generation; so does fedd. */

@@ -22,7 +22,7 @@ GRAPH = {
     (ipc.FEDD, ipc.SENDER): SETUP | {ipc.SOCKS, ipc.SOCKS_FAILED},
     (ipc.FEDD, ipc.QUEUED): SETUP | {ipc.DESCRIPTOR},
     (ipc.LISTENER, ipc.FEDD): {ipc.READY},
-    (ipc.SIGNER, ipc.FEDD): {ipc.READY},
+    (ipc.SIGNER, ipc.FEDD): {ipc.KEYS, ipc.READY},
     (ipc.SENDER, ipc.FEDD): {ipc.READY, ipc.SOCKS_WANTED},
     (ipc.QUEUED, ipc.FEDD): {ipc.READY},
     (ipc.SIGNER, ipc.QUEUED): {ipc.IDENTITY, ipc.SIGNATURE,

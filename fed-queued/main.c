@@ -41,6 +41,7 @@
 #include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
+#include "outbound/revocation.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
@@ -162,6 +163,7 @@ everything_due(void)
 	outbound_doorbell();
 	lookup_out_doorbell();
 	rooms_doorbell();
+	revocation_doorbell();
 }
 
 static void

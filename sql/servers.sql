@@ -201,7 +201,6 @@ BEGIN
 	RETURN QUERY SELECT s.id FROM federation.federation_servers s
 	    JOIN federation.peers p ON p.server_id = s.id
 	    WHERE s.last_handshake IS NOT NULL AND s.trust_level >= 0 AND
-		p.paused_at IS NULL AND
 		p.told_serial < servers_untold.minimum AND
 		(s.trust_level >= servers_untold.level OR
 		EXISTS (SELECT 1 FROM federation.room_members m

@@ -16,10 +16,10 @@ struct child {
 	struct chanev *chanev; /* NULL once it has closed its end */
 	bool has_keys;	       /* fed-signer: has said whose they are: */
 	struct msg_keys keys;
-	bool is_ready;	       /* has said so */
-	bool has_go;	       /* was told to begin */
-	bool is_told;	       /* to end: its death is no news */
-	bool is_killed;	       /* by us, when it did not */
+	bool is_ready;	/* has said so */
+	bool has_go;	/* was told to begin */
+	bool is_told;	/* to end: its death is no news */
+	bool is_killed; /* by us, when it did not */
 };
 
 /* The siblings' ends of channels that one child gets; -1 none. */

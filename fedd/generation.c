@@ -153,8 +153,8 @@ reloaded(enum reload what)
 void
 generation_reload(void)
 {
-	generation.wants_reload = generation.state != RUNNING ||
-				  generation.replaces || reload_runs();
+	generation.wants_reload =
+	    generation.state != RUNNING || generation.replaces || reload_runs();
 	if (!generation.wants_reload)
 		reload_begin(&generation.children[ROLE_SIGNER].keys);
 }

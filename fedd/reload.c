@@ -98,8 +98,8 @@ timer_fired(evutil_socket_t fd, short what, void *argument)
 {
 	(void)fd;
 	(void)what;
-	log_error("child-late process=%s ms=%d", role_name(ROLE_SIGNER),
-	    KEYS_MS);
+	log_error(
+	    "child-late process=%s ms=%d", role_name(ROLE_SIGNER), KEYS_MS);
 	successor_closed(argument);
 }
 

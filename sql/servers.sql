@@ -192,6 +192,11 @@ RETURNS TABLE (server uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+	IF (servers_untold.serial >= 0 AND servers_untold.minimum >= 0 AND
+	    servers_untold.level BETWEEN 0 AND 3) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007', MESSAGE =
+		    'serial, minimum or level is out of its range';
+	END IF;
 	UPDATE federation.self o SET first_serial = servers_untold.serial
 	    WHERE o.first_serial IS NULL;
 	IF servers_untold.minimum <=

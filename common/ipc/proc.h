@@ -8,9 +8,9 @@
  * when MSG_GO says that all are ready.
  *
  * fed-signer starts in two steps, since another may still work and have the log
- * of signatures: at the first MSG_SETUP_DONE it has the key files, and says with
- * MSG_KEYS whose they are; then come its other descriptors, its channel, and a
- * second MSG_SETUP_DONE.
+ * of signatures: at the first MSG_SETUP_DONE it has the key files, and says
+ * with MSG_KEYS whose they are; then come its other descriptors, its channel,
+ * and a second MSG_SETUP_DONE.
  */
 #ifndef TORFED_PROC_H
 #define TORFED_PROC_H

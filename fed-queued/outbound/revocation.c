@@ -51,8 +51,8 @@ told(enum code code, const struct ack_result *result, void *argument)
 static bool
 is_wanted(const struct peer *peer)
 {
-	return peer->present && !peer->paused &&
-	       peer->trust >= TRUST_UNKNOWN && !destination_waiting(peer) &&
+	return peer->present && !peer->paused && peer->trust >= TRUST_UNKNOWN &&
+	       !destination_waiting(peer) &&
 	       peer->told_serial < env.certificate.min_serial;
 }
 

@@ -25,6 +25,7 @@
 #include "base/sandbox.h"
 #include "begin.h"
 #include "control/control.h"
+#include "control/reload.h"
 #include "control/verbs.h"
 #include "db/prune.h"
 #include "db/statements.h"
@@ -40,6 +41,7 @@
 #include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
+#include "outbound/revocation.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
@@ -94,7 +96,9 @@ static void
 fedd_message(struct message *message, void *argument)
 {
 	(void)argument;
-	fatal("fedd sent a message of type %u", message->type);
+	if (message->type != MSG_RELOADED)
+		fatal("fedd sent a message of type %u", message->type);
+	reload_answer(message);
 }
 
 /* A sibling that goes away ends the generation; so does fedd. */
@@ -159,6 +163,7 @@ everything_due(void)
 	outbound_doorbell();
 	lookup_out_doorbell();
 	rooms_doorbell();
+	revocation_doorbell();
 }
 
 static void

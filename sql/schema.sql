@@ -66,6 +66,9 @@ CREATE TABLE federation.self (
 	    CHECK (onion_address ~ '^[a-z2-7]{56}\.onion$'),
 	-- our certificate, text LF signature LF
 	certificate	bytea NOT NULL,
+	-- serial of the first certificate: nobody who is known here knew an
+	-- earlier one
+	first_serial	bigint,
 	mark		bigint NOT NULL DEFAULT 1,
 	epoch		bigint NOT NULL DEFAULT 1,
 	-- the highest epoch of ours that a peer has shown

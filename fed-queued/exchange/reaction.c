@@ -72,6 +72,19 @@ reaction_local(const struct transport_outcome *outcome)
 	return reaction;
 }
 
+/* What was asked for before a handshake is asked for again: it is not known
+ * yet whether that helped. */
+static struct reaction
+reaction_unacknowledged(const struct transport_outcome *outcome)
+{
+	struct reaction reaction = reaction_local(outcome);
+
+	if (reaction.destination == DESTINATION_HANDSHAKE &&
+	    outcome->introduced)
+		reaction.destination = DESTINATION_NONE;
+	return reaction;
+}
+
 static struct reaction
 reaction_rejected(enum code code)
 {
@@ -98,7 +111,7 @@ reaction_find(
     const struct transport_outcome *outcome, const struct ack_result *result)
 {
 	if (outcome->code != CODE_OK)
-		return reaction_local(outcome);
+		return reaction_unacknowledged(outcome);
 	switch (result->status) {
 	case ACK_ACCEPTED:
 	case ACK_DUPLICATE:

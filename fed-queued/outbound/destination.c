@@ -14,8 +14,7 @@
 #include "outbound/self_probe.h"
 #include "servers/peer_table.h"
 
-#define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
-#define WAKE_EVERY_MS	   60000 /* by what a peer asks of us */
+#define WAKE_EVERY_MS 60000 /* by what a peer asks of us */
 
 /* heard: its answer was signed, or it was heard meanwhile. What is not signed
  * changes nothing that we believe, and no answer at all is a failure. */
@@ -68,6 +67,7 @@ peer_good(struct peer *peer)
 static void
 peer_ask(struct peer *peer, handshake_callback asked)
 {
+	peer->asking = true;
 	schedule_handshake_begin(peer);
 	schedule_wait(peer, env.settings.retry_max_ms);
 	handshake_out(peer->key, false, asked, peer);
@@ -78,6 +78,7 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 {
 	struct peer *peer = argument;
 
+	peer->asking = false;
 	if (code == CODE_OK)
 		peer_good(peer);
 	else if (code == CODE_TOR_DOWN) {
@@ -92,7 +93,6 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 void
 destination_handshake(struct peer *peer)
 {
-	peer->handshake_ms = clock_ms();
 	peer_ask(peer, handshaken);
 }
 
@@ -103,6 +103,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 	struct peer *peer = argument;
 	int lane;
 
+	peer->asking = false;
 	for (lane = 1; lane <= LANES; lane++)
 		suspect_proved(&peer->lanes[lane].suspects, code == CODE_OK);
 	if (code == CODE_TOR_DOWN) {
@@ -143,9 +144,10 @@ destination_react(struct peer *peer, const struct reaction *reaction,
 		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
+		if (peer->asking) /* what comes of that one is waited for */
+			break;
 		if (!peer->paused &&
-		    (peer->handshake_ms == 0 ||
-			clock_ms() - peer->handshake_ms >= HANDSHAKE_EVERY_MS))
+		    limiter_take(&peer->introductions, 1, clock_ms()))
 			destination_handshake(peer);
 		else
 			peer_back_off(peer, false, code, heard);

@@ -15,17 +15,18 @@
 #include "servers/limiter.h"
 #include "servers/suspect.h"
 
-#define PEER_CERTIFICATES 8 /* newest serials kept of each server */
-#define LANES		  3 /* 1 high, 2 normal, 3 low */
-#define LANE_LOOKUP	  4 /* no messages: look-ups of users */
-#define LANE_SYNC	  5 /* nor here: heads of rooms */
-#define LANES_ALL	  5
-#define PEER_REFUSALS	  5 /* signed for one server a second */
-#define TRUST_BLOCKED	  (-1)
-#define TRUST_UNKNOWN	  0
-#define TRUST_KNOWN	  1
-#define TRUST_VERIFIED	  2
-#define TRUST_TRUSTED	  3
+#define PEER_CERTIFICATES  8 /* newest serials kept of each server */
+#define LANES		   3 /* 1 high, 2 normal, 3 low */
+#define LANE_LOOKUP	   4 /* no messages: look-ups of users */
+#define LANE_SYNC	   5 /* nor here: heads of rooms */
+#define LANES_ALL	   5
+#define PEER_REFUSALS	   5 /* signed for one server a second */
+#define PEER_INTRODUCTIONS 4 /* of us to one server a minute */
+#define TRUST_BLOCKED	   (-1)
+#define TRUST_UNKNOWN	   0
+#define TRUST_KNOWN	   1
+#define TRUST_VERIFIED	   2
+#define TRUST_TRUSTED	   3
 
 struct peer_certificate {
 	uint8_t key_id[32];
@@ -79,12 +80,14 @@ struct peer {
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
-	bool paused;	      /* an admin lets nothing be sent to it */
-	uint32_t woken;	      /* changed when an admin ended its back-off */
-	uint32_t generation;  /* of isolation credentials */
-	bool slow;	      /* its last exchange took over SLOW_MS */
-	uint32_t batch_most;  /* items in the next request, as far as known */
-	int64_t handshake_ms; /* when a 401 last led to a handshake */
+	bool paused;	     /* an admin lets nothing be sent to it */
+	uint32_t woken;	     /* changed when an admin ended its back-off */
+	uint32_t generation; /* of isolation credentials */
+	bool slow;	     /* its last exchange took over SLOW_MS */
+	uint32_t batch_most; /* items in the next request, as far as known */
+	struct limiter introductions; /* handshakes that it makes us begin */
+	bool asking;		      /* such a handshake is under way */
+	int64_t introduced_ms; /* when a handshake with it was last stored */
 
 	/* outbound/health.c, by the rules of liveness.c; all of clock_ms() */
 	int64_t heard_ms;	/* something signed last came; 0 never */

@@ -88,6 +88,8 @@ peer_rate(struct peer *peer)
 	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
 	    clock_ms());
 	peer->refusals.counter = limits_counter(LIMIT_REFUSALS);
+	limiter_set(&peer->introductions, PEER_INTRODUCTIONS, 60000,
+	    PEER_INTRODUCTIONS, clock_ms());
 }
 
 struct peer *

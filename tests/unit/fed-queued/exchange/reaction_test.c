@@ -116,6 +116,29 @@ every_row(void **state)
 	}
 }
 
+/* What was asked before a handshake waits for no other one; that alone. */
+static void
+introduced_meanwhile(void **state)
+{
+	struct reaction reaction;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct transport_outcome outcome = {.code = rows[i].code,
+		    .status = rows[i].status,
+		    .retry_after = rows[i].retry_after,
+		    .introduced = true};
+
+		reaction = reaction_find(&outcome, &rows[i].result);
+		assert_int_equal(reaction.item, rows[i].item);
+		assert_int_equal(reaction.destination,
+		    rows[i].destination == DESTINATION_HANDSHAKE
+			? DESTINATION_NONE
+			: rows[i].destination);
+	}
+}
+
 /* Nothing unsigned settles an item, whatever the status. */
 static void
 nothing_unsigned_settles(void **state)
@@ -139,6 +162,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row),
+	    cmocka_unit_test(introduced_meanwhile),
 	    cmocka_unit_test(nothing_unsigned_settles),
 	};
 

@@ -37,11 +37,11 @@
 #include "inbound/inbox.h"
 #include "ipc/proc.h"
 #include "json/canon.h"
-#include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
+#include "outbound/wake.h"
 #include "proto/ed.h"
 #include "rooms/items/item_kind.h"
 #include "rooms/items/items.h"
@@ -272,9 +272,10 @@ arrange(void)
 	state_observe(messages_state_changed);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
-	observe(PEER_LIVES, destination_alive);
+	observe(PEER_LIVES, wake_heard);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
+	observe(PEER_RAISED, wake_tell);
 }
 
 int

@@ -30,6 +30,8 @@ BEGIN
 	    next_attempt_at = CASE WHEN action = 'cancel' THEN now()
 		WHEN action IN ('retry', 'requeue') THEN q.created_at
 		ELSE q.next_attempt_at END,
+	    postponed = CASE WHEN action IN ('retry', 'requeue') THEN 0
+		ELSE q.postponed END,
 	    held_at = CASE action WHEN 'hold' THEN now()
 		WHEN 'retry' THEN q.held_at END,
 	    history = federation.history_add(q.history, events ->> action,
@@ -135,7 +137,7 @@ DECLARE
 	    WHEN 'release' THEN 'status IN (''pending'', ''sending'') AND '
 		'held_at IS NOT NULL'
 	    WHEN 'retry' THEN 'status = ''pending'' AND held_at IS NULL AND '
-		'next_attempt_at > greatest(created_at, now())'
+		'postponed > 0'
 	    WHEN 'requeue' THEN 'status = ''failed''' END;
 	server uuid;
 	newest bigint := nullif(until, 0);

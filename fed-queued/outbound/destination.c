@@ -15,7 +15,6 @@
 #include "servers/peer_table.h"
 
 #define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
-#define WAKE_EVERY_MS	   60000 /* by what a peer asks of us */
 
 /* heard: its answer was signed, or it was heard meanwhile. What is not signed
  * changes nothing that we believe, and no answer at all is a failure. */
@@ -50,7 +49,7 @@ void
 destination_unreachable(struct peer *peer, enum code code)
 {
 	const struct transport_outcome outcome = {.code = code};
-	struct reaction reaction = reaction_find(&outcome, NULL);
+	struct reaction reaction = reaction_find(&outcome, NULL, false);
 
 	peer_back_off(
 	    peer, reaction.destination == DESTINATION_LONG, code, false);
@@ -121,6 +120,8 @@ bool
 destination_react(struct peer *peer, const struct reaction *reaction,
     enum code code, uint32_t seconds, bool heard)
 {
+	int64_t delay_ms;
+
 	if (reaction->fresh_circuit)
 		peer->generation++;
 	switch (reaction->destination) {
@@ -137,10 +138,9 @@ destination_react(struct peer *peer, const struct reaction *reaction,
 		    code, heard);
 		break;
 	case DESTINATION_WAIT:
-		if (seconds == 0)
-			seconds = 1;
-		schedule_wait(peer, (int64_t)seconds * 1000);
-		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
+		delay_ms = schedule_asked_ms(peer->asked++, seconds);
+		schedule_wait(peer, delay_ms);
+		peer_postpone(peer, delay_ms, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
 		if (!peer->paused &&
@@ -175,16 +175,4 @@ destination_wake(struct peer *peer)
 {
 	peer_good(peer);
 	schedule_run();
-}
-
-void
-destination_alive(struct peer *peer)
-{
-	int64_t now = clock_ms();
-
-	if (!destination_waiting(peer) ||
-	    (peer->woken_ms != 0 && now - peer->woken_ms < WAKE_EVERY_MS))
-		return;
-	peer->woken_ms = now;
-	destination_wake(peer);
 }

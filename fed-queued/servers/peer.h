@@ -40,6 +40,9 @@ struct lane {
 	bool anew;	  /* look from the start: an admin put items back */
 	bool probing;	  /* busy, and counted among those that may be dead */
 	int64_t ready_ms; /* when the flush delay ends */
+	int64_t due_ms;	  /* when one that waits by itself is due; 0 none */
+	int64_t newest;	  /* queue id seen */
+	int64_t stopped_ms; /* when all that was left could not go; 0 else */
 	struct suspects suspects;
 };
 
@@ -73,12 +76,17 @@ struct peer {
 	struct fairness_queue commits; /* items that wait for a transaction */
 	int64_t seen_ms;	       /* when last_seen was last written */
 	int64_t woken_ms; /* when a request last ended the back-off */
+	bool wake_again;  /* another one did not: it came too soon after */
 
 	/* outbound: outbound/schedule.c */
 	struct lane lanes[LANES_ALL + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
+	uint32_t asked;	  /* to wait, so often in a row */
+	bool appeals;	  /* items may wait for its admin */
+	int64_t told_ms;  /* when it was last told that trust in it rose */
+	bool tell_again;  /* which it has again since */
 	bool paused;	      /* an admin lets nothing be sent to it */
 	uint32_t woken;	      /* changed when an admin ended its back-off */
 	uint32_t generation;  /* of isolation credentials */

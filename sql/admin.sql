@@ -200,8 +200,9 @@ $$;
 
 -- Servers ------------------------------------------------------------------
 
--- pause and resume: whether anything is sent to a server; retry: its back-off
--- ends. Workers hear of it. code is OK, or SERVER_UNKNOWN.
+-- pause and resume: whether anything is sent to a server; retry: its present
+-- wait ends, and what fails then waits for as long as it would have. Workers
+-- hear of it. code is OK, or SERVER_UNKNOWN.
 CREATE FUNCTION federation.server_change(action text, address text,
     actor text) RETURNS TABLE (code text, trust_level integer, paused boolean,
     woken integer)
@@ -229,8 +230,6 @@ BEGIN
 		WHEN 'pause' THEN coalesce(p.paused_at, now())
 		WHEN 'retry' THEN p.paused_at END,
 	    retry_at = CASE WHEN action <> 'retry' THEN p.retry_at END,
-	    retry_count = CASE WHEN action <> 'retry' THEN p.retry_count
-		ELSE 0 END,
 	    woken = CASE action WHEN 'retry' THEN p.woken + 1 ELSE p.woken END
 	    RETURNING p.* INTO peer;
 	INSERT INTO federation.audit (actor, action, onion_address)

@@ -89,6 +89,7 @@ struct peer {
 	bool tell_again;  /* which it has again since */
 	bool paused;	      /* an admin lets nothing be sent to it */
 	uint32_t woken;	      /* changed when an admin ended its back-off */
+	int64_t retried_ms;   /* when that was last, or is to be; 0 never */
 	uint32_t generation;  /* of isolation credentials */
 	bool slow;	      /* its last exchange took over SLOW_MS */
 	uint32_t batch_most;  /* items in the next request, as far as known */

@@ -41,7 +41,7 @@
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
-#include "outbound/wake.h"
+#include "outbound/rouse.h"
 #include "proto/ed.h"
 #include "rooms/items/item_kind.h"
 #include "rooms/items/items.h"
@@ -272,10 +272,10 @@ arrange(void)
 	state_observe(messages_state_changed);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
-	observe(PEER_LIVES, wake_heard);
+	observe(PEER_LIVES, rouse_heard);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
-	observe(PEER_RAISED, wake_tell);
+	observe(PEER_RAISED, rouse_tell);
 }
 
 int

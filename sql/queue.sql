@@ -295,7 +295,8 @@ BEGIN
 	    WHERE q.destination_server_id = queue_due.server
 	    AND q.priority = queue_due.lane AND q.line IS NOT NULL
 	    AND q.postponed > 0 AND q.held_at IS NULL
-	    AND q.status IN ('pending', 'sending') AND q.status || '' = 'pending');
+	    AND q.status IN ('pending', 'sending')
+	    AND q.status || '' = 'pending');
 	IF stopped THEN
 		plain := ARRAY(SELECT q.id
 		    FROM federation.federated_message_queue q

@@ -10,7 +10,7 @@
 #include "outbound/handshake_out.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
-#include "outbound/wake.h"
+#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 static void
@@ -89,7 +89,7 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 	schedule_back_off_end(peer);
 	/* Its messages may be waiting for this. */
 	if (peer->trust > before)
-		wake_tell(peer);
+		rouse_tell(peer);
 	outbound_doorbell();
 }
 

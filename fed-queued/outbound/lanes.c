@@ -46,7 +46,8 @@ look_row(PGresult *result, int row)
 	peer = peer_table_find_id(id);
 	if (peer != NULL && lane >= 1 && lane <= LANES)
 		look.found(peer, (int)lane, highest,
-		    row_null(result, row, 3) ? -1 : row_integer(result, row, 3));
+		    row_null(result, row, 3) ? -1
+					     : row_integer(result, row, 3));
 }
 
 static void look_call(void);

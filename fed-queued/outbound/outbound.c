@@ -12,7 +12,7 @@
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
-#include "outbound/wake.h"
+#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 static void (*runners[LANES_ALL + 1])(struct peer *); /* of other lanes */
@@ -79,5 +79,5 @@ outbound_init(void)
 {
 	schedule_init(&env.settings, outbound_run);
 	session_init(outbound_doorbell);
-	wake_init();
+	rouse_init();
 }

@@ -124,8 +124,8 @@ longest_ms(void)
 }
 
 void
-queue_claim(const struct lease *lease, bool first, int64_t floor,
-    uint32_t most, queue_claimed claimed, void *argument)
+queue_claim(const struct lease *lease, bool first, int64_t floor, uint32_t most,
+    queue_claimed claimed, void *argument)
 {
 	struct pending_claim *pending = xcalloc(1, sizeof(*pending));
 	struct db_parameters parameters;

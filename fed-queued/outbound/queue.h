@@ -35,13 +35,13 @@ struct queue_item {
 	int max_attempts;
 	int64_t age_s;
 	bool has_line;
-	uint8_t line[16]; /* what it keeps its order with */
+	uint8_t line[16];   /* what it keeps its order with */
 	uint32_t postponed; /* how often it has waited by itself */
 	/* the outcome, for queue_settle() */
 	enum item_state state;
 	int attempts_added;
 	enum code code;	  /* CODE_OK none; CODE_COUNT one we do not know */
-	int64_t delay_ms; /* it waits by itself; 0 not, or no longer than before */
+	int64_t delay_ms; /* it waits by itself; 0: not, or as before */
 	bool leaves;	  /* its line, which need not wait for it */
 };
 
@@ -72,8 +72,8 @@ struct receipt {
  * queue_claim_free(); ok false: the database did not answer.
  */
 typedef void (*queue_claimed)(struct claim *, bool ok, void *argument);
-void queue_claim(const struct lease *, bool first, int64_t floor,
-    uint32_t most, queue_claimed, void *argument);
+void queue_claim(const struct lease *, bool first, int64_t floor, uint32_t most,
+    queue_claimed, void *argument);
 void queue_claim_free(struct claim *);
 /*
  * Leaves the first most items (at least one); the others come as a claim of
@@ -95,8 +95,8 @@ void queue_settle(const struct lease *, struct claim *, const struct receipt *);
 /* Ends the lease; if something was claimed and not settled (unsettled) it is
  * pending again. */
 typedef void (*queue_released)(void *argument);
-void queue_release(const struct lease *, bool unsettled, queue_released,
-    void *argument);
+void queue_release(
+    const struct lease *, bool unsettled, queue_released, void *argument);
 
 /* What postpones a destination: an answer that was signed, none at all, or one
  * that says nothing about it. */

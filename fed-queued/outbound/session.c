@@ -25,7 +25,7 @@
 #include "outbound/queue.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
-#include "outbound/wake.h"
+#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 #define ATTEMPTS_DEFAULT 5    /* the column's default: fed.conf's counts */
@@ -44,10 +44,10 @@ struct session {
 	struct claim *next;    /* claimed meanwhile */
 	bool claiming;
 	struct lines stopped; /* since the claim that is under way began */
-	bool exhausted; /* nothing more is due */
-	bool left;	/* but for what is behind an item that waits */
-	bool ending;	/* the destination has to wait */
-	bool yielding;	/* to other destinations, with items left */
+	bool exhausted;	      /* nothing more is due */
+	bool left;	      /* but for what is behind an item that waits */
+	bool ending;	      /* the destination has to wait */
+	bool yielding;	      /* to other destinations, with items left */
 	uint32_t requests;
 	int64_t sent_ms;
 	bool leased;		    /* the lease was ours at least once */
@@ -266,7 +266,7 @@ react_unacknowledged(
 	    outcome->retry_after, outcome->heard);
 	if (outcome->heard && !outcome->started &&
 	    reaction.destination == DESTINATION_BACK_OFF)
-		wake_heard(peer);
+		rouse_heard(peer);
 	return wait;
 }
 
@@ -419,8 +419,8 @@ claimed(struct claim *claim, bool ok, void *argument)
 	session->claiming = false;
 	session->left = claim->stopped;
 	if (claim->due_ms >= 0)
-		schedule_due(session->lease.peer, session->lease.lane,
-		    claim->due_ms);
+		schedule_due(
+		    session->lease.peer, session->lease.lane, claim->due_ms);
 	if (ok && claim->leased) {
 		session->leased = true;
 		session_raise_floor(session, claim);
@@ -473,8 +473,7 @@ session_close(struct session *session)
 		queue_claim_free(session->next);
 	session->next = NULL;
 	if (session->leased)
-		queue_release(
-		    &session->lease, unsettled, session_end, session);
+		queue_release(&session->lease, unsettled, session_end, session);
 	else
 		session_end(session);
 }

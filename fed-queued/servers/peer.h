@@ -33,15 +33,15 @@ struct peer_certificate {
 };
 
 struct lane {
-	bool filled;	  /* the database has items that may be due */
-	bool busy;	  /* a claim or an exchange of ours is under way */
-	bool again;	  /* more was seen while busy */
-	bool retry;	  /* items wait for ready_ms */
-	bool anew;	  /* look from the start: an admin put items back */
-	bool probing;	  /* busy, and counted among those that may be dead */
-	int64_t ready_ms; /* when the flush delay ends */
-	int64_t due_ms;	  /* when one that waits by itself is due; 0 none */
-	int64_t newest;	  /* queue id seen */
+	bool filled;	    /* the database has items that may be due */
+	bool busy;	    /* a claim or an exchange of ours is under way */
+	bool again;	    /* more was seen while busy */
+	bool retry;	    /* items wait for ready_ms */
+	bool anew;	    /* look from the start: an admin put items back */
+	bool probing;	    /* busy, and counted among those that may be dead */
+	int64_t ready_ms;   /* when the flush delay ends */
+	int64_t due_ms;	    /* when one that waits by itself is due; 0 none */
+	int64_t newest;	    /* queue id seen */
 	int64_t stopped_ms; /* when all that was left could not go; 0 else */
 	struct suspects suspects;
 };
@@ -83,10 +83,10 @@ struct peer {
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
-	uint32_t asked;	  /* to wait, so often in a row */
-	bool appeals;	  /* items may wait for its admin */
-	int64_t told_ms;  /* when it was last told that trust in it rose */
-	bool tell_again;  /* which it has again since */
+	uint32_t asked;	      /* to wait, so often in a row */
+	bool appeals;	      /* items may wait for its admin */
+	int64_t told_ms;      /* when it was last told that trust in it rose */
+	bool tell_again;      /* which it has again since */
 	bool paused;	      /* an admin lets nothing be sent to it */
 	uint32_t woken;	      /* changed when an admin ended its back-off */
 	int64_t retried_ms;   /* when that was last, or is to be; 0 never */

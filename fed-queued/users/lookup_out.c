@@ -208,8 +208,7 @@ lookup_acknowledged(
 	(void)destination_react(lookup->peer, &good, CODE_OK, 0, true);
 	if (result->status == ACK_RETRY)
 		lookup_later(lookup,
-		    (result->seconds > 0 ? (int64_t)result->seconds : 1) *
-			1000,
+		    (result->seconds > 0 ? (int64_t)result->seconds : 1) * 1000,
 		    reaction.destination == DESTINATION_WAIT);
 	else if (result->status == ACK_REJECTED)
 		lookup_settle(lookup, "failed",

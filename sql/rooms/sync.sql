@@ -446,7 +446,8 @@ BEGIN
 	    ON CONFLICT (message_id, destination_server_id) DO UPDATE SET
 		encrypted_payload = excluded.encrypted_payload,
 		status = 'pending', attempts = 0, postponed = 0,
-		next_attempt_at = now(), last_error = NULL, delivered_at = NULL, exchange_id = NULL
+		next_attempt_at = now(), last_error = NULL,
+		delivered_at = NULL, exchange_id = NULL
 	    WHERE q.status = 'delivered';
 	PERFORM pg_notify('federation_queue', '');
 END

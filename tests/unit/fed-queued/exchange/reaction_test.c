@@ -133,8 +133,8 @@ every_row(void **state)
 		    .status = rows[i].status,
 		    .retry_after = rows[i].retry_after};
 
-		reaction = reaction_find(
-		    &outcome, &rows[i].result, !rows[i].other);
+		reaction =
+		    reaction_find(&outcome, &rows[i].result, !rows[i].other);
 		if (reaction.item != rows[i].item ||
 		    reaction.destination != rows[i].destination ||
 		    reaction.fresh_circuit != rows[i].fresh_circuit)

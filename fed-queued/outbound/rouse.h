@@ -4,17 +4,17 @@
  * tell it by a handshake. Each at most once a minute for one server; what comes
  * within that minute is made up for at its end, so that the last word counts.
  */
-#ifndef TORFED_OUTBOUND_WAKE_H
-#define TORFED_OUTBOUND_WAKE_H
+#ifndef TORFED_OUTBOUND_ROUSE_H
+#define TORFED_OUTBOUND_ROUSE_H
 
 struct peer;
 
-void wake_init(void);
+void rouse_init(void);
 /* Ends its back-off, and what waits for its admin is due. Observes PEER_LIVES.
  */
-void wake_heard(struct peer *);
+void rouse_heard(struct peer *);
 /* An admin has raised its trust: what waits there is to come. Observes
  * PEER_RAISED. */
-void wake_tell(struct peer *);
+void rouse_tell(struct peer *);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* That trying again is worth it; see wake.h. */
+/* That trying again is worth it; see rouse.h. */
 #include <event2/event.h>
 #include <stddef.h>
 
@@ -10,7 +10,7 @@
 #include "outbound/destination.h"
 #include "outbound/handshake_out.h"
 #include "outbound/queue.h"
-#include "outbound/wake.h"
+#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 #define EVERY_MS 60000
@@ -28,7 +28,7 @@ minute_over(int64_t last_ms, int64_t now)
 }
 
 void
-wake_heard(struct peer *peer)
+rouse_heard(struct peer *peer)
 {
 	int64_t now = clock_ms();
 
@@ -57,7 +57,7 @@ told(enum code code, const struct ack_result *result, void *argument)
 }
 
 void
-wake_tell(struct peer *peer)
+rouse_tell(struct peer *peer)
 {
 	int64_t now = clock_ms();
 
@@ -78,9 +78,9 @@ each(struct peer *peer, void *argument)
 {
 	(void)argument;
 	if (peer->wake_again)
-		wake_heard(peer);
+		rouse_heard(peer);
 	if (peer->tell_again)
-		wake_tell(peer);
+		rouse_tell(peer);
 }
 
 static void
@@ -93,7 +93,7 @@ timer_fire(evutil_socket_t fd, short what, void *argument)
 }
 
 void
-wake_init(void)
+rouse_init(void)
 {
 	timer = timer_new(env.base, timer_fire, NULL);
 }

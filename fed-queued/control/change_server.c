@@ -9,8 +9,8 @@
 #include "outbound/destination.h"
 #include "outbound/handshake_out.h"
 #include "outbound/outbound.h"
-#include "outbound/schedule.h"
 #include "outbound/rouse.h"
+#include "outbound/schedule.h"
 #include "servers/peer_table.h"
 
 static void

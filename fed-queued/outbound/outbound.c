@@ -10,9 +10,9 @@
 #include "outbound/destination.h"
 #include "outbound/lanes.h"
 #include "outbound/outbound.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
-#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 static void (*runners[LANES_ALL + 1])(struct peer *); /* of other lanes */

@@ -23,9 +23,9 @@
 #include "json/envelope.h"
 #include "outbound/destination.h"
 #include "outbound/queue.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
-#include "outbound/rouse.h"
 #include "servers/peer_table.h"
 
 #define ATTEMPTS_DEFAULT 5    /* the column's default: fed.conf's counts */

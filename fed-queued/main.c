@@ -38,10 +38,10 @@
 #include "inbound/inbox.h"
 #include "ipc/proc.h"
 #include "json/canon.h"
-#include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
 #include "outbound/revocation.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
@@ -277,9 +277,10 @@ arrange(void)
 	state_observe(messages_state_changed);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
-	observe(PEER_LIVES, destination_alive);
+	observe(PEER_LIVES, rouse_heard);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
+	observe(PEER_RAISED, rouse_tell);
 }
 
 int

@@ -30,6 +30,8 @@ BEGIN
 	    next_attempt_at = CASE WHEN action = 'cancel' THEN now()
 		WHEN action IN ('retry', 'requeue') THEN q.created_at
 		ELSE q.next_attempt_at END,
+	    postponed = CASE WHEN action IN ('retry', 'requeue') THEN 0
+		ELSE q.postponed END,
 	    held_at = CASE action WHEN 'hold' THEN now()
 		WHEN 'retry' THEN q.held_at END,
 	    history = federation.history_add(q.history, events ->> action,
@@ -135,7 +137,7 @@ DECLARE
 	    WHEN 'release' THEN 'status IN (''pending'', ''sending'') AND '
 		'held_at IS NOT NULL'
 	    WHEN 'retry' THEN 'status = ''pending'' AND held_at IS NULL AND '
-		'next_attempt_at > greatest(created_at, now())'
+		'postponed > 0'
 	    WHEN 'requeue' THEN 'status = ''failed''' END;
 	server uuid;
 	newest bigint := nullif(until, 0);
@@ -198,8 +200,9 @@ $$;
 
 -- Servers ------------------------------------------------------------------
 
--- pause and resume: whether anything is sent to a server; retry: its back-off
--- ends. Workers hear of it. code is OK, or SERVER_UNKNOWN.
+-- pause and resume: whether anything is sent to a server; retry: its present
+-- wait ends, and what fails then waits for as long as it would have. Workers
+-- hear of it. code is OK, or SERVER_UNKNOWN.
 CREATE FUNCTION federation.server_change(action text, address text,
     actor text) RETURNS TABLE (code text, trust_level integer, paused boolean,
     woken integer)
@@ -227,8 +230,6 @@ BEGIN
 		WHEN 'pause' THEN coalesce(p.paused_at, now())
 		WHEN 'retry' THEN p.paused_at END,
 	    retry_at = CASE WHEN action <> 'retry' THEN p.retry_at END,
-	    retry_count = CASE WHEN action <> 'retry' THEN p.retry_count
-		ELSE 0 END,
 	    woken = CASE action WHEN 'retry' THEN p.woken + 1 ELSE p.woken END
 	    RETURNING p.* INTO peer;
 	INSERT INTO federation.audit (actor, action, onion_address)

@@ -49,7 +49,7 @@ void
 destination_unreachable(struct peer *peer, enum code code)
 {
 	const struct transport_outcome outcome = {.code = code};
-	struct reaction reaction = reaction_find(&outcome, NULL);
+	struct reaction reaction = reaction_find(&outcome, NULL, false);
 
 	peer_back_off(
 	    peer, reaction.destination == DESTINATION_LONG, code, false);
@@ -122,6 +122,8 @@ bool
 destination_react(struct peer *peer, const struct reaction *reaction,
     enum code code, uint32_t seconds, bool heard)
 {
+	int64_t delay_ms;
+
 	if (reaction->fresh_circuit)
 		peer->generation++;
 	switch (reaction->destination) {
@@ -138,10 +140,9 @@ destination_react(struct peer *peer, const struct reaction *reaction,
 		    code, heard);
 		break;
 	case DESTINATION_WAIT:
-		if (seconds == 0)
-			seconds = 1;
-		schedule_wait(peer, (int64_t)seconds * 1000);
-		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
+		delay_ms = schedule_asked_ms(peer->asked++, seconds);
+		schedule_wait(peer, delay_ms);
+		peer_postpone(peer, delay_ms, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
 		if (peer->asking) /* what comes of that one is waited for */
@@ -177,16 +178,4 @@ destination_wake(struct peer *peer)
 {
 	peer_good(peer);
 	schedule_run();
-}
-
-void
-destination_alive(struct peer *peer)
-{
-	int64_t now = clock_ms();
-
-	if (!destination_waiting(peer) ||
-	    (peer->woken_ms != 0 && now - peer->woken_ms < WAKE_EVERY_MS))
-		return;
-	peer->woken_ms = now;
-	destination_wake(peer);
 }

@@ -528,8 +528,8 @@ BEGIN
 	    WHERE i.id = u.id AND u.code IS NULL
 	    RETURNING i.id, i.message_id, i.payload, i.lane)
 	INSERT INTO federation.federated_message_queue (message_id,
-	    destination_server_id, encrypted_payload, priority)
-	    SELECT i.message_id, d.server_id, i.payload, i.lane
+	    destination_server_id, encrypted_payload, priority, line)
+	    SELECT i.message_id, d.server_id, i.payload, i.lane, target
 	    FROM i CROSS JOIN unnest(federation.room_servers(target))
 		AS d(server_id)
 	    ORDER BY i.id ON CONFLICT DO NOTHING;

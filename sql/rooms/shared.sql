@@ -47,15 +47,19 @@ END
 $$;
 
 -- Queues something other than a message for a server; its priority is high.
+-- What one member asks keeps its order: he joins before he leaves.
 CREATE FUNCTION federation.room_enqueue(server uuid, type text, payload text,
     message uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	INSERT INTO federation.federated_message_queue (message_id,
-	    destination_server_id, encrypted_payload, priority, type)
+	    destination_server_id, encrypted_payload, priority, type, line)
 	    VALUES (room_enqueue.message, room_enqueue.server,
-	    convert_to(room_enqueue.payload, 'UTF8'), 1, room_enqueue.type);
+	    convert_to(room_enqueue.payload, 'UTF8'), 1, room_enqueue.type,
+	    CASE WHEN room_enqueue.type IN ('room_join', 'room_leave')
+		THEN md5((payload::jsonb ->> 'userId') || '@' ||
+		(payload::jsonb ->> 'globalRoomId'))::uuid END);
 	PERFORM pg_notify('federation_queue', '');
 END
 $$;

@@ -437,16 +437,17 @@ BEGIN
 	PERFORM federation.sync_check(sync_resend.server IS NOT NULL AND
 	    cardinality(sync_resend.items) BETWEEN 1 AND 256);
 	INSERT INTO federation.federated_message_queue AS q (message_id,
-	    destination_server_id, encrypted_payload, priority)
-	    SELECT i.message_id, sync_resend.server, i.payload, i.lane
-	    FROM federation.room_items i
+	    destination_server_id, encrypted_payload, priority, line)
+	    SELECT i.message_id, sync_resend.server, i.payload, i.lane,
+	    i.room_id FROM federation.room_items i
 	    WHERE i.id = ANY (sync_resend.items) AND i.payload IS NOT NULL
 	    AND i.proof_id IS NULL
 	    ORDER BY i.id
 	    ON CONFLICT (message_id, destination_server_id) DO UPDATE SET
 		encrypted_payload = excluded.encrypted_payload,
-		status = 'pending', attempts = 0, next_attempt_at = now(),
-		last_error = NULL, delivered_at = NULL, exchange_id = NULL
+		status = 'pending', attempts = 0, postponed = 0,
+		next_attempt_at = now(), last_error = NULL,
+		delivered_at = NULL, exchange_id = NULL
 	    WHERE q.status = 'delivered';
 	PERFORM pg_notify('federation_queue', '');
 END

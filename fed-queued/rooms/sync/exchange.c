@@ -142,7 +142,7 @@ acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
 	static const struct reaction good = {
 	    ITEM_DELIVERED, DESTINATION_GOOD, false};
 	const struct ack_result *result = &outcome->results[0];
-	struct reaction reaction = reaction_find(outcome, result);
+	struct reaction reaction = reaction_find(outcome, result, false);
 
 	if (result->status == ACK_RETRY) {
 		(void)destination_react(exchange->peer, &reaction, result->code,
@@ -173,7 +173,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 		acknowledged(exchange, outcome);
 		return;
 	}
-	reaction = reaction_find(outcome, NULL);
+	reaction = reaction_find(outcome, NULL, false);
 	(void)destination_react(exchange->peer, &reaction, outcome->code,
 	    outcome->retry_after, outcome->heard);
 	exchange->failed = true;

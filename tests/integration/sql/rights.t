@@ -51,7 +51,8 @@ TABLES = {
         created_at timestamp with time zone,
         delivered_at timestamp with time zone, exchange_id bigint,
         held_at timestamp with time zone,
-        history federation.message_event[], type text""",
+        history federation.message_event[], type text, line uuid,
+        postponed integer""",
 }
 UNIQUE = [
     "federated_message_queue UNIQUE (message_id, destination_server_id)",
@@ -215,7 +216,8 @@ def attempts(owner):
     allowed = {
         "_fedqueued": {"prune", "lookup_answer", "lookup_work",
                        "lookup_claim", "lookup_later", "lookup_settle",
-                       "history_add", "queue_change", "queue_change_many",
+                       "history_add", "queue_claim", "queue_change",
+                       "queue_change_many",
                        "server_change", "servers_untold", "self_set",
                        "room_event_facts",
                        "room_event_write", "room_event_conflict",

@@ -232,7 +232,7 @@ invitation_receive(int node, const struct packet *packet)
 	const struct event *event = &world.events[packet->index];
 	struct room *room = room_of(node, packet->room);
 	struct room_invite_facts facts;
-	enum room_showing showing;
+	struct room_invite_effect effect;
 	int i;
 
 	memset(&facts, 0, sizeof(facts));
@@ -240,15 +240,14 @@ invitation_receive(int node, const struct packet *packet)
 	facts.origin = identity_key(packet->from);
 	facts.origin_level = ROOM_LEVEL_VERIFIED;
 	facts.home_level = ROOM_LEVEL_VERIFIED;
+	facts.looks_up = true;
 	facts.user_exists = true;
 	if (event->event.number <= room->state.number)
 		facts.own = world.events[room->chain[event->event.number]].hash;
 	for (i = 0; i < db->shown_count; i++)
-		if (db->shown[i].event == packet->index) {
+		if (db->shown[i].event == packet->index)
 			facts.known = true;
-			facts.used = db->shown[i].used;
-		}
-	if (room_invite_take(&event->event, &facts, world.now, &showing)
+	if (room_invite_take(&event->event, &facts, world.now, &effect)
 		    .outcome != ROOM_TAKEN ||
 	    db->shown_count == INVITATIONS)
 		return;

@@ -586,6 +586,34 @@ def test_form(bench):
                       "%s: %s" % (row["name"], row["why"]))
 
 
+def test_types(bench):
+    """An item of each type in a batch, as the protocol's page has it."""
+    friend = bench.friend()
+    with open(os.path.join(ROOT, "man", "federation.vectors")) as file:
+        vector = json.load(file)["batchTypes"]
+    chain, event = bench.invited(friend)
+    member = {"globalRoomId": chain.room, "userId": "ann"}
+    made = {"message": {"n": 1}, "room_invite": chain.invitation(event),
+            "room_state": chain.payload(chain.events),
+            "room_join": dict(member, nonce=None), "room_leave": member}
+    items = json.loads(vector["canonicalPayload"])["items"]
+    tap.equal(len(set(item["type"] for item in items)), 12, "12 types")
+    said = [(item["type"], made.get(item["type"], item["payload"]))
+            for item in items]
+    for order in (1, -1):
+        got = bench.batch(friend, *said[::order])[::order]
+        for item, one, expected in zip(items, got, vector["results"]):
+            if order == -1 and item["type"] == "room_invite":
+                expected = "duplicate"
+            tap.equal(one, expected, "in a batch: " + item["type"])
+    said.reverse()
+    tap.equal([bench.send(friend, kind, payload) for kind, payload in said
+               if kind in made and kind != "room_invite"],
+              [outcome for item, outcome in zip(items, vector["results"])
+               if item["type"] in made and item["type"] != "room_invite"]
+              [::-1], "and alone")
+
+
 def test_batch(bench):
     """Whatever is wrong with one item, the others proceed."""
     friend = bench.friend()
@@ -623,7 +651,8 @@ def test():
         bench = Bench(network)
         before = network.processes(1)
         for part in (test_shown, test_levels, test_bad, test_certificates,
-                     test_names, test_lookups, test_used, test_speakers, test_form, test_batch,
+                     test_names, test_lookups, test_used, test_speakers, test_form,
+                     test_types, test_batch,
                      test_limits):
             part(bench)
         test_automatic(bench, network.directory)

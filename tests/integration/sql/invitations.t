@@ -192,7 +192,8 @@ def limits(world):
     first, second = (world.cluster.connect(user="_fedqueued")
                      for _ in range(2))
     first.autocommit = False
-    tap.equal(write(first.cursor(), most=(None, 1, 100)), True, "the last place")
+    tap.equal(write(first.cursor(), most=(None, 1, 100)), True,
+              "the last place")
     answers = []
     other = threading.Thread(target=lambda: answers.append(
         write(second.cursor(), most=(None, 1, 100))))

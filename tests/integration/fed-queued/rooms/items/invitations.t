@@ -651,9 +651,8 @@ def test():
         bench = Bench(network)
         before = network.processes(1)
         for part in (test_shown, test_levels, test_bad, test_certificates,
-                     test_names, test_lookups, test_used, test_speakers, test_form,
-                     test_types, test_batch,
-                     test_limits):
+                     test_names, test_lookups, test_used, test_speakers,
+                     test_form, test_types, test_batch, test_limits):
             part(bench)
         test_automatic(bench, network.directory)
         tap.equal(network.processes(1), before,

@@ -96,13 +96,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND w.state = 'pending' AND w.told AND w.expires_at > now();
 $$;
 
--- What an invitation is judged by, always one row. event_hash and number are
--- the event's. Levels: 3 of ourselves, null or 0 not known. known, other: that
+-- What an invitation is judged by, always one row. looks_up: whether the origin
+-- may look users up; else nothing is read of the invitee, or of what waits for
+-- him, so that not even the time tells. event_hash and number are the event's. Levels: 3 of ourselves, null or 0 not known. known, other: that
 -- event, or another one with its nonce, was shown. own: the hash of the event
 -- that we have under its number. digest: what the origin named with that id
 -- before.
 CREATE FUNCTION federation.room_shown_facts(room text, origin text,
-    nonce bytea, event_hash bytea, number bigint, invitee text, message uuid)
+    nonce bytea, event_hash bytea, number bigint, invitee text, message uuid,
+    looks_up boolean)
 RETURNS TABLE (origin_level integer, home_level integer, user_exists boolean,
     known boolean, other boolean, open_server bigint, waiting_server bigint,
     waiting_invitee bigint, own bytea, digest bytea)
@@ -114,7 +116,8 @@ DECLARE
 	home text := split_part(room_shown_facts.room, '@', 2);
 BEGIN
 	IF (octet_length(room_shown_facts.nonce) = 16 AND
-	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '')
+	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '' AND
+	    room_shown_facts.looks_up IS NOT NULL)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'room, nonce or hash does not have its form';
@@ -126,13 +129,15 @@ BEGIN
 	    ELSE (SELECT s.trust_level FROM federation.federation_servers s
 		WHERE s.onion_address = home) END,
 	    -- One who is hidden is not there for others, as in look-ups.
-	    EXISTS (SELECT 1 FROM federation.local_users u
+	    looks_up AND EXISTS (SELECT 1 FROM federation.local_users u
 		WHERE u.handle = room_shown_facts.invitee
 		AND u.public_key IS NOT NULL AND NOT u.hidden),
 	    coalesce(i.event_hash = room_shown_facts.event_hash, false),
 	    coalesce(i.event_hash <> room_shown_facts.event_hash, false),
 	    c.open, c.waiting,
-	    federation.room_shown_invitee(room_shown_facts.invitee),
+	    CASE WHEN looks_up THEN
+		federation.room_shown_invitee(room_shown_facts.invitee)
+		ELSE 0 END,
 	    (SELECT sha256(e.signing_text) FROM federation.federated_rooms r
 		JOIN federation.room_state_events e ON e.room_id = r.id
 		WHERE r.global_room_id = room_shown_facts.room
@@ -394,7 +399,8 @@ CREATE TRIGGER room_request_ends
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
     federation.room_item_received(text, uuid, bytea, bytea),
-    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid),
+    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid,
+	boolean),
     federation.room_shown_write(text, text, bytea, bytea, text, text, text,
 	text, bigint, text, uuid, bytea, integer, integer, integer),
     federation.room_shown_due(integer, integer),

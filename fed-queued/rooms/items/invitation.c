@@ -23,6 +23,7 @@ struct invitation {
 	room_done done;
 	void *argument;
 	uint8_t origin[32];
+	bool looks_up; /* the origin may: so was it read */
 	struct room_event event;
 	uint8_t hash[ROOM_HASH]; /* of the event */
 	char *room_key;		 /* terminated, as metadata is */
@@ -124,15 +125,12 @@ invitation_write(struct invitation *invitation)
 
 /* Columns: see room_shown_facts(). own: ROOM_HASH bytes for facts->own. */
 static void
-facts_read(struct room_invite_facts *facts, struct peer *peer, PGresult *result,
-    uint8_t own[ROOM_HASH])
+facts_read(
+    struct room_invite_facts *facts, PGresult *result, uint8_t own[ROOM_HASH])
 {
 	facts->self = env.identity.server;
 	facts->origin_level = (int)row_integer(result, 0, 0);
 	facts->home_level = (int)row_integer(result, 0, 1);
-	facts->looks_up = facts->origin_level >= TRUST_VERIFIED &&
-			  peer != NULL &&
-			  limiter_ready(&peer->lookups, 1, clock_ms());
 	facts->user_exists = row_bool(result, 0, 2);
 	facts->known = row_bool(result, 0, 3);
 	facts->other = row_bool(result, 0, 4);
@@ -142,15 +140,34 @@ facts_read(struct room_invite_facts *facts, struct peer *peer, PGresult *result,
 	facts->own = row_bytes(own, ROOM_HASH, result, 0, 8) ? own : NULL;
 }
 
+/* As with look-ups: only for such an origin anything is read of the invitee. */
+static bool
+origin_looks_up(const struct invitation *invitation)
+{
+	struct peer *peer = peer_table_find(invitation->origin);
+
+	return peer != NULL && peer->trust >= TRUST_VERIFIED &&
+	       limiter_ready(&peer->lookups, 1, clock_ms());
+}
+
+static bool
+origin_pays(const struct invitation *invitation)
+{
+	struct peer *peer = peer_table_find(invitation->origin);
+
+	return peer != NULL && limiter_take(&peer->lookups, 1, clock_ms());
+}
+
 static struct room_verdict
 invitation_judge(struct invitation *invitation, PGresult *result)
 {
-	struct peer *peer = peer_table_find(invitation->origin);
 	struct room_verdict verdict = later;
 	struct room_invite_facts facts;
 	uint8_t own[ROOM_HASH], digest[32];
 
-	facts_read(&facts, peer, result, own);
+	facts_read(&facts, result, own);
+	facts.looks_up =
+	    invitation->looks_up && facts.origin_level >= TRUST_VERIFIED;
 	facts.origin = invitation->origin;
 	if (row_bytes(digest, sizeof(digest), result, 0, 9)) {
 		/* The id came before, whatever has become of it since. */
@@ -168,9 +185,12 @@ invitation_judge(struct invitation *invitation, PGresult *result)
 		return verdict;
 	verdict = room_invite_take(
 	    &invitation->event, &facts, clock_now(), &invitation->effect);
-	if (invitation->effect.costs)
-		(void)limiter_take(&peer->lookups, 1, clock_ms());
-	return verdict;
+	if (!invitation->effect.costs || origin_pays(invitation))
+		return verdict;
+	/* Another answer took the last token meanwhile. */
+	facts.looks_up = false;
+	return room_invite_take(
+	    &invitation->event, &facts, clock_now(), &invitation->effect);
 }
 
 static void
@@ -211,6 +231,8 @@ invitation_load(struct invitation *invitation)
 	db_add_integer(&parameters, invitation->event.number);
 	db_add_text(&parameters, content->user.name);
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
+	invitation->looks_up = origin_looks_up(invitation);
+	db_add_text(&parameters, invitation->looks_up ? "t" : "f");
 	db_call(env.db, SQL_ROOM_SHOWN_FACTS, &parameters, invitation_loaded,
 	    invitation);
 	db_parameters_free(&parameters);

@@ -374,12 +374,11 @@ def arguments(world):
             ("room_present(NULL, NULL)", ()),
             ("room_item_received(%s, %s, %s, %s)", ("", zero, empty, empty)),
             ("room_item_received(NULL, NULL, NULL, NULL)", ()),
-            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s)",
+            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s, true)",
              ("", "", empty, empty, "", zero)),
             ("room_shown_due(0, 0)", ()), ("room_shown_due(NULL, 1)", ()),
             ("room_shown_tell(%s, '', 1)", (zero,)),
-            ("room_shown_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-             ()),
+            ("room_shown_facts(%s)" % ", ".join(["NULL"] * 8), ()),
             ("room_shown_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
              "%s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
                                  zero, empty))):

@@ -8,6 +8,7 @@ nothing is half done, and what comes with it proceeds."""
 import json
 import os
 import sys
+import threading
 import time
 import uuid
 
@@ -493,6 +494,21 @@ def test_lookups(bench):
               [("invitation", "eve", "pending")],
               "eve is published, and sees it")
     tap.equal(bench.told(made[2][0]), [], "not fay")
+    hasty, said = bench.friend(2), []
+    made = [bench.invited(hasty, invitee=fay) for _ in range(8)]
+    clients = [peer.Client.of(bench.server) for _ in made]
+    for client in clients:
+        client.handshake(hasty)
+    threads = [threading.Thread(target=lambda c=client, m=one: said.append(
+        c.send(hasty, hasty.envelope(bench.onion, "room_invite",
+                                     m[0].invitation(m[1]))).result))
+               for client, one in zip(clients, made)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    tap.equal(sorted(said), ["accepted"] * 7 + ["rejected INVITE_UNKNOWN"],
+              "eight at the same time, and one look-up")
     bench.server.sql("SELECT federation.user_withdraw('eve')", user="app")
     bench.server.sql("DELETE FROM federation.room_shown")
 

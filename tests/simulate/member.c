@@ -18,15 +18,33 @@ nonce_new(uint8_t nonce[ROOM_NONCE])
 	memcpy(nonce, &world.ids, sizeof(world.ids));
 }
 
+/* One question has one answer: what was done a moment ago is known. */
+static void
+again_check(int node, int room, const struct room_event *event)
+{
+	struct room_event again = *event;
+
+	if (planted_is("again") && event->kind == ROOM_INVITE)
+		again.content.nonce[0] ^= 0xff;
+	if (room_of(node, room)->state.disputed == 0 &&
+	    state_verdict(node, room, &again).outcome != ROOM_KNOWN)
+		world_fail("server %d: asked again, %s is another", node,
+		    room_kind_name(event->kind));
+}
+
 /* As the home. Half of all events are signed later, after a crash perhaps. */
 static struct room_verdict
 home_make(int node, int room, struct room_event *event)
 {
+	const struct room_state *state = &room_of(node, room)->state;
 	struct room_verdict verdict;
 
 	if (state_decide(node, room, event, 0, &verdict) &&
-	    world.event_count % 2 == 0)
+	    world.event_count % 2 == 0) {
 		state_sign(node, room);
+		if (state->number == event->number)
+			again_check(node, room, event);
+	}
 	return verdict;
 }
 

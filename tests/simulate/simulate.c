@@ -152,7 +152,7 @@ usage(void)
 }
 
 /* Each is made where planted_is() asks for it. */
-static const char *const faults[] = {"forget"};
+static const char *const faults[] = {"again", "forget"};
 
 static bool
 fault_set(const char *name)

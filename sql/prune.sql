@@ -150,8 +150,8 @@ END
 $$;
 
 -- Part of prune(): invitations that have expired wait no longer, and keep no
--- content; those that are settled, and wishes, go after 45 days. An invitation that is shown again
--- by then has expired itself.
+-- content; those that are settled, and wishes, go after 45 days. An invitation
+-- that is shown again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -161,7 +161,8 @@ DECLARE
 	wishes integer;
 BEGIN
 	UPDATE federation.room_shown s SET state = 'void', room_key = '',
-	    metadata = '{}' WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+	    metadata = '{}' WHERE s.id IN (SELECT w.id
+		FROM federation.room_shown w
 		WHERE w.state IN ('quarantine', 'pending')
 		AND w.expires_at < now() ORDER BY w.expires_at
 		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);

@@ -98,9 +98,10 @@ $$;
 
 -- What an invitation is judged by, always one row. looks_up: whether the origin
 -- may look users up; else nothing is read of the invitee, or of what waits for
--- him, so that not even the time tells. event_hash and number are the event's. Levels: 3 of ourselves, null or 0 not known. known, other: that
--- event, or another one with its nonce, was shown. own: the hash of the event
--- that we have under its number. digest: what the origin named with that id
+-- him, so that not even the time tells. event_hash and number are the event's.
+-- Levels: 3 of ourselves, null or 0 not known. known, other: that event, or
+-- another one with its nonce, was shown. own: the hash of the event that we
+-- have under its number. digest: what the origin named with that id
 -- before.
 CREATE FUNCTION federation.room_shown_facts(room text, origin text,
     nonce bytea, event_hash bytea, number bigint, invitee text, message uuid,

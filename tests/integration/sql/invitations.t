@@ -337,6 +337,34 @@ def counts(world):
     world.told()
 
 
+def locks(world):
+    """No lock that any role can hold keeps the daemon waiting."""
+    prune = "SELECT federation.prune(%s, '30 d', '7 d', 1000)"
+    app = world.cluster.connect("fed_app").cursor()
+    for name in ("room_shown", "prune"):
+        app.execute("SELECT pg_advisory_lock(hashtext(%s))",
+                    ("federation." + name,))
+    world.daemon.execute("SET statement_timeout = '20s'")
+    tap.equal(write(world.daemon), True, "an invitation is kept")
+    wish = world.wish("join", "done")
+    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    one(world.daemon, prune, str(uuid.uuid4()))
+    tap.equal(rows(world.owner, WISHES, wish), [], "and pruning proceeds")
+    world.daemon.execute("RESET statement_timeout")
+    first = world.cluster.connect(user="_fedqueued")
+    first.autocommit = False
+    one(first.cursor(), prune, str(uuid.uuid4()))
+    wish = world.wish("join", "done")
+    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    tap.equal((one(world.daemon, prune, str(uuid.uuid4())),
+               len(rows(world.owner, WISHES, wish))), (False, 1),
+              "one worker at a time, and the other does not wait")
+    first.rollback()
+    world.told()
+
+
 def automatic(world):
     room = world.new_room()
     joins = ("SELECT q.message_id, convert_from(q.encrypted_payload, 'UTF8') "
@@ -396,7 +424,7 @@ def test():
         cluster.migrate()
         world = World(cluster)
         for part in (requests, shown, upkeep, presence, limits, expiry,
-                     counts, automatic, arguments):
+                     counts, locks, automatic, arguments):
             part(world)
 
 

@@ -415,6 +415,9 @@ DECLARE
 	shown federation.room_shown;
 	wish uuid;
 BEGIN
+	-- One after the other: each looks for what the one before asked.
+	PERFORM 1 FROM federation.room_shown s
+	    WHERE s.id = room_accept.invitation FOR UPDATE;
 	SELECT w.id INTO wish FROM federation.room_shown s
 	    JOIN federation.federated_rooms r
 		ON r.global_room_id = s.global_room_id
@@ -469,6 +472,14 @@ BEGIN
 	PERFORM federation.room_home_check(room_join.room);
 	IF split_part(room_join.room, '@', 2) = federation.own_address() THEN
 		PERFORM federation.room_open(room_join.room);
+	END IF;
+	-- First what is open: it may be done, and he be in, at any moment.
+	SELECT w.id INTO wish FROM federation.federated_rooms r
+	    JOIN federation.room_wishes w ON w.room_id = r.id
+	    WHERE r.global_room_id = room_join.room AND w.kind = 'join'
+	    AND w.member = who AND w.state IN ('new', 'asked');
+	IF FOUND THEN
+		RETURN wish;
 	END IF;
 	SELECT r.id INTO target FROM federation.federated_rooms r
 	    JOIN federation.room_members m ON m.room_id = r.id

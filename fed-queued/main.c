@@ -47,6 +47,7 @@
 #include "proto/ed.h"
 #include "rooms/items/item_kind.h"
 #include "rooms/items/items.h"
+#include "rooms/items/showing.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
 #include "rooms/state/requests.h"
@@ -153,6 +154,7 @@ rooms_doorbell(void)
 		return;
 	requests_doorbell();
 	messages_look();
+	showing_doorbell();
 	resync_doorbell();
 }
 

@@ -244,7 +244,7 @@ $$;
 -- Invitations --------------------------------------------------------------
 
 -- An invitation in quarantine, of a server at level 1: the invitee may see it,
--- and the application is told again; or he shall not. true; false: it is not in
+-- as soon as there is such a user; or he shall not. true; false: it is not in
 -- quarantine any more.
 CREATE FUNCTION federation.invitation_judge(invitation uuid, state text)
 RETURNS boolean
@@ -253,8 +253,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	shown federation.room_shown;
 BEGIN
-	UPDATE federation.room_shown s SET state = invitation_judge.state
-	    WHERE s.id = invitation_judge.invitation
+	UPDATE federation.room_shown s SET state = invitation_judge.state,
+	    told = false WHERE s.id = invitation_judge.invitation
 	    AND s.state = 'quarantine' RETURNING s.* INTO shown;
 	IF NOT FOUND THEN
 		IF NOT EXISTS (SELECT 1 FROM federation.room_shown s
@@ -269,14 +269,7 @@ BEGIN
 		invitation_judge.state
 	    FROM federation.federation_servers s WHERE s.id = shown.server_id;
 	IF invitation_judge.state = 'pending' THEN
-		PERFORM federation.room_tell(shown.server_id,
-		    shown.global_room_id, 'invitation', jsonb_build_object(
-		    'invitation', shown.id, 'inviter', shown.inviter,
-		    'invitee', shown.invitee,
-		    'encryptedRoomKey', shown.room_key,
-		    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
-			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		    'metadata', shown.metadata::jsonb, 'showing', 'pending'));
+		PERFORM federation.room_shown_tell(shown.id, 'pending', NULL);
 	END IF;
 	RETURN true;
 END

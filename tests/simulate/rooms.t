@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 simulate=${TORFED_BUILD:-build}/tests/simulate/simulate
 
-echo 1..3
+echo 1..4
 out=$($simulate 10000 1)
 status=$?
 if [ $status -eq 0 ] &&
@@ -31,9 +31,19 @@ else
 	echo 'not ok 2 - a loss is found, and its history made shorter'
 fi
 
+# -p again: a home is asked for another invitation where the same is meant.
+out=$($simulate -p again 20 1)
+status=$?
+if [ $status -eq 1 ] && printf '%s\n' "$out" | grep -q 'asked again'; then
+	echo 'ok 3 - another answer to the same question is found'
+else
+	printf '%s\n' "$out" | sed 's/^/# /'
+	echo 'not ok 3 - another answer to the same question is found'
+fi
+
 $simulate 0 >/dev/null 2>&1
 if [ $? -eq 64 ]; then
-	echo 'ok 3 - usage'
+	echo 'ok 4 - usage'
 else
-	echo 'not ok 3 - usage'
+	echo 'not ok 4 - usage'
 fi

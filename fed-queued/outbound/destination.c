@@ -14,8 +14,6 @@
 #include "outbound/self_probe.h"
 #include "servers/peer_table.h"
 
-#define WAKE_EVERY_MS 60000 /* by what a peer asks of us */
-
 /* heard: its answer was signed, or it was heard meanwhile. What is not signed
  * changes nothing that we believe, and no answer at all is a failure. */
 static void

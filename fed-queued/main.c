@@ -25,6 +25,7 @@
 #include "base/sandbox.h"
 #include "begin.h"
 #include "control/control.h"
+#include "control/reload.h"
 #include "control/verbs.h"
 #include "db/prune.h"
 #include "db/statements.h"
@@ -37,14 +38,16 @@
 #include "inbound/inbox.h"
 #include "ipc/proc.h"
 #include "json/canon.h"
-#include "outbound/destination.h"
 #include "outbound/health.h"
 #include "outbound/outbound.h"
+#include "outbound/revocation.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/self_probe.h"
 #include "proto/ed.h"
 #include "rooms/items/item_kind.h"
 #include "rooms/items/items.h"
+#include "rooms/items/showing.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
 #include "rooms/state/requests.h"
@@ -95,7 +98,9 @@ static void
 fedd_message(struct message *message, void *argument)
 {
 	(void)argument;
-	fatal("fedd sent a message of type %u", message->type);
+	if (message->type != MSG_RELOADED)
+		fatal("fedd sent a message of type %u", message->type);
+	reload_answer(message);
 }
 
 /* A sibling that goes away ends the generation; so does fedd. */
@@ -150,6 +155,7 @@ rooms_doorbell(void)
 		return;
 	requests_doorbell();
 	messages_look();
+	showing_doorbell();
 	resync_doorbell();
 	review_doorbell();
 }
@@ -161,6 +167,7 @@ everything_due(void)
 	outbound_doorbell();
 	lookup_out_doorbell();
 	rooms_doorbell();
+	revocation_doorbell();
 }
 
 static void
@@ -274,9 +281,10 @@ arrange(void)
 	state_observe(messages_state_changed);
 	observe(PEER_HEARD, health_heard);
 	observe(PEER_SEEN, health_seen);
-	observe(PEER_LIVES, destination_alive);
+	observe(PEER_LIVES, rouse_heard);
 	observe(PEER_RETURNED, resync_peer);
 	observe(PEER_ADMINISTERED, schedule_administered);
+	observe(PEER_RAISED, rouse_tell);
 }
 
 int

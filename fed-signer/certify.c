@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fed-signer certify: the next certificate. Its serial is above the last one's
- * whatever the clock says; the last one stays valid beside it, so that what
- * is under way still verifies, unless it is revoked.
+ * whatever the clock says. The ones before it are retired and not revoked:
+ * minSerial stays what it was, so that what they signed holds for ever, unless
+ * their revocation is asked for.
  *
  * With a new signing key two files change, the key first. Cut short between
  * them, the key is one that the certificate does not name: the daemon refuses
@@ -62,7 +63,7 @@ next_certificate(struct cert *cert, const struct cert *previous,
 		cert->serial = previous->serial + 1;
 	if (cert->serial > (uint64_t)CERT_NUMBER_MAX)
 		return fail(EX_DATAERR, "no serial is left");
-	cert->min_serial = previous->serial;
+	/* Nothing is known of those before one that was lost: all end. */
 	if (options->revoke || previous->serial == 0)
 		cert->min_serial = cert->serial;
 	cert->not_before = now;

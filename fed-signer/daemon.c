@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* From the start by fedd to the loop: keys first, then the sandbox. */
+/*
+ * From the start by fedd to the loop: keys first, then the log of
+ * signatures, then the sandbox.
+ */
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +42,18 @@ keys_load(
 	close(certificate);
 }
 
+/* The log of signatures comes after that: until then another may have it. */
+static void
+keys_tell(const struct identity *identity, struct proc *proc)
+{
+	struct msg_keys keys = {.serial = (int64_t)identity->cert.serial,
+	    .valid = cert_verify_time(&identity->cert, clock_now()) == CODE_OK};
+
+	memcpy(keys.server, identity->message.server, sizeof(keys.server));
+	memcpy(keys.key_id, identity->message.key_id, sizeof(keys.key_id));
+	proc_keys(proc, &keys);
+}
+
 static void
 log_open(struct signer *signer, const struct proc *proc)
 {
@@ -72,6 +87,7 @@ daemon_main(int argc, char *argv[])
 		fatal("signer error=\"libsodium cannot be used: it is too old "
 		      "or lacks the fix of CVE-2025-69277\"");
 	keys_load(&signer, &identity, &proc);
+	keys_tell(&identity, &proc);
 	log_open(&signer, &proc);
 	signer.window_s = proc.settings.window_s;
 	rate_set(&signer, proc.settings.signatures_per_second);

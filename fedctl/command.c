@@ -71,6 +71,8 @@ static const struct command commands[] = {
 	"end a pause"},
     {ACTION_SERVER_RETRY, {WORD("server"), WORD("retry"), SERVER},
 	"end a server's back-off now"},
+    {ACTION_RELOAD, {WORD("reload")},
+	"let new key files take the place of those in use"},
     {ACTION_HANDSHAKE, {WORD("handshake"), SERVER},
 	"exchange certificates with a server now, and wait for the answer"},
     {ACTION_ONION_CHECK, {WORD("onion"), WORD("check"), ADDRESS},

@@ -194,7 +194,6 @@ static int
 descriptors_open(
     const struct parent *parent, enum role role, int fds[DESCRIPTOR_COUNT])
 {
-	struct signatures signatures;
 	struct keys keys;
 	int listening =
 	    role == ROLE_LISTENER ? DESCRIPTOR_LISTEN : DESCRIPTOR_CONTROL;
@@ -204,15 +203,6 @@ descriptors_open(
 	if (role == ROLE_SIGNER) {
 		if (keys_open(&keys, parent->conf.keys) == -1)
 			return -1;
-		if (signatures_open(&signatures, parent->conf.signatures,
-			parent->conf.settings.signatures_file_s,
-			parent->conf.settings.signatures_kept_s) == -1) {
-			close(keys.signing);
-			close(keys.certificate);
-			return -1;
-		}
-		fds[DESCRIPTOR_SIGNATURES] = signatures.log;
-		fds[DESCRIPTOR_SIGNATURES_LAST] = signatures.last;
 		fds[DESCRIPTOR_SIGNING_KEY] = keys.signing;
 		fds[DESCRIPTOR_CERTIFICATE] = keys.certificate;
 	} else if (role == ROLE_LISTENER || role == ROLE_QUEUED) {
@@ -283,7 +273,8 @@ child_start(struct child *child, const struct parent *parent,
 			if (fds[i] != -1)
 				close(fds[i]);
 		}
-		edges_close(edges);
+		if (edges != NULL)
+			edges_close(edges);
 		return -1;
 	}
 	channel = xpointer(channel_new(fd, ROLE_FEDD, child->role));
@@ -294,10 +285,30 @@ child_start(struct child *child, const struct parent *parent,
 		if (fds[i] != -1)
 			descriptor_send(child, (enum descriptor)i, fds[i]);
 	}
-	edges_send(child, edges);
+	if (edges != NULL)
+		edges_send(child, edges);
 	child_send(child, MSG_SETUP_DONE, -1, NULL, 0);
 	log_debug(
 	    "child process=%s pid=%d", role_name(child->role), (int)child->pid);
+	return 0;
+}
+
+int
+child_start_signer(
+    struct child *child, const struct parent *parent, struct edges *edges)
+{
+	struct signatures signatures;
+
+	if (signatures_open(&signatures, parent->conf.signatures,
+		parent->conf.settings.signatures_file_s,
+		parent->conf.settings.signatures_kept_s) == -1) {
+		edges_close(edges);
+		return -1;
+	}
+	descriptor_send(child, DESCRIPTOR_SIGNATURES, signatures.log);
+	descriptor_send(child, DESCRIPTOR_SIGNATURES_LAST, signatures.last);
+	edges_send(child, edges);
+	child_send(child, MSG_SETUP_DONE, -1, NULL, 0);
 	return 0;
 }
 
@@ -311,6 +322,14 @@ void
 child_signatures(struct child *child, int fd)
 {
 	descriptor_send(child, DESCRIPTOR_SIGNATURES, fd);
+}
+
+void
+child_reloaded(struct child *child, enum reload reload)
+{
+	uint8_t byte = (uint8_t)reload;
+
+	child_send(child, MSG_RELOADED, -1, &byte, 1);
 }
 
 void

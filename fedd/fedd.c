@@ -9,7 +9,8 @@
  * It may not touch untrusted bytes of any kind: it never reads from the
  * listening sockets, from a SOCKS connection or from the key files whose
  * descriptors it hands out, nor sees a child's log; what children say to it
- * are messages without content. It speaks no SQL and does no cryptography.
+ * are messages without content, but for fed-signer, which says whose keys it
+ * was given. It speaks no SQL and does no cryptography.
  */
 #include <bsd/string.h>
 #include <dirent.h>
@@ -277,7 +278,7 @@ signal_fired(evutil_socket_t number, short what, void *argument)
 		generation_reap();
 		break;
 	case SIGHUP:
-		log_warning("reload error=\"not supported, restart instead\"");
+		generation_reload();
 		break;
 	default:
 		generation_end();

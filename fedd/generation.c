@@ -10,8 +10,8 @@
  * channels, so that no process ever talks to a successor that knows nothing of
  * what was said before. fed-signer alone stays: it holds keys that may have
  * needed a passphrase, and keeps no state of a conversation; it gets a new
- * channel to the new fed-queued and is replaced only when it dies itself, or
- * when it had not been told to go yet.
+ * channel to the new fed-queued and is replaced only when it dies itself, when
+ * it had not been told to go yet, or by one with new key files (reload.c).
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -29,6 +29,7 @@
 #include "generation.h"
 #include "ipc/message.h"
 #include "notify.h"
+#include "reload.h"
 #include "restart.h"
 #include "signatures.h"
 
@@ -54,6 +55,8 @@ static struct {
 	uint32_t number;       /* of this or the last generation */
 	unsigned int failures; /* in a row, before they were ready */
 	bool was_ready;
+	bool wants_reload; /* when it is its time */
+	bool replaces;	   /* fed-signer ends with this generation */
 	int64_t started_ms;
 	int64_t stopped_ms; /* when the first of it was lost */
 	struct child children[ROLE_COUNT];
@@ -77,7 +80,7 @@ is_kept(const struct child *child)
 {
 	return child->role == ROLE_SIGNER && child->pid != 0 && child->has_go &&
 	       !child->is_told && child->chanev != NULL &&
-	       generation.state != ENDING;
+	       generation.state != ENDING && !generation.replaces;
 }
 
 /* Whether it ended as we asked; one that was dying already did not. */
@@ -112,6 +115,50 @@ death_log(const struct child *child, int status)
 		    generation.number);
 }
 
+/*
+ * The end of a generation whose fed-signer ends with it. fed-queued tells
+ * whoever asked for it, and is the first to go; not later than this.
+ */
+static void
+replace_begin(void)
+{
+	struct child *queued = &generation.children[ROLE_QUEUED];
+
+	generation.replaces = true;
+	child_reloaded(queued, RELOAD_DONE);
+	queued->is_told = true;
+	timer_arm(generation.timer, KILL_MS);
+}
+
+/* A reload has come to an end. Where the generation ended meanwhile, the next
+ * one's start is the time for a fed-signer that waits. */
+static void
+reloaded(enum reload what)
+{
+	const struct msg_keys *keys = &reload_child()->keys;
+	bool running = generation.state == RUNNING && !generation.replaces;
+
+	if (what == RELOAD_DONE)
+		log_info("reload serial=%lld", (long long)keys->serial);
+	else if (what == RELOAD_SAME)
+		log_info("reload unchanged");
+	else
+		log_error("reload error=\"%s\"", reload_text(what));
+	if (running && what == RELOAD_DONE)
+		replace_begin();
+	else if (running)
+		child_reloaded(&generation.children[ROLE_QUEUED], what);
+}
+
+void
+generation_reload(void)
+{
+	generation.wants_reload =
+	    generation.state != RUNNING || generation.replaces || reload_runs();
+	if (!generation.wants_reload)
+		reload_begin(&generation.children[ROLE_SIGNER].keys);
+}
+
 static void
 ready_check(void)
 {
@@ -136,6 +183,10 @@ ready_check(void)
 	log_info("ready generation=%u ms=%lld", generation.number,
 	    (long long)(clock_ms() - generation.started_ms));
 	notify_send("READY=1");
+	if (reload_good())
+		replace_begin();
+	else if (generation.wants_reload)
+		generation_reload();
 }
 
 /* Whoever breaks the rules is not asked to end, it is ended. */
@@ -158,8 +209,22 @@ child_message(struct message *message, void *argument)
 	if (child->is_told) /* said before it knew */
 		return;
 	switch (message->type) {
+	case MSG_KEYS:
+		if (child->has_keys ||
+		    msg_keys_decode(message, &child->keys) == -1)
+			child_expel(child, "keys out of turn");
+		else
+			child->has_keys = true;
+		return;
+	case MSG_RELOAD:
+		if (!child->has_go)
+			child_expel(child, "request before its turn");
+		else
+			generation_reload();
+		return;
 	case MSG_READY:
-		if (generation.state != STARTING || child->is_ready) {
+		if (generation.state != STARTING || child->is_ready ||
+		    (child->role == ROLE_SIGNER && !child->has_keys)) {
 			child_expel(child, "ready out of turn");
 			return;
 		}
@@ -242,6 +307,20 @@ edges_close(struct edges edges[ROLE_COUNT])
 	}
 }
 
+/* fed-signer stays, or was begun by a reload, or starts. */
+static int
+signer_start(struct child *signer, struct edges *edges)
+{
+	if (signer->has_go) {
+		child_renew(signer, edges);
+		return 0;
+	}
+	if (signer->pid == 0 &&
+	    child_start(signer, generation.parent, NULL, &handlers) == -1)
+		return -1;
+	return child_start_signer(signer, generation.parent, edges);
+}
+
 /* 0, or -1 when one could not be started. */
 static int
 children_start(void)
@@ -252,8 +331,8 @@ children_start(void)
 	for (size_t i = 0; i < ROLES && result == 0; i++) {
 		struct child *child = &generation.children[roles[i]];
 
-		if (child->pid != 0)
-			child_renew(child, &edges[roles[i]]);
+		if (child->role == ROLE_SIGNER)
+			result = signer_start(child, &edges[roles[i]]);
 		else
 			result = child_start(child, generation.parent,
 			    &edges[roles[i]], &handlers);
@@ -285,6 +364,9 @@ generation_start(void)
 	generation.database = place_now(generation.parent->database.directory);
 	log_info("generation number=%u", generation.number);
 	timer_arm(generation.timer, READY_MS);
+	if (generation.replaces)
+		reload_take(&generation.children[ROLE_SIGNER], &handlers);
+	generation.replaces = false;
 	if (children_start() == -1)
 		generation_stop();
 }
@@ -298,7 +380,7 @@ is_stopped(void)
 		if (child->pid != 0 && !is_kept(child))
 			return false;
 	}
-	return true;
+	return generation.state != ENDING || reload_child()->pid == 0;
 }
 
 /*
@@ -359,6 +441,7 @@ generation_end(void)
 	event_del(generation.turn);
 	for (size_t i = 0; i < ROLES; i++)
 		child_signal(&generation.children[roles[i]], SIGTERM);
+	child_signal(reload_child(), SIGTERM);
 	timer_arm(generation.timer, KILL_MS);
 	if (is_stopped())
 		generation_ended();
@@ -380,16 +463,22 @@ generation_reap(void)
 	struct child *child;
 	int status;
 	pid_t pid;
-	bool died = false;
+	bool lost = false;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == reload_child()->pid) {
+			reload_died();
+			continue;
+		}
 		if ((child = child_find(pid)) == NULL)
 			continue;
 		death_log(child, status);
 		child_clear(child);
-		died = true;
+		lost = true;
 	}
-	if (!died)
+	if (generation.wants_reload)
+		generation_reload();
+	if (!lost && generation.state != ENDING)
 		return;
 	if (generation.state == STARTING || generation.state == RUNNING)
 		generation_stop();
@@ -420,6 +509,8 @@ children_kill(void)
 		    role_name(child->role), (int)child->pid);
 		child_signal(child, SIGKILL);
 	}
+	if (generation.state == ENDING)
+		child_signal(reload_child(), SIGKILL);
 }
 
 static void
@@ -440,7 +531,8 @@ timer_fired(evutil_socket_t fd, short what, void *argument)
 	case ENDING:
 		children_kill();
 		break;
-	case RUNNING:
+	case RUNNING: /* fed-queued did not end: replace_begin() */
+		generation_stop();
 		break;
 	}
 }
@@ -499,6 +591,7 @@ generation_init(struct parent *parent)
 	generation.timer = timer_new(parent->base, timer_fired, NULL);
 	generation.watch = timer_new(parent->base, watch_fired, NULL);
 	generation.turn = timer_new(parent->base, turn_fired, NULL);
+	reload_init(parent, reloaded);
 	broker_init(&parent->conf, clock_ms());
 	timer_arm(
 	    generation.turn, parent->conf.settings.signatures_file_s * 1000);

@@ -10,6 +10,9 @@
 /* parent must outlive everything. */
 void generation_init(struct parent *);
 void generation_start(void);
+/* The key files anew: if they are good, another fed-signer and generation; when
+ * it is not the time for it, later. */
+void generation_reload(void);
 /* Waits for children that have died; call it on SIGCHLD. */
 void generation_reap(void);
 /* Stops all children, then the event loop. */

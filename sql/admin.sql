@@ -30,6 +30,8 @@ BEGIN
 	    next_attempt_at = CASE WHEN action = 'cancel' THEN now()
 		WHEN action IN ('retry', 'requeue') THEN q.created_at
 		ELSE q.next_attempt_at END,
+	    postponed = CASE WHEN action IN ('retry', 'requeue') THEN 0
+		ELSE q.postponed END,
 	    held_at = CASE action WHEN 'hold' THEN now()
 		WHEN 'retry' THEN q.held_at END,
 	    history = federation.history_add(q.history, events ->> action,
@@ -135,7 +137,7 @@ DECLARE
 	    WHEN 'release' THEN 'status IN (''pending'', ''sending'') AND '
 		'held_at IS NOT NULL'
 	    WHEN 'retry' THEN 'status = ''pending'' AND held_at IS NULL AND '
-		'next_attempt_at > greatest(created_at, now())'
+		'postponed > 0'
 	    WHEN 'requeue' THEN 'status = ''failed''' END;
 	server uuid;
 	newest bigint := nullif(until, 0);
@@ -198,8 +200,9 @@ $$;
 
 -- Servers ------------------------------------------------------------------
 
--- pause and resume: whether anything is sent to a server; retry: its back-off
--- ends. Workers hear of it. code is OK, or SERVER_UNKNOWN.
+-- pause and resume: whether anything is sent to a server; retry: its present
+-- wait ends, and what fails then waits for as long as it would have. Workers
+-- hear of it. code is OK, or SERVER_UNKNOWN.
 CREATE FUNCTION federation.server_change(action text, address text,
     actor text) RETURNS TABLE (code text, trust_level integer, paused boolean,
     woken integer)
@@ -227,8 +230,6 @@ BEGIN
 		WHEN 'pause' THEN coalesce(p.paused_at, now())
 		WHEN 'retry' THEN p.paused_at END,
 	    retry_at = CASE WHEN action <> 'retry' THEN p.retry_at END,
-	    retry_count = CASE WHEN action <> 'retry' THEN p.retry_count
-		ELSE 0 END,
 	    woken = CASE action WHEN 'retry' THEN p.woken + 1 ELSE p.woken END
 	    RETURNING p.* INTO peer;
 	INSERT INTO federation.audit (actor, action, onion_address)
@@ -243,7 +244,7 @@ $$;
 -- Invitations --------------------------------------------------------------
 
 -- An invitation in quarantine, of a server at level 1: the invitee may see it,
--- and the application is told again; or he shall not. true; false: it is not in
+-- as soon as there is such a user; or he shall not. true; false: it is not in
 -- quarantine any more.
 CREATE FUNCTION federation.invitation_judge(invitation uuid, state text)
 RETURNS boolean
@@ -252,8 +253,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	shown federation.room_shown;
 BEGIN
-	UPDATE federation.room_shown s SET state = invitation_judge.state
-	    WHERE s.id = invitation_judge.invitation
+	UPDATE federation.room_shown s SET state = invitation_judge.state,
+	    told = false WHERE s.id = invitation_judge.invitation
 	    AND s.state = 'quarantine' RETURNING s.* INTO shown;
 	IF NOT FOUND THEN
 		IF NOT EXISTS (SELECT 1 FROM federation.room_shown s
@@ -268,14 +269,7 @@ BEGIN
 		invitation_judge.state
 	    FROM federation.federation_servers s WHERE s.id = shown.server_id;
 	IF invitation_judge.state = 'pending' THEN
-		PERFORM federation.room_tell(shown.server_id,
-		    shown.global_room_id, 'invitation', jsonb_build_object(
-		    'invitation', shown.id, 'inviter', shown.inviter,
-		    'invitee', shown.invitee,
-		    'encryptedRoomKey', shown.room_key,
-		    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
-			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		    'metadata', shown.metadata::jsonb, 'showing', 'pending'));
+		PERFORM federation.room_shown_tell(shown.id, 'pending', NULL);
 	END IF;
 	RETURN true;
 END

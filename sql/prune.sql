@@ -112,9 +112,46 @@ BEGIN
 END
 $$;
 
--- Part of prune(): invitations that have expired wait no longer; those that
--- are settled, and wishes, go after 45 days. An invitation that is shown again
--- by then has expired itself.
+-- Invitations of ours that were made and have expired: the application is told
+-- of those that nobody joined with, and that were not taken back.
+CREATE FUNCTION federation.prune_invitations(most integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	wish federation.room_wishes;
+	ended integer := 0;
+BEGIN
+	FOR wish IN SELECT w.* FROM federation.room_wishes w
+	    WHERE w.kind = 'invite' AND w.state = 'done' AND NOT w.over
+	    AND w.expires_at < now() ORDER BY w.expires_at
+	    LIMIT prune_invitations.most FOR UPDATE SKIP LOCKED LOOP
+		ended := ended + 1;
+		UPDATE federation.room_wishes w SET over = true,
+		    state = 'expired' WHERE w.id = wish.id
+		    AND NOT EXISTS (SELECT 1 FROM federation.room_invites i
+			JOIN federation.room_members m
+			ON m.room_id = i.room_id AND m.member = i.invitee
+			WHERE i.room_id = wish.room_id
+			AND i.nonce = wish.nonce AND (m.state_left IS NULL
+			OR m.state_left > i.number));
+		IF NOT FOUND THEN
+			UPDATE federation.room_wishes w SET over = true
+			    WHERE w.id = wish.id;
+			CONTINUE;
+		END IF;
+		PERFORM federation.room_tell(NULL, f.global_room_id,
+		    'expired', jsonb_build_object('request', wish.id,
+		    'member', wish.member, 'inviter', wish.inviter))
+		    FROM federation.federated_rooms f
+		    WHERE f.id = wish.room_id;
+	END LOOP;
+	RETURN ended >= prune_invitations.most;
+END
+$$;
+
+-- Part of prune(): invitations that have expired wait no longer, and keep no
+-- content; those that are settled, and wishes, go after 45 days. An invitation
+-- that is shown again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -123,8 +160,9 @@ DECLARE
 	shown integer;
 	wishes integer;
 BEGIN
-	UPDATE federation.room_shown s SET state = 'void'
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+	UPDATE federation.room_shown s SET state = 'void', room_key = '',
+	    metadata = '{}' WHERE s.id IN (SELECT w.id
+		FROM federation.room_shown w
 		WHERE w.state IN ('quarantine', 'pending')
 		AND w.expires_at < now() ORDER BY w.expires_at
 		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);
@@ -138,12 +176,13 @@ BEGIN
 	GET DIAGNOSTICS shown = ROW_COUNT;
 	DELETE FROM federation.room_wishes d
 	    WHERE d.id IN (SELECT w.id FROM federation.room_wishes w
-		WHERE w.state IN ('done', 'refused')
+		WHERE w.state IN ('done', 'refused', 'expired')
 		AND w.settled_at < now() - interval '45 days'
 		ORDER BY w.settled_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS wishes = ROW_COUNT;
-	RETURN greatest(expired, shown, wishes) >= prune_rooms.most;
+	RETURN federation.prune_invitations(prune_rooms.most) OR
+	    greatest(expired, shown, wishes) >= prune_rooms.most;
 END
 $$;
 
@@ -173,7 +212,8 @@ BEGIN
 	END IF;
 	UPDATE federation.incarnations i SET seen_at = now()
 	    WHERE i.id = prune.worker;
-	IF NOT pg_try_advisory_xact_lock(hashtext('federation.prune')) THEN
+	PERFORM 1 FROM federation.pruning FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
 		RETURN false; -- another worker is at it
 	END IF;
 	DELETE FROM federation.incarnations i

@@ -58,7 +58,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.peers TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.certificates TO _fedqueued;
 GRANT SELECT ON federation.federated_message_queue TO _fedqueued;
 GRANT UPDATE (status, attempts, next_attempt_at, last_error, delivered_at,
-    exchange_id, held_at, history)
+    exchange_id, held_at, history, line, postponed)
     ON federation.federated_message_queue TO _fedqueued;
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.leases TO _fedqueued;
 GRANT SELECT, INSERT, DELETE ON federation.incarnations TO _fedqueued;
@@ -92,14 +92,15 @@ GRANT SELECT ON federation.certificates TO fed_definer;
 GRANT INSERT ON federation.audit TO fed_definer;
 
 -- The queue: what an application enqueues, an administrator changes, is sent
--- again or pruned. Leases are only locked.
+-- again or pruned, and claimed under a lease.
 GRANT SELECT, INSERT, DELETE ON federation.federated_message_queue
     TO fed_definer;
 GRANT UPDATE (status, attempts, next_attempt_at, last_error, encrypted_payload,
-    delivered_at, exchange_id, held_at, history)
+    delivered_at, exchange_id, held_at, history, postponed)
     ON federation.federated_message_queue TO fed_definer;
-GRANT SELECT ON federation.epochs, federation.leases TO fed_definer;
-GRANT UPDATE (deadline) ON federation.leases TO fed_definer;
+GRANT SELECT ON federation.epochs TO fed_definer;
+GRANT SELECT, INSERT ON federation.leases TO fed_definer;
+GRANT UPDATE (claim_id, worker, deadline) ON federation.leases TO fed_definer;
 GRANT SELECT, DELETE ON federation.exchanges, federation.incarnations
     TO fed_definer;
 GRANT UPDATE (seen_at) ON federation.incarnations TO fed_definer;

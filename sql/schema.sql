@@ -66,6 +66,9 @@ CREATE TABLE federation.self (
 	    CHECK (onion_address ~ '^[a-z2-7]{56}\.onion$'),
 	-- our certificate, text LF signature LF
 	certificate	bytea NOT NULL,
+	-- serial of the first certificate: nobody who is known here knew an
+	-- earlier one
+	first_serial	bigint,
 	mark		bigint NOT NULL DEFAULT 1,
 	epoch		bigint NOT NULL DEFAULT 1,
 	-- the highest epoch of ours that a peer has shown
@@ -207,6 +210,13 @@ CREATE TYPE federation.message_event AS (
 -- the application handed over. A row that an admin holds waits, whatever is
 -- due, and still counts and ends with its lifetime. Other types than message
 -- are of rooms.
+--
+-- Whatever waits, waits at the level that it concerns: a server (peers), or a
+-- row. A row that was refused or put off has postponed above 0, and is due by
+-- itself at next_attempt_at; all others are due now. Rows of one line keep
+-- their order: those behind one that waits do so, too, and nothing says it in
+-- them. A row without a line waits for none, and none for it. See
+-- federation.queue_claim().
 CREATE TABLE federation.federated_message_queue (
 	id			bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	message_id		uuid NOT NULL,
@@ -230,16 +240,36 @@ CREATE TABLE federation.federated_message_queue (
 	type			text NOT NULL DEFAULT 'message'
 	    CHECK (type IN ('message', 'room_invite', 'room_join',
 	    'room_leave', 'room_state')),
+	-- of a message in a room: the room; of what a member asks of a room's
+	-- home: these two
+	line			uuid,
+	postponed		integer NOT NULL DEFAULT 0,
 	UNIQUE (message_id, destination_server_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
-CREATE INDEX federated_message_queue_claim
-    ON federation.federated_message_queue (status, next_attempt_at)
+CREATE INDEX federated_message_queue_status ON
+    federation.federated_message_queue (status, destination_server_id, priority)
     WHERE status IN ('pending', 'sending');
 
--- What may be sent, in its order; held rows are not in the way of others.
+-- What may be sent, in its order; held rows are not in the way of others, nor
+-- are those that wait by themselves.
 CREATE INDEX federated_message_queue_destination
     ON federation.federated_message_queue (destination_server_id, priority, id)
-    WHERE status IN ('pending', 'sending') AND held_at IS NULL;
+    WHERE status IN ('pending', 'sending') AND held_at IS NULL
+    AND postponed = 0;
+-- The same line by line, for a lane in which one waits.
+CREATE INDEX federated_message_queue_line
+    ON federation.federated_message_queue (destination_server_id, priority,
+	line, id) WHERE status IN ('pending', 'sending') AND held_at IS NULL
+    AND (line IS NOT NULL OR postponed = 0);
+-- What waits by itself, and when it is due; which of it others wait for.
+CREATE INDEX federated_message_queue_postponed
+    ON federation.federated_message_queue (destination_server_id, priority,
+	next_attempt_at) WHERE status IN ('pending', 'sending')
+    AND held_at IS NULL AND postponed > 0;
+CREATE INDEX federated_message_queue_stopped
+    ON federation.federated_message_queue (destination_server_id, priority,
+	line) WHERE status IN ('pending', 'sending') AND held_at IS NULL
+    AND postponed > 0 AND line IS NOT NULL;
 CREATE INDEX federated_message_queue_held
     ON federation.federated_message_queue (destination_server_id, priority, id)
     WHERE status IN ('pending', 'sending') AND held_at IS NOT NULL;

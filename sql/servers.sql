@@ -182,6 +182,39 @@ BEGIN
 END
 $$;
 
+-- Servers that may know a certificate of ours that is revoked, and not yet that
+-- it is: there was a handshake with them, the last one of ours that they are
+-- known to have is below the minimum, and they are of that level, or share a
+-- room with us. What the first certificate revoked, nobody knew.
+CREATE FUNCTION federation.servers_untold(serial bigint, minimum bigint,
+    level integer)
+RETURNS TABLE (server uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	IF (servers_untold.serial >= 0 AND servers_untold.minimum >= 0 AND
+	    servers_untold.level BETWEEN 0 AND 3) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007', MESSAGE =
+		    'serial, minimum or level is out of its range';
+	END IF;
+	UPDATE federation.self o SET first_serial = servers_untold.serial
+	    WHERE o.first_serial IS NULL;
+	IF servers_untold.minimum <=
+	    (SELECT o.first_serial FROM federation.self o) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY SELECT s.id FROM federation.federation_servers s
+	    JOIN federation.peers p ON p.server_id = s.id
+	    WHERE s.last_handshake IS NOT NULL AND s.trust_level >= 0 AND
+		p.told_serial < servers_untold.minimum AND
+		(s.trust_level >= servers_untold.level OR
+		EXISTS (SELECT 1 FROM federation.room_members m
+		    WHERE m.server_id = s.id AND m.state_left IS NULL) OR
+		EXISTS (SELECT 1 FROM federation.federated_rooms f
+		    WHERE f.origin_server_id = s.id));
+END
+$$;
+
 CREATE FUNCTION federation.own_address() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -321,4 +354,5 @@ GRANT EXECUTE ON FUNCTION federation.own_address() TO fed_app;
 GRANT SELECT ON federation.servers TO fed_app, fed_admin;
 GRANT EXECUTE ON FUNCTION federation.server_add(text),
     federation.server_set_trust(text, integer) TO fed_admin;
-GRANT EXECUTE ON FUNCTION federation.self_set(text, bytea) TO _fedqueued;
+GRANT EXECUTE ON FUNCTION federation.self_set(text, bytea),
+    federation.servers_untold(bigint, bigint, integer) TO _fedqueued;

@@ -78,6 +78,14 @@ chanev_free(struct chanev *chanev)
 	chanev_release(chanev);
 }
 
+void
+chanev_handle(struct chanev *chanev, const struct chanev_handlers *handlers,
+    void *argument)
+{
+	chanev->handlers = handlers;
+	chanev->argument = argument;
+}
+
 struct channel *
 chanev_channel(struct chanev *chanev)
 {

@@ -30,6 +30,9 @@ struct chanev *chanev_new(struct event_base *, struct channel *,
  * handler: freed once the handler has returned, and no other is called.
  */
 void chanev_free(struct chanev *);
+/* Others are called from now on. */
+void chanev_handle(
+    struct chanev *, const struct chanev_handlers *, void *argument);
 struct channel *chanev_channel(struct chanev *);
 /*
  * As channel_send(), and arranges for the writing. Fatal where there is no

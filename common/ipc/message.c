@@ -155,6 +155,30 @@ msg_go_decode(const struct message *message, struct msg_go *go)
 }
 
 void
+msg_keys_encode(struct pack *pack, const struct msg_keys *keys)
+{
+	pack_bytes(pack, keys->server, sizeof(keys->server));
+	pack_bytes(pack, keys->key_id, sizeof(keys->key_id));
+	pack_i64(pack, keys->serial);
+	pack_u8(pack, keys->valid);
+}
+
+int
+msg_keys_decode(const struct message *message, struct msg_keys *keys)
+{
+	struct unpack unpack;
+
+	unpack_init(&unpack, message->data, message->length);
+	unpack_bytes(&unpack, keys->server, sizeof(keys->server));
+	unpack_bytes(&unpack, keys->key_id, sizeof(keys->key_id));
+	keys->serial = unpack_i64(&unpack);
+	keys->valid = unpack_bool(&unpack);
+	if (unpack_done(&unpack) == -1)
+		return -1;
+	return keys->serial < 0 || keys->serial > SIGN_NUMBER_MAX ? -1 : 0;
+}
+
+void
 msg_identity_encode(struct pack *pack, const struct msg_identity *identity)
 {
 	pack_bytes(pack, identity->server, sizeof(identity->server));

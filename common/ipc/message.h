@@ -34,12 +34,20 @@ enum message_type {
 	MSG_SETUP_DONE, /* empty */
 	MSG_READY,	/* child to fedd, empty */
 	MSG_GO,		/* struct msg_go */
+	MSG_KEYS,	/* fed-signer to fedd: struct msg_keys, between its
+				 * two MSG_SETUP_DONE (ipc/proc.h) */
 
 	/* fed-sender and fedd */
 	MSG_SOCKS_WANTED = 20, /* empty: one more SOCKS connection, please */
 	MSG_SOCKS,	       /* carries a descriptor, connected or about to
 				 * be (non-blocking connect) */
 	MSG_SOCKS_FAILED,      /* u32 errno */
+
+	/* fed-queued and fedd */
+	MSG_RELOAD = 25, /* empty: the key files anew, please */
+	MSG_RELOADED,	 /* u8 enum reload (ipc/reload.h). After RELOAD_DONE
+				 * fed-queued ends, once it has told whoever
+				 * asked. */
 
 	/* fed-signer and fed-queued */
 	MSG_IDENTITY = 30, /* struct msg_identity; signer to queued first
@@ -98,6 +106,14 @@ struct msg_go {
 	uint32_t generation;	  /* 1, 2, ... since fedd started */
 	int64_t started;	  /* of this generation, seconds, UTC */
 	int32_t pids[ROLE_COUNT]; /* 0 where there is none */
+};
+
+/* Whose keys fed-signer was given; it has verified them. */
+struct msg_keys {
+	uint8_t server[32]; /* identity public key */
+	uint8_t key_id[32]; /* SHA-256 of the certificate's signing text */
+	int64_t serial;	    /* of the certificate */
+	bool valid;	    /* now: neither expired nor not valid yet */
 };
 
 /* Bytes of a certificate: text, LF, signature, LF. */
@@ -191,6 +207,7 @@ enum control_verb {
 	CONTROL_SERVER_RETRY,  /* address */
 	CONTROL_SHOW_ROOMS,    /* how many or "" */
 	CONTROL_CHECK,
+	CONTROL_RELOAD,
 	CONTROL_VERB_COUNT
 };
 struct msg_control {
@@ -238,6 +255,8 @@ void msg_settings_encode(
 int msg_settings_decode(
     const struct message *, struct settings *, char database[DATABASE_SIZE]);
 void msg_go_encode(struct pack *, const struct msg_go *);
+void msg_keys_encode(struct pack *, const struct msg_keys *);
+int msg_keys_decode(const struct message *, struct msg_keys *);
 int msg_go_decode(const struct message *, struct msg_go *);
 void msg_identity_encode(struct pack *, const struct msg_identity *);
 int msg_identity_decode(const struct message *, struct msg_identity *);

@@ -22,20 +22,25 @@
 
 #define BIT(enumerator) (1U << (enumerator))
 
-/* What each role gets, all of it and nothing else. */
-static const struct {
+/* What a child gets, all of it and nothing else. */
+struct places {
 	unsigned int descriptors; /* of enum descriptor */
 	unsigned int channels;	  /* of enum role */
-} expected[ROLE_COUNT] = {
+};
+
+static const struct places expected[ROLE_COUNT] = {
     [ROLE_LISTENER] = {BIT(DESCRIPTOR_LISTEN), BIT(ROLE_QUEUED)},
-    [ROLE_SIGNER] = {BIT(DESCRIPTOR_SIGNING_KEY) | BIT(DESCRIPTOR_CERTIFICATE) |
-			 BIT(DESCRIPTOR_SIGNATURES) |
-			 BIT(DESCRIPTOR_SIGNATURES_LAST),
-	BIT(ROLE_QUEUED)},
+    [ROLE_SIGNER] = {BIT(DESCRIPTOR_SIGNING_KEY) | BIT(DESCRIPTOR_CERTIFICATE),
+	0},
     [ROLE_SENDER] = {0, BIT(ROLE_QUEUED)},
     [ROLE_QUEUED] = {BIT(DESCRIPTOR_CONTROL),
 	BIT(ROLE_LISTENER) | BIT(ROLE_SIGNER) | BIT(ROLE_SENDER)},
 };
+
+/* fed-signer's second step. */
+static const struct places expected_later = {
+    BIT(DESCRIPTOR_SIGNATURES) | BIT(DESCRIPTOR_SIGNATURES_LAST),
+    BIT(ROLE_QUEUED)};
 
 #ifdef TORFED_SANITIZER
 /*
@@ -153,7 +158,7 @@ proc_place(const struct message *message, unsigned int allowed, int *places,
 
 /* MSG_DESCRIPTOR, then MSG_CHANNEL, each as often as there are, then the end */
 static void
-proc_receive_places(struct proc *proc)
+proc_receive_places(struct proc *proc, const struct places *places)
 {
 	struct message message;
 	uint16_t last = MSG_DESCRIPTOR;
@@ -166,27 +171,27 @@ proc_receive_places(struct proc *proc)
 		if (last == MSG_SETUP_DONE)
 			return;
 		if (last == MSG_DESCRIPTOR)
-			proc_place(&message, expected[proc->self].descriptors,
+			proc_place(&message, places->descriptors,
 			    proc->descriptors, DESCRIPTOR_COUNT);
 		else if (last == MSG_CHANNEL)
-			proc_place(&message, expected[proc->self].channels,
-			    proc->channels, ROLE_COUNT);
+			proc_place(&message, places->channels, proc->channels,
+			    ROLE_COUNT);
 		else
 			proc_malformed(&message);
 	}
 }
 
 static void
-proc_complete(const struct proc *proc)
+proc_complete(const struct proc *proc, const struct places *places)
 {
 	unsigned int i;
 
 	for (i = 0; i < DESCRIPTOR_COUNT; i++)
-		if ((expected[proc->self].descriptors & BIT(i)) != 0 &&
+		if ((places->descriptors & BIT(i)) != 0 &&
 		    proc->descriptors[i] == -1)
 			fatal("proc error=\"descriptor %u is missing\"", i);
 	for (i = 0; i < ROLE_COUNT; i++) {
-		if ((expected[proc->self].channels & BIT(i)) == 0)
+		if ((places->channels & BIT(i)) == 0)
 			continue;
 		if (proc->channels[i] == -1)
 			fatal("proc error=\"channel to %s is missing\"",
@@ -211,8 +216,8 @@ proc_setup(struct proc *proc)
 	    msg_settings_decode(&message, &proc->settings, proc->database) ==
 		-1)
 		proc_malformed(&message);
-	proc_receive_places(proc);
-	proc_complete(proc);
+	proc_receive_places(proc, &expected[proc->self]);
+	proc_complete(proc, &expected[proc->self]);
 }
 
 static void
@@ -250,18 +255,37 @@ proc_start(struct proc *proc, enum role self, int argc, char *argv[])
 	proc_drop(&proc->start);
 }
 
+static void
+proc_say(struct proc *proc, uint16_t type, const void *data, size_t length)
+{
+	if (channel_send(proc->parent, type, 0, 0, -1, data, length) == 0 &&
+	    channel_flush_wait(proc->parent, -1) == 0)
+		return;
+	if (errno == EPIPE)
+		exit(0);
+	fatal("channel peer=%s error=\"%s\"", role_name(ROLE_FEDD),
+	    strerror(errno));
+}
+
+void
+proc_keys(struct proc *proc, const struct msg_keys *keys)
+{
+	uint8_t memory[sizeof(*keys)];
+	struct pack pack;
+
+	pack_init(&pack, memory, sizeof(memory));
+	msg_keys_encode(&pack, keys);
+	proc_say(proc, MSG_KEYS, pack.data, pack.length);
+	proc_receive_places(proc, &expected_later);
+	proc_complete(proc, &expected_later);
+}
+
 void
 proc_ready(struct proc *proc, struct msg_go *go)
 {
 	struct message message;
 
-	if (channel_send(proc->parent, MSG_READY, 0, 0, -1, NULL, 0) == -1 ||
-	    channel_flush_wait(proc->parent, -1) == -1) {
-		if (errno == EPIPE)
-			exit(0);
-		fatal("channel peer=%s error=\"%s\"", role_name(ROLE_FEDD),
-		    strerror(errno));
-	}
+	proc_say(proc, MSG_READY, NULL, 0);
 	proc_receive(proc, &message);
 	if (message.type != MSG_GO || msg_go_decode(&message, go) == -1)
 		proc_malformed(&message);

@@ -6,6 +6,11 @@
  * MSG_DESCRIPTOR and MSG_CHANNEL as often as needed, MSG_SETUP_DONE. The child
  * drops privileges, enters its sandbox, answers MSG_READY, and begins to work
  * when MSG_GO says that all are ready.
+ *
+ * fed-signer starts in two steps, since another may still work and have the log
+ * of signatures: at the first MSG_SETUP_DONE it has the key files, and says
+ * with MSG_KEYS whose they are; then come its other descriptors, its channel,
+ * and a second MSG_SETUP_DONE.
  */
 #ifndef TORFED_PROC_H
 #define TORFED_PROC_H
@@ -34,6 +39,9 @@ struct proc {
  * starts the program by hand. Then chroot, user change and limits.
  */
 void proc_start(struct proc *, enum role self, int argc, char *argv[]);
+/* fed-signer: MSG_KEYS out, then everything up to the second MSG_SETUP_DONE,
+ * however long that takes. */
+void proc_keys(struct proc *, const struct msg_keys *);
 /* MSG_READY out, MSG_GO in (blocking). Call it inside the sandbox. */
 void proc_ready(struct proc *, struct msg_go *);
 

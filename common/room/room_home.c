@@ -14,21 +14,43 @@ room_home_event(struct room_event *event, const struct room_state *state)
 	memcpy(event->previous, state->hash, ROOM_HASH);
 }
 
-/* Asked for again because the answer was lost: it is so already. */
+/* An invitation is named by its nonce, and used by one join. */
+static bool
+invitation_done(
+    const struct room_event *event, const struct room_invitation *invitation)
+{
+	const struct room_content *content = &event->content;
+
+	if (invitation == NULL ||
+	    !room_user_equal(&invitation->invitee, &content->user))
+		return false;
+	if (event->kind == ROOM_JOIN)
+		return invitation->used != 0;
+	return invitation->expires == content->expires &&
+	       room_user_equal(&invitation->inviter, &content->inviter);
+}
+
+/*
+ * Asked for again, since the answer was lost or because somebody asked twice:
+ * one question has one answer, whatever has happened since.
+ */
 static bool
 done_before(const struct room_event *event, const struct room_facts *facts)
 {
-	const struct room_invitation *invitation = facts->invitation;
+	const struct room_member *user = &facts->user;
 
-	if (event->kind == ROOM_LEAVE)
-		return facts->user.joined < facts->user.left;
-	if (event->kind != ROOM_JOIN || facts->user.joined == 0 ||
-	    facts->user.left != 0)
+	switch (event->kind) {
+	case ROOM_INVITE:
+		return invitation_done(event, facts->invitation);
+	case ROOM_JOIN:
+		if (event->content.has_nonce)
+			return invitation_done(event, facts->invitation);
+		return user->joined != 0 && user->left == 0;
+	case ROOM_LEAVE:
+		return user->joined < user->left;
+	default:
 		return false;
-	if (!event->content.has_nonce)
-		return true;
-	return invitation != NULL && invitation->used == facts->user.joined &&
-	       room_user_equal(&invitation->invitee, &event->content.user);
+	}
 }
 
 struct room_verdict

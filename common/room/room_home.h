@@ -16,11 +16,12 @@
 void room_home_event(struct room_event *, const struct room_state *);
 /*
  * event as it would be signed. ROOM_TAKEN: commit number and content, then
- * have it signed. ROOM_KNOWN: it is so already (a join or leave that was asked
- * for again). ROOM_WAIT: RECOVERING, or BUSY while an event that was committed
- * before is not signed yet (pending): what it says is not in the facts.
- * ROOM_REFUSED: the rule it breaks, or
- * ROOM_FROZEN. To ask whether an event may be made is to change nothing.
+ * have it signed. ROOM_KNOWN: the same was done before (an invitation or join
+ * with its nonce, a leave; without a nonce a join of a member). ROOM_WAIT:
+ * RECOVERING, or BUSY while an event that was committed before is not signed
+ * yet (pending): what it says is not in the facts. ROOM_REFUSED: the rule it
+ * breaks, or ROOM_FROZEN. To ask whether an event may be made is to change
+ * nothing.
  */
 struct room_verdict room_home_decide(const struct room_state *,
     const struct room_event *, const struct room_facts *,

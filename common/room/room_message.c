@@ -162,6 +162,12 @@ room_message_judge_again(const struct room_state *state,
 	return verdict;
 }
 
+bool
+room_message_visible(unsigned int flags)
+{
+	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;
+}
+
 enum code
 room_message_send(const struct room_state *state,
     const struct room_member *member, bool leaving, int64_t *state_number)

@@ -33,6 +33,20 @@ room_recovery_over(const struct room_recovery *recovery, int64_t now)
 }
 
 bool
+room_forgotten(int64_t since, bool home, bool answered, int64_t now)
+{
+	if (since == 0)
+		return false;
+	return home ? now - since < ROOM_RECOVERY_S : !answered;
+}
+
+bool
+room_restored_lately(int64_t since, int64_t now)
+{
+	return since != 0 && now - since < ROOM_RESTORED_S;
+}
+
+bool
 room_home_silent(int64_t last_heard, int64_t now)
 {
 	return now - last_heard >= ROOM_HOME_SILENT_S;

@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #define ROOM_RECOVERY_S		(15 * 60)
+/* So long we ask for rooms that we do not know; and so often a restore is
+ * believed without proof. */
+#define ROOM_RESTORED_S		(24 * 3600)
+#define ROOM_CLAIM_S		(24 * 3600)
 #define ROOM_RECOVERING_RETRY_S 60 /* what is told meanwhile */
 #define ROOM_HOME_SILENT_S	(14 * 24 * 3600)
 /* What others say of an epoch further ahead of our clock is not believed. */
@@ -50,6 +54,15 @@ int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
  * server has answered, or 15 minutes have passed.
  */
 bool room_recovery_over(const struct room_recovery *, int64_t now);
+/*
+ * Whether a room of which we know nothing, or that we seem not to be in, may
+ * have been forgotten: of one that we are the home of for 15 minutes, of
+ * another until its home has answered since. since: as in struct
+ * room_recovery.
+ */
+bool room_forgotten(int64_t since, bool home, bool answered, int64_t now);
+/* since: as above. Rooms that were forgotten may still be shown to us. */
+bool room_restored_lately(int64_t since, int64_t now);
 /* Nothing signed came from the home for 14 days. */
 bool room_home_silent(int64_t last_heard, int64_t now);
 

@@ -47,9 +47,10 @@ change_end(struct change *change, enum code code)
 	free(change);
 }
 
-/* The lane may be empty as far as is known, and others may be due later. */
+/* The lane may be empty as far as is known; and what waited behind a message
+ * that is held or given up waits no more. */
 static void
-change_wake(const struct change *change, const char *server, int lane)
+change_wake(const char *server, int lane)
 {
 	uint8_t key[ONION_KEY];
 	struct peer *peer = NULL;
@@ -57,7 +58,7 @@ change_wake(const struct change *change, const char *server, int lane)
 
 	if (onion_parse(key, server, strlen(server)) == CODE_OK)
 		peer = peer_table_find(key);
-	if (peer == NULL || is(change, "hold") || is(change, "cancel"))
+	if (peer == NULL)
 		return;
 	for (i = 1; i <= LANES; i++)
 		if (lane == 0 || lane == i) {
@@ -97,7 +98,7 @@ state_done(PGresult *result, const char *sqlstate, void *argument)
 	server = row_string(result, 0, 1);
 	if (change->changed > 0)
 		change_log(change, server);
-	change_wake(change, server, (int)row_integer(result, 0, 2));
+	change_wake(server, (int)row_integer(result, 0, 2));
 	show_message_row(change->client, result, 0);
 	change_end(change, CODE_OK);
 }
@@ -147,7 +148,7 @@ many_end(struct change *change)
 
 	if (change->changed > 0) {
 		change_log(change, change->server);
-		change_wake(change, change->server, 0);
+		change_wake(change->server, 0);
 	}
 	if (is(change, "requeue") && change->changed == 0 && too_old > 0) {
 		change_end(change, CODE_MESSAGE_TOO_OLD);

@@ -9,6 +9,7 @@
 #include "outbound/destination.h"
 #include "outbound/handshake_out.h"
 #include "outbound/outbound.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "servers/peer_table.h"
 
@@ -61,15 +62,6 @@ change_server_add(
 }
 
 static void
-trust_handshake_done(
-    enum code code, const struct ack_result *result, void *argument)
-{
-	(void)code;
-	(void)result;
-	(void)argument;
-}
-
-static void
 trust_done(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct query *query = argument;
@@ -95,10 +87,9 @@ trust_done(PGresult *result, const char *sqlstate, void *argument)
 	server_row(query, peer);
 	query_end(query, CODE_OK, NULL);
 	schedule_back_off_end(peer);
-	/* Its messages may be waiting for this: a handshake wakes it. */
-	if (before == TRUST_UNKNOWN && peer->trust >= TRUST_KNOWN &&
-	    peer->certificate_count > 0 && !peer->paused)
-		handshake_out(peer->key, false, trust_handshake_done, NULL);
+	/* Its messages may be waiting for this. */
+	if (peer->trust > before)
+		rouse_tell(peer);
 	outbound_doorbell();
 }
 

@@ -9,6 +9,7 @@
 #include "control/change_server.h"
 #include "control/ping.h"
 #include "control/receipt_export.h"
+#include "control/reload.h"
 #include "control/show_limits.h"
 #include "control/show_message.h"
 #include "control/show_problems.h"
@@ -42,6 +43,7 @@ static const struct control_action verbs[] = {
     {CONTROL_SERVER_RETRY, 1, change_server_retry},
     {CONTROL_SHOW_ROOMS, 1, show_rooms},
     {CONTROL_CHECK, 0, show_problems},
+    {CONTROL_RELOAD, 0, reload_keys},
 };
 
 const struct control_action *

@@ -99,6 +99,7 @@ struct db_type {
 };
 struct db_span db_span_text(const char *); /* NULL: null */
 struct db_span db_span_bytes(const void *, size_t);
+bool db_span_is(const struct db_span *, const char *); /* that text */
 /* Copies exactly size bytes; false when it is null. Another size is fatal. */
 bool db_span_copy(void *to, size_t size, const struct db_span *);
 /*

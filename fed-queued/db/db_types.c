@@ -56,6 +56,13 @@ db_span_bytes(const void *bytes, size_t length)
 }
 
 bool
+db_span_is(const struct db_span *span, const char *text)
+{
+	return span->bytes != NULL && span->length == strlen(text) &&
+	       memcmp(span->bytes, text, span->length) == 0;
+}
+
+bool
 db_span_copy(void *to, size_t size, const struct db_span *span)
 {
 	if (span->bytes == NULL)

@@ -44,6 +44,21 @@
 	" DELETE FROM federation.federation_servers s USING v" \
 	" WHERE s.id = v.id"
 
+/* From a lane to the next by an index of those rows; begins in a bracket. */
+#define LANES_LOOSE(of)                                                    \
+	"SELECT destination_server_id AS server_id, priority"              \
+	"  FROM federation.federated_message_queue"                        \
+	"  WHERE status IN ('pending', 'sending') AND held_at IS NULL"     \
+	"   AND " of "  ORDER BY destination_server_id, priority LIMIT 1)" \
+	" UNION ALL"                                                       \
+	" SELECT next.destination_server_id, next.priority FROM lane,"     \
+	" LATERAL (SELECT q.destination_server_id, q.priority"             \
+	"  FROM federation.federated_message_queue q"                      \
+	"  WHERE q.status IN ('pending', 'sending') AND q.held_at IS NULL" \
+	"   AND q." of " AND (q.destination_server_id, q.priority) >"      \
+	"    (lane.server_id, lane.priority)"                              \
+	"  ORDER BY q.destination_server_id, q.priority LIMIT 1) next)"
+
 /* The end of a to_char(). */
 #define AS_TIME " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 

@@ -72,46 +72,115 @@ reaction_local(const struct transport_outcome *outcome)
 	return reaction;
 }
 
+/* What was asked for before a handshake is asked for again: it is not known
+ * yet whether that helped. */
 static struct reaction
-reaction_rejected(enum code code)
+reaction_unacknowledged(const struct transport_outcome *outcome)
 {
+	struct reaction reaction = reaction_local(outcome);
+
+	if (reaction.destination == DESTINATION_HANDSHAKE &&
+	    outcome->introduced)
+		reaction.destination = DESTINATION_NONE;
+	return reaction;
+}
+
+/*
+ * Signed codes that concern the server; all others concern the item. Of other
+ * items than messages a server may be too busy, or want another level of trust,
+ * for one room or one user alone.
+ */
+static const struct {
+	enum code code;
+	bool messages; /* only of these */
+	enum destination_effect destination;
+} server_codes[] = {
+    {CODE_RATE, false, DESTINATION_WAIT},
+    {CODE_BUSY, true, DESTINATION_WAIT},
+    {CODE_STORAGE, true, DESTINATION_WAIT},
+    /* a clock is wrong, there or here */
+    {CODE_CLOCK_AHEAD, false, DESTINATION_BACK_OFF},
+    {CODE_CLOCK_BEHIND, false, DESTINATION_BACK_OFF},
+    /* an admin has to act: hours, not minutes */
+    {CODE_UNTRUSTED, true, DESTINATION_LONG},
+    {CODE_VERSION, false, DESTINATION_LONG},
+};
+
+/* The same of an item: what an admin there has to change for it. */
+const enum code reaction_appeals[] = {
+    CODE_UNTRUSTED, CODE_HOME_UNTRUSTED, CODE_OK};
+
+static bool
+item_appeals(enum code code)
+{
+	size_t i;
+
+	for (i = 0; reaction_appeals[i] != CODE_OK; i++)
+		if (reaction_appeals[i] == code)
+			return true;
+	return false;
+}
+
+/* DESTINATION_GOOD: it does not concern the server. */
+static enum destination_effect
+server_effect(enum code code, bool message)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(server_codes) / sizeof(server_codes[0]); i++)
+		if (server_codes[i].code == code)
+			return message || !server_codes[i].messages
+				   ? server_codes[i].destination
+				   : DESTINATION_GOOD;
+	return DESTINATION_GOOD;
+}
+
+static struct reaction
+reaction_retry(enum code code, bool message)
+{
+	struct reaction reaction = {
+	    ITEM_LATER, server_effect(code, message), false};
+
+	if (reaction.destination == DESTINATION_GOOD)
+		reaction.item =
+		    item_appeals(code) ? ITEM_APPEALS : ITEM_POSTPONED;
+	return reaction;
+}
+
+static struct reaction
+reaction_rejected(enum code code, bool message)
+{
+	struct reaction reaction = {
+	    ITEM_REFUSED, server_effect(code, message), false};
+
+	/* CODE_COUNT is a newer peer's word: it counts, and is tried again. */
 	if (code == CODE_COUNT)
-		/* a newer peer's word: counts, and is tried again */
-		return (struct reaction){
-		    ITEM_REFUSED, DESTINATION_BACK_OFF, false};
-	switch (code_class(code)) {
-	case CODE_CLASS_NEVER:
+		return reaction;
+	if (code_class(code) == CODE_CLASS_NEVER)
 		return (struct reaction){ITEM_FAILED, DESTINATION_GOOD, false};
-	case CODE_CLASS_ADMINISTRATIVE:
-		/* an admin has to act: hours, not minutes */
-		return (struct reaction){ITEM_REFUSED, DESTINATION_LONG, false};
-	case CODE_CLASS_LATER:
-	case CODE_CLASS_LOAD:
-	default:
-		return (struct reaction){
-		    ITEM_REFUSED, DESTINATION_BACK_OFF, false};
-	}
+	/* Nobody has judged the item. */
+	if (code_class(code) == CODE_CLASS_ADMINISTRATIVE)
+		return reaction_retry(code, message);
+	if (reaction.destination == DESTINATION_WAIT) /* it says no time */
+		reaction.destination = DESTINATION_BACK_OFF;
+	return reaction;
 }
 
 struct reaction
-reaction_find(
-    const struct transport_outcome *outcome, const struct ack_result *result)
+reaction_find(const struct transport_outcome *outcome,
+    const struct ack_result *result, bool message)
 {
 	if (outcome->code != CODE_OK)
-		return reaction_local(outcome);
+		return reaction_unacknowledged(outcome);
 	switch (result->status) {
 	case ACK_ACCEPTED:
 	case ACK_DUPLICATE:
 		return (struct reaction){
 		    ITEM_DELIVERED, DESTINATION_GOOD, false};
 	case ACK_REJECTED:
-		return reaction_rejected(result->code);
+		return reaction_rejected(result->code, message);
 	case ACK_RETRY:
 	default:
-		if (result->code == CODE_CLOCK_AHEAD ||
-		    result->code == CODE_CLOCK_BEHIND)
-			return (struct reaction){
-			    ITEM_LATER, DESTINATION_BACK_OFF, false};
-		return (struct reaction){ITEM_LATER, DESTINATION_WAIT, false};
+		return reaction_retry(result->code, message);
 	}
 }

@@ -2,6 +2,12 @@
 /*
  * What each outcome of an exchange calls for: one table. Nothing unsigned ever
  * settles an item or counts against it.
+ *
+ * A wait belongs to what it concerns. Where the peer asks for one, or an admin
+ * has to act, either the server waits, and the items with it as they are, or
+ * the item alone, at the head of what keeps its order with it: the other items
+ * of its room in that lane (sql/queue.sql). A code that is not in the table of
+ * those that concern the server is the item's own.
  */
 #ifndef TORFED_EXCHANGE_REACTION_H
 #define TORFED_EXCHANGE_REACTION_H
@@ -16,9 +22,12 @@ struct transport_outcome;
 
 enum item_effect {
 	ITEM_DELIVERED,
-	ITEM_FAILED,  /* dead letter, at once */
-	ITEM_REFUSED, /* counts; dead letter once there were too many */
-	ITEM_LATER    /* nothing counted */
+	ITEM_FAILED,	/* dead letter, at once */
+	ITEM_REFUSED,	/* counts; dead letter once there were too many; it
+			 * waits by itself */
+	ITEM_POSTPONED, /* nothing counted; it waits by itself */
+	ITEM_APPEALS,	/* the same, and longest: an admin there must act */
+	ITEM_LATER	/* nothing counted; it is due when its server is */
 };
 
 enum destination_effect {
@@ -38,8 +47,14 @@ struct reaction {
 	bool fresh_circuit;
 };
 
-/* result: of the item; NULL where the outcome has none. */
-struct reaction reaction_find(
-    const struct transport_outcome *, const struct ack_result *result);
+/* The codes with which an item appeals: a list that ends with CODE_OK. */
+extern const enum code reaction_appeals[];
+
+/*
+ * result: of the item; NULL where the outcome has none. message: the item is a
+ * message, which is all that some codes say anything of.
+ */
+struct reaction reaction_find(const struct transport_outcome *,
+    const struct ack_result *result, bool message);
 
 #endif

@@ -53,6 +53,7 @@ told(PGresult *result, const char *sqlstate, void *argument)
 	db_add_integer(&parameters, next);
 	db_add_integer(
 	    &parameters, room_mark_next(signing_marked(), committed));
+	db_add_integer(&parameters, ROOM_CLAIM_S);
 	db_call(env.db, SQL_SYNC_BEHIND, &parameters, begun, NULL);
 	db_parameters_free(&parameters);
 }

@@ -56,6 +56,8 @@ exchange_end(struct exchange *exchange, struct transport_outcome *outcome)
 
 	outcome->heard = peer != NULL && exchange->began_ms != 0 &&
 			 peer->heard_ms > exchange->began_ms;
+	outcome->introduced = peer != NULL && exchange->began_ms != 0 &&
+			      peer->introduced_ms > exchange->began_ms;
 	outcome->request_text = exchange->text;
 	outcome->request_text_length = exchange->text_length;
 	if (exchange->request.peer != NULL)

@@ -40,8 +40,9 @@ struct transport_outcome {
 	const struct cert *cert;
 	const char *request_text; /* the request's signing text */
 	size_t request_text_length;
-	bool started; /* bytes of the request were written */
-	bool heard;   /* something of the peer was verified meanwhile */
+	bool started;	 /* bytes of the request were written */
+	bool heard;	 /* something of the peer was verified meanwhile */
+	bool introduced; /* and a handshake with it was stored */
 };
 
 typedef void (*transport_callback)(

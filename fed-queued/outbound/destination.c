@@ -14,9 +14,6 @@
 #include "outbound/self_probe.h"
 #include "servers/peer_table.h"
 
-#define HANDSHAKE_EVERY_MS 60000 /* after a 401, for one peer */
-#define WAKE_EVERY_MS	   60000 /* by what a peer asks of us */
-
 /* heard: its answer was signed, or it was heard meanwhile. What is not signed
  * changes nothing that we believe, and no answer at all is a failure. */
 static void
@@ -50,7 +47,7 @@ void
 destination_unreachable(struct peer *peer, enum code code)
 {
 	const struct transport_outcome outcome = {.code = code};
-	struct reaction reaction = reaction_find(&outcome, NULL);
+	struct reaction reaction = reaction_find(&outcome, NULL, false);
 
 	peer_back_off(
 	    peer, reaction.destination == DESTINATION_LONG, code, false);
@@ -68,6 +65,7 @@ peer_good(struct peer *peer)
 static void
 peer_ask(struct peer *peer, handshake_callback asked)
 {
+	peer->asking = true;
 	schedule_handshake_begin(peer);
 	schedule_wait(peer, env.settings.retry_max_ms);
 	handshake_out(peer->key, false, asked, peer);
@@ -78,6 +76,7 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 {
 	struct peer *peer = argument;
 
+	peer->asking = false;
 	if (code == CODE_OK)
 		peer_good(peer);
 	else if (code == CODE_TOR_DOWN) {
@@ -92,7 +91,6 @@ handshaken(enum code code, const struct ack_result *result, void *argument)
 void
 destination_handshake(struct peer *peer)
 {
-	peer->handshake_ms = clock_ms();
 	peer_ask(peer, handshaken);
 }
 
@@ -103,6 +101,7 @@ proved(enum code code, const struct ack_result *result, void *argument)
 	struct peer *peer = argument;
 	int lane;
 
+	peer->asking = false;
 	for (lane = 1; lane <= LANES; lane++)
 		suspect_proved(&peer->lanes[lane].suspects, code == CODE_OK);
 	if (code == CODE_TOR_DOWN) {
@@ -121,6 +120,8 @@ bool
 destination_react(struct peer *peer, const struct reaction *reaction,
     enum code code, uint32_t seconds, bool heard)
 {
+	int64_t delay_ms;
+
 	if (reaction->fresh_circuit)
 		peer->generation++;
 	switch (reaction->destination) {
@@ -137,15 +138,15 @@ destination_react(struct peer *peer, const struct reaction *reaction,
 		    code, heard);
 		break;
 	case DESTINATION_WAIT:
-		if (seconds == 0)
-			seconds = 1;
-		schedule_wait(peer, (int64_t)seconds * 1000);
-		peer_postpone(peer, (int64_t)seconds * 1000, code, heard);
+		delay_ms = schedule_asked_ms(peer->asked++, seconds);
+		schedule_wait(peer, delay_ms);
+		peer_postpone(peer, delay_ms, code, heard);
 		break;
 	case DESTINATION_HANDSHAKE:
+		if (peer->asking) /* what comes of that one is waited for */
+			break;
 		if (!peer->paused &&
-		    (peer->handshake_ms == 0 ||
-			clock_ms() - peer->handshake_ms >= HANDSHAKE_EVERY_MS))
+		    limiter_take(&peer->introductions, 1, clock_ms()))
 			destination_handshake(peer);
 		else
 			peer_back_off(peer, false, code, heard);
@@ -175,16 +176,4 @@ destination_wake(struct peer *peer)
 {
 	peer_good(peer);
 	schedule_run();
-}
-
-void
-destination_alive(struct peer *peer)
-{
-	int64_t now = clock_ms();
-
-	if (!destination_waiting(peer) ||
-	    (peer->woken_ms != 0 && now - peer->woken_ms < WAKE_EVERY_MS))
-		return;
-	peer->woken_ms = now;
-	destination_wake(peer);
 }

@@ -25,9 +25,6 @@ void destination_handshake(struct peer *);
 bool destination_waiting(const struct peer *);
 /* Ends its back-off: it has just shown that it is alive. */
 void destination_wake(struct peer *);
-/* The same for what comes by itself: at most once a minute. Observes
- * PEER_LIVES. */
-void destination_alive(struct peer *);
 /* Begins or prolongs it: it did not answer. */
 void destination_unreachable(struct peer *, enum code);
 /* Our own outage: all sending waits a little. */

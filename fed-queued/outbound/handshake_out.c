@@ -89,7 +89,7 @@ attempt_failed(struct attempt *attempt, const struct transport_outcome *outcome)
 {
 	struct peer *peer = peer_table_find(attempt->server);
 
-	if (reaction_find(outcome, NULL).fresh_circuit)
+	if (reaction_find(outcome, NULL, false).fresh_circuit)
 		(*(peer != NULL ? &peer->generation : &generation))++;
 	attempt_end(attempt, outcome->code, NULL);
 }

@@ -22,7 +22,7 @@ static struct {
 	bool running;
 	bool again;
 	bool whole; /* the look under way */
-	void (*found)(struct peer *, int);
+	lanes_found found;
 	void (*done)(void);
 	int lanes; /* of the last whole look */
 	int64_t began_ms;
@@ -30,7 +30,8 @@ static struct {
 	int64_t highest; /* id seen */
 } look;
 
-/* Columns: server, lane, highest id. */
+/* Columns: server, lane, its highest id, or ms until it is due, and the highest
+ * id there is. */
 static void
 look_row(PGresult *result, int row)
 {
@@ -40,11 +41,13 @@ look_row(PGresult *result, int row)
 	int64_t highest = row_integer(result, row, 2);
 
 	row_uuid(id, result, row, 0);
-	if (highest > look.highest)
-		look.highest = highest;
+	if (row_integer(result, row, 4) > look.highest)
+		look.highest = row_integer(result, row, 4);
 	peer = peer_table_find_id(id);
 	if (peer != NULL && lane >= 1 && lane <= LANES)
-		look.found(peer, (int)lane);
+		look.found(peer, (int)lane, highest,
+		    row_null(result, row, 3) ? -1
+					     : row_integer(result, row, 3));
 }
 
 static void look_call(void);
@@ -88,7 +91,7 @@ look_call(void)
 }
 
 void
-lanes_find(void (*found)(struct peer *, int lane), void (*done)(void))
+lanes_find(lanes_found found, void (*done)(void))
 {
 	look.found = found;
 	look.done = done;

@@ -10,6 +10,7 @@
 #include "outbound/destination.h"
 #include "outbound/lanes.h"
 #include "outbound/outbound.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
 #include "servers/peer_table.h"
@@ -56,11 +57,21 @@ outbound_due(void)
 	outbound_run();
 }
 
+/* A lane that is busy knows what waits in it. */
+static void
+lane_found(struct peer *peer, int lane, int64_t newest, int64_t due_ms)
+{
+	if (due_ms < 0)
+		schedule_found(peer, lane, newest);
+	else if (!peer->lanes[lane].busy)
+		schedule_due(peer, lane, due_ms);
+}
+
 void
 outbound_doorbell(void)
 {
 	if (env.registered && peer_table_loaded() && db_state(env.db) == DB_UP)
-		lanes_find(schedule_fill, outbound_run);
+		lanes_find(lane_found, outbound_run);
 }
 
 void
@@ -68,4 +79,5 @@ outbound_init(void)
 {
 	schedule_init(&env.settings, outbound_run);
 	session_init(outbound_doorbell);
+	rouse_init();
 }

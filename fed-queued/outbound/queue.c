@@ -9,6 +9,7 @@
 #include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "exchange/reaction.h"
 #include "exchange/signing.h"
 #include "exchange/transport.h"
 #include "json/wire.h"
@@ -40,7 +41,7 @@ lease_ms(void)
 }
 
 /* Columns: lease, id, message id, payload, attempts, most, age, other's,
- * oldest and next transaction, type, mark. */
+ * oldest and next transaction, type, line, postponed, stopped, due, mark. */
 static void
 claim_item(struct claim *claim, PGresult *result, int row)
 {
@@ -58,6 +59,26 @@ claim_item(struct claim *claim, PGresult *result, int row)
 	item->attempts = (int)row_integer(result, row, 4);
 	item->max_attempts = (int)row_integer(result, row, 5);
 	item->age_s = row_integer(result, row, 6);
+	item->has_line = !row_null(result, row, 11);
+	if (item->has_line)
+		row_uuid(item->line, result, row, 11);
+	item->postponed = (uint32_t)row_integer(result, row, 12);
+}
+
+/* What is the same in all rows. */
+static void
+claim_head(struct claim *claim, PGresult *result)
+{
+	claim->leased = row_bool(result, 0, 0);
+	if (!row_null(result, 0, 7))
+		claim->others_ms = row_integer(result, 0, 7);
+	claim->oldest = row_integer(result, 0, 8);
+	claim->next = row_integer(result, 0, 9);
+	claim->stopped = row_bool(result, 0, 13);
+	if (!row_null(result, 0, 14))
+		claim->due_ms = row_integer(result, 0, 14);
+	if (!row_null(result, 0, 15))
+		signing_mark(row_integer(result, 0, 15));
 }
 
 static void
@@ -71,17 +92,10 @@ claim_done(PGresult *result, const char *sqlstate, void *argument)
 		log_warning("claim failed sqlstate=%s", sqlstate);
 	if (rows > (int)BATCH_ITEMS)
 		fatal("database claimed more than was asked");
-	if (rows > 0)
-		claim->leased = row_integer(result, 0, 0) == 1;
 	claim->others_ms = lease_ms();
-	if (rows > 0 && !row_null(result, 0, 7))
-		claim->others_ms = row_integer(result, 0, 7);
-	if (rows > 0) {
-		claim->oldest = row_integer(result, 0, 8);
-		claim->next = row_integer(result, 0, 9);
-		if (!row_null(result, 0, 11))
-			signing_mark(row_integer(result, 0, 11));
-	}
+	claim->due_ms = -1;
+	if (rows > 0)
+		claim_head(claim, result);
 	for (row = 0; claim->leased && row < rows; row++)
 		if (!row_null(result, row, 1))
 			claim_item(claim, result, row);
@@ -98,9 +112,20 @@ lease_parameters(struct db_parameters *parameters, const struct lease *lease)
 	db_add_uuid(parameters, lease->claim_id);
 }
 
+/* Beyond any delay and lease: an item may be asked to wait for a day. */
+static int64_t
+longest_ms(void)
+{
+	int64_t longest = env.settings.retry_max_ms;
+
+	if (longest < ACK_SECONDS_MAX * 1000LL)
+		longest = ACK_SECONDS_MAX * 1000LL;
+	return 2 * (longest + lease_ms());
+}
+
 void
-queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
-    uint32_t most, queue_claimed claimed, void *argument)
+queue_claim(const struct lease *lease, bool first, int64_t floor, uint32_t most,
+    queue_claimed claimed, void *argument)
 {
 	struct pending_claim *pending = xcalloc(1, sizeof(*pending));
 	struct db_parameters parameters;
@@ -110,11 +135,10 @@ queue_claim(const struct lease *lease, int64_t highest, int64_t floor,
 	lease_parameters(&parameters, lease);
 	db_add_uuid(&parameters, env.incarnation);
 	db_add_integer(&parameters, lease_ms());
-	db_add_integer(&parameters, highest);
+	db_add_text(&parameters, first ? "t" : "f");
 	db_add_integer(&parameters, most);
 	db_add_integer(&parameters, CLAIM_BYTES);
-	db_add_integer(
-	    &parameters, 2 * (env.settings.retry_max_ms + lease_ms()));
+	db_add_integer(&parameters, longest_ms());
 	db_add_integer(&parameters, floor);
 	db_call(env.db, SQL_CLAIM, &parameters, claim_done, pending);
 	db_parameters_free(&parameters);
@@ -148,6 +172,50 @@ queue_claim_split(struct claim *claim, uint32_t most)
 	return rest;
 }
 
+static bool
+lines_have(const struct lines *lines, const struct queue_item *item)
+{
+	uint32_t i;
+
+	for (i = 0; item->has_line && i < lines->count; i++)
+		if (memcmp(lines->line[i], item->line, 16) == 0)
+			return true;
+	return false;
+}
+
+void
+queue_lines_stop(struct lines *lines, const struct claim *claim)
+{
+	const struct queue_item *item;
+	uint32_t i;
+
+	for (i = 0; i < claim->count; i++) {
+		item = &claim->items[i];
+		if (item->state == ITEM_STATE_PENDING && item->has_line &&
+		    !item->leaves && !lines_have(lines, item) &&
+		    lines->count < BATCH_ITEMS)
+			memcpy(lines->line[lines->count++], item->line, 16);
+	}
+}
+
+struct claim *
+queue_claim_behind(struct claim *claim, const struct lines *lines)
+{
+	struct claim *behind = xcalloc(1, sizeof(*behind));
+	uint32_t i, left = 0;
+
+	for (i = 0; i < claim->count; i++)
+		if (lines_have(lines, &claim->items[i]))
+			behind->items[behind->count++] = claim->items[i];
+		else
+			claim->items[left++] = claim->items[i];
+	claim->count = left;
+	if (behind->count > 0)
+		return behind;
+	free(behind);
+	return NULL;
+}
+
 static void
 settle_done(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -175,6 +243,7 @@ settle_items(struct db_parameters *p, const struct claim *claim)
 	struct db_array *attempts = db_array_new(DB_OID_INT4);
 	struct db_array *errors = db_array_new(DB_OID_TEXT);
 	struct db_array *delays = db_array_new(DB_OID_INT8);
+	struct db_array *leaves = db_array_new(DB_OID_INT4);
 	const struct queue_item *item;
 	uint32_t i;
 
@@ -187,12 +256,14 @@ settle_items(struct db_parameters *p, const struct claim *claim)
 		db_array_bytes(errors, error_name(item->code),
 		    strlen(error_name(item->code)));
 		db_array_int8(delays, item->delay_ms);
+		db_array_int4(leaves, item->leaves ? 1 : 0);
 	}
 	db_add_array(p, ids);
 	db_add_array(p, status);
 	db_add_array(p, attempts);
 	db_add_array(p, errors);
 	db_add_array(p, delays);
+	db_add_array(p, leaves);
 }
 
 void
@@ -240,8 +311,8 @@ release_done(PGresult *result, const char *sqlstate, void *argument)
 }
 
 void
-queue_release(
-    const struct lease *lease, queue_released released, void *argument)
+queue_release(const struct lease *lease, bool unsettled,
+    queue_released released, void *argument)
 {
 	struct pending_release *pending = xcalloc(1, sizeof(*pending));
 	struct db_parameters parameters;
@@ -249,6 +320,7 @@ queue_release(
 	pending->released = released;
 	pending->argument = argument;
 	lease_parameters(&parameters, lease);
+	db_add_text(&parameters, unsettled ? "t" : "f");
 	db_call(env.db, SQL_RELEASE, &parameters, release_done, pending);
 	db_parameters_free(&parameters);
 }
@@ -306,4 +378,31 @@ queue_resume(struct peer *peer)
 	db_call(env.db, SQL_PEER_SEEN, &parameters, resume_done, NULL);
 	db_parameters_free(&parameters);
 	health_seen(peer);
+}
+
+static void
+wake_done(PGresult *result, const char *sqlstate, void *argument)
+{
+	(void)argument;
+	if (result == NULL)
+		log_warning("wake failed sqlstate=%s", sqlstate);
+}
+
+void
+queue_wake(struct peer *peer)
+{
+	struct db_array *codes = db_array_new(DB_OID_TEXT);
+	struct db_parameters parameters;
+	const char *name;
+	size_t i;
+
+	db_parameters_init(&parameters);
+	db_add_uuid(&parameters, peer->id);
+	for (i = 0; reaction_appeals[i] != CODE_OK; i++) {
+		name = code_name(reaction_appeals[i]);
+		db_array_bytes(codes, name, strlen(name));
+	}
+	db_add_array(&parameters, codes);
+	db_call(env.db, SQL_QUEUE_WAKE, &parameters, wake_done, NULL);
+	db_parameters_free(&parameters);
 }

@@ -15,6 +15,7 @@
 #define PAUSE_LONGEST_MS    30000
 #define FLUSH_CAP_NORMAL_MS 5000
 #define FLUSH_CAP_LOW_MS    30000
+#define STOPPED_MS	    1000 /* between looks at what cannot go */
 
 TAILQ_HEAD(round, peer);
 
@@ -80,6 +81,21 @@ peer_probing(const struct peer *peer)
 	return peer->retry_count > 0 || peer->told_serial == 0 || peer->slow;
 }
 
+/* INT64_MAX: it is busy, or has no items. */
+static int64_t
+lane_due_ms(const struct lane *lane)
+{
+	int64_t at = INT64_MAX;
+
+	if (lane->busy)
+		return at;
+	if (lane->filled)
+		at = lane->ready_ms;
+	if (lane->due_ms != 0 && lane->due_ms < at)
+		at = lane->due_ms;
+	return at;
+}
+
 /* When the peer's next lane is due; INT64_MAX: none has items. */
 static int64_t
 peer_due_ms(const struct peer *peer)
@@ -90,9 +106,8 @@ peer_due_ms(const struct peer *peer)
 	if (!peer->present || peer->trust < TRUST_UNKNOWN || peer->paused)
 		return at;
 	for (lane = 1; lane <= LANES_ALL; lane++)
-		if (peer->lanes[lane].filled && !peer->lanes[lane].busy &&
-		    peer->lanes[lane].ready_ms < at)
-			at = peer->lanes[lane].ready_ms;
+		if (lane_due_ms(&peer->lanes[lane]) < at)
+			at = lane_due_ms(&peer->lanes[lane]);
 	if (at != INT64_MAX && at < peer->retry_ms)
 		at = peer->retry_ms;
 	return at;
@@ -171,6 +186,38 @@ schedule_fill(struct peer *peer, int lane)
 }
 
 void
+schedule_found(struct peer *peer, int number, int64_t newest)
+{
+	struct lane *lane = &peer->lanes[number];
+	bool news = newest > lane->newest, filled = lane->filled;
+
+	if (news)
+		lane->newest = newest;
+	schedule_fill(peer, number);
+	/* What was queued before and is committed now may wait so long. */
+	if (!news && !filled && lane->stopped_ms != 0 &&
+	    lane->ready_ms < lane->stopped_ms + STOPPED_MS)
+		lane->ready_ms = lane->stopped_ms + STOPPED_MS;
+}
+
+void
+schedule_due(struct peer *peer, int number, int64_t delay_ms)
+{
+	struct lane *lane = &peer->lanes[number];
+	int64_t at = clock_ms() + delay_ms;
+
+	if (lane->due_ms == 0 || at < lane->due_ms)
+		lane->due_ms = at;
+	peer_consider(peer);
+}
+
+void
+schedule_stopped(struct peer *peer, int lane)
+{
+	peer->lanes[lane].stopped_ms = clock_ms();
+}
+
+void
 schedule_again(struct peer *peer, int lane, int64_t delay_ms)
 {
 	peer->lanes[lane].filled = true;
@@ -222,10 +269,21 @@ peer_lane(const struct peer *peer, int64_t now)
 	int lane;
 
 	for (lane = 1; lane <= LANES_ALL; lane++)
-		if (peer->lanes[lane].filled && !peer->lanes[lane].busy &&
-		    peer->lanes[lane].ready_ms <= now)
+		if (lane_due_ms(&peer->lanes[lane]) <= now)
 			return lane;
 	return 0;
+}
+
+/* Until its turn has shown that there is nothing, the lane has items. */
+static void
+lane_begin(struct lane *lane, int64_t now)
+{
+	if (lane->due_ms != 0 && lane->due_ms <= now)
+		lane->due_ms = 0;
+	lane->filled = true;
+	lane->busy = true;
+	lane->again = lane->retry = false;
+	lane->stopped_ms = 0;
 }
 
 bool
@@ -254,9 +312,7 @@ schedule_next(struct peer **found, int *lane)
 		*found = peer;
 		/* to the end of the round: its other lanes wait their turn */
 		round_remove(peer);
-		peer->lanes[*lane].busy = true;
-		peer->lanes[*lane].again = false;
-		peer->lanes[*lane].retry = false;
+		lane_begin(&peer->lanes[*lane], now);
 		peer->lanes[*lane].probing = peer_probing(peer);
 		peer->references++;
 		busy++;
@@ -329,6 +385,7 @@ schedule_back_off_end(struct peer *peer)
 {
 	peer->retry_ms = 0;
 	peer->retry_count = 0;
+	peer->asked = 0;
 	peer_consider(peer);
 }
 
@@ -345,6 +402,15 @@ schedule_back_off(struct peer *peer, bool longest)
 	peer->retry_count++;
 	schedule_wait(peer, delay);
 	return delay;
+}
+
+int64_t
+schedule_asked_ms(uint32_t count, uint32_t seconds)
+{
+	int64_t said = (seconds > 0 ? (int64_t)seconds : 1) * 1000;
+
+	return schedule_delay_ms(count, said,
+	    said > settings->retry_max_ms ? said : settings->retry_max_ms);
 }
 
 void

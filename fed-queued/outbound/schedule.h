@@ -21,12 +21,21 @@ void schedule_init(const struct settings *, void (*run)(void));
 void schedule_run(void);
 /* The database has items for this lane. */
 void schedule_fill(struct peer *, int lane);
-/* The lane has items that are due after a delay. */
+/* The same, of which newest is the highest queue id. A lane that was left for
+ * all that is in it waits is not looked at again and again for that. */
+void schedule_found(struct peer *, int lane, int64_t newest);
+/* The lane has items that are due after a delay, and is left alone until then.
+ */
 void schedule_again(struct peer *, int lane, int64_t delay_ms);
+/* Something in the lane waits by itself, and is due after a delay; the rest of
+ * the lane does not wait for it. */
+void schedule_due(struct peer *, int lane, int64_t delay_ms);
 /* Whether more was seen since the last claim; asking clears it. */
 bool schedule_more(struct peer *, int lane);
 /* Nothing more is known of a lane until schedule_fill(). */
 void schedule_empty(struct peer *, int lane);
+/* And what is left in it is behind something that waits. */
+void schedule_stopped(struct peer *, int lane);
 /*
  * The next pair that is due, marked busy; false when there is none or no slot
  * is free. schedule_done() ends it.
@@ -57,6 +66,9 @@ void schedule_administered(struct peer *);
 void schedule_back_off_end(struct peer *);
 /* Exponential back-off with jitter; returns the delay in ms. */
 int64_t schedule_back_off(struct peer *, bool longest);
+/* How long to wait after the peer asked for seconds count times before: longer
+ * each time, never shorter than it says. */
+int64_t schedule_asked_ms(uint32_t count, uint32_t seconds);
 /* Exactly this delay, whatever the back-off was. */
 void schedule_wait(struct peer *, int64_t delay_ms);
 /* Our own outage: nothing is sent for a while, longer each time; the first

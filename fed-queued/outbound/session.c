@@ -2,8 +2,10 @@
 /*
  * Sending: a session holds the lease of one (destination, lane) and works
  * through it, one request in flight and the next one claimed meanwhile, so
- * order inside a lane is first-in first-out, whoever the worker. It ends when
- * the lane is empty or the destination has to wait.
+ * order inside a lane is first-in first-out, whoever the worker. An item that
+ * is refused or put off waits by itself, and its line behind it: what was
+ * claimed of that meanwhile goes back. It ends when nothing of the lane is due,
+ * or the destination has to wait.
  */
 #include <event2/event.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include "json/envelope.h"
 #include "outbound/destination.h"
 #include "outbound/queue.h"
+#include "outbound/rouse.h"
 #include "outbound/schedule.h"
 #include "outbound/session.h"
 #include "servers/peer_table.h"
@@ -33,7 +36,6 @@
 
 struct session {
 	struct lease lease;
-	int64_t highest;      /* queue id claimed so far */
 	int64_t floor;	      /* queue id that nothing new can lie below */
 	int64_t reached;      /* the last one claimed, to be the next floor */
 	int64_t reached_next; /* when none older than this one runs */
@@ -41,13 +43,14 @@ struct session {
 	struct claim *current; /* in flight */
 	struct claim *next;    /* claimed meanwhile */
 	bool claiming;
-	bool exhausted; /* nothing more is due */
-	bool ending;	/* the destination has to wait */
-	bool yielding;	/* to other destinations, with items left */
+	struct lines stopped; /* since the claim that is under way began */
+	bool exhausted;	      /* nothing more is due */
+	bool left;	      /* but for what is behind an item that waits */
+	bool ending;	      /* the destination has to wait */
+	bool yielding;	      /* to other destinations, with items left */
 	uint32_t requests;
 	int64_t sent_ms;
 	bool leased;		    /* the lease was ours at least once */
-	bool aside;		    /* current stands aside, others are due */
 	uint32_t sent[BATCH_ITEMS]; /* current's items in the request */
 	uint32_t sent_count;
 };
@@ -87,8 +90,9 @@ item_fail(
 /* The item's own outcome. */
 static void
 item_react(const struct session *session, struct queue_item *item,
-    const struct reaction *reaction, enum code code)
+    const struct reaction *reaction, const struct ack_result *result)
 {
+	enum code code = result->code;
 	int most = item->max_attempts == ATTEMPTS_DEFAULT
 		       ? (int)env.settings.attempts
 		       : item->max_attempts;
@@ -110,6 +114,16 @@ item_react(const struct session *session, struct queue_item *item,
 		if (item->attempts + 1 >= most)
 			item_fail(session, item, code);
 		break;
+	case ITEM_POSTPONED:
+		item->code = code;
+		item->delay_ms =
+		    schedule_asked_ms(item->postponed, result->seconds);
+		break;
+	case ITEM_APPEALS:
+		item->code = code;
+		item->delay_ms = env.settings.retry_max_ms;
+		session->lease.peer->appeals = true;
+		break;
 	case ITEM_LATER:
 		item->code = code;
 		break;
@@ -120,19 +134,43 @@ static void
 claim_settle(struct session *session, const struct receipt *receipt)
 {
 	struct claim *claim = session->current;
-	int64_t delay_ms = -1;
 	uint32_t i;
 
 	for (i = 0; i < claim->count; i++)
 		if (claim->items[i].state == ITEM_STATE_PENDING &&
-		    (delay_ms < 0 || claim->items[i].delay_ms < delay_ms))
-			delay_ms = claim->items[i].delay_ms;
-	if (delay_ms >= 0)
-		schedule_again(session->lease.peer, session->lease.lane,
-		    session->aside ? 0 : delay_ms);
+		    claim->items[i].delay_ms > 0)
+			schedule_due(session->lease.peer, session->lease.lane,
+			    claim->items[i].delay_ms);
 	queue_settle(&session->lease, claim, receipt);
 	session->current = NULL;
 	session->sent_count = 0;
+}
+
+/* What was claimed behind items that go no further is pending again. */
+static void
+session_put_back(struct session *session, struct claim *claim)
+{
+	struct claim *behind = queue_claim_behind(claim, &session->stopped);
+
+	if (behind == NULL)
+		return;
+	queue_settle(&session->lease, behind, NULL);
+	session->floor = session->reached = 0;
+	session->exhausted = false;
+}
+
+/* Items of the current claim go no further, nor does what is behind them. */
+static void
+session_stop_lines(struct session *session)
+{
+	queue_lines_stop(&session->stopped, session->current);
+	if (session->next == NULL)
+		return;
+	session_put_back(session, session->next);
+	if (session->next->count > 0)
+		return;
+	queue_claim_free(session->next);
+	session->next = NULL;
 }
 
 /*
@@ -147,6 +185,7 @@ react_acknowledged(
 	    destination = {ITEM_LATER, DESTINATION_NONE, false};
 	struct peer *peer = session->lease.peer;
 	const struct ack_result *result;
+	struct queue_item *item;
 	enum code code = CODE_OK;
 	uint32_t i, seconds = 0;
 	bool moved = false;
@@ -157,9 +196,10 @@ react_acknowledged(
 		.queue_id);
 	for (i = 0; i < session->sent_count; i++) {
 		result = &outcome->results[i];
-		reaction = reaction_find(outcome, result);
-		item_react(session, &session->current->items[session->sent[i]],
-		    &reaction, result->code);
+		item = &session->current->items[session->sent[i]];
+		reaction = reaction_find(
+		    outcome, result, strcmp(item->type, "message") == 0);
+		item_react(session, item, &reaction, result);
 		if (reaction.destination == DESTINATION_GOOD) {
 			moved = true;
 		} else {
@@ -168,10 +208,13 @@ react_acknowledged(
 			seconds = result->seconds;
 		}
 	}
-	/* Where others got through, one refused item waits alone. */
+	/* Where others got through, one refused item waits alone, and what is
+	 * asked for is not the next of several times. */
 	if (destination.destination == DESTINATION_NONE ||
 	    (moved && destination.item == ITEM_REFUSED))
 		destination.destination = DESTINATION_GOOD;
+	if (moved)
+		peer->asked = 0;
 	/* After trouble it grows again step by step. */
 	peer->batch_most = peer->batch_most == 0 ? 2 : 2 * peer->batch_most;
 	if (peer->batch_most > outcome->credit)
@@ -196,8 +239,8 @@ session_halve(struct session *session, struct reaction *reaction)
 	if (step == SUSPECT_WAIT)
 		return;
 	reaction->destination = DESTINATION_PROVE;
-	session->aside = step == SUSPECT_ASIDE;
-	if (session->aside)
+	item->leaves = step == SUSPECT_ASIDE;
+	if (item->leaves)
 		item->delay_ms =
 		    2 *
 		    schedule_delay_ms(suspect_returns(suspects, item->queue_id),
@@ -210,7 +253,7 @@ static bool
 react_unacknowledged(
     struct session *session, const struct transport_outcome *outcome)
 {
-	struct reaction reaction = reaction_find(outcome, NULL);
+	struct reaction reaction = reaction_find(outcome, NULL, true);
 	struct peer *peer = session->lease.peer;
 	uint32_t i;
 	bool wait;
@@ -223,7 +266,7 @@ react_unacknowledged(
 	    outcome->retry_after, outcome->heard);
 	if (outcome->heard && !outcome->started &&
 	    reaction.destination == DESTINATION_BACK_OFF)
-		destination_alive(peer);
+		rouse_heard(peer);
 	return wait;
 }
 
@@ -246,6 +289,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 		   : react_unacknowledged(session, outcome);
 	if (wait)
 		session->ending = true;
+	session_stop_lines(session);
 	claim_settle(session,
 	    outcome->code == CODE_OK && env.settings.receipts_s > 0 ? &receipt
 								    : NULL);
@@ -350,7 +394,7 @@ lease_await(int64_t left_ms)
  * A queue id is given before its transaction commits, and after that has a
  * number of its own (it locks the server's row first). So once all have ended
  * that ran while an item was claimed, nothing can appear any more below that
- * item. What waits there for a time of its own is looked for now and then.
+ * item. While a line waits, its items are left behind, and there is no floor.
  */
 static void
 session_raise_floor(struct session *session, const struct claim *claim)
@@ -363,7 +407,7 @@ session_raise_floor(struct session *session, const struct claim *claim)
 		session->reached = claim->items[claim->count - 1].queue_id;
 		session->reached_next = claim->next;
 	}
-	if (++session->claims % FLOOR_CLAIMS == 0)
+	if (claim->stopped || ++session->claims % FLOOR_CLAIMS == 0)
 		session->floor = session->reached = 0;
 }
 
@@ -371,9 +415,12 @@ static void
 claimed(struct claim *claim, bool ok, void *argument)
 {
 	struct session *session = argument;
-	int64_t last;
 
 	session->claiming = false;
+	session->left = claim->stopped;
+	if (claim->due_ms >= 0)
+		schedule_due(
+		    session->lease.peer, session->lease.lane, claim->due_ms);
 	if (ok && claim->leased) {
 		session->leased = true;
 		session_raise_floor(session, claim);
@@ -388,15 +435,12 @@ claimed(struct claim *claim, bool ok, void *argument)
 			lease_await(claim->others_ms);
 		}
 	}
-	if (claim->count > 0) {
-		last = claim->items[claim->count - 1].queue_id;
-		if (last > session->highest)
-			session->highest = last;
+	session->exhausted = claim->count == 0;
+	session_put_back(session, claim);
+	if (claim->count > 0)
 		session->next = claim;
-	} else {
-		session->exhausted = true;
+	else
 		queue_claim_free(claim);
-	}
 	session_step(session);
 }
 
@@ -415,18 +459,21 @@ session_claim(struct session *session)
 		session->floor = session->reached = 0;
 	lane->anew = false;
 	session->claiming = true;
-	queue_claim(&session->lease, session->highest, session->floor, most,
+	session->stopped.count = 0;
+	queue_claim(&session->lease, !session->leased, session->floor, most,
 	    claimed, session);
 }
 
 static void
 session_close(struct session *session)
 {
-	if (session->next != NULL)
+	bool unsettled = session->next != NULL;
+
+	if (unsettled)
 		queue_claim_free(session->next);
 	session->next = NULL;
 	if (session->leased)
-		queue_release(&session->lease, session_end, session);
+		queue_release(&session->lease, unsettled, session_end, session);
 	else
 		session_end(session);
 }
@@ -472,6 +519,9 @@ session_step(struct session *session)
 			session_claim(session);
 			return;
 		}
+		if (session->left)
+			schedule_stopped(
+			    session->lease.peer, session->lease.lane);
 		schedule_empty(session->lease.peer, session->lease.lane);
 	}
 	session_close(session);

@@ -15,9 +15,11 @@
 #include "events/timer.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
-#include "rooms/columns.h"
+#include "room/room_restore.h"
+#include "room/room_stream.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 #define EVERY_MS    (15 * 60 * 1000) /* exchanges; 75 to 125 of a hundred */
@@ -27,6 +29,7 @@
 #define SERVERS_MS  60000 /* between two looks for servers */
 #define GAPS_MS	    10000 /* between two looks for gaps */
 #define GAPS_MAX    1000  /* of one look */
+#define ORIGINS	    75	  /* of a hundred gaps: their origin is asked */
 #define WAITING_MAX 1024  /* rooms for one server; beyond: all of its rooms */
 
 /* What is to be exchanged with one server. */
@@ -202,7 +205,7 @@ gaps_loaded(PGresult *result, const char *sqlstate, void *argument)
 	for (row = 0; row < PQntuples(result); row++) {
 		if (!row_bytes(id, sizeof(id), result, row, 0))
 			fatal("database sent a malformed id");
-		columns_room(&room, result, row, 1);
+		values_room_read(&room, result, row, 1);
 		peer = peer_table_find_id(id);
 		if (peer != NULL)
 			resync_later(&room, peer->key);
@@ -259,6 +262,9 @@ gaps_look(void)
 	gaps_running = true;
 	db_parameters_init(&parameters);
 	db_add_integer(&parameters, GAPS_MAX);
+	db_add_integer(&parameters, ROOM_GAP_S);
+	db_add_integer(&parameters, ROOM_RECOVERY_S);
+	db_add_integer(&parameters, ORIGINS);
 	db_call(env.db, SQL_SYNC_DUE, &parameters, gaps_loaded, NULL);
 	db_parameters_free(&parameters);
 }

@@ -15,6 +15,7 @@ enum peer_event {
 	PEER_LIVES,    /* it sent a new valid request, at level 1 or above */
 	PEER_RETURNED, /* it counted as offline, and is there again */
 	PEER_ADMINISTERED, /* an admin paused it, or ended its back-off */
+	PEER_RAISED,	   /* an admin raised its trust */
 	PEER_EVENTS
 };
 

@@ -3,8 +3,11 @@
  * see peer.h. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "servers/observe.h"
 #include "servers/peer.h"
+
+#define RETRIED_MS 1000
 
 const struct cert *
 peer_certificate(const struct peer *peer, const uint8_t key_id[32])
@@ -59,16 +62,29 @@ peer_certificate_add(struct peer *peer, const struct cert *cert,
 	peer->certificates[at] = entry;
 }
 
+/* Tried now, at most once a second; how long it waits after another failure is
+ * as it was. So whoever asks again and again makes no storm. */
+static void
+peer_retry(struct peer *peer)
+{
+	int64_t now = clock_ms(), at = now;
+
+	if (peer->retried_ms > now) /* that one is still to come */
+		at = peer->retried_ms;
+	else if (peer->retried_ms != 0 && peer->retried_ms + RETRIED_MS > now)
+		at = peer->retried_ms + RETRIED_MS;
+	peer->retried_ms = at;
+	if (peer->retry_ms > at)
+		peer->retry_ms = at;
+}
+
 void
 peer_administer(struct peer *peer, bool paused, uint32_t woken)
 {
 	bool changed = peer->paused != paused || peer->woken != woken;
 
-	if (woken != peer->woken) {
-		peer->retry_ms = 0;
-		peer->retry_count = 0;
-		peer->postponed = false;
-	}
+	if (woken != peer->woken)
+		peer_retry(peer);
 	peer->paused = paused;
 	peer->woken = woken;
 	if (changed)

@@ -15,17 +15,18 @@
 #include "servers/limiter.h"
 #include "servers/suspect.h"
 
-#define PEER_CERTIFICATES 8 /* newest serials kept of each server */
-#define LANES		  3 /* 1 high, 2 normal, 3 low */
-#define LANE_LOOKUP	  4 /* no messages: look-ups of users */
-#define LANE_SYNC	  5 /* nor here: heads of rooms */
-#define LANES_ALL	  5
-#define PEER_REFUSALS	  5 /* signed for one server a second */
-#define TRUST_BLOCKED	  (-1)
-#define TRUST_UNKNOWN	  0
-#define TRUST_KNOWN	  1
-#define TRUST_VERIFIED	  2
-#define TRUST_TRUSTED	  3
+#define PEER_CERTIFICATES  8 /* newest serials kept of each server */
+#define LANES		   3 /* 1 high, 2 normal, 3 low */
+#define LANE_LOOKUP	   4 /* no messages: look-ups of users */
+#define LANE_SYNC	   5 /* nor here: heads of rooms */
+#define LANES_ALL	   5
+#define PEER_REFUSALS	   5 /* signed for one server a second */
+#define PEER_INTRODUCTIONS 4 /* of us to one server a minute */
+#define TRUST_BLOCKED	   (-1)
+#define TRUST_UNKNOWN	   0
+#define TRUST_KNOWN	   1
+#define TRUST_VERIFIED	   2
+#define TRUST_TRUSTED	   3
 
 struct peer_certificate {
 	uint8_t key_id[32];
@@ -33,13 +34,16 @@ struct peer_certificate {
 };
 
 struct lane {
-	bool filled;	  /* the database has items that may be due */
-	bool busy;	  /* a claim or an exchange of ours is under way */
-	bool again;	  /* more was seen while busy */
-	bool retry;	  /* items wait for ready_ms */
-	bool anew;	  /* look from the start: an admin put items back */
-	bool probing;	  /* busy, and counted among those that may be dead */
-	int64_t ready_ms; /* when the flush delay ends */
+	bool filled;	    /* the database has items that may be due */
+	bool busy;	    /* a claim or an exchange of ours is under way */
+	bool again;	    /* more was seen while busy */
+	bool retry;	    /* items wait for ready_ms */
+	bool anew;	    /* look from the start: an admin put items back */
+	bool probing;	    /* busy, and counted among those that may be dead */
+	int64_t ready_ms;   /* when the flush delay ends */
+	int64_t due_ms;	    /* when one that waits by itself is due; 0 none */
+	int64_t newest;	    /* queue id seen */
+	int64_t stopped_ms; /* when all that was left could not go; 0 else */
 	struct suspects suspects;
 };
 
@@ -73,18 +77,26 @@ struct peer {
 	struct fairness_queue commits; /* items that wait for a transaction */
 	int64_t seen_ms;	       /* when last_seen was last written */
 	int64_t woken_ms; /* when a request last ended the back-off */
+	bool wake_again;  /* another one did not: it came too soon after */
 
 	/* outbound: outbound/schedule.c */
 	struct lane lanes[LANES_ALL + 1];
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
-	bool paused;	      /* an admin lets nothing be sent to it */
-	uint32_t woken;	      /* changed when an admin ended its back-off */
-	uint32_t generation;  /* of isolation credentials */
-	bool slow;	      /* its last exchange took over SLOW_MS */
-	uint32_t batch_most;  /* items in the next request, as far as known */
-	int64_t handshake_ms; /* when a 401 last led to a handshake */
+	uint32_t asked;	     /* to wait, so often in a row */
+	bool appeals;	     /* items may wait for its admin */
+	int64_t told_ms;     /* when it was last told that trust in it rose */
+	bool tell_again;     /* which it has again since */
+	bool paused;	     /* an admin lets nothing be sent to it */
+	uint32_t woken;	     /* changed when an admin ended its back-off */
+	int64_t retried_ms;  /* when that was last, or is to be; 0 never */
+	uint32_t generation; /* of isolation credentials */
+	bool slow;	     /* its last exchange took over SLOW_MS */
+	uint32_t batch_most; /* items in the next request, as far as known */
+	struct limiter introductions; /* handshakes that it makes us begin */
+	bool asking;		      /* such a handshake is under way */
+	int64_t introduced_ms; /* when a handshake with it was last stored */
 
 	/* outbound/health.c, by the rules of liveness.c; all of clock_ms() */
 	int64_t heard_ms;	/* something signed last came; 0 never */

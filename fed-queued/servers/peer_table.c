@@ -13,6 +13,7 @@
 #include "events/timer.h"
 #include "json/batch.h"
 #include "servers/limits.h"
+#include "servers/observe.h"
 #include "servers/peer_table.h"
 
 #define RELOAD_MS 50
@@ -88,6 +89,8 @@ peer_rate(struct peer *peer)
 	limiter_set(&peer->refusals, PEER_REFUSALS, 1000, 10 * PEER_REFUSALS,
 	    clock_ms());
 	peer->refusals.counter = limits_counter(LIMIT_REFUSALS);
+	limiter_set(&peer->introductions, PEER_INTRODUCTIONS, 60000,
+	    PEER_INTRODUCTIONS, clock_ms());
 }
 
 struct peer *
@@ -101,6 +104,7 @@ peer_table_put(const uint8_t key[32], const uint8_t id[16], int trust)
 	if (peer == NULL) {
 		peer = xcalloc(1, sizeof(*peer));
 		peer->fresh = true;
+		peer->appeals = true;
 		peer->batch_most = BATCH_ITEMS;
 		memcpy(peer->key, key, sizeof(peer->key));
 		memcpy(peer->id, id, sizeof(peer->id));
@@ -251,6 +255,7 @@ load_peer(PGresult *result, int row)
 	size_t text_length, hex_length;
 	uint32_t woken;
 	bool paused;
+	int before;
 
 	text = row_span(&text_length, result, row, 0);
 	hex = row_span(&hex_length, result, row, 1);
@@ -259,6 +264,8 @@ load_peer(PGresult *result, int row)
 		log_warning("server stored is not valid row=%d", row);
 		return;
 	}
+	peer = peer_table_find(key);
+	before = peer != NULL ? peer->trust : TRUST_TRUSTED;
 	peer = peer_table_put(key, id, (int)row_integer(result, row, 2));
 	peer->kept = row_integer(result, row, 3) == 1;
 	peer->highest_serial = (uint64_t)row_integer(result, row, 4);
@@ -269,6 +276,8 @@ load_peer(PGresult *result, int row)
 	if (!peer->fresh) {
 		/* the rest of the schedule's state is ours since then */
 		peer_administer(peer, paused, woken);
+		if (peer->kept && peer->trust > before)
+			observe_tell(PEER_RAISED, peer);
 		return;
 	}
 	peer->fresh = false;

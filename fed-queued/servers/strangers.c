@@ -49,6 +49,7 @@ store_row(struct store *store, PGresult *result)
 		store_end(store, CODE_CERTIFICATE_CONFLICT);
 		return;
 	}
+	peer->introduced_ms = clock_ms();
 	peer_certificate_add(peer, &store->cert,
 	    (uint64_t)row_integer(result, 0, 3),
 	    (uint64_t)row_integer(result, 0, 4));

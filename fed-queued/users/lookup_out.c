@@ -59,13 +59,17 @@ later_done(PGresult *result, const char *sqlstate, void *argument)
 	lookup_end(argument);
 }
 
-/* It is asked again, after delay_ms if that is above 0. */
+/* It is asked again, after delay_ms if that is above 0; the others before that,
+ * unless all are to wait. */
 static void
-lookup_later(struct lookup *lookup, int64_t delay_ms)
+lookup_later(struct lookup *lookup, int64_t delay_ms, bool all)
 {
 	struct db_parameters parameters;
 
-	schedule_again(lookup->peer, LANE_LOOKUP, delay_ms);
+	if (all)
+		schedule_again(lookup->peer, LANE_LOOKUP, delay_ms);
+	else
+		schedule_due(lookup->peer, LANE_LOOKUP, delay_ms);
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, env.incarnation);
 	db_add_uuid(&parameters, lookup->id);
@@ -190,21 +194,22 @@ lookup_acknowledged(
 	static const struct reaction good = {
 	    ITEM_DELIVERED, DESTINATION_GOOD, false};
 	const struct ack_result *result = &outcome->results[0];
-	struct reaction reaction = reaction_find(outcome, result);
+	struct reaction reaction = reaction_find(outcome, result, false);
 
 	if (result->status == ACK_RETRY &&
-	    reaction.destination != DESTINATION_WAIT) {
+	    (reaction.destination == DESTINATION_BACK_OFF ||
+		reaction.destination == DESTINATION_LONG)) {
 		/* a clock is wrong: messages wait for that as well */
 		(void)destination_react(lookup->peer, &reaction, result->code,
 		    result->seconds, true);
-		lookup_later(lookup, 0);
+		lookup_later(lookup, 0, true);
 		return;
 	}
 	(void)destination_react(lookup->peer, &good, CODE_OK, 0, true);
 	if (result->status == ACK_RETRY)
 		lookup_later(lookup,
-		    (result->seconds > 0 ? (int64_t)result->seconds : 1) *
-			1000);
+		    (result->seconds > 0 ? (int64_t)result->seconds : 1) * 1000,
+		    reaction.destination == DESTINATION_WAIT);
 	else if (result->status == ACK_REJECTED)
 		lookup_settle(lookup, "failed",
 		    result->code < CODE_COUNT ? code_name(result->code)
@@ -228,10 +233,10 @@ lookup_exchanged(const struct transport_outcome *outcome, void *argument)
 		lookup_acknowledged(lookup, outcome);
 		return;
 	}
-	reaction = reaction_find(outcome, NULL);
+	reaction = reaction_find(outcome, NULL, false);
 	(void)destination_react(lookup->peer, &reaction, outcome->code,
 	    outcome->retry_after, outcome->heard);
-	lookup_later(lookup, 0);
+	lookup_later(lookup, 0, true);
 }
 
 static void

@@ -363,8 +363,9 @@ BEGIN
 END
 $$;
 
--- An invitation that waits for one of our users, locked, if it is still good.
-CREATE FUNCTION federation.room_invitation(invitation uuid)
+-- An invitation of one of our users that is in one of these states, locked, if
+-- it is still good.
+CREATE FUNCTION federation.room_invitation(invitation uuid, states text[])
 RETURNS federation.room_shown
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -373,7 +374,7 @@ DECLARE
 BEGIN
 	SELECT s.* INTO shown FROM federation.room_shown s
 	    WHERE s.id = room_invitation.invitation FOR UPDATE;
-	IF NOT FOUND THEN
+	IF NOT FOUND OR (shown.state = 'pending' AND NOT shown.told) THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD043',
 		    MESSAGE = 'there is no such invitation';
 	ELSIF shown.state = 'quarantine' THEN
@@ -382,7 +383,7 @@ BEGIN
 	ELSIF shown.expires_at <= now() THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD046',
 		    MESSAGE = 'the invitation has expired';
-	ELSIF shown.state <> 'pending' THEN
+	ELSIF shown.state <> ALL (states) THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD045',
 		    MESSAGE = 'the invitation does not wait any more';
 	END IF;
@@ -405,14 +406,33 @@ BEGIN
 END
 $$;
 
--- The invitee accepts: he asks to join.
+-- The invitee accepts: he asks to join. Accepted before, it is the same
+-- request, unless that was refused: then he asks again.
 CREATE FUNCTION federation.room_accept(invitation uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown :=
-	    federation.room_invitation(room_accept.invitation);
+	shown federation.room_shown;
+	wish uuid;
 BEGIN
+	-- One after the other: each looks for what the one before asked.
+	PERFORM 1 FROM federation.room_shown s
+	    WHERE s.id = room_accept.invitation FOR UPDATE;
+	SELECT w.id INTO wish FROM federation.room_shown s
+	    JOIN federation.federated_rooms r
+		ON r.global_room_id = s.global_room_id
+	    JOIN federation.room_wishes w ON w.room_id = r.id
+	    WHERE s.id = room_accept.invitation AND s.state = 'accepted'
+	    AND w.kind = 'join' AND split_part(w.member, '@', 1) = s.invitee
+	    AND w.state <> 'refused'
+	    -- One that was open already when he accepted has another nonce.
+	    ORDER BY w.nonce IS NOT DISTINCT FROM s.nonce DESC, w.number DESC
+	    LIMIT 1;
+	IF FOUND THEN
+		RETURN wish;
+	END IF;
+	shown := federation.room_invitation(room_accept.invitation,
+	    '{pending,accepted}');
 	PERFORM federation.room_home_check(shown.global_room_id);
 	UPDATE federation.room_shown s SET state = 'accepted'
 	    WHERE s.id = shown.id;
@@ -430,29 +450,49 @@ BEGIN
 	    WHERE s.id = room_decline.invitation AND s.state = 'declined') THEN
 		RETURN false;
 	END IF;
-	PERFORM federation.room_invitation(room_decline.invitation);
+	PERFORM federation.room_invitation(room_decline.invitation,
+	    '{pending}');
 	UPDATE federation.room_shown s SET state = 'declined'
 	    WHERE s.id = room_decline.invitation;
 	RETURN true;
 END
 $$;
 
--- A user of ours asks to join a room that needs no invitation.
+-- A user of ours asks to join a room that needs no invitation. One who asked
+-- before, and is in since, gets the same request.
 CREATE FUNCTION federation.room_join(room text, member text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	who text := federation.room_own_user(room_join.member);
+	target uuid;
+	wish uuid;
 BEGIN
 	PERFORM federation.room_name_check(room_join.room);
 	PERFORM federation.room_home_check(room_join.room);
 	IF split_part(room_join.room, '@', 2) = federation.own_address() THEN
 		PERFORM federation.room_open(room_join.room);
 	END IF;
-	IF EXISTS (SELECT 1 FROM federation.federated_rooms r
+	-- First what is open: it may be done, and he be in, at any moment.
+	SELECT w.id INTO wish FROM federation.federated_rooms r
+	    JOIN federation.room_wishes w ON w.room_id = r.id
+	    WHERE r.global_room_id = room_join.room AND w.kind = 'join'
+	    AND w.member = who AND w.state IN ('new', 'asked');
+	IF FOUND THEN
+		RETURN wish;
+	END IF;
+	SELECT r.id INTO target FROM federation.federated_rooms r
 	    JOIN federation.room_members m ON m.room_id = r.id
 	    WHERE r.global_room_id = room_join.room AND m.member = who
-	    AND m.state_left IS NULL) THEN
+	    AND m.state_left IS NULL;
+	IF FOUND THEN
+		SELECT w.id INTO wish FROM federation.room_wishes w
+		    WHERE w.room_id = target AND w.kind = 'join'
+		    AND w.member = who AND w.state = 'done'
+		    ORDER BY w.number DESC LIMIT 1;
+		IF FOUND THEN
+			RETURN wish;
+		END IF;
 		RAISE EXCEPTION USING ERRCODE = 'FD038',
 		    MESSAGE = 'the user is a member already';
 	END IF;
@@ -461,23 +501,35 @@ END
 $$;
 
 -- A user of ours leaves: from now on he sends and is shown nothing, whenever
--- the home comes to know it.
+-- the home comes to know it. Asked again, it is the same request, also when he
+-- has left since.
 CREATE FUNCTION federation.room_leave(room text, member text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	target uuid := federation.room_open(room_leave.room);
-	home uuid := federation.room_server(split_part(room_leave.room, '@',
-	    2));
 	who text := federation.room_own_user(room_leave.member);
+	home uuid;
+	target uuid;
 	wish uuid;
 BEGIN
-	SELECT w.id INTO wish FROM federation.room_wishes w
-	    WHERE w.room_id = target AND w.kind = 'leave' AND w.member = who
-	    AND w.state IN ('new', 'asked');
+	PERFORM federation.room_name_check(room_leave.room);
+	SELECT w.id INTO wish FROM federation.federated_rooms r
+	    JOIN federation.room_wishes w ON w.room_id = r.id
+	    WHERE r.global_room_id = room_leave.room AND w.kind = 'leave'
+	    AND w.member = who AND (w.state IN ('new', 'asked') OR
+	    (w.state = 'done' AND NOT EXISTS (SELECT 1
+		FROM federation.room_members m WHERE m.room_id = r.id
+		AND m.member = who AND m.state_left IS NULL) AND
+	    NOT EXISTS (SELECT 1 FROM federation.room_wishes j
+		WHERE j.room_id = r.id AND j.kind = 'join' AND j.member = who
+		AND j.state IN ('new', 'asked'))))
+	    ORDER BY w.number DESC LIMIT 1;
 	IF FOUND THEN
 		RETURN wish;
-	ELSIF NOT federation.room_member_is(target, who) AND
+	END IF;
+	target := federation.room_open(room_leave.room);
+	home := federation.room_server(split_part(room_leave.room, '@', 2));
+	IF NOT federation.room_member_is(target, who) AND
 	    NOT EXISTS (SELECT 1 FROM federation.room_wishes w
 	    WHERE w.room_id = target AND w.kind = 'join' AND w.member = who
 	    AND w.state = 'asked') THEN
@@ -637,7 +689,8 @@ CREATE VIEW federation.room_membership WITH (security_barrier) AS
 	(m.state_left IS NULL OR m.state_left >= t.disputed) AND
 	m.state_left IS DISTINCT FROM m.state_joined END;
 
--- Invitations shown to users of ours; their keys came in the inbox.
+-- Invitations to users of ours, those in quarantine also to nobody; their keys
+-- came in the inbox.
 CREATE VIEW federation.room_invitations WITH (security_barrier) AS
     SELECT i.id AS invitation, i.global_room_id AS room, i.invitee, i.inviter,
 	CASE WHEN i.state IN ('quarantine', 'pending') AND
@@ -649,7 +702,8 @@ CREATE VIEW federation.room_invitations WITH (security_barrier) AS
     FROM federation.room_shown i
     LEFT JOIN federation.self o ON true
     LEFT JOIN federation.federation_servers h
-	ON h.onion_address = split_part(i.global_room_id, '@', 2);
+	ON h.onion_address = split_part(i.global_room_id, '@', 2)
+    WHERE i.told OR i.state = 'quarantine';
 
 -- What was asked for.
 CREATE VIEW federation.room_requests WITH (security_barrier) AS

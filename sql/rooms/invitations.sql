@@ -69,15 +69,46 @@ $$;
 
 -- Invitations of others ----------------------------------------------------
 
--- What an invitation is judged by, always one row. event_hash and number are
--- the event's. Levels: 3 of ourselves, null or 0 not known. other: another
--- event with its nonce was shown. own: the hash of the event that we have
--- under its number. digest: what the origin named with that id before.
+-- A server's invitations that have not expired. open: those of which it cannot
+-- see in the room that they have ended, by a join or since they were taken
+-- back; waiting: those that an admin or the invitee is to decide about.
+CREATE FUNCTION federation.room_shown_counts(server uuid, OUT open bigint,
+    OUT waiting bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1
+	    FROM federation.federated_rooms f
+	    JOIN federation.room_invites i ON i.room_id = f.id
+	    JOIN federation.room_members m ON m.room_id = f.id
+		AND m.member = i.invitee
+	    WHERE f.global_room_id = w.global_room_id AND i.nonce = w.nonce
+	    AND (m.state_left IS NULL OR m.state_left > i.number))),
+	    count(*) FILTER (WHERE w.state IN ('quarantine', 'pending'))
+	    FROM federation.room_shown w
+	    WHERE w.server_id = room_shown_counts.server
+	    AND w.expires_at > now();
+$$;
+
+-- How many invitations an invitee was shown that wait for him.
+CREATE FUNCTION federation.room_shown_invitee(invitee text) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT count(*) FROM federation.room_shown w
+	    WHERE w.invitee = room_shown_invitee.invitee
+	    AND w.state = 'pending' AND w.told AND w.expires_at > now();
+$$;
+
+-- What an invitation is judged by, always one row. looks_up: whether the origin
+-- may look users up; else nothing is read of the invitee, or of what waits for
+-- him, so that not even the time tells. event_hash and number are the event's.
+-- Levels: 3 of ourselves, null or 0 not known. known, other: that event, or
+-- another one with its nonce, was shown. own: the hash of the event that we
+-- have under its number. digest: what the origin named with that id
+-- before.
 CREATE FUNCTION federation.room_shown_facts(room text, origin text,
-    nonce bytea, event_hash bytea, number bigint, invitee text, message uuid)
+    nonce bytea, event_hash bytea, number bigint, invitee text, message uuid,
+    looks_up boolean)
 RETURNS TABLE (origin_level integer, home_level integer, user_exists boolean,
-    known boolean, used boolean, other boolean, pending_server bigint,
-    pending_invitee bigint, own bytea, digest bytea)
+    known boolean, other boolean, open_server bigint, waiting_server bigint,
+    waiting_invitee bigint, own bytea, digest bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -86,7 +117,8 @@ DECLARE
 	home text := split_part(room_shown_facts.room, '@', 2);
 BEGIN
 	IF (octet_length(room_shown_facts.nonce) = 16 AND
-	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '')
+	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '' AND
+	    room_shown_facts.looks_up IS NOT NULL)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'room, nonce or hash does not have its form';
@@ -98,21 +130,15 @@ BEGIN
 	    ELSE (SELECT s.trust_level FROM federation.federation_servers s
 		WHERE s.onion_address = home) END,
 	    -- One who is hidden is not there for others, as in look-ups.
-	    EXISTS (SELECT 1 FROM federation.local_users u
+	    looks_up AND EXISTS (SELECT 1 FROM federation.local_users u
 		WHERE u.handle = room_shown_facts.invitee
 		AND u.public_key IS NOT NULL AND NOT u.hidden),
 	    coalesce(i.event_hash = room_shown_facts.event_hash, false),
-	    coalesce(i.state IN ('accepted', 'declined') OR
-		(i.state = 'void' AND i.expires_at > now()), false),
 	    coalesce(i.event_hash <> room_shown_facts.event_hash, false),
-	    (SELECT count(*) FROM federation.room_shown w
-		WHERE w.server_id = server.id
-		AND w.state IN ('quarantine', 'pending')
-		AND w.expires_at > now()),
-	    (SELECT count(*) FROM federation.room_shown w
-		WHERE w.invitee = room_shown_facts.invitee
-		AND w.state IN ('quarantine', 'pending')
-		AND w.expires_at > now()),
+	    c.open, c.waiting,
+	    CASE WHEN looks_up THEN
+		federation.room_shown_invitee(room_shown_facts.invitee)
+		ELSE 0 END,
 	    (SELECT sha256(e.signing_text) FROM federation.federated_rooms r
 		JOIN federation.room_state_events e ON e.room_id = r.id
 		WHERE r.global_room_id = room_shown_facts.room
@@ -121,7 +147,8 @@ BEGIN
 	    (SELECT d.digest FROM federation.received_ids d
 		WHERE d.server_id = server.id
 		AND d.message_id = room_shown_facts.message)
-	    FROM (SELECT 1) one LEFT JOIN federation.self o ON true
+	    FROM federation.room_shown_counts(server.id) c
+	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN federation.room_shown i
 		ON i.global_room_id = room_shown_facts.room
 		AND i.nonce = room_shown_facts.nonce;
@@ -177,13 +204,98 @@ BEGIN
 END
 $$;
 
--- Shows an invitation that was judged good, and with it keeps the item's id.
--- showing: quarantine, pending or automatic; then the invitee asks to join at
--- once. false: nothing was written, since what it was judged by is so no more.
+-- Shows an invitation: the application is told of it, and with showing
+-- automatic the invitee asks to join at once; else it is pending. most: how
+-- many may wait for him, null any number. false: it does not wait to be shown,
+-- or nobody of that name is published, or as many wait already.
+CREATE FUNCTION federation.room_shown_tell(invitation uuid, showing text,
+    most integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	shown federation.room_shown;
+BEGIN
+	IF (room_shown_tell.showing IN ('pending', 'automatic'))
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'showing does not have its form';
+	END IF;
+	-- Both locked, so that what is shown to him is counted by one after
+	-- the other. Whoever else has them is not waited for: it comes again.
+	SELECT w.* INTO shown FROM federation.room_shown w
+	    WHERE w.id = room_shown_tell.invitation AND w.state = 'pending'
+	    AND NOT w.told AND w.expires_at > now() FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	PERFORM 1 FROM federation.local_users u
+	    WHERE u.handle = shown.invitee AND u.public_key IS NOT NULL
+	    AND NOT u.hidden FOR NO KEY UPDATE SKIP LOCKED;
+	IF NOT FOUND OR federation.room_shown_invitee(shown.invitee) >=
+	    room_shown_tell.most THEN
+		RETURN false;
+	END IF;
+	UPDATE federation.room_shown w SET told = true,
+	    state = CASE room_shown_tell.showing WHEN 'automatic'
+		THEN 'accepted' ELSE w.state END WHERE w.id = shown.id;
+	PERFORM federation.room_tell(shown.server_id, shown.global_room_id,
+	    'invitation', jsonb_build_object('invitation', shown.id,
+	    'inviter', shown.inviter, 'invitee', shown.invitee,
+	    'encryptedRoomKey', shown.room_key,
+	    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
+		'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+	    'metadata', shown.metadata::jsonb,
+	    'showing', room_shown_tell.showing));
+	IF room_shown_tell.showing = 'automatic' THEN
+		PERFORM federation.room_join_ask(shown.global_room_id,
+		    shown.invitee || '@' || s.onion_address, shown.nonce)
+		    FROM federation.self s;
+	END IF;
+	RETURN true;
+END
+$$;
+
+-- Invitations that wait to be shown, and can be: somebody was published since,
+-- or has fewer than invitee_most of them. The oldest, most at most.
+CREATE FUNCTION federation.room_shown_due(invitee_most integer, most integer)
+RETURNS TABLE (invitation uuid, origin_level integer, home_level integer)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	IF (room_shown_due.invitee_most > 0 AND room_shown_due.most > 0)
+	    IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'a number is not above 0';
+	END IF;
+	RETURN QUERY SELECT w.id, coalesce(s.trust_level, 0),
+	    CASE WHEN o.onion_address = split_part(w.global_room_id, '@', 2)
+	    THEN 3 ELSE coalesce(h.trust_level, 0) END
+	    FROM federation.room_shown w
+	    JOIN federation.local_users u ON u.handle = w.invitee
+		AND u.public_key IS NOT NULL AND NOT u.hidden
+	    LEFT JOIN federation.self o ON true
+	    LEFT JOIN federation.federation_servers s ON s.id = w.server_id
+	    LEFT JOIN federation.federation_servers h
+		ON h.onion_address = split_part(w.global_room_id, '@', 2)
+	    WHERE w.state = 'pending' AND NOT w.told AND w.expires_at > now()
+	    AND federation.room_shown_invitee(w.invitee) <
+		room_shown_due.invitee_most
+	    ORDER BY w.received_at, w.id LIMIT room_shown_due.most;
+END
+$$;
+
+-- Keeps an invitation that was judged good, and with it the item's id; what is
+-- written does not depend on who our users are. showing: quarantine, pending
+-- or automatic. open_most, waiting_most: see room_shown_counts(), null any
+-- number. It is shown at once where invitee_most is given: see
+-- room_shown_tell(). false: nothing was written, since what it was judged by
+-- is so no more.
 CREATE FUNCTION federation.room_shown_write(room text, origin text,
     nonce bytea, event_hash bytea, invitee text, inviter text, room_key text,
     metadata text, expires bigint, showing text, message uuid, digest bytea,
-    server_most integer, invitee_most integer) RETURNS boolean
+    open_most integer, waiting_most integer, invitee_most integer)
+RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -198,20 +310,14 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an argument does not have its form';
 	END IF;
-	-- One after another: what waits is counted.
-	PERFORM pg_advisory_xact_lock(hashtext('federation.room_shown'));
+	-- Locked: what a server has shown is counted by one after the other.
 	SELECT s.id INTO server FROM federation.federation_servers s
 	    WHERE s.onion_address = room_shown_write.origin
-	    AND s.trust_level >= 1 FOR KEY SHARE;
-	IF NOT FOUND OR (SELECT count(*) FROM federation.room_shown w
-	    WHERE w.server_id = server AND w.expires_at > now()
-	    AND w.state IN ('quarantine', 'pending')) >=
-	    room_shown_write.server_most OR
-	    (SELECT count(*) FROM federation.room_shown w
-	    WHERE w.invitee = room_shown_write.invitee
-	    AND w.expires_at > now()
-	    AND w.state IN ('quarantine', 'pending')) >=
-	    room_shown_write.invitee_most OR
+	    AND s.trust_level >= 1 FOR NO KEY UPDATE;
+	IF NOT FOUND OR EXISTS (SELECT 1
+	    FROM federation.room_shown_counts(server) c
+	    WHERE c.open >= room_shown_write.open_most
+	    OR c.waiting >= room_shown_write.waiting_most) OR
 	    EXISTS (SELECT 1 FROM federation.received_ids r
 	    WHERE r.server_id = server
 	    AND r.message_id = room_shown_write.message) THEN
@@ -219,13 +325,12 @@ BEGIN
 	END IF;
 	INSERT INTO federation.room_shown AS w (global_room_id, nonce,
 	    event_hash, invitee, inviter, server_id, room_key, metadata, state,
-	    expires_at)
+	    told, expires_at)
 	    VALUES (room_shown_write.room, room_shown_write.nonce,
 	    room_shown_write.event_hash, room_shown_write.invitee,
 	    room_shown_write.inviter, server, room_shown_write.room_key,
 	    room_shown_write.metadata, CASE room_shown_write.showing
-		WHEN 'automatic' THEN 'accepted'
-		ELSE room_shown_write.showing END,
+		WHEN 'quarantine' THEN 'quarantine' ELSE 'pending' END, false,
 	    to_timestamp(room_shown_write.expires))
 	    ON CONFLICT (global_room_id, nonce) DO NOTHING
 	    RETURNING w.id INTO shown;
@@ -235,19 +340,9 @@ BEGIN
 	INSERT INTO federation.received_ids (server_id, message_id, digest)
 	    VALUES (server, room_shown_write.message,
 	    room_shown_write.digest);
-	PERFORM federation.room_tell(server, room_shown_write.room,
-	    'invitation', jsonb_build_object('invitation', shown,
-	    'inviter', room_shown_write.inviter,
-	    'invitee', room_shown_write.invitee,
-	    'encryptedRoomKey', room_shown_write.room_key,
-	    'expires', to_char(to_timestamp(room_shown_write.expires)
-		AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-	    'metadata', room_shown_write.metadata::jsonb,
-	    'showing', room_shown_write.showing));
-	IF room_shown_write.showing = 'automatic' THEN
-		PERFORM federation.room_join_ask(room_shown_write.room,
-		    room_shown_write.invitee || '@' || s.onion_address,
-		    room_shown_write.nonce) FROM federation.self s;
+	IF room_shown_write.invitee_most IS NOT NULL THEN
+		PERFORM federation.room_shown_tell(shown,
+		    room_shown_write.showing, room_shown_write.invitee_most);
 	END IF;
 	RETURN true;
 END
@@ -305,7 +400,9 @@ CREATE TRIGGER room_request_ends
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
     federation.room_item_received(text, uuid, bytea, bytea),
-    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid),
+    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid,
+	boolean),
     federation.room_shown_write(text, text, bytea, bytea, text, text, text,
-	text, bigint, text, uuid, bytea, integer, integer)
-    TO _fedqueued;
+	text, bigint, text, uuid, bytea, integer, integer, integer),
+    federation.room_shown_due(integer, integer),
+    federation.room_shown_tell(uuid, text, integer) TO _fedqueued;

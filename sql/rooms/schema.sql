@@ -132,6 +132,8 @@ CREATE TABLE federation.room_shown (
 	-- declined, void (removed, or another one was used)
 	state		text NOT NULL CHECK (state IN ('quarantine', 'pending',
 	    'accepted', 'declined', 'void')),
+	-- the application knows of it; not before the invitee is published
+	told		boolean NOT NULL DEFAULT true,
 	expires_at	timestamptz NOT NULL,
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (global_room_id, nonce)
@@ -140,6 +142,8 @@ CREATE INDEX room_shown_server ON federation.room_shown (server_id, state);
 CREATE INDEX room_shown_invitee ON federation.room_shown (invitee, state);
 
 CREATE INDEX room_shown_expires ON federation.room_shown (expires_at);
+CREATE INDEX room_shown_untold ON federation.room_shown (invitee)
+    WHERE state = 'pending' AND NOT told;
 
 -- What the application asked for, until it is so or was refused. Of rooms that
 -- we are the home of, fed-queued takes them in the order of number; of others
@@ -164,8 +168,11 @@ CREATE TABLE federation.room_wishes (
 	-- invite: what the invitation carries, kept until it was sent
 	room_key	text,		-- base64
 	invite_metadata	text,		-- canonical JSON
+	-- expired: an invitation that was made, and that nobody joined with
 	state		text NOT NULL DEFAULT 'new' CHECK (state IN ('new',
-	    'asked', 'done', 'refused')),
+	    'asked', 'done', 'refused', 'expired')),
+	-- an invitation that was made has expired, whatever came of it
+	over		boolean NOT NULL DEFAULT false,
 	code		text,
 	created_at	timestamptz NOT NULL DEFAULT now(),
 	settled_at	timestamptz
@@ -174,7 +181,9 @@ CREATE INDEX room_wishes_new ON federation.room_wishes (number)
     WHERE state = 'new';
 CREATE INDEX room_wishes_room ON federation.room_wishes (room_id, kind);
 CREATE INDEX room_wishes_settled ON federation.room_wishes (settled_at)
-    WHERE state IN ('done', 'refused');
+    WHERE state IN ('done', 'refused', 'expired');
+CREATE INDEX room_wishes_expires ON federation.room_wishes (expires_at)
+    WHERE kind = 'invite' AND state = 'done' AND NOT over;
 CREATE INDEX room_wishes_nonce ON federation.room_wishes (nonce)
     WHERE kind = 'invite';
 

@@ -47,15 +47,19 @@ END
 $$;
 
 -- Queues something other than a message for a server; its priority is high.
+-- What one member asks keeps its order: he joins before he leaves.
 CREATE FUNCTION federation.room_enqueue(server uuid, type text, payload text,
     message uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	INSERT INTO federation.federated_message_queue (message_id,
-	    destination_server_id, encrypted_payload, priority, type)
+	    destination_server_id, encrypted_payload, priority, type, line)
 	    VALUES (room_enqueue.message, room_enqueue.server,
-	    convert_to(room_enqueue.payload, 'UTF8'), 1, room_enqueue.type);
+	    convert_to(room_enqueue.payload, 'UTF8'), 1, room_enqueue.type,
+	    CASE WHEN room_enqueue.type IN ('room_join', 'room_leave')
+		THEN md5((payload::jsonb ->> 'userId') || '@' ||
+		(payload::jsonb ->> 'globalRoomId'))::uuid END);
 	PERFORM pg_notify('federation_queue', '');
 END
 $$;
@@ -105,6 +109,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    ORDER BY m.state_joined DESC LIMIT 1
 $$;
 
+-- When the event of a number was applied, in seconds.
+CREATE FUNCTION federation.room_event_learned(room uuid, number bigint)
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT extract(epoch FROM e.received_at)::bigint
+	    FROM federation.room_state_events e
+	    WHERE e.room_id = room_event_learned.room
+	    AND e.number = room_event_learned.number
+$$;
+
 -- Servers of others that have a member.
 CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -114,7 +128,43 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND m.server_id IS NOT NULL;
 $$;
 
--- Whether we are in the room: as its home, or with a user of ours.
+-- Whether a user of ours leaves, whatever the home has sequenced; before: he
+-- asked to before that, null whenever.
+CREATE FUNCTION federation.room_leaves(room uuid, member text,
+    before timestamptz DEFAULT NULL) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    WHERE w.room_id = room_leaves.room AND w.kind = 'leave'
+	    AND w.member = room_leaves.member
+	    AND w.state IN ('new', 'asked')
+	    AND (room_leaves.before IS NULL OR
+		w.created_at < room_leaves.before))
+$$;
+
+-- The last number that stands.
+CREATE FUNCTION federation.room_last(number bigint, disputed bigint)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN room_last.disputed = 0 THEN room_last.number
+	    ELSE least(room_last.number, room_last.disputed - 1) END
+$$;
+
+-- Whether a user of ours is in the room by its last state that stands, and has
+-- not left, whatever the home says: only then the room's messages concern us.
+CREATE FUNCTION federation.room_attended(room uuid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT 1 FROM federation.room_states s
+	    JOIN federation.room_members m ON m.room_id = s.room_id
+	    WHERE s.room_id = room_attended.room AND m.server_id IS NULL
+	    AND m.state_joined <= federation.room_last(s.number, s.disputed)
+	    AND (m.state_left IS NULL OR
+		m.state_left > federation.room_last(s.number, s.disputed))
+	    AND NOT federation.room_leaves(s.room_id, m.member))
+$$;
+
+-- Whether what happens in the room is told to our application: we are its
+-- home, or have a member.
 CREATE FUNCTION federation.room_here(room uuid) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT EXISTS (SELECT 1 FROM federation.federated_rooms f
@@ -122,6 +172,47 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    EXISTS (SELECT 1 FROM federation.room_members m
 	    WHERE m.room_id = room_here.room AND m.state_left IS NULL
 	    AND m.server_id IS NULL);
+$$;
+
+-- Locks the room and raises its version; null when it is another already, or
+-- the room is not known. Whoever has called it may change the room. version
+-- null: whatever it is.
+CREATE FUNCTION federation.room_lock(room text, version bigint) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	target uuid;
+BEGIN
+	UPDATE federation.room_states s SET version = s.version + 1
+	    FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_lock.room AND s.room_id = f.id
+	    AND (room_lock.version IS NULL OR s.version = room_lock.version)
+	    RETURNING s.room_id INTO target;
+	RETURN target;
+END
+$$;
+
+-- Makes a room that is not known: somebody let us know of it.
+CREATE FUNCTION federation.room_make(room text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	home uuid;
+BEGIN
+	IF NOT EXISTS (SELECT 1 FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_make.room) THEN
+		home := federation.room_server(split_part(room_make.room, '@',
+		    2));
+		INSERT INTO federation.federated_rooms (room_id,
+		    origin_server_id, is_local_origin, global_room_id)
+		    VALUES (left(room_make.room, 36)::uuid, home, home IS NULL,
+		    room_make.room) ON CONFLICT (global_room_id) DO NOTHING;
+	END IF;
+	INSERT INTO federation.room_states (room_id)
+	    SELECT f.id FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_make.room
+	    ON CONFLICT (room_id) DO NOTHING;
+END
 $$;
 
 -- Refuses what is no global room id. Whether its home's address is a good one
@@ -135,5 +226,173 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD031',
 		    MESSAGE = 'room is not UUID@address';
 	END IF;
+END
+$$;
+
+-- Streams, proofs and evidence ----------------------------------------------
+
+-- A stream; null: there is none.
+CREATE FUNCTION federation.room_stream_now(room uuid, origin text,
+    epoch bigint, lane integer) RETURNS federation.room_stream_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT t.epoch, t.lane, t.contiguous, t.highest,
+	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen
+	    FROM federation.room_streams t
+	    WHERE t.room_id = room_stream_now.room
+	    AND t.origin = room_stream_now.origin
+	    AND t.epoch = room_stream_now.epoch
+	    AND t.lane = room_stream_now.lane
+$$;
+
+-- The digest of a number, by the item itself, by a declaration, or by what
+-- stands behind it and calls it previous; null: it is not known. The same rule
+-- as tests/simulate has in room_digest_at(), which tests/integration/sql
+-- compares.
+CREATE FUNCTION federation.room_digest(room uuid, origin text, epoch bigint,
+    lane integer, number bigint) RETURNS bytea
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(
+	    (SELECT i.digest FROM federation.room_items i
+		WHERE i.room_id = room_digest.room
+		AND i.origin = room_digest.origin
+		AND i.epoch = room_digest.epoch AND i.lane = room_digest.lane
+		AND i.sequence = room_digest.number),
+	    (SELECT v.digest FROM federation.room_voids v
+		WHERE v.room_id = room_digest.room
+		AND v.origin = room_digest.origin
+		AND v.epoch = room_digest.epoch AND v.lane = room_digest.lane
+		AND v.last = room_digest.number LIMIT 1),
+	    (SELECT v.previous FROM federation.room_voids v
+		WHERE v.room_id = room_digest.room
+		AND v.origin = room_digest.origin
+		AND v.epoch = room_digest.epoch AND v.lane = room_digest.lane
+		AND room_digest.number > 0
+		AND v.first = room_digest.number + 1 LIMIT 1),
+	    (SELECT i.previous FROM federation.room_items i
+		WHERE i.room_id = room_digest.room
+		AND i.origin = room_digest.origin
+		AND i.epoch = room_digest.epoch AND i.lane = room_digest.lane
+		AND room_digest.number > 0
+		AND i.sequence = room_digest.number + 1))
+$$;
+
+-- What is stored beside a number.
+CREATE FUNCTION federation.room_beside(room uuid, origin text, epoch bigint,
+    lane integer, number bigint) RETURNS federation.room_beside_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT federation.room_digest(room_beside.room, room_beside.origin,
+		room_beside.epoch, room_beside.lane, room_beside.number - 1),
+	    federation.room_digest(room_beside.room, room_beside.origin,
+		room_beside.epoch, room_beside.lane, room_beside.number),
+	    (SELECT i.status = 'refused' FROM federation.room_items i
+		WHERE i.room_id = room_beside.room
+		AND i.origin = room_beside.origin
+		AND i.epoch = room_beside.epoch AND i.lane = room_beside.lane
+		AND i.sequence = room_beside.number) IS NOT FALSE,
+	    (SELECT i.previous FROM federation.room_items i
+		WHERE i.room_id = room_beside.room
+		AND i.origin = room_beside.origin
+		AND i.epoch = room_beside.epoch AND i.lane = room_beside.lane
+		AND i.sequence = room_beside.number + 1)
+$$;
+
+-- Keeps what an origin signed whole.
+CREATE FUNCTION federation.room_proof_keep(origin text,
+    proof federation.room_proof_row) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	kept bigint;
+BEGIN
+	INSERT INTO federation.room_proofs (origin, signing_text, signature,
+	    key_id, payload)
+	    VALUES (room_proof_keep.origin, proof.signing_text,
+	    proof.signature, proof.key_id, proof.payload)
+	    RETURNING id INTO kept;
+	RETURN kept;
+END
+$$;
+
+-- Something that was signed whole, as others are shown it: canonical JSON with
+-- the signing text, its signature, the payload, and of an item its id.
+CREATE FUNCTION federation.room_document(signing_text bytea, signature bytea,
+    message uuid, payload bytea) RETURNS bytea
+LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT convert_to('{' || coalesce('"id":"' || message || '",', '') ||
+	    '"payload":', 'UTF8') || payload || convert_to(',"signature":"' ||
+	    federation.base64(signature) || '","text":"' ||
+	    federation.base64(signing_text) || '"}', 'UTF8')
+$$;
+
+-- Keeps two documents of one origin that contradict each other. Of events and
+-- streams the lowest number alone counts; of ids a hundred of an origin in a
+-- room are enough. The admin is told, too: a hundred of each kind of a server.
+CREATE FUNCTION federation.room_evidence_keep(room uuid, origin text,
+    kind text, epoch bigint, lane integer, number bigint, message uuid,
+    first bytea, second bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	most CONSTANT integer := 100;
+	server uuid;
+BEGIN
+	IF EXISTS (SELECT 1 FROM federation.room_evidence e
+	    WHERE e.room_id = room_evidence_keep.room
+	    AND e.origin = room_evidence_keep.origin
+	    AND e.kind = room_evidence_keep.kind
+	    AND e.epoch = room_evidence_keep.epoch
+	    AND e.lane = room_evidence_keep.lane
+	    AND CASE e.kind WHEN 'ID_CONFLICT'
+		THEN e.number = room_evidence_keep.number
+		ELSE e.number <= room_evidence_keep.number END) OR
+	    room_evidence_keep.kind = 'ID_CONFLICT' AND
+	    (SELECT count(*) >= most FROM federation.room_evidence e
+	    WHERE e.room_id = room_evidence_keep.room
+	    AND e.origin = room_evidence_keep.origin
+	    AND e.kind = 'ID_CONFLICT') THEN
+		RETURN;
+	END IF;
+	INSERT INTO federation.room_evidence (room_id, origin, kind, epoch,
+	    lane, number, first, second)
+	    VALUES (room_evidence_keep.room, room_evidence_keep.origin,
+	    room_evidence_keep.kind, room_evidence_keep.epoch,
+	    room_evidence_keep.lane, room_evidence_keep.number,
+	    room_evidence_keep.first, room_evidence_keep.second);
+	server := federation.room_server(room_evidence_keep.origin);
+	INSERT INTO federation.evidence (server_id, kind, message_id, first,
+	    second)
+	    SELECT server, room_evidence_keep.kind, room_evidence_keep.message,
+		room_evidence_keep.first, room_evidence_keep.second
+	    WHERE server IS NOT NULL AND (SELECT count(*)
+		FROM federation.evidence e WHERE e.server_id = server
+		AND e.kind = room_evidence_keep.kind) < most;
+END
+$$;
+
+-- Freezes a room below a number, on evidence, which the application is told.
+-- false: it is frozen there or below already.
+CREATE FUNCTION federation.room_freeze(room uuid, kind text, number bigint,
+    first bytea, second bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	known federation.federated_rooms;
+BEGIN
+	UPDATE federation.room_states s SET disputed = room_freeze.number
+	    WHERE s.room_id = room_freeze.room AND (s.disputed = 0 OR
+	    s.disputed > room_freeze.number);
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	SELECT f.* INTO known FROM federation.federated_rooms f
+	    WHERE f.id = room_freeze.room;
+	PERFORM federation.room_evidence_keep(room_freeze.room,
+	    split_part(known.global_room_id, '@', 2), room_freeze.kind, 0, 0,
+	    room_freeze.number, NULL, room_freeze.first, room_freeze.second);
+	PERFORM federation.room_tell(known.origin_server_id,
+	    known.global_room_id, 'frozen', jsonb_build_object('number',
+	    room_freeze.number));
+	RETURN true;
 END
 $$;

@@ -72,37 +72,6 @@ $$;
 
 -- Writing ------------------------------------------------------------------
 
--- Locks the room and raises its version. Null when it is another already. A
--- room that is not known is made: somebody let us know of it.
-CREATE FUNCTION federation.room_lock(room text, version bigint) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-	home uuid;
-	target uuid;
-BEGIN
-	IF room_lock.version = 0 AND NOT EXISTS (SELECT 1
-	    FROM federation.federated_rooms f
-	    WHERE f.global_room_id = room_lock.room) THEN
-		home := federation.room_server(split_part(room_lock.room, '@',
-		    2));
-		INSERT INTO federation.federated_rooms (room_id,
-		    origin_server_id, is_local_origin, global_room_id)
-		    VALUES (left(room_lock.room, 36)::uuid, home, home IS NULL,
-		    room_lock.room) ON CONFLICT (global_room_id) DO NOTHING;
-	END IF;
-	SELECT f.id INTO target FROM federation.federated_rooms f
-	    WHERE f.global_room_id = room_lock.room;
-	IF room_lock.version = 0 THEN
-		INSERT INTO federation.room_states (room_id) VALUES (target)
-		    ON CONFLICT (room_id) DO NOTHING;
-	END IF;
-	UPDATE federation.room_states s SET version = s.version + 1
-	    WHERE s.room_id = target AND s.version = room_lock.version;
-	RETURN CASE WHEN FOUND THEN target END;
-END
-$$;
-
 CREATE FUNCTION federation.room_certificate(key_id bytea, certificate bytea)
 RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -419,6 +388,9 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an event is written whole';
 	END IF;
+	IF state.version = 0 THEN
+		PERFORM federation.room_make(room_event_write.room);
+	END IF;
 	target := federation.room_lock(room_event_write.room, state.version);
 	IF target IS NULL THEN
 		RETURN false;
@@ -476,7 +448,6 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	target uuid;
-	server uuid;
 	shown bytea;
 	known bytea;
 BEGIN
@@ -488,17 +459,13 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'a contradiction is written whole';
 	END IF;
+	IF room_event_conflict.version = 0 THEN
+		PERFORM federation.room_make(room_event_conflict.room);
+	END IF;
 	target := federation.room_lock(room_event_conflict.room,
 	    room_event_conflict.version);
 	IF target IS NULL THEN
 		RETURN false;
-	END IF;
-	UPDATE federation.room_states s
-	    SET disputed = room_event_conflict.number
-	    WHERE s.room_id = target AND (s.disputed = 0 OR
-	    s.disputed > room_event_conflict.number);
-	IF NOT FOUND THEN
-		RETURN true;
 	END IF;
 	shown := federation.room_event_document(event.certificate,
 	    event.payload, event.signature, event.signing_text);
@@ -509,25 +476,8 @@ BEGIN
 	    WHERE e.room_id = target
 	    AND e.number = room_event_conflict.against
 	    AND e.signature IS NOT NULL;
-	INSERT INTO federation.room_evidence (room_id, origin, kind, number,
-	    first, second)
-	    VALUES (target, split_part(room_event_conflict.room, '@', 2),
-	    room_event_conflict.kind, room_event_conflict.number,
-	    coalesce(known, shown), shown);
-	server := federation.room_server(split_part(room_event_conflict.room,
-	    '@', 2));
-	IF server IS NOT NULL THEN
-		INSERT INTO federation.evidence (server_id, kind, first,
-		    second)
-		    SELECT server, room_event_conflict.kind,
-			coalesce(known, shown), shown
-		    WHERE (SELECT count(*) FROM federation.evidence e
-			WHERE e.server_id = server
-			AND e.kind = room_event_conflict.kind) < 100;
-	END IF;
-	PERFORM federation.room_tell(server, room_event_conflict.room,
-	    'frozen', jsonb_build_object('number',
-	    room_event_conflict.number));
+	PERFORM federation.room_freeze(target, room_event_conflict.kind,
+	    room_event_conflict.number, coalesce(known, shown), shown);
 	RETURN true;
 END
 $$;
@@ -598,6 +548,9 @@ BEGIN
 	    num_nulls(request, digest) > 0) THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an event is written whole';
+	END IF;
+	IF room_event_decide.version = 0 THEN
+		PERFORM federation.room_make(room_event_decide.room);
 	END IF;
 	target := federation.room_lock(room_event_decide.room,
 	    room_event_decide.version);

@@ -18,15 +18,6 @@ BEGIN
 END
 $$;
 
--- The last number that stands.
-CREATE FUNCTION federation.sync_last(number bigint, disputed bigint)
-RETURNS bigint
-LANGUAGE sql IMMUTABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-	SELECT CASE WHEN sync_last.disputed = 0 THEN sync_last.number
-	    ELSE least(sync_last.number, sync_last.disputed - 1) END
-$$;
-
 -- Whether a server has a member at that number; null is ourselves.
 CREATE FUNCTION federation.sync_member(room uuid, server uuid, number bigint)
 RETURNS boolean
@@ -38,20 +29,6 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND (m.state_left IS NULL OR m.state_left > sync_member.number))
 $$;
 
--- One of ours is a member and has not left, whatever the home says.
-CREATE FUNCTION federation.sync_here(room uuid) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.room_states s
-	    JOIN federation.room_members m ON m.room_id = s.room_id
-	    WHERE s.room_id = sync_here.room AND m.server_id IS NULL
-	    AND m.state_joined <= federation.sync_last(s.number, s.disputed)
-	    AND (m.state_left IS NULL OR
-		m.state_left > federation.sync_last(s.number, s.disputed))
-	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
-		WHERE w.room_id = s.room_id AND w.kind = 'leave'
-		AND w.member = m.member AND w.state IN ('new', 'asked')))
-$$;
-
 -- The hash of an event.
 CREATE FUNCTION federation.sync_hash(room uuid, number bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -60,34 +37,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND e.signature IS NOT NULL
 $$;
 
--- The digest of a number, by the item itself, by a declaration, or by what
--- stands behind it and calls it previous. Null: it is not known.
-CREATE FUNCTION federation.sync_digest(room uuid, origin text, epoch bigint,
-    lane integer, number bigint) RETURNS bytea
+-- The membership of a server that lasted longest, null none.
+CREATE FUNCTION federation.sync_peer(room uuid, server uuid)
+RETURNS federation.room_member_row
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT coalesce(
-	    (SELECT i.digest FROM federation.room_items i
-		WHERE i.room_id = sync_digest.room
-		AND i.origin = sync_digest.origin
-		AND i.epoch = sync_digest.epoch AND i.lane = sync_digest.lane
-		AND i.sequence = sync_digest.number),
-	    (SELECT v.digest FROM federation.room_voids v
-		WHERE v.room_id = sync_digest.room
-		AND v.origin = sync_digest.origin
-		AND v.epoch = sync_digest.epoch AND v.lane = sync_digest.lane
-		AND v.last = sync_digest.number LIMIT 1),
-	    (SELECT v.previous FROM federation.room_voids v
-		WHERE v.room_id = sync_digest.room
-		AND v.origin = sync_digest.origin
-		AND v.epoch = sync_digest.epoch AND v.lane = sync_digest.lane
-		AND sync_digest.number > 0
-		AND v.first = sync_digest.number + 1 LIMIT 1),
-	    (SELECT i.previous FROM federation.room_items i
-		WHERE i.room_id = sync_digest.room
-		AND i.origin = sync_digest.origin
-		AND i.epoch = sync_digest.epoch AND i.lane = sync_digest.lane
-		AND sync_digest.number > 0
-		AND i.sequence = sync_digest.number + 1))
+	SELECT a.state_joined, a.state_left FROM federation.room_members a
+	    WHERE a.room_id = sync_peer.room AND a.server_id = sync_peer.server
+	    AND a.state_left IS DISTINCT FROM a.state_joined
+	    ORDER BY a.state_left DESC NULLS FIRST LIMIT 1
 $$;
 
 -- A certificate, of others or our own.
@@ -153,20 +110,24 @@ BEGIN
 END
 $$;
 
--- Gaps that are older than 30 s, and held messages whose state is not known: a
--- server to ask, mostly the origin or the home, another one while it is offline
--- and now and then, since it may have forgotten. After a restore servers that
--- have not shown yet that they have no more than we.
-CREATE FUNCTION federation.sync_due(most integer)
+-- Gaps that are older than gap seconds, and held messages whose state is not
+-- known: a server to ask, mostly (of a hundred times so often) the origin or
+-- the home, another one while it is offline and now and then, since it may have
+-- forgotten. For recovery seconds after a restore servers that have not shown
+-- yet that they have no more than we.
+CREATE FUNCTION federation.sync_due(most integer, gap bigint, recovery bigint,
+    origins integer)
 RETURNS TABLE (server uuid, room text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-	PERFORM federation.sync_check(sync_due.most BETWEEN 1 AND 10000);
+	PERFORM federation.sync_check(sync_due.most BETWEEN 1 AND 10000 AND
+	    sync_due.gap >= 0 AND sync_due.recovery >= 0 AND
+	    sync_due.origins BETWEEN 0 AND 100);
 	RETURN QUERY SELECT DISTINCT p.id, f.global_room_id
 	    FROM (SELECT t.room_id, t.origin FROM federation.room_streams t
-		WHERE t.gap_since < now() - interval '30 seconds'
+		WHERE t.gap_since < now() - sync_due.gap * interval '1 s'
 		UNION SELECT i.room_id, right(g.global_room_id, -37)
 		FROM federation.room_items i
 		JOIN federation.federated_rooms g ON g.id = i.room_id
@@ -175,10 +136,9 @@ BEGIN
 	    CROSS JOIN LATERAL (SELECT s.id
 		FROM federation.federation_servers s
 		WHERE s.trust_level >= 1 AND (s.onion_address = w.origin OR
-		s.id IN (SELECT m.server_id FROM federation.room_members m
-		    WHERE m.room_id = f.id AND m.state_left IS NULL))
-		ORDER BY s.is_online DESC,
-		    (s.onion_address = w.origin AND random() < 0.75) DESC,
+		s.id = ANY (federation.room_servers(f.id)))
+		ORDER BY s.is_online DESC, (s.onion_address = w.origin AND
+		    random() * 100 < sync_due.origins) DESC,
 		    random() LIMIT 1) p
 	    UNION -- since a restore: who has not answered yet
 	    SELECT v.id, f.global_room_id
@@ -186,52 +146,39 @@ BEGIN
 	    JOIN federation.federated_rooms f ON true
 	    JOIN federation.room_states r ON r.room_id = f.id
 	    CROSS JOIN LATERAL (
-		SELECT m.server_id AS id FROM federation.room_members m
-		    WHERE f.is_local_origin AND m.room_id = f.id
-		    AND m.state_left IS NULL AND m.server_id IS NOT NULL
+		SELECT unnest(federation.room_servers(f.id)) AS id
+		    WHERE f.is_local_origin
 		UNION SELECT f.origin_server_id
 		    WHERE f.origin_server_id IS NOT NULL) v
 	    JOIN federation.federation_servers s ON s.id = v.id
-	    WHERE o.restored_at > now() - interval '15 minutes'
+	    WHERE o.restored_at > now() - sync_due.recovery * interval '1 s'
 	    AND s.trust_level >= 1 AND v.id <> ALL (r.answered)
-	    AND r.disputed = 0
-	    AND (f.is_local_origin OR EXISTS (SELECT 1
-		FROM federation.room_members m WHERE m.room_id = f.id
-		AND m.server_id IS NULL AND m.state_left IS NULL))
+	    AND r.disputed = 0 AND federation.room_here(f.id)
 	    LIMIT sync_due.most;
 END
 $$;
 
 -- How far we are, for a server to be told: a row a room that is known and has
--- events. hash and peer_hash: of the last event that stands, and of the one by
--- which the server's last member went.
+-- events.
 CREATE FUNCTION federation.sync_heads(server uuid, rooms text[])
-RETURNS TABLE (room text, number bigint, hash bytea, closed bigint,
-    disputed bigint, require_invite boolean, federated boolean,
-    restricted boolean, last_hash bytea, home boolean, peer_joined bigint,
-    peer_left bigint, peer_hash bytea)
+RETURNS SETOF federation.sync_head_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_heads.server IS NOT NULL AND
 	    cardinality(sync_heads.rooms) BETWEEN 0 AND 64);
-	RETURN QUERY SELECT f.global_room_id, s.number, s.hash, s.closed,
-	    s.disputed, s.require_invite, s.federated, s.restricted,
+	RETURN QUERY SELECT f.global_room_id, federation.room_state_now(f.id),
 	    federation.sync_hash(f.id,
-		federation.sync_last(s.number, s.disputed)),
+		federation.room_last(s.number, s.disputed)),
 	    f.origin_server_id IS NOT DISTINCT FROM sync_heads.server,
-	    m.state_joined, m.state_left,
-	    federation.sync_hash(f.id, m.state_left)
+	    m.peer, federation.sync_hash(f.id, (m.peer).state_left)
 	    FROM unnest(sync_heads.rooms) WITH ORDINALITY AS u(name, place)
 	    JOIN federation.federated_rooms f ON f.global_room_id = u.name
 	    JOIN federation.room_states s ON s.room_id = f.id
-	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
-		FROM federation.room_members a WHERE a.room_id = f.id
-		AND a.server_id = sync_heads.server
-		AND a.state_left IS DISTINCT FROM a.state_joined
-		ORDER BY a.state_left DESC NULLS FIRST LIMIT 1) m ON true
-	    WHERE s.number > 0 AND (m.state_joined IS NOT NULL OR
+	    CROSS JOIN LATERAL (SELECT federation.sync_peer(f.id,
+		sync_heads.server) AS peer) m
+	    WHERE s.number > 0 AND ((m.peer).state_joined IS NOT NULL OR
 	    f.origin_server_id IS NOT DISTINCT FROM sync_heads.server)
 	    ORDER BY u.place;
 END
@@ -241,8 +188,7 @@ $$;
 -- are more than most, others each time.
 CREATE FUNCTION federation.sync_streams(server uuid, rooms text[],
     most integer)
-RETURNS TABLE (room text, origin text, epoch bigint, lane integer,
-    contiguous bigint, highest bigint, forked bigint, digest bytea, tip bytea)
+RETURNS SETOF federation.sync_stream_row
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -252,9 +198,9 @@ BEGIN
 	    sync_streams.most BETWEEN 0 AND 1000);
 	RETURN QUERY SELECT x.global_room_id, x.origin, x.epoch, x.lane,
 	    x.contiguous, x.highest, x.forked,
-	    federation.sync_digest(x.room_id, x.origin, x.epoch, x.lane,
+	    federation.room_digest(x.room_id, x.origin, x.epoch, x.lane,
 		x.contiguous),
-	    federation.sync_digest(x.room_id, x.origin, x.epoch, x.lane,
+	    federation.room_digest(x.room_id, x.origin, x.epoch, x.lane,
 		x.highest)
 	    FROM (SELECT f.global_room_id, u.place, t.*
 		FROM unnest(sync_streams.rooms) WITH ORDINALITY
@@ -264,9 +210,9 @@ BEGIN
 		JOIN federation.room_streams t ON t.room_id = f.id
 		WHERE s.number > 0 AND (t.origin =
 		    (SELECT o.onion_address FROM federation.self o) OR
-		    (federation.sync_here(s.room_id) AND
+		    (federation.room_attended(s.room_id) AND
 			federation.sync_member(f.id, sync_streams.server,
-			federation.sync_last(s.number, s.disputed))))
+			federation.room_last(s.number, s.disputed))))
 		AND EXISTS (SELECT 1 FROM federation.room_members m
 		    WHERE m.room_id = f.id
 		    AND m.server_id = sync_streams.server)
@@ -275,14 +221,9 @@ BEGIN
 END
 $$;
 
--- What heads of others are compared with: a row for each, in their order;
--- version is null for a room that is not known. ours: the hash of our event of
--- their number. restored: our database was, lately, and may have lost rooms.
+-- What heads of others are compared with: a row for each, in their order.
 CREATE FUNCTION federation.sync_compare(rooms text[], numbers bigint[])
-RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
-    disputed bigint, require_invite boolean, federated boolean,
-    restricted boolean, ours bytea, own boolean, here boolean,
-    restored boolean)
+RETURNS SETOF federation.sync_compared_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -291,74 +232,58 @@ BEGIN
 	    cardinality(sync_compare.rooms) BETWEEN 0 AND 64 AND
 	    cardinality(sync_compare.numbers) =
 	    cardinality(sync_compare.rooms));
-	RETURN QUERY SELECT s.version, s.number, s.hash, s.closed, s.disputed,
-	    s.require_invite, s.federated, s.restricted,
+	RETURN QUERY SELECT federation.room_state_now(f.id),
 	    federation.sync_hash(f.id, u.number), f.is_local_origin,
-	    federation.sync_here(s.room_id),
-	    coalesce(o.restored_at > now() - interval '1 day', false)
+	    federation.room_attended(f.id),
+	    extract(epoch FROM o.restored_at)::bigint
 	    FROM unnest(sync_compare.rooms, sync_compare.numbers)
 		WITH ORDINALITY AS u(name, number, place)
 	    LEFT JOIN federation.self o ON true
-	    LEFT JOIN (federation.federated_rooms f
-		JOIN federation.room_states s ON s.room_id = f.id)
+	    LEFT JOIN federation.federated_rooms f
 		ON f.global_room_id = u.name
 	    ORDER BY u.place;
 END
 $$;
 
--- The same for streams. here: whether they are compared at all.
-CREATE FUNCTION federation.sync_compare_streams(rooms text[], origins text[],
-    epochs bigint[], lanes integer[], sequences bigint[], highest bigint[])
-RETURNS TABLE (here boolean, contiguous bigint, high bigint, gap_since bigint,
-    forked bigint, seen bytea, ours bytea, tip bytea, own boolean,
-    current_epoch boolean)
+-- The same for streams.
+CREATE FUNCTION federation.sync_compare_streams(
+    streams federation.sync_ask_row[])
+RETURNS SETOF federation.sync_compared_stream_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
-DECLARE
-	most integer := cardinality(sync_compare_streams.rooms);
 BEGIN
-	PERFORM federation.sync_check(most BETWEEN 0 AND 256 AND
-	    cardinality(sync_compare_streams.origins) = most AND
-	    cardinality(sync_compare_streams.epochs) = most AND
-	    cardinality(sync_compare_streams.lanes) = most AND
-	    cardinality(sync_compare_streams.sequences) = most AND
-	    cardinality(sync_compare_streams.highest) = most);
+	PERFORM federation.sync_check(
+	    cardinality(sync_compare_streams.streams) BETWEEN 0 AND 256);
 	RETURN QUERY SELECT coalesce(s.number > 0 AND
-	    federation.sync_here(s.room_id), false), t.contiguous, t.highest,
-	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
-	    federation.sync_digest(s.room_id, u.origin, u.epoch, u.lane,
+	    federation.room_attended(s.room_id), false),
+	    federation.room_stream_now(s.room_id, u.origin, u.epoch, u.lane),
+	    federation.room_digest(s.room_id, u.origin, u.epoch, u.lane,
 		u.sequence),
-	    federation.sync_digest(s.room_id, u.origin, u.epoch, u.lane,
-		u.high),
+	    federation.room_digest(s.room_id, u.origin, u.epoch, u.lane,
+		u.highest),
 	    u.origin = o.onion_address,
 	    coalesce(u.epoch = o.epoch, false)
-	    FROM unnest(sync_compare_streams.rooms,
-		sync_compare_streams.origins, sync_compare_streams.epochs,
-		sync_compare_streams.lanes, sync_compare_streams.sequences,
-		sync_compare_streams.highest) WITH ORDINALITY
-		AS u(name, origin, epoch, lane, sequence, high, place)
+	    FROM unnest(sync_compare_streams.streams) WITH ORDINALITY AS u
 	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN (federation.federated_rooms f
 		JOIN federation.room_states s ON s.room_id = f.id)
-		ON f.global_room_id = u.name
-	    LEFT JOIN federation.room_streams t ON t.room_id = s.room_id
-		AND t.origin = u.origin AND t.epoch = u.epoch
-		AND t.lane = u.lane
-	    ORDER BY u.place;
+		ON f.global_room_id = u.room
+	    ORDER BY u.ordinality;
 END
 $$;
 
 -- A server has told how far it is in rooms, of which it shows no more than we
--- have. epoch: the highest of ours that it has shown.
-CREATE FUNCTION federation.sync_heard(server uuid, rooms text[], epoch bigint)
-RETURNS void
+-- have. epoch: the highest of ours that it has shown; often: a home's word is
+-- noted again after so many seconds.
+CREATE FUNCTION federation.sync_heard(server uuid, rooms text[], epoch bigint,
+    often bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_heard.server IS NOT NULL AND
 	    cardinality(sync_heard.rooms) BETWEEN 0 AND 64 AND
-	    sync_heard.epoch >= 0);
+	    sync_heard.epoch >= 0 AND sync_heard.often >= 0);
 	UPDATE federation.room_states s
 	    SET answered = CASE WHEN o.restored_at IS NOT NULL AND
 		sync_heard.server <> ALL (s.answered)
@@ -371,7 +296,7 @@ BEGIN
 	    AND (o.restored_at IS NOT NULL AND
 		sync_heard.server <> ALL (s.answered) OR
 		f.origin_server_id = sync_heard.server AND
-		s.heard_at < now() - interval '1 hour');
+		s.heard_at < now() - sync_heard.often * interval '1 s');
 	UPDATE federation.self o SET epoch_seen = sync_heard.epoch
 	    WHERE o.epoch_seen < sync_heard.epoch;
 END
@@ -380,23 +305,24 @@ $$;
 -- A peer has of our present epoch what we have not, or the log of signatures a
 -- higher mark: the database is older. A new epoch begins, and nothing is
 -- decided before the others were asked. proved: our own signature showed it;
--- without that once a day at most. mark: to go on with, if it is higher. False:
--- it was so already, or too soon.
+-- without that once in every seconds at most. mark: to go on with, if it is
+-- higher. False: it was so already, or too soon.
 CREATE FUNCTION federation.sync_behind(proved boolean, present bigint,
-    next bigint, mark bigint) RETURNS boolean
+    next bigint, mark bigint, every bigint) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_behind.proved IS NOT NULL AND
 	    sync_behind.present >= 1 AND sync_behind.mark >= 0 AND
-	    sync_behind.next > sync_behind.present);
+	    sync_behind.next > sync_behind.present AND
+	    sync_behind.every >= 0);
 	UPDATE federation.self o SET epoch = sync_behind.next,
 	    epoch_seen = greatest(o.epoch_seen, sync_behind.present),
 	    mark = greatest(o.mark + 1, sync_behind.mark),
 	    restored_at = now()
 	    WHERE o.epoch = sync_behind.present AND (sync_behind.proved OR
 	    o.restored_at IS NULL OR
-	    o.restored_at < now() - interval '1 day');
+	    o.restored_at < now() - sync_behind.every * interval '1 s');
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
@@ -421,13 +347,10 @@ $$;
 
 -- What is given ------------------------------------------------------------
 
--- Events of a range, with the server's last membership, to be given by
--- room_event_give().
+-- Events of a range, to be given by room_event_give().
 CREATE FUNCTION federation.sync_events(server uuid, room text, first bigint,
     last bigint)
-RETURNS TABLE (number bigint, certificate bytea, signing_text bytea,
-    signature bytea, payload bytea, home boolean, peer_joined bigint,
-    peer_left bigint)
+RETURNS SETOF federation.sync_event_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -435,18 +358,14 @@ BEGIN
 	PERFORM federation.sync_check(sync_events.server IS NOT NULL AND
 	    sync_events.room <> '' AND sync_events.first >= 1 AND
 	    sync_events.last - sync_events.first BETWEEN 0 AND 63);
-	RETURN QUERY SELECT e.number, federation.sync_certificate(e.key_id),
-	    e.signing_text, e.signature, e.payload,
+	RETURN QUERY SELECT ROW(e.kind, e.number, e.key_id,
+		federation.sync_certificate(e.key_id), e.signing_text,
+		e.payload, e.signature)::federation.room_event_row,
 	    f.origin_server_id IS NOT DISTINCT FROM sync_events.server,
-	    m.state_joined, m.state_left
+	    federation.sync_peer(f.id, sync_events.server)
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_state_events e ON e.room_id = f.id
-	    LEFT JOIN LATERAL (SELECT a.state_joined, a.state_left
-		FROM federation.room_members a WHERE a.room_id = f.id
-		AND a.server_id = sync_events.server
-		AND a.state_left IS DISTINCT FROM a.state_joined
-		ORDER BY a.state_left DESC NULLS FIRST LIMIT 1) m ON true
 	    WHERE f.global_room_id = sync_events.room
 	    AND e.number BETWEEN sync_events.first AND sync_events.last
 	    AND e.number <= s.number AND e.signature IS NOT NULL
@@ -455,59 +374,55 @@ END
 $$;
 
 -- Numbers of a stream from the one before the range to its end, to be given by
--- room_message_give(): what stands there, with what its origin signed, or, of
--- our own, its row in the server's queue: coming, delivered, dead or none.
--- Payloads up to some 128 KiB, always the first.
+-- room_message_give(). Payloads up to some bytes, always the first.
 CREATE FUNCTION federation.sync_items(server uuid, room text, origin text,
-    epoch bigint, lane integer, first bigint, last bigint)
-RETURNS TABLE (sequence bigint, digest bytea, id bigint, status text,
-    state_number bigint, member_then boolean, payload bytea, proof bigint,
-    certificate bytea, signing_text bytea, signature bytea, queue text,
-    contiguous bigint, highest bigint, gap_since bigint, forked bigint,
-    seen bytea, number bigint, hash bytea, closed bigint, disputed bigint,
-    require_invite boolean, federated boolean, restricted boolean,
-    member_now boolean)
+    epoch bigint, lane integer, first bigint, last bigint, bytes bigint)
+RETURNS SETOF federation.sync_item_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	target uuid;
+	range federation.sync_range_row;
 BEGIN
 	PERFORM federation.sync_check(sync_items.server IS NOT NULL AND
 	    sync_items.room <> '' AND sync_items.origin <> '' AND
 	    sync_items.epoch >= 1 AND sync_items.lane BETWEEN 1 AND 3 AND
-	    sync_items.first >= 1 AND
+	    sync_items.first >= 1 AND sync_items.bytes >= 0 AND
 	    sync_items.last - sync_items.first BETWEEN 0 AND 255);
-	RETURN QUERY SELECT n, federation.sync_digest(f.id, sync_items.origin,
-	    sync_items.epoch, sync_items.lane, n), i.id, i.status,
-	    i.state_number, federation.sync_member(f.id, sync_items.server,
-		i.state_number),
+	SELECT f.id INTO target FROM federation.federated_rooms f
+	    WHERE f.global_room_id = sync_items.room;
+	SELECT federation.room_stream_now(target, sync_items.origin,
+		sync_items.epoch, sync_items.lane),
+	    federation.room_state_now(target),
+	    federation.sync_member(target, sync_items.server,
+		federation.room_last(s.number, s.disputed))
+	    INTO range FROM federation.room_states s WHERE s.room_id = target;
+	RETURN QUERY SELECT n, federation.room_digest(target,
+		sync_items.origin, sync_items.epoch, sync_items.lane, n),
+	    i.id, i.status, i.state_number, federation.sync_member(target,
+		sync_items.server, i.state_number),
 	    CASE WHEN n >= sync_items.first AND sum(octet_length(i.payload))
 		FILTER (WHERE n >= sync_items.first) OVER (ORDER BY n) -
-		octet_length(i.payload) < 131072 THEN i.payload END,
-	    i.proof_id, federation.sync_certificate(p.key_id),
-	    p.signing_text, p.signature,
+		octet_length(i.payload) < sync_items.bytes THEN i.payload END,
+	    i.proof_id, ROW(federation.sync_certificate(p.key_id),
+		p.signing_text, p.signature,
+		p.payload)::federation.room_signed_row,
 	    CASE WHEN q.status IN ('pending', 'sending') THEN 'coming'
 		WHEN q.status = 'delivered' THEN 'delivered'
 		WHEN q.status = 'failed' THEN 'dead' ELSE 'none' END,
-	    t.contiguous, t.highest, extract(epoch FROM t.gap_since)::bigint,
-	    t.forked, t.seen, s.number, s.hash, s.closed, s.disputed,
-	    s.require_invite, s.federated, s.restricted,
-	    federation.sync_member(f.id, sync_items.server,
-		federation.sync_last(s.number, s.disputed))
-	    FROM federation.federated_rooms f
-	    JOIN federation.room_states s ON s.room_id = f.id
-	    JOIN federation.room_streams t ON t.room_id = f.id
-		AND t.origin = sync_items.origin
-		AND t.epoch = sync_items.epoch AND t.lane = sync_items.lane
-	    CROSS JOIN generate_series(sync_items.first - 1,
-		least(sync_items.last, t.highest)) n
-	    LEFT JOIN federation.room_items i ON i.room_id = f.id
-		AND i.origin = t.origin AND i.epoch = t.epoch
-		AND i.lane = t.lane AND i.sequence = n
+	    range
+	    FROM generate_series(sync_items.first - 1, least(sync_items.last,
+		(range.stream).highest)) n
+	    LEFT JOIN federation.room_items i ON i.room_id = target
+		AND i.origin = sync_items.origin
+		AND i.epoch = sync_items.epoch
+		AND i.lane = sync_items.lane AND i.sequence = n
 	    LEFT JOIN federation.room_proofs p ON p.id = i.proof_id
 	    LEFT JOIN federation.federated_message_queue q
 		ON q.message_id = i.message_id AND i.proof_id IS NULL
 		AND q.destination_server_id = sync_items.server
-	    WHERE f.global_room_id = sync_items.room
+	    WHERE (range.stream).highest IS NOT NULL
 	    ORDER BY n;
 END
 $$;
@@ -522,16 +437,17 @@ BEGIN
 	PERFORM federation.sync_check(sync_resend.server IS NOT NULL AND
 	    cardinality(sync_resend.items) BETWEEN 1 AND 256);
 	INSERT INTO federation.federated_message_queue AS q (message_id,
-	    destination_server_id, encrypted_payload, priority)
-	    SELECT i.message_id, sync_resend.server, i.payload, i.lane
-	    FROM federation.room_items i
+	    destination_server_id, encrypted_payload, priority, line)
+	    SELECT i.message_id, sync_resend.server, i.payload, i.lane,
+	    i.room_id FROM federation.room_items i
 	    WHERE i.id = ANY (sync_resend.items) AND i.payload IS NOT NULL
 	    AND i.proof_id IS NULL
 	    ORDER BY i.id
 	    ON CONFLICT (message_id, destination_server_id) DO UPDATE SET
 		encrypted_payload = excluded.encrypted_payload,
-		status = 'pending', attempts = 0, next_attempt_at = now(),
-		last_error = NULL, delivered_at = NULL, exchange_id = NULL
+		status = 'pending', attempts = 0, postponed = 0,
+		next_attempt_at = now(), last_error = NULL,
+		delivered_at = NULL, exchange_id = NULL
 	    WHERE q.status = 'delivered';
 	PERFORM pg_notify('federation_queue', '');
 END
@@ -541,8 +457,7 @@ $$;
 -- all of the stream.
 CREATE FUNCTION federation.sync_declared(server uuid, room text, origin text,
     epoch bigint, lane integer, first bigint, last bigint)
-RETURNS TABLE (certificate bytea, signing_text bytea, signature bytea,
-    payload bytea)
+RETURNS SETOF federation.room_signed_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -566,7 +481,7 @@ BEGIN
 		AND v.first <= sync_declared.last
 		AND v.last >= sync_declared.first
 		AND federation.sync_member(f.id, sync_declared.server,
-		    federation.sync_last(s.number, s.disputed)))
+		    federation.room_last(s.number, s.disputed)))
 	    ORDER BY p.id LIMIT 16;
 END
 $$;
@@ -613,108 +528,93 @@ BEGIN
 END
 $$;
 
--- What a declaration is judged by: one row for a room that is known.
+-- What a declaration is judged by; null: the room is not known.
 CREATE FUNCTION federation.sync_void_facts(room text, origin text,
     epoch bigint, lane integer, first bigint, last bigint)
-RETURNS TABLE (version bigint, number bigint, contiguous bigint,
-    highest bigint, gap_since bigint, forked bigint, seen bytea, before bytea,
-    at bytea, after bytea, epochs bigint)
+RETURNS federation.sync_void_facts_row
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
+DECLARE
+	facts federation.sync_void_facts_row;
 BEGIN
 	PERFORM federation.sync_check(sync_void_facts.room <> '' AND
 	    sync_void_facts.origin <> '' AND sync_void_facts.epoch >= 1 AND
 	    sync_void_facts.lane BETWEEN 1 AND 3 AND
 	    sync_void_facts.first >= 1 AND
 	    sync_void_facts.last >= sync_void_facts.first);
-	RETURN QUERY SELECT s.version, s.number, t.contiguous, t.highest,
-	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen,
-	    federation.sync_digest(f.id, sync_void_facts.origin,
-		sync_void_facts.epoch, sync_void_facts.lane,
-		sync_void_facts.first - 1),
-	    federation.sync_digest(f.id, sync_void_facts.origin,
-		sync_void_facts.epoch, sync_void_facts.lane,
-		sync_void_facts.last),
-	    (SELECT i.previous FROM federation.room_items i
-		WHERE i.room_id = f.id AND i.origin = sync_void_facts.origin
-		AND i.epoch = sync_void_facts.epoch
-		AND i.lane = sync_void_facts.lane
-		AND i.sequence = sync_void_facts.last + 1),
+	SELECT federation.room_state_now(f.id),
+	    federation.room_stream_now(f.id, sync_void_facts.origin,
+		sync_void_facts.epoch, sync_void_facts.lane),
+	    ROW(federation.room_digest(f.id, sync_void_facts.origin,
+		    sync_void_facts.epoch, sync_void_facts.lane,
+		    sync_void_facts.first - 1),
+		federation.room_digest(f.id, sync_void_facts.origin,
+		    sync_void_facts.epoch, sync_void_facts.lane,
+		    sync_void_facts.last), true,
+		(SELECT i.previous FROM federation.room_items i
+		    WHERE i.room_id = f.id
+		    AND i.origin = sync_void_facts.origin
+		    AND i.epoch = sync_void_facts.epoch
+		    AND i.lane = sync_void_facts.lane
+		    AND i.sequence = sync_void_facts.last + 1))::
+		federation.room_beside_row,
 	    (SELECT count(DISTINCT x.epoch) FROM federation.room_streams x
 		WHERE x.room_id = f.id AND x.origin = sync_void_facts.origin)
+	    INTO facts
 	    FROM federation.federated_rooms f
-	    JOIN federation.room_states s ON s.room_id = f.id
-	    LEFT JOIN federation.room_streams t ON t.room_id = f.id
-		AND t.origin = sync_void_facts.origin
-		AND t.epoch = sync_void_facts.epoch
-		AND t.lane = sync_void_facts.lane
 	    WHERE f.global_room_id = sync_void_facts.room;
+	RETURN facts;
 END
 $$;
 
--- Settles what was declared to us, with the answer that the origin signed.
--- False: the room has changed since version.
+-- Settles what was declared to us, with the answer that the origin signed, and
+-- the stream as it is then. False: see room_lock().
 CREATE FUNCTION federation.sync_void(room text, version bigint, origin text,
-    epoch bigint, lane integer, first bigint, last bigint, previous bytea,
-    digest bytea, contiguous bigint, highest bigint, gap bigint, seen bytea,
-    signing_text bytea, signature bytea, key_id bytea, payload bytea)
-RETURNS boolean
+    stream federation.room_stream_row, void federation.room_void_row,
+    proof federation.room_proof_row) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	target uuid;
-	proof bigint;
+	kept bigint;
 BEGIN
 	PERFORM federation.sync_check(num_nulls(sync_void.origin,
-	    sync_void.epoch, sync_void.lane, sync_void.first, sync_void.last,
-	    sync_void.contiguous, sync_void.highest, sync_void.gap,
-	    sync_void.signing_text, sync_void.payload) = 0 AND
-	    sync_void.room <> '' AND sync_void.version >= 0 AND
-	    sync_void.first >= 1 AND
-	    octet_length(sync_void.previous) = 32 AND
-	    octet_length(sync_void.digest) = 32 AND
-	    octet_length(sync_void.seen) = 128 AND
-	    octet_length(sync_void.signature) = 64 AND
-	    octet_length(sync_void.key_id) = 32);
-	UPDATE federation.room_states s SET version = s.version + 1
-	    FROM federation.federated_rooms f
-	    WHERE f.global_room_id = sync_void.room AND s.room_id = f.id
-	    AND s.version = sync_void.version RETURNING s.room_id INTO target;
+	    stream.epoch, stream.lane, stream.contiguous, stream.highest,
+	    stream.gap_since, stream.forked, void.last, proof.signing_text,
+	    proof.payload) = 0 AND sync_void.room <> '' AND
+	    sync_void.version >= 0 AND void.first >= 1 AND
+	    octet_length(void.previous) = 32 AND
+	    octet_length(void.digest) = 32 AND
+	    octet_length(stream.seen) = 128 AND
+	    octet_length(proof.signature) = 64 AND
+	    octet_length(proof.key_id) = 32);
+	target := federation.room_lock(sync_void.room, sync_void.version);
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
-	INSERT INTO federation.room_streams AS t (room_id, origin, epoch,
-	    lane, contiguous, highest, gap_since, seen)
-	    VALUES (target, sync_void.origin, sync_void.epoch, sync_void.lane,
-	    sync_void.contiguous, sync_void.highest,
-	    to_timestamp(nullif(sync_void.gap, 0)), sync_void.seen)
-	    ON CONFLICT (room_id, origin, epoch, lane) DO UPDATE SET
-		contiguous = excluded.contiguous, highest = excluded.highest,
-		gap_since = excluded.gap_since, seen = excluded.seen;
+	PERFORM federation.room_streams_write(target, sync_void.origin,
+	    ARRAY[stream]);
 	IF EXISTS (SELECT 1 FROM federation.room_voids v
 	    WHERE v.room_id = target AND v.origin = sync_void.origin
-	    AND v.epoch = sync_void.epoch AND v.lane = sync_void.lane
-	    AND v.first = sync_void.first AND v.last = sync_void.last) THEN
+	    AND v.epoch = stream.epoch AND v.lane = stream.lane
+	    AND v.first = void.first AND v.last = void.last) THEN
 		RETURN true;
 	END IF;
 	-- Several of one answer have one proof.
-	SELECT p.id INTO proof FROM federation.room_proofs p
+	SELECT p.id INTO kept FROM federation.room_proofs p
 	    WHERE p.id = (SELECT max(x.id) FROM federation.room_proofs x)
-	    AND p.signature = sync_void.signature
+	    AND p.signature = proof.signature
 	    AND p.origin = sync_void.origin;
-	IF proof IS NULL THEN
-		INSERT INTO federation.room_proofs (origin, signing_text,
-		    signature, key_id, payload)
-		    VALUES (sync_void.origin, sync_void.signing_text,
-		    sync_void.signature, sync_void.key_id, sync_void.payload)
-		    RETURNING id INTO proof;
+	IF kept IS NULL THEN
+		kept := federation.room_proof_keep(sync_void.origin,
+		    sync_void.proof);
 	END IF;
 	INSERT INTO federation.room_voids (room_id, origin, epoch, lane, first,
 	    last, previous, digest, proof_id)
-	    VALUES (target, sync_void.origin, sync_void.epoch, sync_void.lane,
-	    sync_void.first, sync_void.last, sync_void.previous,
-	    sync_void.digest, proof) ON CONFLICT DO NOTHING;
+	    VALUES (target, sync_void.origin, stream.epoch, stream.lane,
+	    void.first, void.last, void.previous, void.digest, kept)
+	    ON CONFLICT DO NOTHING;
 	RETURN true;
 END
 $$;
@@ -745,69 +645,47 @@ $$;
 -- evidence: two documents, of which the second may be null where what stands
 -- against the first is among our items (from first to last). False: it is so
 -- already, or the room is not known.
-CREATE FUNCTION federation.sync_conflict(room text, origin text, kind text,
-    epoch bigint, lane integer, number bigint, one bytea, other bytea,
-    first bigint, last bigint) RETURNS boolean
+CREATE FUNCTION federation.sync_conflict(room text,
+    dispute federation.sync_dispute_row, one bytea, other bytea)
+RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	state federation.room_states;
-	server uuid;
+	target uuid;
 	against bytea := sync_conflict.other;
 BEGIN
 	PERFORM federation.sync_check(sync_conflict.room <> '' AND
-	    sync_conflict.origin <> '' AND sync_conflict.kind IN
+	    dispute.origin <> '' AND dispute.kind IN
 	    ('STATE_CONFLICT', 'SEQUENCE_CONFLICT') AND
-	    sync_conflict.epoch >= 0 AND
-	    sync_conflict.lane BETWEEN 0 AND 3 AND
-	    sync_conflict.number >= 1 AND sync_conflict.one <> '');
-	UPDATE federation.room_states s SET version = s.version + 1
-	    FROM federation.federated_rooms f
-	    WHERE f.global_room_id = sync_conflict.room AND s.room_id = f.id
-	    RETURNING s.* INTO state;
-	IF state.room_id IS NULL OR state.number = 0 THEN
-		RETURN false;
-	END IF;
-	IF sync_conflict.epoch = 0 THEN
-		UPDATE federation.room_states s
-		    SET disputed = sync_conflict.number
-		    WHERE s.room_id = state.room_id AND (s.disputed = 0 OR
-		    s.disputed > sync_conflict.number);
-	ELSE
-		UPDATE federation.room_streams t
-		    SET forked = sync_conflict.number
-		    WHERE t.room_id = state.room_id
-		    AND t.origin = sync_conflict.origin
-		    AND t.epoch = sync_conflict.epoch
-		    AND t.lane = sync_conflict.lane AND (t.forked = 0 OR
-		    t.forked > sync_conflict.number);
-	END IF;
-	IF NOT FOUND THEN
+	    dispute.epoch >= 0 AND
+	    dispute.lane BETWEEN 0 AND 3 AND
+	    dispute.number >= 1 AND sync_conflict.one <> '');
+	target := federation.room_lock(sync_conflict.room, NULL);
+	IF target IS NULL OR EXISTS (SELECT 1 FROM federation.room_states s
+	    WHERE s.room_id = target AND s.number = 0) THEN
 		RETURN false;
 	END IF;
 	IF against IS NULL THEN
 		against := federation.sync_against(sync_conflict.room,
-		    sync_conflict.origin, sync_conflict.epoch,
-		    sync_conflict.lane, sync_conflict.first,
-		    sync_conflict.last);
+		    dispute.origin, dispute.epoch,
+		    dispute.lane, dispute.first,
+		    dispute.last);
 	END IF;
-	INSERT INTO federation.room_evidence (room_id, origin, kind, epoch,
-	    lane, number, first, second)
-	    VALUES (state.room_id, sync_conflict.origin, sync_conflict.kind,
-	    sync_conflict.epoch, sync_conflict.lane, sync_conflict.number,
-	    sync_conflict.one, coalesce(against, sync_conflict.one));
-	server := federation.room_server(sync_conflict.origin);
-	IF server IS NOT NULL THEN
-		INSERT INTO federation.evidence (server_id, kind, first,
-		    second)
-		    VALUES (server, sync_conflict.kind, sync_conflict.one,
-		    coalesce(against, sync_conflict.one));
+	against := coalesce(against, sync_conflict.one);
+	IF dispute.epoch = 0 THEN
+		RETURN federation.room_freeze(target, dispute.kind,
+		    dispute.number, sync_conflict.one, against);
 	END IF;
-	IF sync_conflict.epoch = 0 THEN
-		PERFORM federation.room_tell(server, sync_conflict.room,
-		    'frozen', jsonb_build_object('number',
-		    sync_conflict.number));
+	UPDATE federation.room_streams t SET forked = dispute.number
+	    WHERE t.room_id = target AND t.origin = dispute.origin
+	    AND t.epoch = dispute.epoch AND t.lane = dispute.lane
+	    AND (t.forked = 0 OR t.forked > dispute.number);
+	IF NOT FOUND THEN
+		RETURN false;
 	END IF;
+	PERFORM federation.room_evidence_keep(target, dispute.origin,
+	    dispute.kind, dispute.epoch, dispute.lane,
+	    dispute.number, NULL, sync_conflict.one, against);
 	RETURN true;
 END
 $$;
@@ -817,26 +695,24 @@ $$;
 GRANT EXECUTE ON FUNCTION
     federation.sync_rooms(uuid),
     federation.sync_servers(integer),
-    federation.sync_due(integer),
+    federation.sync_due(integer, bigint, bigint, integer),
     federation.sync_heads(uuid, text[]),
     federation.sync_streams(uuid, text[], integer),
     federation.sync_compare(text[], bigint[]),
-    federation.sync_compare_streams(text[], text[], bigint[], integer[],
-	bigint[], bigint[]),
-    federation.sync_heard(uuid, text[], bigint),
-    federation.sync_behind(boolean, bigint, bigint, bigint),
+    federation.sync_compare_streams(federation.sync_ask_row[]),
+    federation.sync_heard(uuid, text[], bigint, bigint),
+    federation.sync_behind(boolean, bigint, bigint, bigint, bigint),
     federation.sync_epoch(bigint),
     federation.sync_events(uuid, text, bigint, bigint),
-    federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint),
+    federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint,
+	bigint),
     federation.sync_resend(uuid, bigint[]),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,
 	bigint),
     federation.sync_evidence(uuid, text, text, bigint, integer, bigint),
     federation.sync_mark(integer),
     federation.sync_void_facts(text, text, bigint, integer, bigint, bigint),
-    federation.sync_void(text, bigint, text, bigint, integer, bigint, bigint,
-	bytea, bytea, bigint, bigint, bigint, bytea, bytea, bytea, bytea,
-	bytea),
-    federation.sync_conflict(text, text, text, bigint, integer, bigint, bytea,
-	bytea, bigint, bigint)
+    federation.sync_void(text, bigint, text, federation.room_stream_row,
+	federation.room_void_row, federation.room_proof_row),
+    federation.sync_conflict(text, federation.sync_dispute_row, bytea, bytea)
     TO _fedqueued;

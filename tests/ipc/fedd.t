@@ -212,9 +212,11 @@ def fill(cases, siblings):
         sibling = Child(role, ipc.FEDD, SEED)
         siblings.append(sibling)
         for case in sibling.everything():
-            # That one is a request, and is answered.
-            if role == ipc.SENDER and case.name == (
-                    "type %d, 0 bytes of nothing" % ipc.SOCKS_WANTED):
+            # These are requests, and are answered.
+            if (role, case.name) in [
+                    (sender, "type %d, 0 bytes of nothing" % kind)
+                    for sender, kind in ((ipc.SENDER, ipc.SOCKS_WANTED),
+                                         (ipc.QUEUED, ipc.RELOAD))]:
                 continue
             cases.put((name, case))
 

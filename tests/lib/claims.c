@@ -123,7 +123,7 @@ claim_next(void)
 	db_add_uuid(&parameters, claim);
 	db_add_uuid(&parameters, run.worker);
 	db_add_integer(&parameters, LEASE_MS);
-	db_add_integer(&parameters, 0); /* nothing claimed before */
+	db_add_text(&parameters, "t");	/* nothing claimed before */
 	db_add_integer(&parameters, 1); /* item */
 	db_add_integer(&parameters, 1); /* byte, but for the first item */
 	db_add_integer(&parameters, 86400000); /* ms: longest delay */

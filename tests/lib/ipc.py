@@ -32,8 +32,10 @@ FEDD, LISTENER, SIGNER, SENDER, QUEUED, CONTROL = range(6)
 (LISTEN, CONTROL_SOCKET, SIGNING_KEY, CERTIFICATE, SIGNATURES,
  SIGNATURES_LAST) = range(6)
 # enum message_type
-(START, SETTINGS, DESCRIPTOR, CHANNEL, SETUP_DONE, READY, GO) = range(1, 8)
+(START, SETTINGS, DESCRIPTOR, CHANNEL, SETUP_DONE, READY, GO,
+ KEYS) = range(1, 9)
 SOCKS_WANTED, SOCKS, SOCKS_FAILED = range(20, 23)
+RELOAD, RELOADED = 25, 26
 (IDENTITY, SIGN_ENVELOPE, SIGN_BATCH, SIGNATURE, SIGN_REFUSED,
  SIGN_STATE) = range(30, 36)
 REQUEST, RESPONSE, LIMITS = range(40, 43)
@@ -202,6 +204,8 @@ class Child:
         self.log_path = log
         self.pid = 0
         self.status = None
+        self.stepped = False  # fed-signer: it has the key files
+        self.keys = None  # and what it said of them
 
     def start_message(self, **more):
         fields = dict(uid=0, gid=0, owner=os.getuid(), flags=0, root="",
@@ -225,7 +229,12 @@ class Child:
     def setup(self, settings, descriptors, ends, database="", start=None):
         self.parent.send(START, self.start_message(**(start or {})))
         self.parent.send(SETTINGS, self.settings_message(settings, database))
-        for which, descriptor in descriptors.items():
+        later = (SIGNATURES, SIGNATURES_LAST)
+        for which, descriptor in sorted(descriptors.items(),
+                                        key=lambda item: item[0] in later):
+            if which in later and self.role == SIGNER and not self.stepped:
+                self.parent.send(SETUP_DONE)
+                self.stepped = True
             self.parent.send(DESCRIPTOR, bytes([which]),
                              descriptor=descriptor)
         for role, end in ends.items():
@@ -235,6 +244,9 @@ class Child:
     def go(self, timeout=20):
         """Through the ready barrier."""
         message = self.parent.receive(timeout)
+        if self.role == SIGNER and message.type == KEYS:
+            self.keys = message.data
+            message = self.parent.receive(timeout)
         if message.type != READY:
             raise ValueError("not ready: %r" % (message,))
         self.parent.send(GO, struct.pack("<Iq6i", 1, int(time.time()),

@@ -6,6 +6,7 @@
  *
  *	die-early	exits before it is ready
  *	silent		is never ready
+ *	keyless		fed-signer: never says whose keys it has
  *	early		asks for SOCKS before it may
  *	ready-twice	says so again after the start
  *	garbage		sends what no table allows
@@ -31,6 +32,7 @@
 
 #include "base/log.h"
 #include "ipc/proc.h"
+#include "ipc/reload.h"
 
 #define ORDER_DESCRIPTORS 128
 
@@ -128,6 +130,30 @@ given_log(void)
 	descriptors_log();
 }
 
+/*
+ * fed-signer's first step. What is in the certificate is a serial here, and
+ * "bad" is one that fed-signer would not take.
+ */
+static void
+keys_say(void)
+{
+	struct msg_keys keys = {.valid = true};
+	char text[64] = "";
+
+	if (pread(proc.descriptors[DESCRIPTOR_CERTIFICATE], text,
+		sizeof(text) - 1, 0) == -1 ||
+	    strncmp(text, "bad", 3) == 0)
+		fatal("stub certificate");
+	keys.serial = strtoll(text, NULL, 10);
+	memcpy(keys.key_id, text, sizeof(keys.key_id));
+	if (strstr(text, "other") != NULL)
+		keys.server[0] = 1;
+	if (strstr(text, "expired") != NULL)
+		keys.valid = false;
+	log_info("stub keys serial=%lld", (long long)keys.serial);
+	proc_keys(&proc, &keys);
+}
+
 static void
 message_send(uint16_t type)
 {
@@ -188,6 +214,12 @@ serve_one(void)
 
 	if (channel_wait(proc.parent, &message, -1) != 1)
 		exit(0);
+	if (message.type == MSG_RELOADED) {
+		log_info("stub reloaded=%d", message.data[0]);
+		if (message.data[0] == RELOAD_DONE && !does("deaf"))
+			exit(0);
+		return;
+	}
 	log_info("stub message=%u role=%d blocking=%s", message.type,
 	    msg_u8_decode(&message, ROLE_COUNT),
 	    fcntl(message.descriptor, F_GETFL) & O_NONBLOCK ? "no" : "yes");
@@ -295,6 +327,10 @@ main(int argc, char *argv[])
 	if (does("orders"))
 		orders_open(argv[0]);
 	proc_start(&proc, role_of(argv[0]), argc, argv);
+	if (does("keyless"))
+		serve();
+	if (proc.self == ROLE_SIGNER)
+		keys_say();
 	given_log();
 	if (does("die-early"))
 		fatal("stub dies");

@@ -341,6 +341,12 @@ def check_prompted(shell, name, block, change=lambda command: command):
                    "%s: %s" % (name, command.split("\n")[0]))
 
 
+def whole(server):
+    """An example may have begun a new generation."""
+    tap.ok(net.wait(lambda: "database=up" in server.fedctl("status")[1], 30),
+           "the suite is whole")
+
+
 def page_examples(server, other, scratch):
     """Every command of the pages; /etc/torfed and /var/lib/tor are folders
     of ours, and the daemon's socket is a test's server's."""
@@ -364,6 +370,8 @@ def page_examples(server, other, scratch):
     shutil.copy(os.path.join(ROOT, "man", "federation.vectors"), scratch)
 
     def change(command):
+        if command.startswith(("fed-signer certify", "fed-signer show")):
+            command = command.replace("/etc/torfed/keys", server["keys"])
         return (command.replace("/etc/torfed", etc)
                 .replace("/var/lib/tor/", scratch + "/"))
 
@@ -374,6 +382,7 @@ def page_examples(server, other, scratch):
         for block in mdoc_blocks(name):
             if block[0][:2] in ("$ ", "# "):
                 check_prompted(shell, name, block, change)
+                whole(server)
     shell.close()
 
 

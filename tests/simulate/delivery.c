@@ -410,6 +410,8 @@ item_settle(struct state *state, int i, uint8_t claim, enum item_effect effect)
 		state->item[i] =
 		    state->attempts[i] == ATTEMPTS_MAX ? FAILED : PENDING;
 		break;
+	case ITEM_POSTPONED:
+	case ITEM_APPEALS:
 	case ITEM_LATER:
 	default:
 		state->item[i] = PENDING;
@@ -429,7 +431,7 @@ effect_of(enum answer answer)
 	};
 	struct transport_outcome outcome = {.code = CODE_OK, .status = 200};
 
-	return reaction_find(&outcome, &results[answer]).item;
+	return reaction_find(&outcome, &results[answer], true).item;
 }
 
 static void
@@ -471,7 +473,7 @@ step_timeout(uint32_t from, int worker, enum code code, uint16_t status)
 {
 	struct transport_outcome outcome = {.code = code, .status = status};
 	struct state state = states[from];
-	enum item_effect effect = reaction_find(&outcome, NULL).item;
+	enum item_effect effect = reaction_find(&outcome, NULL, true).item;
 	uint8_t claim = state.worker[worker];
 	int i;
 

@@ -18,15 +18,33 @@ nonce_new(uint8_t nonce[ROOM_NONCE])
 	memcpy(nonce, &world.ids, sizeof(world.ids));
 }
 
+/* One question has one answer: what was done a moment ago is known. */
+static void
+again_check(int node, int room, const struct room_event *event)
+{
+	struct room_event again = *event;
+
+	if (planted_is("again") && event->kind == ROOM_INVITE)
+		again.content.nonce[0] ^= 0xff;
+	if (room_of(node, room)->state.disputed == 0 &&
+	    state_verdict(node, room, &again).outcome != ROOM_KNOWN)
+		world_fail("server %d: asked again, %s is another", node,
+		    room_kind_name(event->kind));
+}
+
 /* As the home. Half of all events are signed later, after a crash perhaps. */
 static struct room_verdict
 home_make(int node, int room, struct room_event *event)
 {
+	const struct room_state *state = &room_of(node, room)->state;
 	struct room_verdict verdict;
 
 	if (state_decide(node, room, event, 0, &verdict) &&
-	    world.event_count % 2 == 0)
+	    world.event_count % 2 == 0) {
 		state_sign(node, room);
+		if (state->number == event->number)
+			again_check(node, room, event);
+	}
 	return verdict;
 }
 
@@ -232,7 +250,7 @@ invitation_receive(int node, const struct packet *packet)
 	const struct event *event = &world.events[packet->index];
 	struct room *room = room_of(node, packet->room);
 	struct room_invite_facts facts;
-	enum room_showing showing;
+	struct room_invite_effect effect;
 	int i;
 
 	memset(&facts, 0, sizeof(facts));
@@ -240,15 +258,14 @@ invitation_receive(int node, const struct packet *packet)
 	facts.origin = identity_key(packet->from);
 	facts.origin_level = ROOM_LEVEL_VERIFIED;
 	facts.home_level = ROOM_LEVEL_VERIFIED;
+	facts.looks_up = true;
 	facts.user_exists = true;
 	if (event->event.number <= room->state.number)
 		facts.own = world.events[room->chain[event->event.number]].hash;
 	for (i = 0; i < db->shown_count; i++)
-		if (db->shown[i].event == packet->index) {
+		if (db->shown[i].event == packet->index)
 			facts.known = true;
-			facts.used = db->shown[i].used;
-		}
-	if (room_invite_take(&event->event, &facts, world.now, &showing)
+	if (room_invite_take(&event->event, &facts, world.now, &effect)
 		    .outcome != ROOM_TAKEN ||
 	    db->shown_count == INVITATIONS)
 		return;

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 simulate=${TORFED_BUILD:-build}/tests/simulate/simulate
 
-echo 1..4
+echo 1..5
 out=$($simulate 10000 1)
 status=$?
 if [ $status -eq 0 ] &&
@@ -33,14 +33,24 @@ fi
 
 # -p thief: nobody heeds a revocation.
 if $simulate -p thief 300 1 >/dev/null; then
-	echo 'not ok 3 - a thief whom nobody heeds is found'
+	echo 'not ok 4 - a thief whom nobody heeds is found'
 else
-	echo 'ok 3 - a thief whom nobody heeds is found'
+	echo 'ok 4 - a thief whom nobody heeds is found'
+fi
+
+# -p again: a home is asked for another invitation where the same is meant.
+out=$($simulate -p again 20 1)
+status=$?
+if [ $status -eq 1 ] && printf '%s\n' "$out" | grep -q 'asked again'; then
+	echo 'ok 3 - another answer to the same question is found'
+else
+	printf '%s\n' "$out" | sed 's/^/# /'
+	echo 'not ok 3 - another answer to the same question is found'
 fi
 
 $simulate 0 >/dev/null 2>&1
 if [ $? -eq 64 ]; then
-	echo 'ok 4 - usage'
+	echo 'ok 5 - usage'
 else
-	echo 'not ok 4 - usage'
+	echo 'not ok 5 - usage'
 fi

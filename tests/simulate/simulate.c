@@ -4,7 +4,9 @@
  * sent, are cut off, restarted and restored, one of them perhaps dishonest;
  * after healing the honest ones must agree. Each seed is one history.
  *
- *	simulate [-v] [-p FAULT] SEEDS [FROM]	seeds FROM (1) to FROM + SEEDS - 1
+ *	simulate [-v] [-p FAULT] SEEDS [FROM]
+ *
+ * Seeds FROM (1) to FROM + SEEDS - 1.
  *
  * -v says what the histories were like and, of one that fails, what each server
  * has at the end. -p makes a fault on purpose, to see that it is found.
@@ -153,7 +155,7 @@ usage(void)
 }
 
 /* Each is made where planted_is() asks for it. */
-static const char *const faults[] = {"forget", "thief"};
+static const char *const faults[] = {"again", "forget", "thief"};
 
 static bool
 fault_set(const char *name)

@@ -55,6 +55,23 @@ ledger_add(
 	return world.event_count++;
 }
 
+/* What would be decided now; nothing is changed but the event's place. */
+struct room_verdict
+state_verdict(int node, int index, struct room_event *event)
+{
+	struct room *room = room_of(node, index);
+	struct room_recovery recovery;
+	struct room_invitation found;
+	struct room_facts facts;
+	bool has;
+
+	room_home_event(event, &room->state);
+	room_facts_make(room, event, &facts, &found, &has);
+	recovery_make(node, room, &recovery);
+	return room_home_decide(&room->state, event, &facts, &recovery,
+	    room->pending != NONE, world.now);
+}
+
 /*
  * As the home: what was decided is committed, number and content, and signed
  * afterwards by state_sign(). The payload's hash stands for the payload.
@@ -64,20 +81,12 @@ state_decide(int node, int index, struct room_event *event, unsigned int list,
     struct room_verdict *verdict)
 {
 	struct room *room = room_of(node, index);
-	struct room_recovery recovery;
-	struct room_invitation found;
-	struct room_facts facts;
-	bool has;
 
 	event->timestamp = world.now;
-	room_home_event(event, &room->state);
 	event->payload_hash[0] = (uint8_t)list;
 	event->payload_hash[1] = (uint8_t)(world.event_count & 0xff);
 	event->payload_hash[2] = (uint8_t)(world.event_count >> 8);
-	room_facts_make(room, event, &facts, &found, &has);
-	recovery_make(node, room, &recovery);
-	*verdict = room_home_decide(&room->state, event, &facts, &recovery,
-	    room->pending != NONE, world.now);
+	*verdict = state_verdict(node, index, event);
 	if (verdict->outcome != ROOM_TAKEN)
 		return false;
 	room->pending =

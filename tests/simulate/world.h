@@ -287,6 +287,7 @@ void room_evidence_add(
 bool room_here(const struct room *, int identity);
 
 /* state.c: events. */
+struct room_verdict state_verdict(int node, int room, struct room_event *);
 bool state_decide(int node, int room, struct room_event *, unsigned int list,
     struct room_verdict *);
 void state_sign(int node, int room);

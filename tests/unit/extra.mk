@@ -28,6 +28,6 @@ TOOL_EXTRA_limit = fed-queued/db/db_parameters.c
 TOOL_EXTRA_claims = $(DB_ALL)
 TOOL_EXTRA_statement = fed-queued/db/statements.c
 TOOL_EXTRA_room_talk = $(DB_ALL) fed-queued/inbound/hold.c $(addprefix fed-queued/rooms/, attempt.c \
-		columns.c rows.c turn.c messages/look.c messages/take.c \
+		values.c turn.c messages/look.c messages/take.c \
 		messages/take_row.c messages/intake.c messages/judge.c \
 		messages/number.c messages/stream_cut.c vouch.c)

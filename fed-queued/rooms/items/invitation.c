@@ -11,9 +11,10 @@
 #include "inbound/inbox.h"
 #include "room/room_invite.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/items/invitation.h"
 #include "rooms/items/received.h"
+#include "rooms/items/showing.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 /* An invitation that is being judged. */
@@ -22,12 +23,13 @@ struct invitation {
 	room_done done;
 	void *argument;
 	uint8_t origin[32];
+	bool looks_up; /* the origin may: so was it read */
 	struct room_event event;
 	uint8_t hash[ROOM_HASH]; /* of the event */
 	char *room_key;		 /* terminated, as metadata is */
 	char *metadata;
 	uint32_t attempts;
-	enum room_showing showing; /* how the invitee gets to see it */
+	struct room_invite_effect effect;
 };
 
 static const struct room_verdict later = {
@@ -66,7 +68,8 @@ invitation_written(PGresult *result, const char *sqlstate, void *argument)
 	switch (attempt_end(&invitation->attempts, "invitation", result,
 	    sqlstate, result != NULL && row_bool(result, 0, 0))) {
 	case ATTEMPT_STORED:
-		inbox_stored();
+		if (invitation->effect.at_once)
+			inbox_stored();
 		invitation_end(invitation, &verdict);
 		break;
 	case ATTEMPT_AGAIN:
@@ -78,21 +81,27 @@ invitation_written(PGresult *result, const char *sqlstate, void *argument)
 	}
 }
 
+/* 0: any number. */
+static void
+most_add(struct db_parameters *parameters, uint32_t most)
+{
+	if (most > 0)
+		db_add_integer(parameters, most);
+	else
+		db_add_null(parameters);
+}
+
 static void
 invitation_write(struct invitation *invitation)
 {
-	static const char *const showings[] = {
-	    [ROOM_SHOW_QUARANTINE] = "quarantine",
-	    [ROOM_SHOW_PENDING] = "pending",
-	    [ROOM_SHOW_AUTOMATIC] = "automatic",
-	};
+	const struct room_invite_effect *effect = &invitation->effect;
 	const struct room_content *content = &invitation->event.content;
-	char room[ROOM_ID_SIZE], origin[ONION_SIZE], inviter[COLUMNS_USER_SIZE];
+	char room[ROOM_ID_SIZE], origin[ONION_SIZE], inviter[VALUES_USER_SIZE];
 	struct db_parameters parameters;
 
 	room_id_format(room, &invitation->event.room);
 	onion_format(origin, invitation->origin);
-	columns_user_format(inviter, &content->inviter);
+	values_user_format(inviter, &content->inviter);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
 	db_add_text(&parameters, origin);
@@ -103,11 +112,12 @@ invitation_write(struct invitation *invitation)
 	db_add_text(&parameters, invitation->room_key);
 	db_add_text(&parameters, invitation->metadata);
 	db_add_integer(&parameters, content->expires);
-	db_add_text(&parameters, showings[invitation->showing]);
+	db_add_text(&parameters, showing_name(effect->showing));
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
 	db_add_bytes(&parameters, invitation->item->digest, 32);
-	db_add_integer(&parameters, ROOM_PENDING_SERVER);
-	db_add_integer(&parameters, ROOM_PENDING_INVITEE);
+	most_add(&parameters, effect->open_most);
+	most_add(&parameters, effect->waiting_most);
+	most_add(&parameters, effect->at_once ? ROOM_PENDING_INVITEE : 0);
 	db_call(env.db, SQL_ROOM_SHOWN_WRITE, &parameters, invitation_written,
 	    invitation);
 	db_parameters_free(&parameters);
@@ -123,10 +133,29 @@ facts_read(
 	facts->home_level = (int)row_integer(result, 0, 1);
 	facts->user_exists = row_bool(result, 0, 2);
 	facts->known = row_bool(result, 0, 3);
-	facts->used = row_bool(result, 0, 4);
-	facts->pending_server = (uint32_t)row_integer(result, 0, 6);
-	facts->pending_invitee = (uint32_t)row_integer(result, 0, 7);
+	facts->other = row_bool(result, 0, 4);
+	facts->open_server = (uint32_t)row_integer(result, 0, 5);
+	facts->waiting_server = (uint32_t)row_integer(result, 0, 6);
+	facts->waiting_invitee = (uint32_t)row_integer(result, 0, 7);
 	facts->own = row_bytes(own, ROOM_HASH, result, 0, 8) ? own : NULL;
+}
+
+/* As with look-ups: only for such an origin anything is read of the invitee. */
+static bool
+origin_looks_up(const struct invitation *invitation)
+{
+	struct peer *peer = peer_table_find(invitation->origin);
+
+	return peer != NULL && peer->trust >= TRUST_VERIFIED &&
+	       limiter_ready(&peer->lookups, 1, clock_ms());
+}
+
+static bool
+origin_pays(const struct invitation *invitation)
+{
+	struct peer *peer = peer_table_find(invitation->origin);
+
+	return peer != NULL && limiter_take(&peer->lookups, 1, clock_ms());
 }
 
 static struct room_verdict
@@ -137,6 +166,8 @@ invitation_judge(struct invitation *invitation, PGresult *result)
 	uint8_t own[ROOM_HASH], digest[32];
 
 	facts_read(&facts, result, own);
+	facts.looks_up =
+	    invitation->looks_up && facts.origin_level >= TRUST_VERIFIED;
 	facts.origin = invitation->origin;
 	if (row_bytes(digest, sizeof(digest), result, 0, 9)) {
 		/* The id came before, whatever has become of it since. */
@@ -153,13 +184,13 @@ invitation_judge(struct invitation *invitation, PGresult *result)
 	if (facts.origin_level < TRUST_KNOWN)
 		return verdict;
 	verdict = room_invite_take(
-	    &invitation->event, &facts, clock_now(), &invitation->showing);
-	/* A nonce is used once in a room: the home made two events with it. */
-	if (verdict.outcome == ROOM_TAKEN && row_bool(result, 0, 5)) {
-		verdict.outcome = ROOM_REFUSED;
-		verdict.code = CODE_STATE_INVALID;
-	}
-	return verdict;
+	    &invitation->event, &facts, clock_now(), &invitation->effect);
+	if (!invitation->effect.costs || origin_pays(invitation))
+		return verdict;
+	/* Another answer took the last token meanwhile. */
+	facts.looks_up = false;
+	return room_invite_take(
+	    &invitation->event, &facts, clock_now(), &invitation->effect);
 }
 
 static void
@@ -200,6 +231,8 @@ invitation_load(struct invitation *invitation)
 	db_add_integer(&parameters, invitation->event.number);
 	db_add_text(&parameters, content->user.name);
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
+	invitation->looks_up = origin_looks_up(invitation);
+	db_add_text(&parameters, invitation->looks_up ? "t" : "f");
 	db_call(env.db, SQL_ROOM_SHOWN_FACTS, &parameters, invitation_loaded,
 	    invitation);
 	db_parameters_free(&parameters);

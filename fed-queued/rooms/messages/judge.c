@@ -13,27 +13,11 @@
 #include "inbound/inbox.h"
 #include "room/room_message.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/messages/judge.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 #define PORTION 256 /* messages in a transaction */
-
-/* Columns of room_messages_open(). */
-enum {
-	OPEN_VERSION,
-	OPEN_STATE,
-	OPEN_NOW = 8,
-	OPEN_ID,
-	OPEN_MEMBER_NAME,
-	OPEN_STATUS,
-	OPEN_FLAGS,
-	OPEN_STATE_NUMBER,
-	OPEN_SINCE,
-	OPEN_SERVER_SEEN,
-	OPEN_MEMBER,
-	OPEN_LEFT_LEARNED = 18
-};
 
 struct judging {
 	TAILQ_ENTRY(judging) entry;
@@ -125,54 +109,42 @@ struct open {
 };
 
 static void
-open_row(struct open *open, PGresult *result, int row)
+open_row(struct open *open, const struct room_open_row *row)
 {
-	char status[16];
-
 	memset(open, 0, sizeof(*open));
-	if (!columns_user(
-		&open->message.sender, result, row, OPEN_MEMBER_NAME) ||
-	    !row_text(status, sizeof(status), result, row, OPEN_STATUS))
+	if (!values_user(&open->message.sender, &row->member))
 		fatal("database sent a malformed message");
 	open->own = memcmp(open->message.sender.server, env.identity.server,
 			ONION_KEY) == 0;
-	open->message.state_number =
-	    row_integer(result, row, OPEN_STATE_NUMBER);
-	open->held = strcmp(status, "held") == 0;
-	open->flags = (unsigned int)row_integer(result, row, OPEN_FLAGS);
-	open->since = row_integer(result, row, OPEN_SINCE);
-	open->facts.server_seen = row_bool(result, row, OPEN_SERVER_SEEN);
-	columns_member(&open->facts.member, result, row, OPEN_MEMBER);
-	open->facts.left_learned = row_integer(result, row, OPEN_LEFT_LEARNED);
-}
-
-/* Whether the application sees a message that was taken with these. */
-static bool
-flags_visible(unsigned int flags)
-{
-	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;
+	open->message.state_number = row->state_number;
+	open->held = db_span_is(&row->status, "held");
+	open->flags = (unsigned int)row->flags;
+	open->since = row->since;
+	open->facts.server_seen = row->server_seen;
+	values_member(&open->facts.member, &row->membership);
+	open->facts.left_learned = row->left_learned;
 }
 
 /* What is to be written of a portion. */
 struct change {
-	struct db_array *id, *status, *code, *flags;
+	struct room_judged_row rows[PORTION];
 	uint32_t count;
 };
 
 static void
-change_add(
-    struct change *change, int64_t id, const struct room_verdict *verdict)
+change_add(struct change *change, int64_t id,
+    const struct room_verdict *verdict, bool shown)
 {
-	const char *status =
-	    verdict->outcome == ROOM_TAKEN ? "taken" : "refused";
-	const char *code =
-	    verdict->code == CODE_OK ? "" : code_name(verdict->code);
+	struct room_judged_row *row = &change->rows[change->count++];
 
-	db_array_int8(change->id, id);
-	db_array_bytes(change->status, status, strlen(status));
-	db_array_bytes(change->code, code, strlen(code));
-	db_array_int4(change->flags, (int32_t)verdict->flags);
-	change->count++;
+	memset(row, 0, sizeof(*row));
+	row->id = id;
+	row->status =
+	    db_span_text(verdict->outcome == ROOM_TAKEN ? "taken" : "refused");
+	row->code = db_span_text(
+	    verdict->code == CODE_OK ? NULL : code_name(verdict->code));
+	row->flags = (int32_t)verdict->flags;
+	row->shown = shown;
 }
 
 static void
@@ -186,28 +158,31 @@ dropped_log(const struct open *open, enum code code)
 
 static void
 row_judge(struct judging *judging, struct change *change,
-    const struct room_state *state, PGresult *result, int row)
+    const struct room_state *state, const struct room_open_row *row)
 {
 	struct room_verdict verdict;
 	struct open open;
+	bool shown;
 
-	open_row(&open, result, row);
+	open_row(&open, row);
 	open.message.room = judging->room;
-	judging->next = row_integer(result, row, OPEN_ID);
-	verdict = room_message_judge_again(state, &open.message, &open.facts,
-	    open.since, row_integer(result, row, OPEN_NOW));
+	judging->next = row->id;
+	verdict = room_message_judge_again(
+	    state, &open.message, &open.facts, open.since, row->now);
 	/* Whether it filled a void does not depend on the room's state. */
 	verdict.flags |= open.flags & ROOM_FILLED;
 	if (verdict.outcome == ROOM_HELD ||
 	    (!open.held && verdict.outcome == ROOM_TAKEN &&
 		verdict.flags == open.flags))
 		return;
+	shown = verdict.outcome == ROOM_TAKEN && !open.own &&
+		room_message_visible(verdict.flags) &&
+		(open.held || !room_message_visible(open.flags));
 	if (verdict.outcome == ROOM_REFUSED)
 		dropped_log(&open, verdict.code);
-	else if (!open.own && flags_visible(verdict.flags) &&
-		 (open.held || !flags_visible(open.flags)))
+	else if (shown)
 		judging->visible++;
-	change_add(change, judging->next, &verdict);
+	change_add(change, row->id, &verdict, shown);
 }
 
 static void
@@ -216,18 +191,17 @@ judging_write(
 {
 	struct db_parameters parameters;
 
+	if (change->count == 0) {
+		judging_next(judging);
+		return;
+	}
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, judging->room_text);
 	db_add_integer(&parameters, version);
-	db_add_array(&parameters, change->id);
-	db_add_array(&parameters, change->status);
-	db_add_array(&parameters, change->code);
-	db_add_array(&parameters, change->flags);
-	if (change->count > 0)
-		db_call(env.db, SQL_ROOM_MESSAGES_JUDGE, &parameters,
-		    judging_written, judging);
-	else
-		judging_next(judging);
+	db_add_rows(&parameters, env.db, TYPE_room_judged_row, change->rows,
+	    change->count);
+	db_call(env.db, SQL_ROOM_MESSAGES_JUDGE, &parameters, judging_written,
+	    judging);
 	db_parameters_free(&parameters);
 }
 
@@ -235,9 +209,10 @@ static void
 judging_known(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct judging *judging = argument;
-	struct room_state state;
+	struct room_state state = {.room = judging->room};
+	struct room_open_row row;
 	struct change change;
-	int row;
+	int i;
 
 	if (result == NULL)
 		log_warning("room-open failed sqlstate=%s", sqlstate);
@@ -245,19 +220,15 @@ judging_known(PGresult *result, const char *sqlstate, void *argument)
 		judging_end(judging, result != NULL);
 		return;
 	}
-	memset(&state, 0, sizeof(state));
-	state.room = judging->room;
-	columns_state(&state, result, 0, OPEN_STATE);
-	change.id = db_array_new(DB_OID_INT8);
-	change.status = db_array_new(DB_OID_TEXT);
-	change.code = db_array_new(DB_OID_TEXT);
-	change.flags = db_array_new(DB_OID_INT4);
 	change.count = 0;
 	judging->visible = 0;
 	judging->last = PQntuples(result) < PORTION;
-	for (row = 0; row < PQntuples(result); row++)
-		row_judge(judging, &change, &state, result, row);
-	judging_write(judging, &change, row_integer(result, 0, OPEN_VERSION));
+	for (i = 0; i < PQntuples(result); i++) {
+		db_row_read(&row, env.db, TYPE_room_open_row, result, i, 0);
+		values_state(&state, &row.state);
+		row_judge(judging, &change, &state, &row);
+	}
+	judging_write(judging, &change, row.state.version);
 }
 
 static void

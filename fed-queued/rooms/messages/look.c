@@ -5,10 +5,10 @@
 #include "db/statements.h"
 #include "env.h"
 #include "room/room_message.h"
-#include "rooms/columns.h"
 #include "rooms/messages/judge.h"
 #include "rooms/messages/look.h"
 #include "rooms/messages/number.h"
+#include "rooms/values.h"
 
 static struct {
 	bool running;
@@ -21,7 +21,7 @@ search_row(PGresult *result, int row)
 {
 	struct room_id room;
 
-	columns_room(&room, result, row, 0);
+	values_room_read(&room, result, row, 0);
 	if (row_bool(result, row, 1))
 		messages_number(&room);
 	else

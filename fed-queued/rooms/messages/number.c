@@ -16,32 +16,13 @@
 #include "json/room_payload.h"
 #include "proto/ed.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/messages/number.h"
 #include "rooms/state/requests.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 
 #define PORTION	     64 /* messages in a transaction */
 #define STREAM_LANES 3
-
-/* Columns of room_messages_new(). */
-enum {
-	NEW_VERSION,
-	NEW_STATE,
-	NEW_NOW = 8,
-	NEW_EPOCH,
-	NEW_ID,
-	NEW_MESSAGE,
-	NEW_SENDER,
-	NEW_CONTENT,
-	NEW_TYPE,
-	NEW_METADATA,
-	NEW_MEMBER,
-	NEW_LEAVING = 18,
-	NEW_LANE,
-	NEW_STREAM,
-	NEW_TIP = 25
-};
 
 /* A stream of ours, and the digest of its last number. */
 struct own {
@@ -112,54 +93,56 @@ numbering_written(PGresult *result, const char *sqlstate, void *argument)
 	}
 }
 
-/* What is written of a portion. */
+/* What is written of a portion; payloads are owned. */
 struct places {
-	struct db_array *id, *code, *sequence, *digest, *previous, *payload;
+	struct room_place place[PORTION];
+	char *payload[PORTION];
+	struct room_numbered_row rows[PORTION];
 	uint32_t count;
 };
 
+/* payload: owned from here on; NULL with a code. */
 static void
-places_begin(struct places *places)
+places_add(struct places *places, int64_t id, enum code code,
+    const struct room_place *place, char *payload, size_t length)
 {
-	places->id = db_array_new(DB_OID_INT8);
-	places->code = db_array_new(DB_OID_TEXT);
-	places->sequence = db_array_new(DB_OID_INT8);
-	places->digest = db_array_new(DB_OID_BYTEA);
-	places->previous = db_array_new(DB_OID_BYTEA);
-	places->payload = db_array_new(DB_OID_BYTEA);
-	places->count = 0;
+	uint32_t i = places->count++;
+	struct room_numbered_row *row = &places->rows[i];
+
+	places->place[i] = *place;
+	places->payload[i] = payload;
+	memset(row, 0, sizeof(*row));
+	row->id = id;
+	row->code = db_span_text(code == CODE_OK ? NULL : code_name(code));
+	row->sequence = place->sequence;
+	row->digest = db_span_bytes(places->place[i].digest, ROOM_HASH);
+	row->previous = db_span_bytes(places->place[i].previous, ROOM_HASH);
+	row->payload = db_span_bytes(payload, length);
 }
 
 static void
-places_add(struct places *places, int64_t id, enum code code,
-    const struct room_place *place, const char *payload, size_t length)
+places_free(struct places *places)
 {
-	const char *name = code == CODE_OK ? "" : code_name(code);
+	uint32_t i;
 
-	db_array_int8(places->id, id);
-	db_array_bytes(places->code, name, strlen(name));
-	db_array_int8(places->sequence, place->sequence);
-	db_array_bytes(places->digest, place->digest, ROOM_HASH);
-	db_array_bytes(places->previous, place->previous, ROOM_HASH);
-	db_array_bytes(places->payload, payload, length);
-	places->count++;
+	for (i = 0; i < places->count; i++)
+		free(places->payload[i]);
 }
 
 /* The stream of the row's lane, with those before it in the portion. */
 static struct own *
-own_get(struct numbering *numbering, PGresult *result, int row, int lane)
+own_get(struct numbering *numbering, const struct room_new_row *row)
 {
+	int lane = row->draft.lane;
 	struct own *own = &numbering->lanes[lane - 1];
 
 	if (own->used)
 		return own;
 	own->used = true;
-	(void)columns_stream(
-	    &own->stream, numbering->epoch, lane, result, row, NEW_STREAM);
+	(void)values_stream(&own->stream, numbering->epoch, lane, &row->stream);
 	memset(own->tip, 0, sizeof(own->tip));
-	own->broken =
-	    !row_bytes(own->tip, sizeof(own->tip), result, row, NEW_TIP) &&
-	    own->stream.contiguous != 0;
+	own->broken = !db_span_copy(own->tip, sizeof(own->tip), &row->tip) &&
+		      own->stream.contiguous != 0;
 	if (own->broken)
 		log_error("the last message of a room's lane %d is lost", lane);
 	return own;
@@ -167,18 +150,18 @@ own_get(struct numbering *numbering, PGresult *result, int row, int lane)
 
 /* The sender and the type; false: one does not have its form. */
 static bool
-sender_row(struct room_payload_message *message, PGresult *result, int row)
+sender_row(
+    struct room_payload_message *message, const struct room_draft_row *row)
 {
-	size_t sender_length, type_length;
-	const char *sender = row_span(&sender_length, result, row, NEW_SENDER);
-	const char *type = row_span(&type_length, result, row, NEW_TYPE);
+	const struct db_span *sender = &row->sender;
+	const struct db_span *type = &row->message_type;
 
-	if (sender == NULL || type == NULL ||
+	if (sender->bytes == NULL || type->bytes == NULL ||
 	    room_user_make(&message->message.sender, env.identity.server,
-		sender, sender_length) != CODE_OK ||
-	    !signtext_type_valid(type, type_length))
+		sender->bytes, sender->length) != CODE_OK ||
+	    !signtext_type_valid(type->bytes, type->length))
 		return false;
-	memcpy(message->type, type, type_length);
+	memcpy(message->type, type->bytes, type->length);
 	return true;
 }
 
@@ -186,32 +169,30 @@ sender_row(struct room_payload_message *message, PGresult *result, int row)
  * message->content points to, owned by the caller. */
 static bool
 message_row(struct room_payload_message *message, char **content,
-    PGresult *result, int row)
+    const struct room_draft_row *row)
 {
-	size_t length;
-	const char *bytes = row_span(&length, result, row, NEW_CONTENT);
+	size_t length = row->content.length;
 
-	if (length == 0 || length > ITEM_MAX ||
-	    !sender_row(message, result, row))
+	if (length == 0 || length > ITEM_MAX || !sender_row(message, row))
 		return false;
 	*content = xmalloc(BASE64_LENGTH(length) + 1);
-	base64_encode(*content, (const uint8_t *)bytes, length);
+	base64_encode(*content, row->content.bytes, length);
 	message->content = *content;
 	message->content_length = BASE64_LENGTH(length);
-	message->metadata =
-	    row_span(&message->metadata_length, result, row, NEW_METADATA);
+	message->metadata = row->metadata.bytes;
+	message->metadata_length = row->metadata.length;
 	return true;
 }
 
 /* What it is on the wire; NULL: it cannot go there, and *code tells why. */
 static char *
 payload_make(struct room_payload_message *message, size_t *length,
-    enum code *code, PGresult *result, int row)
+    enum code *code, const struct room_draft_row *row)
 {
 	char *content = NULL, *payload;
 
 	*code = CODE_PAYLOAD_MALFORMED;
-	if (!message_row(message, &content, result, row))
+	if (!message_row(message, &content, row))
 		return NULL;
 	payload = xpointer(room_payload_message_format(message, length));
 	free(content);
@@ -239,12 +220,11 @@ digest_make(uint8_t digest[ROOM_HASH], const uint8_t id[UUID_SIZE],
 
 /* The next number of its stream, unless it is refused. */
 static void
-row_number(struct numbering *numbering, struct places *places, PGresult *result,
-    int row)
+row_number(struct numbering *numbering, struct places *places,
+    const struct room_new_row *row)
 {
 	struct room_payload_message message;
 	struct room_message *place = &message.message;
-	int64_t id = row_integer(result, row, NEW_ID);
 	struct room_member member;
 	uint8_t uuid[UUID_SIZE];
 	char *payload = NULL;
@@ -253,11 +233,11 @@ row_number(struct numbering *numbering, struct places *places, PGresult *result,
 	enum code code;
 
 	memset(&message, 0, sizeof(message));
-	columns_member(&member, result, row, NEW_MEMBER);
-	code = room_message_send(&numbering->state, &member,
-	    row_bool(result, row, NEW_LEAVING), &place->state_number);
-	place->lane = (int)row_integer(result, row, NEW_LANE);
-	own = own_get(numbering, result, row, place->lane);
+	values_member(&member, &row->member);
+	code = room_message_send(
+	    &numbering->state, &member, row->leaving, &place->state_number);
+	place->lane = row->draft.lane;
+	own = own_get(numbering, row);
 	if (code == CODE_OK && own->broken)
 		return;
 	place->room = numbering->room;
@@ -265,18 +245,16 @@ row_number(struct numbering *numbering, struct places *places, PGresult *result,
 	place->place.sequence = own->stream.contiguous + 1;
 	memcpy(place->place.previous, own->tip, ROOM_HASH);
 	if (code == CODE_OK)
-		payload = payload_make(&message, &length, &code, result, row);
+		payload = payload_make(&message, &length, &code, &row->draft);
 	if (code == CODE_OK) {
-		if (!row_bytes(uuid, sizeof(uuid), result, row, NEW_MESSAGE))
+		if (!db_span_copy(uuid, sizeof(uuid), &row->draft.message_id))
 			fatal("database sent a message without id");
 		digest_make(place->place.digest, uuid, payload, length);
 		memcpy(own->tip, place->place.digest, ROOM_HASH);
 		room_stream_settle(
 		    &own->stream, place->place.sequence, numbering->now);
 	}
-	places_add(places, id, code, &place->place,
-	    payload != NULL ? payload : "", length);
-	free(payload);
+	places_add(places, row->draft.id, code, &place->place, payload, length);
 }
 
 static void
@@ -295,27 +273,33 @@ numbering_write(struct numbering *numbering, const struct places *places)
 	db_add_integer(&parameters, numbering->version);
 	db_add_integer(&parameters, numbering->epoch);
 	db_add_integer(&parameters, numbering->state.number);
-	db_add_array(&parameters, places->id);
-	db_add_array(&parameters, places->code);
-	db_add_array(&parameters, places->sequence);
-	db_add_array(&parameters, places->digest);
-	db_add_array(&parameters, places->previous);
-	db_add_array(&parameters, places->payload);
-	columns_streams_add(&parameters, streams, count);
-	if (places->count > 0)
-		db_call(env.db, SQL_ROOM_MESSAGES_NUMBER, &parameters,
-		    numbering_written, numbering);
-	else
-		numbering_end(numbering, true);
+	db_add_rows(&parameters, env.db, TYPE_room_numbered_row, places->rows,
+	    places->count);
+	values_streams_add(&parameters, streams, count);
+	db_call(env.db, SQL_ROOM_MESSAGES_NUMBER, &parameters,
+	    numbering_written, numbering);
 	db_parameters_free(&parameters);
+}
+
+/* Of the portion as a whole. */
+static void
+numbering_begin(struct numbering *numbering, const struct room_new_row *row)
+{
+	memset(numbering->lanes, 0, sizeof(numbering->lanes));
+	numbering->state.room = numbering->room;
+	numbering->version = row->state.version;
+	values_state(&numbering->state, &row->state);
+	numbering->epoch = row->epoch;
+	numbering->now = row->now;
 }
 
 static void
 numbering_known(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct numbering *numbering = argument;
+	struct room_new_row row;
 	struct places places;
-	int row;
+	int i;
 
 	if (result == NULL)
 		log_warning("room-new failed sqlstate=%s", sqlstate);
@@ -324,17 +308,19 @@ numbering_known(PGresult *result, const char *sqlstate, void *argument)
 		numbering_end(numbering, result != NULL);
 		return;
 	}
-	memset(numbering->lanes, 0, sizeof(numbering->lanes));
-	numbering->state.room = numbering->room;
-	numbering->version = row_integer(result, 0, NEW_VERSION);
-	columns_state(&numbering->state, result, 0, NEW_STATE);
-	numbering->epoch = row_integer(result, 0, NEW_EPOCH);
-	numbering->now = row_integer(result, 0, NEW_NOW);
-	places_begin(&places);
-	for (row = 0; row < PQntuples(result); row++)
-		row_number(numbering, &places, result, row);
+	places.count = 0;
+	for (i = 0; i < PQntuples(result); i++) {
+		db_row_read(&row, env.db, TYPE_room_new_row, result, i, 0);
+		if (i == 0)
+			numbering_begin(numbering, &row);
+		row_number(numbering, &places, &row);
+	}
 	numbering->more = PQntuples(result) == PORTION && places.count > 0;
-	numbering_write(numbering, &places);
+	if (places.count > 0)
+		numbering_write(numbering, &places);
+	else
+		numbering_end(numbering, true);
+	places_free(&places);
 }
 
 static void

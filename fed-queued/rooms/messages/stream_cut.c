@@ -9,8 +9,8 @@
 #include "db/statements.h"
 #include "env.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/messages/stream_cut.h"
+#include "rooms/values.h"
 #include "rooms/vouch.h"
 
 struct cut {
@@ -92,17 +92,35 @@ stream_rebuild(const struct cut *cut, struct room_stream *stream,
 }
 
 static void
+stream_read(struct room_stream *stream, const struct cut *cut, PGresult *result)
+{
+	struct room_stream_row row;
+	size_t length;
+	const char *seen = row_span(&length, result, 0, STREAM_STREAM + 4);
+
+	memset(&row, 0, sizeof(row));
+	row.epoch = cut->epoch;
+	row.lane = cut->lane;
+	row.contiguous = row_integer(result, 0, STREAM_STREAM);
+	row.highest = row_integer(result, 0, STREAM_STREAM + 1);
+	row.gap_since = row_integer(result, 0, STREAM_STREAM + 2);
+	row.forked = row_integer(result, 0, STREAM_STREAM + 3);
+	row.seen = db_span_bytes(seen, length);
+	(void)values_stream(stream, cut->epoch, cut->lane, &row);
+}
+
+static void
 cut_write(struct cut *cut, PGresult *result)
 {
 	struct db_array *ids = db_array_new(DB_OID_INT8);
 	struct db_parameters parameters;
-	uint8_t seen[COLUMNS_SEEN_SIZE];
+	uint8_t seen[VALUES_SEEN_SIZE];
+	struct room_stream_row row;
 	struct room_stream stream;
 
-	(void)columns_stream(
-	    &stream, cut->epoch, cut->lane, result, 0, STREAM_STREAM);
+	stream_read(&stream, cut, result);
 	stream_rebuild(cut, &stream, result, ids);
-	columns_seen_format(seen, &stream);
+	values_stream_make(&row, seen, &stream);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, cut->room);
 	db_add_integer(&parameters, row_integer(result, 0, STREAM_VERSION));

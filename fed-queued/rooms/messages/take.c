@@ -96,15 +96,6 @@ take_sync(struct take *take)
 		resync_soon(&take->room, take->intake.origin);
 }
 
-/* Whether our application sees it; what it wrote itself, it knows. */
-static bool
-take_visible(const struct take *take, const struct room_verdict *verdict)
-{
-	return verdict->outcome == ROOM_TAKEN &&
-	       (verdict->flags & (ROOM_LATE | ROOM_HIDDEN)) == 0 &&
-	       memcmp(take->intake.origin, take->intake.self, ONION_KEY) != 0;
-}
-
 /* All is written, or there was nothing to write. */
 static void
 take_settled(struct take *take, bool written)

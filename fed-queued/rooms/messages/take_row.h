@@ -39,5 +39,7 @@ void take_facts_row(struct take *, PGresult *);
  * nothing to write.
  */
 bool take_write_ask(struct db_parameters *, const struct take *);
+/* Whether our application sees it; what it wrote itself, it knows. */
+bool take_visible(const struct take *, const struct room_verdict *);
 
 #endif

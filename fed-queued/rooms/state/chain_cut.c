@@ -11,7 +11,7 @@
 #include "json/room_payload.h"
 #include "room/room_state.h"
 #include "rooms/attempt.h"
-#include "rooms/rows.h"
+#include "rooms/values.h"
 #include "rooms/state/chain_cut.h"
 #include "rooms/vouch.h"
 
@@ -112,7 +112,7 @@ cut_write(struct cut *cut, int64_t version, const struct room_state *state)
 	struct db_parameters parameters;
 	struct room_state_row row;
 
-	rows_state_make(&row, state, version);
+	values_state_make(&row, state, version);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, cut->room);
 	db_add_row(&parameters, env.db, TYPE_room_state_row, &row);

@@ -5,18 +5,18 @@
 #include "base/log.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/rows.h"
 #include "rooms/state/facts.h"
+#include "rooms/values.h"
 
 static void
-user_add(struct db_parameters *parameters, char text[ROWS_USER_SIZE],
+user_add(struct db_parameters *parameters, char text[VALUES_USER_SIZE],
     const struct room_user *user)
 {
 	if (user->name[0] == '\0') {
 		db_add_null(parameters);
 		return;
 	}
-	rows_user_format(text, user);
+	values_user_format(text, user);
 	db_add_text(parameters, text);
 }
 
@@ -25,8 +25,8 @@ facts_call(const struct room_event *event, const uint8_t *origin,
     const uint8_t *request, db_callback callback, void *argument)
 {
 	const struct room_content *content = &event->content;
-	char room[ROOM_ID_SIZE], member[ROWS_USER_SIZE];
-	char inviter[ROWS_USER_SIZE], address[ONION_SIZE];
+	char room[ROOM_ID_SIZE], member[VALUES_USER_SIZE];
+	char inviter[VALUES_USER_SIZE], address[ONION_SIZE];
 	struct db_parameters parameters;
 
 	room_id_format(room, &event->room);
@@ -72,13 +72,13 @@ facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 	memset(to, 0, sizeof(*to));
 	to->version = row.state.version;
 	to->state.room = *room;
-	rows_state(&to->state, &row.state);
+	values_state(&to->state, &row.state);
 	to->wanted = row.wanted;
 	if (db_span_copy(to->known, sizeof(to->known), &row.known))
 		facts->known = to->known;
-	rows_member(&facts->user, &row.subject.member);
-	rows_member(&facts->inviter, &row.inviter);
-	if (rows_invitation(&to->invitation, &row.invitation))
+	values_member(&facts->user, &row.subject.member);
+	values_member(&facts->inviter, &row.inviter);
+	if (values_invitation(&to->invitation, &row.invitation))
 		facts->invitation = &to->invitation;
 	facts->invited = row.subject.invited;
 	facts->listed = row.subject.listed;

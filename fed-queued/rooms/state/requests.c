@@ -15,13 +15,12 @@
 #include "env.h"
 #include "events/timer.h"
 #include "exchange/signing.h"
-#include "rooms/columns.h"
 #include "rooms/confirmed.h"
-#include "rooms/rows.h"
 #include "rooms/state/decide.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/requests.h"
 #include "rooms/state/take.h"
+#include "rooms/values.h"
 
 #define RETRY_MS 1000 /* after an event that could not be signed */
 
@@ -244,7 +243,7 @@ event_row(struct signed_event *event, const struct room_home_next_row *row)
 static bool
 user_row(struct room_user *user, const struct db_span *span)
 {
-	return span->bytes == NULL || rows_user(user, span);
+	return span->bytes == NULL || values_user(user, span);
 }
 
 /* Addresses with commas between; false: one does not have its form. */
@@ -411,7 +410,7 @@ search_done(PGresult *result, const char *sqlstate, void *argument)
 		return;
 	}
 	for (row = 0; row < PQntuples(result); row++) {
-		columns_room(&room, result, row, 0);
+		values_room_read(&room, result, row, 0);
 		requests_soon(&room);
 	}
 	if (search.again)

@@ -14,11 +14,11 @@
 #include "inbound/inbox.h"
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
-#include "rooms/rows.h"
 #include "rooms/state/chain_cut.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 #include "rooms/vouch.h"
 
 /* One call of state_take(), while it is under way. */
@@ -121,7 +121,7 @@ taking_written(PGresult *result, const char *sqlstate, void *argument)
 static void
 event_make(struct room_event_row *row, const struct taking *taking)
 {
-	rows_event_make(row, &taking->event);
+	values_event_make(row, &taking->event);
 	row->certificate = db_span_bytes(taking->cert, taking->cert_length);
 }
 
@@ -145,7 +145,7 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	    .servers_set = effect->servers_set};
 	struct db_parameters parameters;
 
-	rows_state_make(&state, &facts->state, facts->version);
+	values_state_make(&state, &facts->state, facts->version);
 	event_make(&event, taking);
 	row.members = db_span_text(changes[effect->members]);
 	db_parameters_init(&parameters);

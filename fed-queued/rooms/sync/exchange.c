@@ -12,11 +12,11 @@
 #include "outbound/destination.h"
 #include "outbound/schedule.h"
 #include "proto/ed.h"
-#include "rooms/columns.h"
 #include "rooms/resync.h"
 #include "rooms/sync/exchange.h"
 #include "rooms/sync/give.h"
 #include "rooms/sync/take.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
 
 #define REQUESTS_MAX 64 /* of one exchange */
@@ -142,7 +142,7 @@ acknowledged(struct exchange *exchange, const struct transport_outcome *outcome)
 	static const struct reaction good = {
 	    ITEM_DELIVERED, DESTINATION_GOOD, false};
 	const struct ack_result *result = &outcome->results[0];
-	struct reaction reaction = reaction_find(outcome, result);
+	struct reaction reaction = reaction_find(outcome, result, false);
 
 	if (result->status == ACK_RETRY) {
 		(void)destination_react(exchange->peer, &reaction, result->code,
@@ -173,7 +173,7 @@ exchanged(const struct transport_outcome *outcome, void *argument)
 		acknowledged(exchange, outcome);
 		return;
 	}
-	reaction = reaction_find(outcome, NULL);
+	reaction = reaction_find(outcome, NULL, false);
 	(void)destination_react(exchange->peer, &reaction, outcome->code,
 	    outcome->retry_after, outcome->heard);
 	exchange->failed = true;
@@ -257,7 +257,7 @@ rooms_loaded(PGresult *result, const char *sqlstate, void *argument)
 	exchange->rooms =
 	    xcalloc((size_t)PQntuples(result) + 1, sizeof(*exchange->rooms));
 	for (row = 0; row < PQntuples(result); row++)
-		columns_room(
+		values_room_read(
 		    &exchange->rooms[exchange->room_count++], result, row, 0);
 	exchange_next(exchange);
 }

@@ -8,14 +8,26 @@
 #include "db/statements.h"
 #include "env.h"
 #include "exchange/signing.h"
-#include "rooms/columns.h"
 #include "rooms/document.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
-static void
-bytes_of(struct sync_bytes *to, PGresult *result, int row, int column)
+struct sync_bytes
+sync_bytes_of(const struct db_span *span)
 {
-	to->bytes = row_span(&to->length, result, row, column);
+	struct sync_bytes bytes = {span->bytes, span->length};
+
+	return bytes;
+}
+
+void
+sync_give_signed(
+    struct sync_document *document, const struct room_signed_row *row)
+{
+	document->certificate = sync_bytes_of(&row->certificate);
+	document->text = sync_bytes_of(&row->signing_text);
+	(void)db_span_copy(
+	    document->signature, sizeof(document->signature), &row->signature);
 }
 
 void
@@ -28,35 +40,40 @@ sync_give_fail(struct sync_giving *giving, const char *sqlstate)
 	giving->done(giving, false);
 }
 
-/* Columns: number, certificate, text, signature, payload, home, joined, left.
- */
+static void
+event_give(
+    struct sync_giving *giving, const struct room_event_row *row, bool *full)
+{
+	struct sync_bytes payload = sync_bytes_of(&row->payload);
+	struct sync_document document = {.payload_count = 1,
+	    .payloads = &payload,
+	    .certificate = sync_bytes_of(&row->certificate),
+	    .text = sync_bytes_of(&row->signing_text)};
+
+	(void)db_span_copy(
+	    document.signature, sizeof(document.signature), &row->signature);
+	*full = !sync_payload_document(&giving->writer, &document);
+}
+
 static void
 events_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
-	struct sync_document document = {.payload_count = 1};
-	struct sync_bytes payload;
+	struct sync_event_row row;
 	struct room_member last;
-	int row;
+	bool full = false;
+	int i;
 
 	if (result == NULL) {
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
-	for (row = 0; row < PQntuples(result); row++) {
-		columns_member(&last, result, row, 6);
-		if (row_null(result, row, 1) ||
-		    !room_event_give(&last, row_bool(result, row, 5),
-			row_integer(result, row, 0)))
-			continue;
-		bytes_of(&document.certificate, result, row, 1);
-		bytes_of(&document.text, result, row, 2);
-		(void)row_bytes(document.signature, sizeof(document.signature),
-		    result, row, 3);
-		bytes_of(&payload, result, row, 4);
-		document.payloads = &payload;
-		if (!sync_payload_document(&giving->writer, &document))
-			break;
+	for (i = 0; i < PQntuples(result) && !full; i++) {
+		db_row_read(&row, env.db, TYPE_sync_event_row, result, i, 0);
+		values_member(&last, &row.peer);
+		if (row.event.certificate.bytes != NULL &&
+		    room_event_give(&last, row.home, row.event.number))
+			event_give(giving, &row.event, &full);
 	}
 	sync_give_next(giving);
 }
@@ -113,7 +130,7 @@ evidence_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	for (row = 0; row < PQntuples(result); row++) {
 		for (i = 0; i < 2; i++) {
-			bytes_of(&json, result, row, 1 + i);
+			json.bytes = row_span(&json.length, result, row, 1 + i);
 			restored[i] =
 			    json.bytes != NULL &&
 			    document_restore(&documents[i], &stored[i],
@@ -153,27 +170,25 @@ evidence_give(struct sync_giving *giving, const struct sync_ask *ask)
 	db_parameters_free(&parameters);
 }
 
-/* Columns: certificate, text, signature, payload. */
 static void
 declared_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
 	struct sync_document document = {.payload_count = 1};
 	struct sync_bytes payload;
-	int row;
+	struct room_signed_row row;
+	int i;
 
 	if (result == NULL) {
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
-	for (row = 0; row < PQntuples(result); row++) {
-		if (row_null(result, row, 0))
+	for (i = 0; i < PQntuples(result); i++) {
+		db_row_read(&row, env.db, TYPE_room_signed_row, result, i, 0);
+		if (row.certificate.bytes == NULL)
 			continue;
-		bytes_of(&document.certificate, result, row, 0);
-		bytes_of(&document.text, result, row, 1);
-		(void)row_bytes(document.signature, sizeof(document.signature),
-		    result, row, 2);
-		bytes_of(&payload, result, row, 3);
+		sync_give_signed(&document, &row);
+		payload = sync_bytes_of(&row.payload);
 		document.payloads = &payload;
 		(void)sync_payload_document(&giving->writer, &document);
 	}

@@ -6,6 +6,7 @@
 #ifndef TORFED_ROOMS_SYNC_GIVE_H
 #define TORFED_ROOMS_SYNC_GIVE_H
 
+#include "db/types.h"
 #include "json/sync_payload.h"
 
 struct sync_giving {
@@ -33,6 +34,9 @@ void sync_give(struct sync_giving *);
 /* For its parts: goes on with the next step, or the next ask. */
 void sync_give_next(struct sync_giving *);
 void sync_give_fail(struct sync_giving *, const char *sqlstate);
+struct sync_bytes sync_bytes_of(const struct db_span *);
+/* What was signed, but for its payloads; points into the row. */
+void sync_give_signed(struct sync_document *, const struct room_signed_row *);
 /* give_items.c: messages of a stream, and which of its numbers are void. */
 void sync_give_items(struct sync_giving *, const struct sync_ask *);
 /* give_heads.c: heads, then done(). */

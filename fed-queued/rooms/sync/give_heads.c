@@ -8,8 +8,8 @@
 #include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
-#include "rooms/columns.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
 /* Heads that wait for their streams. */
 struct heads {
@@ -49,53 +49,47 @@ heads_end(struct heads *heads)
 }
 
 /*
- * Columns: room, seven of the state, hash of the last event, home, joined,
- * left, hash of left. A server that has left the room is told of it up to the
- * event by which it left.
+ * A server that has left the room is told of it up to the event by which it
+ * left.
  */
 static void
-head_row(struct sync_head *head, PGresult *result, int row)
+head_row(struct sync_head *head, PGresult *result, int at)
 {
 	struct room_state state;
 	struct room_member last;
-	uint8_t hash[ROOM_HASH];
-	bool known;
+	struct sync_head_row row;
 
-	columns_room(&head->room, result, row, 0);
+	db_row_read(&row, env.db, TYPE_sync_head_row, result, at, 0);
+	values_room(&head->room, &row.room);
 	memset(&state, 0, sizeof(state));
-	columns_state(&state, result, row, 1);
-	known = row_bytes(hash, sizeof(hash), result, row, 8);
-	room_head_make(&head->state, &state, known ? hash : NULL);
+	values_state(&state, &row.state);
+	room_head_make(&head->state, &state, row.last_hash.bytes);
 	head->has_state = true;
-	columns_member(&last, result, row, 10);
-	if (row_bool(result, row, 9) || last.left == 0 ||
-	    last.left >= head->state.number)
+	values_member(&last, &row.peer);
+	if (row.home || last.left == 0 || last.left >= head->state.number)
 		return;
 	head->state.number = last.left;
-	if (!row_bytes(head->state.hash, ROOM_HASH, result, row, 12))
+	if (!db_span_copy(head->state.hash, ROOM_HASH, &row.peer_hash))
 		memset(head->state.hash, 0, ROOM_HASH);
 }
 
-/* Columns: room, origin, epoch, lane, contiguous, highest, forked, digest, tip.
- */
 static void
-stream_row(struct sync_stream *stream, PGresult *result, int row)
+stream_row(struct sync_stream *stream, const struct sync_stream_row *row)
 {
 	struct room_stream_head *head = &stream->head;
-	size_t length;
-	const char *origin = row_span(&length, result, row, 1);
 
 	memset(stream, 0, sizeof(*stream));
-	if (origin == NULL ||
-	    onion_parse(stream->origin, origin, length) != CODE_OK)
+	if (row->origin.bytes == NULL ||
+	    onion_parse(stream->origin, row->origin.bytes,
+		row->origin.length) != CODE_OK)
 		fatal("database sent a malformed address");
-	head->epoch = row_integer(result, row, 2);
-	head->lane = (int)row_integer(result, row, 3);
-	head->sequence = row_integer(result, row, 4);
-	head->highest = row_integer(result, row, 5);
-	head->forked = row_integer(result, row, 6);
-	(void)row_bytes(head->digest, ROOM_HASH, result, row, 7);
-	(void)row_bytes(head->tip, ROOM_HASH, result, row, 8);
+	head->epoch = row->epoch;
+	head->lane = row->lane;
+	head->sequence = row->contiguous;
+	head->highest = row->highest;
+	head->forked = row->forked;
+	(void)db_span_copy(head->digest, ROOM_HASH, &row->digest);
+	(void)db_span_copy(head->tip, ROOM_HASH, &row->tip);
 }
 
 static void
@@ -103,6 +97,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct heads *heads = argument;
 	struct sync_giving *giving = heads->giving;
+	struct sync_stream_row stream;
 	struct room_id room;
 	uint32_t at = 0;
 	int row;
@@ -114,7 +109,9 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	/* They come in the order of the rooms. */
 	for (row = 0; row < PQntuples(result); row++) {
-		columns_room(&room, result, row, 0);
+		db_row_read(
+		    &stream, env.db, TYPE_sync_stream_row, result, row, 0);
+		values_room(&room, &stream.room);
 		while (at < heads->count &&
 		       !room_id_equal(&heads->rooms[at].room, &room))
 			at++;
@@ -123,7 +120,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 		if (heads->rooms[at].stream_count++ == 0)
 			heads->rooms[at].streams =
 			    &heads->streams[heads->stream_count];
-		stream_row(&heads->streams[heads->stream_count++], result, row);
+		stream_row(&heads->streams[heads->stream_count++], &stream);
 	}
 	heads_end(heads);
 }

@@ -8,32 +8,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "db/row.h"
+#include "base/log.h"
 #include "db/statements.h"
 #include "env.h"
 #include "json/batch.h"
 #include "room/room_message.h"
-#include "rooms/columns.h"
 #include "rooms/sync/give.h"
+#include "rooms/values.h"
 
-/* Columns of sync_items(). */
-enum {
-	SEQUENCE,
-	DIGEST,
-	ID,
-	STATUS,
-	STATE_NUMBER,
-	MEMBER_THEN,
-	PAYLOAD,
-	PROOF,
-	CERTIFICATE,
-	TEXT,
-	SIGNATURE,
-	QUEUE,
-	STREAM,		    /* five */
-	STATE = STREAM + 5, /* seven */
-	MEMBER_NOW = STATE + 7
-};
+#define BYTES_MAX 131072 /* of payloads that are read at a time */
 
 /* A range of a stream, under way. */
 struct range {
@@ -42,89 +25,76 @@ struct range {
 	bool own;
 	struct room_state state;
 	struct room_stream stream;
+	struct sync_item_row rows[ROOM_RANGE_MAX + 1];
 	int first; /* row of the first void number under way; 0 none */
 	struct db_array *again; /* ids of ours to be sent once more */
 	uint32_t again_count;
 };
 
-static bool
-row_is(PGresult *result, int row, int column, const char *value)
-{
-	const char *text = row_string(result, row, column);
-
-	return text != NULL && strcmp(text, value) == 0;
-}
-
 /* Numbers of our own, from row first to row last. */
 static void
-void_give(struct range *range, PGresult *result, int last)
+void_give(struct range *range, int last)
 {
+	const struct sync_item_row *row = &range->rows[last];
+	const struct sync_item_row *first = &range->rows[range->first];
 	struct sync_void declared = {.room = range->ask.room,
 	    .epoch = range->ask.epoch,
 	    .lane = range->ask.lane};
 	struct room_void *numbers = &declared.range;
 
-	numbers->first = row_integer(result, range->first, SEQUENCE);
-	numbers->last = row_integer(result, last, SEQUENCE);
-	if (row_bytes(numbers->digest, ROOM_HASH, result, last, DIGEST) &&
-	    (row_bytes(numbers->previous, ROOM_HASH, result, range->first - 1,
-		 DIGEST) ||
+	numbers->first = first->sequence;
+	numbers->last = row->sequence;
+	if (db_span_copy(numbers->digest, ROOM_HASH, &row->digest) &&
+	    (db_span_copy(numbers->previous, ROOM_HASH, &first[-1].digest) ||
 		numbers->first == 1))
 		(void)sync_payload_void(&range->giving->writer, &declared);
 	range->first = 0;
 }
 
 static enum room_giving
-giving_find(const struct range *range, PGresult *result, int row)
+giving_find(const struct range *range, const struct sync_item_row *row)
 {
-	bool now = row_bool(result, row, MEMBER_NOW);
+	bool now = row->range.member_now;
 	enum room_giving giving;
 
-	if (row_null(result, row, ID))
+	if (row->id == 0)
 		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
-	giving = room_message_give(&range->state,
-	    row_integer(result, row, STATE_NUMBER),
-	    row_bool(result, row, MEMBER_THEN), now);
+	giving = room_message_give(
+	    &range->state, row->state_number, row->member_then, now);
 	/* Whoever asks for proof gets what was signed. What we refused, others
 	 * refuse, too. */
 	if (now && (range->ask.want != SYNC_ITEMS ||
-		       row_is(result, row, STATUS, "refused")))
+		       db_span_is(&row->status, "refused")))
 		giving = ROOM_GIVE;
-	if (giving == ROOM_GIVE && (row_is(result, row, STATUS, "cancelled") ||
-				       row_is(result, row, QUEUE, "dead")))
+	if (giving == ROOM_GIVE && (db_span_is(&row->status, "cancelled") ||
+				       db_span_is(&row->queue, "dead")))
 		giving = ROOM_GIVE_VOID;
 	return giving;
 }
 
 /* Ours is given by sending it, unless it is on its way already. */
 static void
-own_give(struct range *range, PGresult *result, int row)
+own_give(struct range *range, const struct sync_item_row *row)
 {
-	if (row_is(result, row, QUEUE, "coming"))
+	if (db_span_is(&row->queue, "coming"))
 		return;
 	if (range->again == NULL)
 		range->again = db_array_new(DB_OID_INT8);
-	db_array_int8(range->again, row_integer(result, row, ID));
+	db_array_int8(range->again, row->id);
 	range->again_count++;
 }
 
 /* Rows that came in one request of the origin; false: the message is full. */
 static bool
-run_give(struct range *range, PGresult *result, const int *rows, uint32_t count)
+run_give(struct range *range, const int *rows, uint32_t count)
 {
 	struct sync_bytes payloads[BATCH_ITEMS];
 	struct sync_document document = {.payloads = payloads};
 	uint32_t i;
 
-	document.certificate.bytes = row_span(
-	    &document.certificate.length, result, rows[0], CERTIFICATE);
-	document.text.bytes =
-	    row_span(&document.text.length, result, rows[0], TEXT);
-	(void)row_bytes(document.signature, sizeof(document.signature), result,
-	    rows[0], SIGNATURE);
+	sync_give_signed(&document, &range->rows[rows[0]].signing);
 	for (i = 0; i < count; i++)
-		payloads[i].bytes =
-		    row_span(&payloads[i].length, result, rows[i], PAYLOAD);
+		payloads[i] = sync_bytes_of(&range->rows[rows[i]].payload);
 	document.payload_count = count;
 	while (document.payload_count > 0 &&
 	       !sync_payload_document(&range->giving->writer, &document))
@@ -133,18 +103,18 @@ run_give(struct range *range, PGresult *result, const int *rows, uint32_t count)
 }
 
 static void
-others_give(
-    struct range *range, PGresult *result, const int *rows, uint32_t count)
+others_give(struct range *range, const int *rows, uint32_t count)
 {
+	const struct sync_item_row *all = range->rows;
 	uint32_t from, to;
 
 	for (from = 0; from < count; from = to) {
-		for (to = from + 1; to < count && to - from < BATCH_ITEMS &&
-				    row_integer(result, rows[to], PROOF) ==
-					row_integer(result, rows[from], PROOF);
+		for (to = from + 1;
+		     to < count && to - from < BATCH_ITEMS &&
+		     all[rows[to]].proof_id == all[rows[from]].proof_id;
 		     to++)
 			continue;
-		if (!run_give(range, result, rows + from, to - from))
+		if (!run_give(range, rows + from, to - from))
 			return;
 	}
 }
@@ -173,34 +143,56 @@ sent_again(PGresult *result, const char *sqlstate, void *argument)
 }
 
 static void
-range_give(struct range *range, PGresult *result)
+range_give(struct range *range, int last)
 {
-	int rows[ROOM_RANGE_MAX + 1], row, last = PQntuples(result) - 1;
+	int rows[ROOM_RANGE_MAX + 1], i;
+	const struct sync_item_row *row;
 	enum room_giving giving;
 	uint32_t count = 0;
 
-	for (row = 1; row <= last; row++) {
-		giving = giving_find(range, result, row);
+	for (i = 1; i <= last; i++) {
+		row = &range->rows[i];
+		giving = giving_find(range, row);
 		if (giving == ROOM_GIVE_VOID && range->own &&
-		    room_stream_is_settled(
-			&range->stream, row_integer(result, row, SEQUENCE))) {
+		    room_stream_is_settled(&range->stream, row->sequence)) {
 			if (range->first == 0)
-				range->first = row;
+				range->first = i;
 			continue;
 		}
 		if (range->first != 0)
-			void_give(range, result, row - 1);
+			void_give(range, i - 1);
 		if (giving != ROOM_GIVE)
 			continue;
 		if (range->own)
-			own_give(range, result, row);
-		else if (!row_null(result, row, PAYLOAD) &&
-			 !row_null(result, row, CERTIFICATE))
-			rows[count++] = row;
+			own_give(range, row);
+		else if (row->payload.bytes != NULL &&
+			 row->signing.certificate.bytes != NULL)
+			rows[count++] = i;
 	}
 	if (range->first != 0)
-		void_give(range, result, last);
-	others_give(range, result, rows, count);
+		void_give(range, last);
+	others_give(range, rows, count);
+}
+
+/* All rows, of which each has what is the range's as well. */
+static void
+range_row(struct range *range, PGresult *result)
+{
+	const struct sync_range_row *row = &range->rows[0].range;
+	int i, count = PQntuples(result);
+
+	if (count > ROOM_RANGE_MAX + 1)
+		fatal("database sent more of a range than was asked for");
+	for (i = 0; i < count; i++)
+		db_row_read(
+		    &range->rows[i], env.db, TYPE_sync_item_row, result, i, 0);
+	if (count < 2)
+		return;
+	range->state.room = range->ask.room;
+	values_state(&range->state, &row->state);
+	(void)values_stream(
+	    &range->stream, range->ask.epoch, range->ask.lane, &row->stream);
+	range_give(range, count - 1);
 }
 
 static void
@@ -215,13 +207,7 @@ range_loaded(PGresult *result, const char *sqlstate, void *argument)
 		sync_give_fail(giving, sqlstate);
 		return;
 	}
-	if (PQntuples(result) > 1) {
-		range->state.room = range->ask.room;
-		columns_state(&range->state, result, 0, STATE);
-		(void)columns_stream(&range->stream, range->ask.epoch,
-		    range->ask.lane, result, 0, STREAM);
-		range_give(range, result);
-	}
+	range_row(range, result);
 	if (range->again_count == 0) {
 		range_end(range);
 		return;
@@ -253,6 +239,7 @@ sync_give_items(struct sync_giving *giving, const struct sync_ask *ask)
 	db_add_integer(&parameters, ask->lane);
 	db_add_integer(&parameters, ask->from);
 	db_add_integer(&parameters, ask->to);
+	db_add_integer(&parameters, BYTES_MAX);
 	db_call(env.db, SQL_SYNC_ITEMS, &parameters, range_loaded, range);
 	db_parameters_free(&parameters);
 }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "db/row.h"
 #include "db/statements.h"
+#include "db/types.h"
 #include "env.h"
 #include "rooms/messages/judge.h"
 #include "rooms/sync/take.h"
@@ -89,24 +90,26 @@ evidence_write(struct sync_taking *taking, int64_t number,
 	size_t one_length, other_length;
 	char *one = document_store(document, a, &one_length);
 	char *other = document_store(&taking->other, b, &other_length);
+	struct sync_dispute_row dispute = {
+	    .kind = db_span_text(code_name(
+		event ? CODE_STATE_CONFLICT : CODE_SEQUENCE_CONFLICT)),
+	    .epoch = event ? 0 : document->first.epoch,
+	    .lane = event ? 0 : document->first.lane,
+	    .number = number,
+	    .first = number,
+	    .last = number};
 	struct db_parameters parameters;
 
 	room_id_format(
 	    room, event ? &document->event.event.room : &document->room);
 	onion_format(origin,
 	    event ? document->event.event.room.home : document->proof.origin);
+	dispute.origin = db_span_text(origin);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
-	db_add_text(&parameters, origin);
-	db_add_text(&parameters,
-	    code_name(event ? CODE_STATE_CONFLICT : CODE_SEQUENCE_CONFLICT));
-	db_add_integer(&parameters, event ? 0 : document->first.epoch);
-	db_add_integer(&parameters, event ? 0 : document->first.lane);
-	db_add_integer(&parameters, number);
+	db_add_row(&parameters, env.db, TYPE_sync_dispute_row, &dispute);
 	db_add_bytes(&parameters, one, one_length);
 	db_add_bytes(&parameters, other, other_length);
-	db_add_integer(&parameters, number);
-	db_add_integer(&parameters, number);
 	db_call(
 	    env.db, SQL_SYNC_CONFLICT, &parameters, evidence_written, taking);
 	db_parameters_free(&parameters);

@@ -11,11 +11,13 @@
 #include "env.h"
 #include "room/room_heads.h"
 #include "room/room_restore.h"
-#include "rooms/columns.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
 #include "rooms/sync/take.h"
+#include "rooms/values.h"
 #include "servers/peer_table.h"
+
+#define HEARD_S 3600 /* a home's word is noted again after that */
 
 static void streams_load(struct sync_taking *);
 
@@ -116,6 +118,7 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 	db_add_integer(&parameters, present);
 	db_add_integer(&parameters, next);
 	db_add_integer(&parameters, 0);
+	db_add_integer(&parameters, ROOM_CLAIM_S);
 	db_call(env.db, SQL_SYNC_BEHIND, &parameters, behind_written, taking);
 	db_parameters_free(&parameters);
 }
@@ -164,30 +167,27 @@ confirmed_write(struct sync_taking *taking)
 	db_add_uuid(&parameters, taking->via_id);
 	db_add_array(&parameters, rooms);
 	db_add_integer(&parameters, taking->epoch_seen);
+	db_add_integer(&parameters, HEARD_S);
 	db_call(env.db, SQL_SYNC_HEARD, &parameters, confirmed_written, taking);
 	db_parameters_free(&parameters);
 }
 
-/* Columns: here, five of the stream, ours, tip, own, current. */
 static void
 stream_compare(struct sync_taking *taking, const struct room_id *room,
-    const struct sync_stream *theirs, PGresult *result, int row)
+    const struct sync_stream *theirs,
+    const struct sync_compared_stream_row *row)
 {
 	const struct room_stream_head *head = &theirs->head;
-	uint8_t ours[ROOM_HASH], tip[ROOM_HASH];
-	bool has_ours, has_tip, own = row_bool(result, row, 8);
 	struct room_stream stream;
 	struct sync_ask place;
 	struct room_want want;
 
-	if (!row_bool(result, row, 0))
+	if (!row->here)
 		return;
-	(void)columns_stream(&stream, head->epoch, head->lane, result, row, 1);
-	has_ours = row_bytes(ours, sizeof(ours), result, row, 6);
-	has_tip = row_bytes(tip, sizeof(tip), result, row, 7);
-	want = room_stream_compare(&stream, head, has_ours ? ours : NULL,
-	    has_tip ? tip : NULL, own, row_bool(result, row, 9));
-	if (own && head->epoch > taking->epoch_seen &&
+	(void)values_stream(&stream, head->epoch, head->lane, &row->stream);
+	want = room_stream_compare(&stream, head, row->ours.bytes,
+	    row->tip.bytes, row->own, row->current);
+	if (row->own && head->epoch > taking->epoch_seen &&
 	    head->epoch <= clock_now() + ROOM_EPOCH_AHEAD_S)
 		taking->epoch_seen = head->epoch;
 	if ((want.what & ROOM_AHEAD_OF_US) != 0)
@@ -207,9 +207,10 @@ static void
 streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_taking *taking = argument;
+	struct sync_compared_stream_row row;
 	const struct sync_head *head;
 	uint32_t i, j;
-	int row = 0;
+	int at = 0;
 
 	if (result == NULL) {
 		compare_fail(taking, sqlstate);
@@ -219,76 +220,85 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 		fatal("database did not answer for each stream");
 	for (i = 0; i < taking->message.room_count; i++) {
 		head = &taking->message.rooms[i];
-		for (j = 0; j < head->stream_count; j++)
-			stream_compare(taking, &head->room, &head->streams[j],
-			    result, row++);
+		for (j = 0; j < head->stream_count; j++) {
+			db_row_read(&row, env.db, TYPE_sync_compared_stream_row,
+			    result, at++, 0);
+			stream_compare(
+			    taking, &head->room, &head->streams[j], &row);
+		}
 	}
 	sync_stated_write(taking, confirmed_write);
 }
 
-/* Arrays: rooms, origins, epochs, lanes, sequences, highest. */
-static void
-streams_add(struct db_array *arrays[6], const struct sync_head *head)
-{
-	char room[ROOM_ID_SIZE], origin[ONION_SIZE];
-	const struct room_stream_head *stream;
-	uint32_t i;
+/* Streams of a message, to be compared. */
+struct compared {
+	struct sync_ask_row rows[SYNC_PAYLOAD_STREAMS];
+	char room[SYNC_PAYLOAD_STREAMS][ROOM_ID_SIZE];
+	char origin[SYNC_PAYLOAD_STREAMS][ONION_SIZE];
+	uint32_t count;
+};
 
-	room_id_format(room, &head->room);
+static void
+streams_add(struct compared *compared, const struct sync_head *head)
+{
+	const struct room_stream_head *stream;
+	struct sync_ask_row *row;
+	uint32_t i, at;
+
 	for (i = 0; i < head->stream_count; i++) {
+		at = compared->count++;
+		row = &compared->rows[at];
 		stream = &head->streams[i].head;
-		onion_format(origin, head->streams[i].origin);
-		db_array_bytes(arrays[0], room, ROOM_ID_LENGTH);
-		db_array_bytes(arrays[1], origin, ONION_LENGTH);
-		db_array_int8(arrays[2], stream->epoch);
-		db_array_int4(arrays[3], stream->lane);
-		db_array_int8(arrays[4], stream->sequence);
-		db_array_int8(arrays[5], stream->highest);
+		room_id_format(compared->room[at], &head->room);
+		onion_format(compared->origin[at], head->streams[i].origin);
+		memset(row, 0, sizeof(*row));
+		row->room = db_span_text(compared->room[at]);
+		row->origin = db_span_text(compared->origin[at]);
+		row->epoch = stream->epoch;
+		row->lane = stream->lane;
+		row->sequence = stream->sequence;
+		row->highest = stream->highest;
 	}
 }
 
 static void
 streams_load(struct sync_taking *taking)
 {
-	static const uint32_t types[6] = {DB_OID_TEXT, DB_OID_TEXT, DB_OID_INT8,
-	    DB_OID_INT4, DB_OID_INT8, DB_OID_INT8};
+	static struct compared compared; /* large */
 	struct db_parameters parameters;
-	struct db_array *arrays[6];
 	uint32_t i;
 
-	for (i = 0; i < 6; i++)
-		arrays[i] = db_array_new(types[i]);
+	if (taking->message.stream_count > SYNC_PAYLOAD_STREAMS)
+		fatal("more streams than a message has");
+	compared.count = 0;
 	for (i = 0; i < taking->message.room_count; i++)
-		streams_add(arrays, &taking->message.rooms[i]);
+		streams_add(&compared, &taking->message.rooms[i]);
 	db_parameters_init(&parameters);
-	for (i = 0; i < 6; i++)
-		db_add_array(&parameters, arrays[i]);
+	db_add_rows(&parameters, env.db, TYPE_sync_ask_row, compared.rows,
+	    compared.count);
 	db_call(env.db, SQL_SYNC_COMPARE_STREAMS, &parameters, streams_loaded,
 	    taking);
 	db_parameters_free(&parameters);
 }
 
-/* Columns: version, seven of the state, ours, own, here, restored. */
 static void
 state_compare(struct sync_taking *taking, struct sync_head *head,
-    PGresult *result, int row)
+    const struct sync_compared_row *row)
 {
 	struct room_state state = {.room = head->room};
-	uint8_t ours[ROOM_HASH];
 	struct sync_ask place;
 	struct room_want want;
-	bool has_ours;
 
 	/* A room that we do not know concerns us only after a restore. */
 	if (!head->has_state ||
-	    (row_null(result, row, 0) && !row_bool(result, row, 11))) {
+	    (row->state.null &&
+		!room_restored_lately(row->restored, clock_now()))) {
 		head->has_state = false;
 		return;
 	}
-	columns_state(&state, result, row, 1);
-	has_ours = row_bytes(ours, sizeof(ours), result, row, 8);
-	want = room_head_compare(&state, &head->state, has_ours ? ours : NULL,
-	    row_bool(result, row, 9));
+	values_state(&state, &row->state);
+	want =
+	    room_head_compare(&state, &head->state, row->ours.bytes, row->own);
 	sync_stated_state(taking, head, &want);
 	memset(&place, 0, sizeof(place));
 	place.room = head->room;
@@ -301,6 +311,7 @@ static void
 states_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_taking *taking = argument;
+	struct sync_compared_row row;
 	uint32_t i;
 
 	if (result == NULL) {
@@ -309,9 +320,11 @@ states_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	if (PQntuples(result) != (int)taking->message.room_count)
 		fatal("database did not answer for each room");
-	for (i = 0; i < taking->message.room_count; i++)
-		state_compare(
-		    taking, &taking->message.rooms[i], result, (int)i);
+	for (i = 0; i < taking->message.room_count; i++) {
+		db_row_read(
+		    &row, env.db, TYPE_sync_compared_row, result, (int)i, 0);
+		state_compare(taking, &taking->message.rooms[i], &row);
+	}
 	streams_load(taking);
 }
 

@@ -12,10 +12,10 @@
 #include "db/statements.h"
 #include "env.h"
 #include "rooms/attempt.h"
-#include "rooms/columns.h"
 #include "rooms/messages/stream_cut.h"
 #include "rooms/sync/take.h"
 #include "rooms/turn.h"
+#include "rooms/values.h"
 #include "rooms/vouch.h"
 
 struct declaration {
@@ -76,6 +76,14 @@ conflict_write(struct declaration *declaration, int64_t number)
 	    .payload_count = 1,
 	    .text = {proof->text, proof->text_length}};
 	struct document *document = &declaration->taking->other;
+	struct sync_dispute_row dispute = {
+	    .origin = db_span_text(declaration->origin),
+	    .kind = db_span_text(code_name(CODE_SEQUENCE_CONFLICT)),
+	    .epoch = declaration->declared.epoch,
+	    .lane = declaration->declared.lane,
+	    .number = number,
+	    .first = declaration->declared.range.first,
+	    .last = declaration->declared.range.last};
 	struct db_parameters parameters;
 	size_t length;
 	char *one;
@@ -85,15 +93,9 @@ conflict_write(struct declaration *declaration, int64_t number)
 	one = document_store(document, &given, &length);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
-	db_add_text(&parameters, declaration->origin);
-	db_add_text(&parameters, code_name(CODE_SEQUENCE_CONFLICT));
-	db_add_integer(&parameters, declaration->declared.epoch);
-	db_add_integer(&parameters, declaration->declared.lane);
-	db_add_integer(&parameters, number);
+	db_add_row(&parameters, env.db, TYPE_sync_dispute_row, &dispute);
 	db_add_bytes(&parameters, one, length);
 	db_add_null(&parameters);
-	db_add_integer(&parameters, declaration->declared.range.first);
-	db_add_integer(&parameters, declaration->declared.range.last);
 	db_call(env.db, SQL_SYNC_CONFLICT, &parameters, conflict_written,
 	    declaration);
 	db_parameters_free(&parameters);
@@ -127,29 +129,29 @@ void_write(struct declaration *declaration, int64_t version,
 {
 	const struct room_void *range = &declaration->declared.range;
 	const struct signed_text *proof = declaration->proof;
+	struct room_void_row row = {.first = range->first,
+	    .last = range->last,
+	    .previous = db_span_bytes(range->previous, ROOM_HASH),
+	    .digest = db_span_bytes(range->digest, ROOM_HASH)};
+	struct room_proof_row proof_row = {
+	    .signing_text = db_span_bytes(proof->text, proof->text_length),
+	    .signature =
+		db_span_bytes(proof->signature, sizeof(proof->signature)),
+	    .key_id = db_span_bytes(proof->key_id, sizeof(proof->key_id)),
+	    .payload = db_span_bytes(
+		declaration->answer->bytes, declaration->answer->length)};
+	struct room_stream_row stream_row;
 	struct db_parameters parameters;
-	uint8_t seen[COLUMNS_SEEN_SIZE];
+	uint8_t seen[VALUES_SEEN_SIZE];
 
-	columns_seen_format(seen, stream);
+	values_stream_make(&stream_row, seen, stream);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
 	db_add_integer(&parameters, version);
 	db_add_text(&parameters, declaration->origin);
-	db_add_integer(&parameters, stream->epoch);
-	db_add_integer(&parameters, stream->lane);
-	db_add_integer(&parameters, range->first);
-	db_add_integer(&parameters, range->last);
-	db_add_bytes(&parameters, range->previous, ROOM_HASH);
-	db_add_bytes(&parameters, range->digest, ROOM_HASH);
-	db_add_integer(&parameters, stream->contiguous);
-	db_add_integer(&parameters, stream->highest);
-	db_add_integer(&parameters, stream->gap_since);
-	db_add_bytes(&parameters, seen, sizeof(seen));
-	db_add_bytes(&parameters, proof->text, proof->text_length);
-	db_add_bytes(&parameters, proof->signature, sizeof(proof->signature));
-	db_add_bytes(&parameters, proof->key_id, sizeof(proof->key_id));
-	db_add_bytes(&parameters, declaration->answer->bytes,
-	    declaration->answer->length);
+	db_add_row(&parameters, env.db, TYPE_room_stream_row, &stream_row);
+	db_add_row(&parameters, env.db, TYPE_room_void_row, &row);
+	db_add_row(&parameters, env.db, TYPE_room_proof_row, &proof_row);
 	db_call(env.db, SQL_SYNC_VOID, &parameters, void_written, declaration);
 	db_parameters_free(&parameters);
 }
@@ -187,33 +189,29 @@ declaration_contradicted(struct declaration *declaration, int64_t number)
 		    &message, origin, number, declaration_cut, declaration);
 }
 
-/* Columns: version, number, five of the stream, three digests, epochs. */
 static void
-declaration_judge(struct declaration *declaration, PGresult *result)
+declaration_judge(
+    struct declaration *declaration, const struct sync_void_facts_row *row)
 {
 	const struct room_void *range = &declaration->declared.range;
-	uint8_t before[ROOM_HASH], at[ROOM_HASH], after[ROOM_HASH];
-	struct room_beside beside = {.at_void = true};
+	struct room_beside beside = {.before = row->beside.before.bytes,
+	    .at = row->beside.at.bytes,
+	    .after = row->beside.after.bytes,
+	    .at_void = row->beside.at_void};
 	struct room_stream stream;
 	int64_t number;
 	bool known;
 
-	known = columns_stream(&stream, declaration->declared.epoch,
-	    declaration->declared.lane, result, 0, 2);
-	if (row_bytes(before, sizeof(before), result, 0, 7))
-		beside.before = before;
-	if (row_bytes(at, sizeof(at), result, 0, 8))
-		beside.at = at;
-	if (row_bytes(after, sizeof(after), result, 0, 9))
-		beside.after = after;
+	known = values_stream(&stream, declaration->declared.epoch,
+	    declaration->declared.lane, &row->stream);
 	number = declaration->mine
 		     ? room_stream_void(&stream, range, &beside, clock_now())
 		     : room_void_contradiction(range, &beside);
 	if (number != 0 && known)
 		declaration_contradicted(declaration, number);
 	else if (number == 0 && declaration->mine &&
-		 (known || row_integer(result, 0, 10) < ROOM_EPOCHS_MAX))
-		void_write(declaration, row_integer(result, 0, 0), &stream);
+		 (known || row->epochs < ROOM_EPOCHS_MAX))
+		void_write(declaration, row->state.version, &stream);
 	else
 		declaration_end(declaration);
 }
@@ -222,13 +220,17 @@ static void
 declaration_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct declaration *declaration = argument;
+	struct sync_void_facts_row row;
 
-	if (result == NULL)
+	if (result == NULL) {
 		declaration_fail(declaration, sqlstate);
-	else if (PQntuples(result) == 0 || row_integer(result, 0, 1) == 0)
+		return;
+	}
+	db_row_read(&row, env.db, TYPE_sync_void_facts_row, result, 0, 0);
+	if (row.state.number == 0)
 		declaration_end(declaration);
 	else
-		declaration_judge(declaration, result);
+		declaration_judge(declaration, &row);
 }
 
 static void

@@ -197,9 +197,18 @@ def certify():
     tap.equal(run("certify", "-k", path).returncode, 0, "certify")
     second = shown(path)
     tap.ok(int(second["serial"]) > int(first["serial"]), "the serial grows")
-    tap.equal(second["minSerial"], first["serial"], "the last stays valid")
+    tap.equal(second["minSerial"], first["minSerial"],
+              "minSerial stays: the last is retired, not revoked")
     tap.equal(read(path, "signing.key"), signing, "the signing key stays")
     tap.ok(second["keyId"] != first["keyId"], "another key id")
+    for arguments in ((), ("-r",)):
+        last = shown(path)
+        run("certify", "-k", path, *arguments)
+        again = shown(path)
+        tap.ok(int(again["serial"]) > int(last["serial"]) and
+               again["minSerial"] == first["minSerial"],
+               "nor by the next %s" % " ".join(("certify",) + arguments))
+    second, signing = again, read(path, "signing.key")
     result = run("certify", "-k", path, "-r", "-m", "-d", "7")
     tap.equal((result.returncode, result.stdout, result.stderr), (0, "", ""),
               "certify -r -m -d 7")
@@ -210,9 +219,10 @@ def certify():
     tap.equal(validity(third), 7 * DAY, "seven days")
     tap.ok(certificate_holds(path) is not None, "it holds elsewhere, too")
     tap.equal(sorted(content(path)), sorted(FILES), "no file is left over")
-    run("certify", "-k", path)
-    tap.equal(shown(path)["minSerial"], third["serial"],
-              "revoked ones stay revoked")
+    for arguments in ((), ("-r",)):
+        run("certify", "-k", path, *arguments)
+        tap.equal(shown(path)["minSerial"], third["serial"],
+                  "revoked ones stay revoked, and no others are")
     os.unlink(os.path.join(path, "certificate"))
     tap.equal(run("certify", "-k", path).returncode, 0,
               "certify without a certificate")

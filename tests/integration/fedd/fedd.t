@@ -536,7 +536,7 @@ def test_parent_dies():
 def test_signals():
     with Running() as (place, fedd):
         fedd.process.send_signal(signal.SIGHUP)
-        tap.ok(fedd.wait("reload error="), "SIGHUP is answered in the log")
+        tap.ok(fedd.wait("reload unchanged"), "SIGHUP is answered in the log")
         for _ in range(200):
             for number in (signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE):
                 fedd.process.send_signal(number)
@@ -545,6 +545,155 @@ def test_signals():
         tap.ok(fedd.wait("child-died process=fed-listener pid=\\d+ "
                          "signal=15"), "and named")
         tap.equal(fedd.stop(signal.SIGINT), 0, "SIGINT: exit status 0")
+
+
+def put_key(place, name, data, mode=None):
+    """A key file takes the place of another, whole."""
+    path = os.path.join(place.keys, name)
+    with open(path + ".new", "wb") as file:
+        file.write(data)
+    os.chmod(path + ".new", mode or (0o644 if name == "certificate"
+                                     else 0o600))
+    os.rename(path + ".new", path)
+
+
+def reload_refused(place, fedd, what, text):
+    """Nothing was changed by it; the key files are made good again."""
+    running, start = fedd.children(), len(fedd.lines)
+    descriptors_before = count_of(fedd.pid)
+    fedd.process.send_signal(signal.SIGHUP)
+    tap.ok(fedd.wait('reload error="[^"]*%s.*; the old ones stay in use"' %
+                     text, start), "reload: %s: a sentence" % what)
+    end = time.monotonic() + 5
+    while time.monotonic() < end and (
+            fedd.children() != running or
+            count_of(fedd.pid) != descriptors_before):
+        time.sleep(0.01)
+    tap.equal((fedd.children(), count_of(fedd.pid)),
+              (running, descriptors_before),
+              "reload: %s: the same processes, and none besides" % what)
+    tap.ok(fedd.wait(r"fed-queued\[.* stub reloaded=[2-6]$", start),
+           "reload: %s: fed-queued is told" % what)
+    place.make_keys()
+    put_key(place, "certificate", b"100 first\n")
+
+
+def test_reload():
+    """stub_child.c says what the certificates mean here."""
+    with Running(prepare=lambda place: put_key(
+            place, "certificate", b"100 first\n")) as (place, fedd):
+        before = fedd.children()
+        for what, change, text in (
+                ("no certificate", lambda: os.unlink(
+                    os.path.join(place.keys, "certificate")), "is missing"),
+                ("no key", lambda: os.unlink(
+                    os.path.join(place.keys, "signing.key")), "is missing"),
+                ("a key that others may read", lambda: put_key(
+                    place, "signing.key", bytes(32), 0o644), "not safe"),
+                ("half a key", lambda: put_key(
+                    place, "signing.key", bytes(16)), "not safe"),
+                ("a bad certificate", lambda: put_key(
+                    place, "certificate", b"bad\n"), "are bad"),
+                ("another server's", lambda: put_key(
+                    place, "certificate", b"200 other\n"), "another server"),
+                ("the same serial", lambda: put_key(
+                    place, "certificate", b"100 second\n"), "not above"),
+                ("a lower serial", lambda: put_key(
+                    place, "certificate", b"99 second\n"), "not above"),
+                ("one that has expired", lambda: put_key(
+                    place, "certificate", b"200 expired\n"), "not valid")):
+            change()
+            reload_refused(place, fedd, what, text)
+        tap.equal(fedd.children(), before, "all that changed nothing")
+        check_reloaded(place, fedd, before)
+
+
+def check_reloaded(place, fedd, before):
+    descriptors_before = count_of(fedd.pid)
+    for generation, serial in ((2, 101), (3, 102), (4, 1000)):
+        put_key(place, "certificate", b"%d next\n" % serial)
+        start = len(fedd.lines)
+        fedd.process.send_signal(signal.SIGHUP)
+        tap.ok(fedd.ready(generation), "reload: another generation")
+        now = fedd.children()
+        tap.ok(sorted(now) == sorted(CHILDREN) and
+               not set(now.values()) & set(before.values()) and
+               not any(alive(pid) for pid in before.values()),
+               "with other processes, fed-signer among them")
+        tap.ok(fedd.wait("reload serial=%d$" % serial, start),
+               "the log says which serial")
+        tap.ok(fedd.wait(r"fed-signer\[%d\].* stub descriptor=4 "
+                         "flags=append" % now["fed-signer"], start),
+               "and it has the log of signatures")
+        tap.equal(len(fedd.matches("stub keys", start)), 1,
+                  "the keys were read once")
+        tap.equal(len(fedd.matches("child-(died|left|killed|misbehaved)",
+                                   start)), 0, "nobody died of it")
+        before = now
+    tap.equal(count_of(fedd.pid), descriptors_before,
+              "fedd has as many descriptors as before")
+    for victim in ("fed-sender", "fed-signer"):
+        generation += 1
+        os.kill(fedd.children()[victim], signal.SIGKILL)
+        tap.ok(fedd.ready(generation), "and %s may die after it" % victim)
+    check_reload_odd(place, fedd, generation)
+
+
+def check_reload_odd(place, fedd, generation):
+    """At a bad time, and with a fed-queued that does not go."""
+    put_key(place, "certificate", b"2000 next\n")
+    os.kill(fedd.children()["fed-sender"], signal.SIGKILL)
+    fedd.process.send_signal(signal.SIGHUP)
+    start = len(fedd.lines)
+    tap.ok(fedd.wait("reload serial=2000") and
+           fedd.wait("ready generation=", start, count=2),
+           "reload while a generation ends: after it")
+    for serial in range(2001, 2021):
+        put_key(place, "certificate", b"%d next\n" % serial)
+        fedd.process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+    tap.ok(fedd.wait("reload serial=2020$"), "many at once: the last counts")
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not re.search(
+            "ready generation=", fedd.lines[-1]):
+        time.sleep(0.05)
+    place.does("fed-queued", "deaf")
+    os.kill(fedd.children()["fed-sender"], signal.SIGKILL)
+    start = len(fedd.lines)
+    tap.ok(fedd.wait("ready generation=", start), "fed-queued is deaf")
+    place.does("fed-queued")
+    put_key(place, "certificate", b"3000 next\n")
+    fedd.process.send_signal(signal.SIGHUP)
+    start = len(fedd.lines)
+    tap.ok(fedd.wait("child-killed process=fed-queued", start) and
+           fedd.wait("ready generation=", start),
+           "reload: a fed-queued that does not go is ended")
+    place.does("fed-signer", "keyless")
+    put_key(place, "certificate", b"4000 next\n")
+    running = fedd.children()
+    fedd.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while time.monotonic() < end and len(children_count(fedd.pid)) < 5:
+        time.sleep(0.01)
+    tap.equal(len(children_count(fedd.pid)), 5, "a fed-signer that is slow")
+    tap.ok(all(alive(pid) for pid in running.values()), "does not disturb")
+    left = children_count(fedd.pid)
+    tap.equal(fedd.stop(), 0, "and fedd ends")
+    tap.ok(not any(alive(pid) for pid in left), "with all of its processes")
+
+
+def children_count(pid):
+    """Process ids of all children that live, also of two of one name."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % entry) as file:
+                rest = file.read().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if rest[1] == str(pid) and rest[0] != "Z":
+            found.append(int(entry))
+    return found
 
 
 def fails(place, *patterns, seconds=10):
@@ -1365,6 +1514,7 @@ def test():
     test_closed_channel()
     test_parent_dies()
     test_signals()
+    test_reload()
     test_second_instance()
     test_sockets()
     test_race()

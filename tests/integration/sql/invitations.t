@@ -22,7 +22,7 @@ WISHES = ("SELECT kind, state, code, settled_at IS NULL FROM "
           "federation.room_wishes WHERE id = %s")
 WRITE = ("SELECT federation.room_shown_write(%s, %s, %s, %s, 'bob', %s, "
          "'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s, %s, %s, "
-         "%s, %s)")
+         "%s, %s, %s)")
 
 
 class World:
@@ -156,7 +156,8 @@ def upkeep(world):
               "wishes that are settled go after 45 days")
 
 
-def write(cursor, showing="pending", most=(10, 100), room=None, number=None):
+def write(cursor, showing="pending", most=(None, 10, 100), room=None,
+          number=None):
     return one(cursor, WRITE, room or World.new_room(), OTHER,
                os.urandom(16), os.urandom(32), "ann@" + OTHER, showing,
                number or str(uuid.uuid4()), bytes(32), *most)
@@ -182,20 +183,46 @@ def presence(world):
 
 def limits(world):
     shown_now = "SELECT count(*) FROM federation.room_shown"
+    told = shown_now + " WHERE told"
+    tap.equal((write(world.daemon), one(world.owner, told)), (True, 0),
+              "there is no bob: it is kept, and not shown")
+    world.owner.execute("DELETE FROM federation.room_shown")
+    publish = "SELECT federation.user_publish('bob', 'key', hidden => %s)"
+    one(world.owner, publish, False)
     first, second = (world.cluster.connect(user="_fedqueued")
                      for _ in range(2))
     first.autocommit = False
-    tap.equal(write(first.cursor(), most=(1, 100)), True, "the last place")
+    tap.equal(write(first.cursor(), most=(None, 1, 100)), True,
+              "the last place")
     answers = []
     other = threading.Thread(target=lambda: answers.append(
-        write(second.cursor(), most=(1, 100))))
+        write(second.cursor(), most=(None, 1, 100))))
     other.start()
     first.commit()
     other.join(30)
     tap.equal((answers, one(world.owner, shown_now)), ([False], 1),
               "two workers do not both take it")
-    tap.equal(write(world.daemon, most=(10, 1)), False,
-              "nor more for an invitee")
+    tap.equal((write(world.daemon, most=(None, 10, 1)),
+               one(world.owner, told)), (True, 1),
+              "nor is more shown to an invitee, but kept")
+    tap.equal([write(world.daemon, most=most) for most in (
+        (2, None, None), (3, 2, None), (3, None, None))],
+        [False, False, True], "open and waiting ones are counted")
+    due = "SELECT * FROM federation.room_shown_due(%s, %s)"
+    tap.equal([len(rows(world.daemon, due, *most)) for most in (
+        (1, 9), (2, 9), (2, 1))], [0, 2, 1],
+        "two of them can be shown when there is room")
+    shows = "SELECT federation.room_shown_tell(%s, 'pending', %s)"
+    (row, *levels), other = rows(world.daemon, due, 2, 9)
+    tap.equal(levels, [2, 2], "with the levels of origin and home")
+    tap.equal([one(world.daemon, shows, row, most) for most in (1, 2, 2)],
+              [False, True, False], "one is shown, once")
+    one(world.owner, publish, True)
+    tap.equal((one(world.daemon, shows, other[0], 9),
+               rows(world.daemon, due, 9, 9)), (False, []),
+              "and none to one who is hidden")
+    one(world.owner, publish, False)
+    world.owner.execute("DELETE FROM federation.room_shown")
     number = str(uuid.uuid4())
     tap.equal([write(world.daemon, number=number) for _ in range(2)],
               [True, False], "an id is written once")
@@ -206,6 +233,135 @@ def limits(world):
     world.owner.execute("UPDATE federation.federation_servers SET "
                         "trust_level = 3 WHERE id = %s",
                         (world.servers[OTHER],))
+    world.told()
+
+
+def expiry(world):
+    """The application is told of invitations that nobody joined with."""
+    world.owner.execute("DELETE FROM federation.room_wishes")
+    chain = ("INSERT INTO federation.room_invites (room_id, nonce, number, "
+             "expires_at, used, inviter, invitee) VALUES (%s, %s, 5, now(), "
+             "%s, 'ann', %s)")
+    member = ("INSERT INTO federation.room_members (room_id, member, "
+              "state_joined, state_left) VALUES (%s, %s, %s, %s)")
+    wishes = {}
+    for name, state, rest, stays in (
+            ("nobody", "done", (), None), ("joined", "done", (6, None), 6),
+            ("left", "done", (6, 7), 6), ("back", "done", (6, 6), None),
+            ("before", "done", (3, 4), None),
+            ("other", "done", (6, None), None), ("refused", "refused", (), 0),
+            ("asked", "asked", (), 0), ("later", "done", (), 0)):
+        nonce, guest = os.urandom(16), name + "@" + OTHER
+        wishes[name] = world.wish("invite", state, nonce=nonce, member=guest,
+                                  inviter="ann@" + SELF)
+        world.owner.execute(
+            "UPDATE federation.room_wishes SET expires_at = now() + "
+            "%s * interval '1 s', settled_at = CASE WHEN state IN ('done', "
+            "'refused') THEN now() END WHERE id = %s",
+            (9 if name == "later" else -1, wishes[name]))
+        world.owner.execute(chain, (world.row, nonce, stays or 0, guest))
+        if rest:
+            world.owner.execute(member, (world.row, guest, *rest))
+    world.told()
+    prune = "SELECT federation.prune_rooms(%s)"
+    tap.equal([one(world.owner, prune, most) for most in (2, 9)],
+              [True, False], "a few at a time")
+    told = {one["request"]: one for one in world.told()}
+    tap.equal(sorted(name for name, wish in wishes.items() if wish in told),
+              ["before", "nobody"], "nobody joined, or was taken back")
+    tap.equal(told[wishes["nobody"]], {
+        "event": "expired", "room": world.room, "request": wishes["nobody"],
+        "member": "nobody@" + OTHER, "inviter": "ann@" + SELF},
+        "whose it was")
+    tap.equal(dict(rows(world.owner, "SELECT split_part(member, '@', 1), "
+                        "state FROM federation.room_requests WHERE "
+                        "kind = 'invite'")), {
+        "nobody": "expired", "before": "expired", "joined": "done",
+        "left": "done", "back": "done", "other": "done",
+        "refused": "refused", "asked": "waiting", "later": "done"},
+        "the view shows it")
+    world.owner.execute("UPDATE federation.room_wishes SET expires_at = "
+                        "now() - interval '1 s' WHERE id = %s",
+                        (wishes["later"],))
+    one(world.owner, prune, 9)
+    one(world.owner, prune, 9)
+    tap.equal([t["request"] for t in world.told()], [wishes["later"]], "once")
+    number = str(uuid.uuid4())
+    nonce = one(world.owner, "SELECT nonce FROM federation.room_wishes "
+                "WHERE id = %s", wishes["later"])
+    world.ask("room_invite", number, json.dumps({"event": {"payload": {
+        "inviter": "ann@" + SELF, "nonce": peer.b64(bytes(nonce))}}}), OTHER)
+    world.end(number, "failed", "INVITE_EXPIRED")
+    tap.equal((world.state(wishes["later"])[1], world.told()),
+              ("expired", []), "an item that is given up after that is not")
+    world.owner.execute("DELETE FROM federation.room_members")
+    world.owner.execute("DELETE FROM federation.room_invites")
+
+
+def counts(world):
+    """What a server may not learn does not make room for more."""
+    world.owner.execute("DELETE FROM federation.room_shown")
+    count = ("SELECT c.open, c.waiting FROM federation.room_shown_counts(%s) "
+             "c")
+
+    def now():
+        return rows(world.owner, count, world.servers[OTHER])[0]
+    for state in ("quarantine", "pending", "accepted", "declined", "void"):
+        write(world.owner, room=world.room)
+        world.owner.execute("UPDATE federation.room_shown SET state = %s "
+                            "WHERE state = 'pending'", (state,))
+        if state == "pending":
+            tap.equal(now(), (2, 2), "both wait")
+            world.owner.execute("UPDATE federation.room_shown SET state = "
+                                "'accepted' WHERE state = 'pending'")
+    tap.equal(now(), (5, 1), "what became of the others cannot be seen")
+    world.owner.execute(
+        "INSERT INTO federation.room_invites (room_id, nonce, number, "
+        "expires_at, used, inviter, invitee) SELECT %s, nonce, 1 + row_number"
+        "() OVER (), expires_at, 0, inviter, %s FROM federation.room_shown",
+        (world.row, "bob@" + SELF))
+    tap.equal(now(), (5, 1), "in the room they are open")
+    world.owner.execute(
+        "INSERT INTO federation.room_members (room_id, member, state_joined, "
+        "state_left) VALUES (%s, %s, 4, 4)", (world.row, "bob@" + SELF))
+    tap.equal(now(), (3, 1), "two were taken back")
+    world.owner.execute(
+        "INSERT INTO federation.room_members (room_id, member, state_joined) "
+        "VALUES (%s, %s, 7)", (world.row, "bob@" + SELF))
+    tap.equal(now(), (0, 1), "and all of them when he is in")
+    world.owner.execute("UPDATE federation.room_shown SET expires_at = "
+                        "now() - interval '1 s'")
+    tap.equal(now(), (0, 0), "none that has expired")
+    for table in ("members", "invites", "shown"):
+        world.owner.execute("DELETE FROM federation.room_" + table)
+    world.told()
+
+
+def locks(world):
+    """No lock that any role can hold keeps the daemon waiting."""
+    prune = "SELECT federation.prune(%s, '30 d', '7 d', 1000)"
+    app = world.cluster.connect("fed_app").cursor()
+    for name in ("room_shown", "prune"):
+        app.execute("SELECT pg_advisory_lock(hashtext(%s))",
+                    ("federation." + name,))
+    world.daemon.execute("SET statement_timeout = '20s'")
+    tap.equal(write(world.daemon), True, "an invitation is kept")
+    wish = world.wish("join", "done")
+    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    one(world.daemon, prune, str(uuid.uuid4()))
+    tap.equal(rows(world.owner, WISHES, wish), [], "and pruning proceeds")
+    world.daemon.execute("RESET statement_timeout")
+    first = world.cluster.connect(user="_fedqueued")
+    first.autocommit = False
+    one(first.cursor(), prune, str(uuid.uuid4()))
+    wish = world.wish("join", "done")
+    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    tap.equal((one(world.daemon, prune, str(uuid.uuid4())),
+               len(rows(world.owner, WISHES, wish))), (False, 1),
+              "one worker at a time, and the other does not wait")
+    first.rollback()
     world.told()
 
 
@@ -246,13 +402,14 @@ def arguments(world):
             ("room_present(NULL, NULL)", ()),
             ("room_item_received(%s, %s, %s, %s)", ("", zero, empty, empty)),
             ("room_item_received(NULL, NULL, NULL, NULL)", ()),
-            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s)",
+            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s, true)",
              ("", "", empty, empty, "", zero)),
-            ("room_shown_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
-             ()),
+            ("room_shown_due(0, 0)", ()), ("room_shown_due(NULL, 1)", ()),
+            ("room_shown_tell(%s, '', 1)", (zero,)),
+            ("room_shown_facts(%s)" % ", ".join(["NULL"] * 8), ()),
             ("room_shown_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
-             "%s, -9, -9)", ("", "", empty, empty, "", "", "", "", "", zero,
-                             empty))):
+             "%s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
+                                 zero, empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
                        *values), "FD007", statement.split("(")[0] +
                   " refuses what has no form")
@@ -266,8 +423,8 @@ def test():
     with Cluster() as cluster:
         cluster.migrate()
         world = World(cluster)
-        for part in (requests, shown, upkeep, presence, limits, automatic,
-                     arguments):
+        for part in (requests, shown, upkeep, presence, limits, expiry,
+                     counts, locks, automatic, arguments):
             part(world)
 
 

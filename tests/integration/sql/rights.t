@@ -51,7 +51,8 @@ TABLES = {
         created_at timestamp with time zone,
         delivered_at timestamp with time zone, exchange_id bigint,
         held_at timestamp with time zone,
-        history federation.message_event[], type text""",
+        history federation.message_event[], type text, line uuid,
+        postponed integer""",
 }
 UNIQUE = [
     "federated_message_queue UNIQUE (message_id, destination_server_id)",
@@ -215,8 +216,10 @@ def attempts(owner):
     allowed = {
         "_fedqueued": {"prune", "lookup_answer", "lookup_work",
                        "lookup_claim", "lookup_later", "lookup_settle",
-                       "history_add", "queue_change", "queue_change_many",
-                       "server_change", "self_set", "room_event_facts",
+                       "history_add", "queue_claim", "queue_change",
+                       "queue_change_many",
+                       "server_change", "servers_untold", "self_set",
+                       "room_event_facts",
                        "room_event_write", "room_event_conflict",
                        "room_home_work", "room_home_next",
                        "room_event_decide", "room_event_drop",
@@ -225,7 +228,8 @@ def attempts(owner):
                        "room_messages_judge", "room_messages_new",
                        "room_messages_number", "room_messages_work",
                        "room_present", "room_item_received",
-                       "room_shown_facts", "room_shown_write", "sync_rooms",
+                       "room_shown_facts", "room_shown_write",
+                       "room_shown_due", "room_shown_tell", "sync_rooms",
                        "sync_servers", "sync_due", "sync_heads",
                        "sync_streams", "sync_compare",
                        "sync_compare_streams", "sync_heard", "sync_behind",

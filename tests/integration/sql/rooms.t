@@ -257,9 +257,39 @@ def test_answer(world):
                payload["userId"], payload["nonce"] is None),
               (HOME, "room_join", request, room, "ann", False),
               "accepted: the home is asked with its nonce")
-    tap.equal((world.wish(request), world.code("room_accept", shown),
-               world.code("room_decline", shown)),
-              (("join", "ann@" + SELF, "asked"), "FD045", "FD045"), "once")
+    tap.equal((world.wish(request), world.call("room_accept", shown),
+               world.code("room_decline", shown), world.queued()),
+              (("join", "ann@" + SELF, "asked"), request, "FD045", []),
+              "once; again it is the same request")
+    second = world.invitation(room)
+    tap.equal([world.call("room_accept", second) for _ in range(2)],
+              [request] * 2, "so it is with another invitation there")
+    for state, ends in (("done", "1 day"), ("done", "-1 s")):
+        world.rows("UPDATE federation.room_wishes SET state = %s "
+                   "WHERE id = %s", state, request)
+        world.rows("UPDATE federation.room_shown SET expires_at = now() + "
+                   "%s::interval WHERE id = %s", ends, shown)
+        tap.equal([world.call("room_accept", one)
+                   for one in (shown, second)] + world.queued(),
+                  [request] * 2, "when it is done, and expires in " + ends)
+    world.rows("UPDATE federation.room_wishes SET state = 'refused' "
+               "WHERE id = %s", request)
+    tap.equal(world.code("room_accept", shown), "FD046",
+              "it was refused, and the invitation has expired")
+    again = world.call("room_accept", second)
+    tap.equal((again == request, world.wish(again), len(world.queued())),
+              (False, ("join", "ann@" + SELF, "asked"), 1),
+              "or has not: he asks again")
+    world.rows("UPDATE federation.room_shown SET state = 'void'")
+    hidden = world.invitation(room)
+    world.rows("UPDATE federation.room_shown SET told = false WHERE id = %s",
+               hidden)
+    tap.equal((world.code("room_accept", hidden),
+               world.code("room_decline", hidden), world.rows(
+                   "SELECT 1 FROM federation.room_invitations WHERE "
+                   "invitation = %s", hidden, cursor=world.app)),
+              ("FD043", "FD043", []), "one that waits for somebody is none")
+    world.rows("DELETE FROM federation.room_shown WHERE id = %s", hidden)
     untrusted = world.invitation("%s@%s" % (uuid.uuid4(), STRANGER))
     tap.equal((world.code("room_accept", untrusted), world.rows(
         "SELECT state FROM federation.room_shown WHERE id = %s",
@@ -304,6 +334,15 @@ def test_membership(world):
         ["FD038", "FD047", "FD047", "FD032", "FD020", "FD031", "FD020"],
         "not these")
     there = world.room(HOME, ["ann@" + SELF])
+    tap.equal(world.code("room_join", there, "ann"), "FD038",
+              "nor who is in")
+    joined = world.rows(
+        "INSERT INTO federation.room_wishes (room_id, kind, member, state) "
+        "SELECT id, 'join', %s, 'done' FROM federation.federated_rooms "
+        "WHERE global_room_id = %s RETURNING id::text", "ann@" + SELF,
+        there)[0][0]
+    tap.equal((world.call("room_join", there, "ann"), world.queued()),
+              (joined, []), "but by asking again for what is so since")
     request = world.call("room_leave", there, "ann")
     (server, kind, number, payload), = world.queued()
     tap.equal((server, kind, number, payload),
@@ -321,6 +360,27 @@ def test_membership(world):
         "federation.room_membership WHERE room = %s", there,
         cursor=world.app), [("ann@" + SELF, False, 1)],
         "members are shown")
+    world.rows("UPDATE federation.room_wishes SET state = 'done' WHERE id = "
+               "%s", request)
+    world.rows("UPDATE federation.room_members m SET state_left = 2 FROM "
+               "federation.federated_rooms r WHERE r.id = m.room_id AND "
+               "r.global_room_id = %s", there)
+    tap.equal((world.call("room_leave", there, "ann"), world.queued()),
+              (request, []), "who has left asks again: the same request")
+    world.rows("UPDATE federation.room_states s SET closed = 3 FROM "
+               "federation.federated_rooms r WHERE r.id = s.room_id AND "
+               "r.global_room_id = %s", there)
+    tap.equal((world.call("room_leave", there, "ann"), world.queued()),
+              (request, []), "also when it is closed by then")
+    world.rows("UPDATE federation.room_states s SET closed = 0 FROM "
+               "federation.federated_rooms r WHERE r.id = s.room_id AND "
+               "r.global_room_id = %s", there)
+    back = world.call("room_join", there, "ann")
+    tap.equal((back == joined, world.queued()[0][2]), (False, back),
+              "to join once more is another one")
+    tap.equal(world.call("room_leave", there, "ann") == request, False,
+              "and so it is to leave then")
+    world.queued()
 
 
 def test_send(world):
@@ -445,6 +505,19 @@ def test_admin(world):
     tap.equal((world.call("invitation_release", shown, cursor=world.admin),
                world.call("invitation_release", shown, cursor=world.admin)),
               (True, False), "out of quarantine, once")
+    due = ("SELECT count(*) FROM federation.room_shown_due(100, 64)")
+    tap.equal((world.rows("SELECT 1 FROM federation.inbox"),
+               world.code("room_accept", shown),
+               world.rows(due, cursor=world.daemon)),
+              ([], "FD043", [(0,)]), "it waits for a user of that name")
+    world.call("user_publish", "ann", b"key", hidden=True)
+    tap.equal(world.rows(due, cursor=world.daemon), [(0,)],
+              "whom one may see")
+    world.call("user_publish", "ann", b"key")
+    tap.equal(world.rows(due, cursor=world.daemon), [(1,)],
+              "who is published then")
+    world.rows("SELECT federation.room_shown_tell(%s, 'pending', 100)", shown,
+               cursor=world.daemon)
     (payload,), = world.rows("SELECT convert_from(payload, 'UTF8')::json "
                              "FROM federation.inbox")
     tap.equal((payload["event"], payload["invitation"], payload["showing"],

@@ -262,6 +262,48 @@ def bells():
     listener.close()
 
 
+def untold():
+    """Who is to be told of a revocation."""
+    def found(serial, minimum):
+        return sorted(name for name, in rows(
+            owner, "SELECT s.onion_address FROM "
+            "federation.servers_untold(%s, %s, 1) u JOIN "
+            "federation.federation_servers s ON s.id = u.server",
+            serial, minimum))
+
+    def server(level, told, shaken=True, room=False):
+        name = address(os.urandom(32))
+        number = one(owner, "INSERT INTO federation.federation_servers "
+                     "(onion_address, public_key, trust_level, "
+                     "last_handshake) VALUES (%s, repeat('0', 64), %s, "
+                     "CASE WHEN %s THEN now() END) RETURNING id", name,
+                     level, shaken)
+        owner.execute("INSERT INTO federation.peers (server_id, told_serial)"
+                      " VALUES (%s, %s)", (number, told))
+        if room:
+            owner.execute("INSERT INTO federation.federated_rooms (room_id, "
+                          "global_room_id, origin_server_id, "
+                          "is_local_origin) VALUES "
+                          "(gen_random_uuid(), %s, %s, false)",
+                          (name, number))
+        return name
+
+    owner.execute("SELECT federation.self_set(%s, 'certificate')",
+                  (address(os.urandom(32)),))
+    known, shown = server(1, 100), server(3, 0)
+    shared = server(0, 100, room=True)
+    for level, told, shaken in ((0, 100, True), (-1, 100, True),
+                                (2, 0, False), (2, 200, True)):
+        server(level, told, shaken)
+    tap.equal(found(100, 100), [], "a first certificate revokes nothing")
+    tap.equal(found(200, 100), [], "nor does a rotation")
+    tap.equal(found(200, 200), sorted([known, shown, shared]),
+              "a revocation: who had a handshake, is known or shares a room, "
+              "and is not known to have the new certificate")
+    tap.equal(found(300, 200), sorted([known, shown, shared]),
+              "also after a further rotation")
+
+
 def times():
     name = address(os.urandom(32))
     owner.execute("INSERT INTO federation.federation_servers (onion_address,"
@@ -299,6 +341,7 @@ def test():
         tombstones_bounded()
         bells()
         times()
+        untold()
 
 
 if __name__ == "__main__":

@@ -302,6 +302,48 @@ test_go(void **state)
 	go_try(1, 0, -1, false);
 }
 
+/* MSG_KEYS */
+static struct msg_keys keys_out;
+
+static int
+keys_decode(const struct message *message)
+{
+	return msg_keys_decode(message, &keys_out);
+}
+
+static void
+keys_try(int64_t serial, bool valid, bool good)
+{
+	struct msg_keys keys = {.serial = serial, .valid = valid};
+
+	begin();
+	msg_keys_encode(&pack, &keys);
+	assert_int_equal(run(keys_decode, pack.length), good ? 0 : -1);
+}
+
+static void
+test_keys(void **state)
+{
+	struct msg_keys keys = {.serial = 1761825600, .valid = true};
+
+	(void)state;
+	memset(keys.server, 1, sizeof(keys.server));
+	memset(keys.key_id, 2, sizeof(keys.key_id));
+	begin();
+	msg_keys_encode(&pack, &keys);
+	expect_exact(keys_decode);
+	expect_length(MSG_KEYS, ROLE_SIGNER, ROLE_FEDD, true);
+	expect_length(MSG_KEYS, ROLE_SIGNER, ROLE_FEDD, false);
+	assert_int_equal(run(keys_decode, pack.length), 0);
+	assert_memory_equal(keys_out.server, keys.server, 32);
+	assert_memory_equal(keys_out.key_id, keys.key_id, 32);
+	assert_true(keys_out.serial == 1761825600 && keys_out.valid);
+	keys_try(0, false, true);
+	keys_try(-1, true, false);
+	keys_try(SIGN_NUMBER_MAX, true, true);
+	keys_try(SIGN_NUMBER_MAX + 1, true, false);
+}
+
 /* MSG_IDENTITY */
 static struct msg_identity identity_out;
 
@@ -919,6 +961,7 @@ main(void)
 	    cmocka_unit_test(test_start),
 	    cmocka_unit_test(test_settings),
 	    cmocka_unit_test(test_go),
+	    cmocka_unit_test(test_keys),
 	    cmocka_unit_test(test_identity),
 	    cmocka_unit_test(test_sign_envelope),
 	    cmocka_unit_test(test_sign_batch),

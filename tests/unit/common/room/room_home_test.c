@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a home decides, who speaks for whom, invitations, and restores. */
+/* What a home decides, who speaks for whom, and restores. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 
 #include "proto/ed.h"
 #include "room/room_home.h"
-#include "room/room_invite.h"
 #include "room/room_speaker.h"
 
 #define NOW INT64_C(1760000000)
@@ -21,7 +20,6 @@ static struct room_facts facts;
 static struct room_event event;
 static struct room_recovery recovery;
 static struct room_invitation invitation;
-static struct room_invite_facts shown;
 static uint8_t self[32], home[32], origin[32];
 
 static struct room_user
@@ -42,7 +40,6 @@ set_up(void **unused)
 	memset(&event, 0, sizeof(event));
 	memset(&recovery, 0, sizeof(recovery));
 	memset(&invitation, 0, sizeof(invitation));
-	memset(&shown, 0, sizeof(shown));
 	memset(home, 1, 32);
 	memset(origin, 2, 32);
 	memset(self, 3, 32);
@@ -61,11 +58,6 @@ set_up(void **unused)
 	invitation.number = 7;
 	invitation.expires = NOW;
 	invitation.invitee = event.content.user;
-	shown.self = self;
-	shown.origin = origin;
-	shown.origin_level = 2;
-	shown.home_level = 2;
-	shown.user_exists = true;
 	return 0;
 }
 
@@ -114,9 +106,9 @@ home_refused(void **unused)
 	assert_int_equal(verdict.code, CODE_ROOM_FROZEN);
 }
 
-/* Asked again after the answer was lost. */
+/* Asked again: what was done is so, whatever came of it since. */
 static void
-home_again(void **unused)
+home_join_again(void **unused)
 {
 	(void)unused;
 	facts.user.joined = 8;
@@ -125,6 +117,15 @@ home_again(void **unused)
 	invitation.used = 8;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
 	invitation.used = 6; /* of an earlier membership */
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	invitation.used = 8;
+	facts.user.left = 9;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	state.closed = 9;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	state.closed = 0;
+	facts.user.left = 0;
+	invitation.used = 0; /* came in by another */
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
 	invitation.used = 8;
 	invitation.invitee = user(self, "eve");
@@ -133,11 +134,56 @@ home_again(void **unused)
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
 	event.content.has_nonce = false;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
+	facts.user.left = 9; /* without a nonce it is another wish */
+	state.require_invite = false;
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_TAKEN);
+}
+
+static void
+home_leave_again(void **unused)
+{
+	(void)unused;
+	facts.user.joined = 8;
 	assert_int_equal(decide(ROOM_LEAVE).outcome, ROOM_TAKEN);
 	facts.user.left = 9;
 	assert_int_equal(decide(ROOM_LEAVE).outcome, ROOM_KNOWN);
+	state.closed = 9;
+	assert_int_equal(decide(ROOM_LEAVE).outcome, ROOM_KNOWN);
+	state.closed = 0;
 	facts.user.joined = 9; /* an invitation taken back: never a member */
 	assert_int_equal(decide(ROOM_LEAVE).code, CODE_NOT_MEMBER);
+}
+
+/* A nonce asks for one invitation, whatever has become of it. */
+static void
+home_invite_again(void **unused)
+{
+	(void)unused;
+	facts.inviter.joined = 1;
+	facts.invitation = &invitation;
+	event.content.has_nonce = true;
+	invitation.expires = event.content.expires;
+	invitation.inviter = event.content.inviter;
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_KNOWN);
+	facts.user.joined = 8;
+	invitation.used = 8;
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_KNOWN);
+	facts.inviter.left = 9;
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_KNOWN);
+	state.closed = 9;
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_KNOWN);
+	state.closed = 0;
+	facts.inviter.left = 0;
+	facts.user.joined = 0;
+	/* Another one. */
+	invitation.expires++;
+	assert_int_equal(decide(ROOM_INVITE).code, CODE_INVITE_USED);
+	invitation.expires--;
+	invitation.invitee = user(self, "eve");
+	assert_int_equal(decide(ROOM_INVITE).code, CODE_INVITE_USED);
+	invitation.invitee = event.content.user;
+	invitation.inviter = user(origin, "eve");
+	assert_int_equal(decide(ROOM_INVITE).code, CODE_INVITE_USED);
 }
 
 /* What was committed and is not signed yet is not in the facts. */
@@ -266,137 +312,6 @@ speakers(void **unused)
 	}
 }
 
-static struct room_verdict
-take(enum room_showing *showing)
-{
-	return room_invite_take(&event, &shown, NOW, showing);
-}
-
-static enum code
-refusal(void)
-{
-	enum room_showing showing;
-	struct room_verdict verdict = take(&showing);
-
-	return verdict.outcome == ROOM_REFUSED ? verdict.code : CODE_OK;
-}
-
-static void
-invitation_shown(void **unused)
-{
-	static const struct {
-		int origin;
-		int home;
-		enum room_showing showing;
-	} rows[] = {
-	    {1, 2, ROOM_SHOW_QUARANTINE},
-	    {1, 3, ROOM_SHOW_QUARANTINE},
-	    {2, 0, ROOM_SHOW_PENDING},
-	    {2, 3, ROOM_SHOW_PENDING},
-	    {3, 1, ROOM_SHOW_PENDING},
-	    {3, -1, ROOM_SHOW_PENDING},
-	    {3, 2, ROOM_SHOW_AUTOMATIC},
-	    {3, 3, ROOM_SHOW_AUTOMATIC},
-	};
-	enum room_showing showing;
-	size_t i;
-
-	(void)unused;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		shown.origin_level = rows[i].origin;
-		shown.home_level = rows[i].home;
-		assert_int_equal(take(&showing).outcome, ROOM_TAKEN);
-		assert_int_equal(showing, rows[i].showing);
-	}
-}
-
-static void
-invitation_refused(void **unused)
-{
-	(void)unused;
-	assert_int_equal(refusal(), CODE_OK);
-	event.kind = ROOM_JOIN;
-	assert_int_equal(refusal(), CODE_STATE_INVALID);
-	event.kind = ROOM_INVITE;
-	event.content.inviter = user(home, "alice");
-	assert_int_equal(refusal(), CODE_SPEAKER);
-	event.content.inviter = user(origin, "alice");
-	event.content.user = user(origin, "bob"); /* for somebody else */
-	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
-	event.content.user = user(self, "bob");
-	shown.user_exists = false;
-	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
-	shown.user_exists = true;
-	event.content.expires = NOW - 1;
-	assert_int_equal(refusal(), CODE_INVITE_EXPIRED);
-	event.content.expires = NOW;
-	assert_int_equal(refusal(), CODE_INVITE_EXPIRED); /* made at NOW */
-	event.timestamp = NOW - 1;
-	assert_int_equal(refusal(), CODE_OK);
-	event.content.expires = NOW + ROOM_INVITE_S - 1;
-	assert_int_equal(refusal(), CODE_OK);
-	event.content.expires = NOW + ROOM_INVITE_S;
-	assert_int_equal(refusal(), CODE_INVITE_EXPIRED);
-	event.content.expires = NOW + 1;
-	shown.known = true;
-	shown.used = true;
-	assert_int_equal(refusal(), CODE_INVITE_USED);
-}
-
-/* Of ourselves as the home: an event of ours or nothing. */
-static void
-invitation_own(void **unused)
-{
-	uint8_t hash[32];
-
-	(void)unused;
-	memcpy(event.room.home, self, 32);
-	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
-	room_event_hash(hash, &event);
-	shown.own = hash;
-	assert_int_equal(refusal(), CODE_OK);
-	hash[0] ^= 1;
-	assert_int_equal(refusal(), CODE_INVITE_UNKNOWN);
-}
-
-static void
-invitation_limits(void **unused)
-{
-	enum room_showing showing;
-	struct room_verdict verdict;
-
-	(void)unused;
-	shown.pending_server = ROOM_PENDING_SERVER - 1;
-	shown.pending_invitee = ROOM_PENDING_INVITEE - 1;
-	assert_int_equal(take(&showing).outcome, ROOM_TAKEN);
-	shown.pending_server++;
-	verdict = take(&showing);
-	assert_int_equal(verdict.outcome, ROOM_WAIT);
-	assert_int_equal(verdict.code, CODE_INVITE_LIMIT);
-	assert_true(verdict.seconds > 0);
-	shown.pending_server--;
-	shown.pending_invitee++;
-	assert_int_equal(take(&showing).code, CODE_INVITE_LIMIT);
-	shown.known = true; /* that one waits already */
-	assert_int_equal(take(&showing).outcome, ROOM_KNOWN);
-}
-
-static void
-invitation_accepted(void **unused)
-{
-	(void)unused;
-	assert_int_equal(room_invite_accept(NOW, false, 2, NOW), CODE_OK);
-	assert_int_equal(room_invite_accept(NOW, false, 3, NOW), CODE_OK);
-	assert_int_equal(
-	    room_invite_accept(NOW, false, 1, NOW), CODE_HOME_UNTRUSTED);
-	assert_int_equal(
-	    room_invite_accept(NOW, false, -1, NOW), CODE_HOME_UNTRUSTED);
-	assert_int_equal(
-	    room_invite_accept(NOW - 1, false, 2, NOW), CODE_INVITE_EXPIRED);
-	assert_int_equal(
-	    room_invite_accept(NOW, true, 2, NOW), CODE_INVITE_USED);
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
 int
@@ -405,18 +320,15 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(home_taken),
 	    TEST(home_refused),
-	    TEST(home_again),
+	    TEST(home_join_again),
+	    TEST(home_leave_again),
+	    TEST(home_invite_again),
 	    TEST(home_pending),
 	    TEST(home_recovering),
 	    TEST(restored),
 	    TEST(epochs),
 	    TEST(silence),
 	    TEST(speakers),
-	    TEST(invitation_shown),
-	    TEST(invitation_refused),
-	    TEST(invitation_own),
-	    TEST(invitation_limits),
-	    TEST(invitation_accepted),
 	};
 
 	if (ed_init() == -1)

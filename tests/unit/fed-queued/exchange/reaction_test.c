@@ -18,21 +18,27 @@ static const struct row {
 	enum item_effect item;
 	enum destination_effect destination;
 	bool fresh_circuit;
+	bool other; /* the item is no message */
 } rows[] = {
 #define LOCAL(code, destination, fresh)                                        \
 	{                                                                      \
 		CODE_##code, 0, 0, {0}, ITEM_LATER, DESTINATION_##destination, \
-		    fresh                                                      \
+		    fresh, false                                               \
 	}
 #define UNSIGNED(status, after, destination)                          \
 	{                                                             \
 		CODE_ANSWER_UNSIGNED, status, after, {0}, ITEM_LATER, \
-		    DESTINATION_##destination, false                  \
+		    DESTINATION_##destination, false, false           \
 	}
 #define SIGNED(status, code, item, destination)                  \
 	{                                                        \
 		CODE_OK, 200, 0, {status, code, 0}, ITEM_##item, \
-		    DESTINATION_##destination, false             \
+		    DESTINATION_##destination, false, false      \
+	}
+#define OTHER(status, code, item, destination)                   \
+	{                                                        \
+		CODE_OK, 200, 0, {status, code, 0}, ITEM_##item, \
+		    DESTINATION_##destination, false, true       \
 	}
     LOCAL(TOR_DOWN, PAUSE, false),
     LOCAL(BUSY, PAUSE, false),
@@ -81,17 +87,38 @@ static const struct row {
     SIGNED(ACK_REJECTED, CODE_TYPE_UNKNOWN, FAILED, GOOD),
     SIGNED(ACK_REJECTED, CODE_ID_CONFLICT, FAILED, GOOD),
     SIGNED(ACK_REJECTED, CODE_EXPIRED, FAILED, GOOD),
+    /* nobody has judged the item: an admin there must act first */
+    SIGNED(ACK_REJECTED, CODE_UNTRUSTED, LATER, LONG),
+    SIGNED(ACK_REJECTED, CODE_VERSION, LATER, LONG),
+    SIGNED(ACK_REJECTED, CODE_CLOCK_AHEAD, LATER, BACK_OFF),
+    SIGNED(ACK_REJECTED, CODE_HOME_UNTRUSTED, APPEALS, GOOD),
+    /* the server's own trouble, and the item's */
     SIGNED(ACK_REJECTED, CODE_STORAGE, REFUSED, BACK_OFF),
-    SIGNED(ACK_REJECTED, CODE_UNTRUSTED, REFUSED, LONG),
-    SIGNED(ACK_REJECTED, CODE_VERSION, REFUSED, LONG),
     SIGNED(ACK_REJECTED, CODE_RATE, REFUSED, BACK_OFF),
-    SIGNED(ACK_REJECTED, CODE_COUNT, REFUSED, BACK_OFF),
+    SIGNED(ACK_REJECTED, CODE_STATE_GAP, REFUSED, GOOD),
+    SIGNED(ACK_REJECTED, CODE_COUNT, REFUSED, GOOD),
     SIGNED(ACK_RETRY, CODE_RATE, LATER, WAIT),
     SIGNED(ACK_RETRY, CODE_BUSY, LATER, WAIT),
     SIGNED(ACK_RETRY, CODE_STORAGE, LATER, WAIT),
+    SIGNED(ACK_RETRY, CODE_UNTRUSTED, LATER, LONG),
     SIGNED(ACK_RETRY, CODE_CLOCK_AHEAD, LATER, BACK_OFF),
     SIGNED(ACK_RETRY, CODE_CLOCK_BEHIND, LATER, BACK_OFF),
-    SIGNED(ACK_RETRY, CODE_COUNT, LATER, WAIT),
+    SIGNED(ACK_RETRY, CODE_ROOM_UNKNOWN, POSTPONED, GOOD),
+    SIGNED(ACK_RETRY, CODE_STATE_UNKNOWN, POSTPONED, GOOD),
+    SIGNED(ACK_RETRY, CODE_SEQUENCE_AHEAD, POSTPONED, GOOD),
+    SIGNED(ACK_RETRY, CODE_RECOVERING, POSTPONED, GOOD),
+    SIGNED(ACK_RETRY, CODE_INVITE_LIMIT, POSTPONED, GOOD),
+    SIGNED(ACK_RETRY, CODE_HOME_UNTRUSTED, APPEALS, GOOD),
+    SIGNED(ACK_RETRY, CODE_COUNT, POSTPONED, GOOD),
+    /* of other items than messages */
+    OTHER(ACK_RETRY, CODE_RATE, LATER, WAIT),
+    OTHER(ACK_RETRY, CODE_BUSY, POSTPONED, GOOD),
+    OTHER(ACK_RETRY, CODE_STORAGE, POSTPONED, GOOD),
+    OTHER(ACK_RETRY, CODE_CLOCK_AHEAD, LATER, BACK_OFF),
+    OTHER(ACK_REJECTED, CODE_UNTRUSTED, APPEALS, GOOD),
+    OTHER(ACK_REJECTED, CODE_VERSION, LATER, LONG),
+    OTHER(ACK_REJECTED, CODE_BUSY, REFUSED, GOOD),
+    OTHER(ACK_REJECTED, CODE_INVITE_USED, FAILED, GOOD),
 };
 
 static void
@@ -106,13 +133,37 @@ every_row(void **state)
 		    .status = rows[i].status,
 		    .retry_after = rows[i].retry_after};
 
-		reaction = reaction_find(&outcome, &rows[i].result);
+		reaction =
+		    reaction_find(&outcome, &rows[i].result, !rows[i].other);
 		if (reaction.item != rows[i].item ||
 		    reaction.destination != rows[i].destination ||
 		    reaction.fresh_circuit != rows[i].fresh_circuit)
 			fail_msg("row %zu: item %d destination %d fresh %d", i,
 			    reaction.item, reaction.destination,
 			    reaction.fresh_circuit);
+	}
+}
+
+/* What was asked before a handshake waits for no other one; that alone. */
+static void
+introduced_meanwhile(void **state)
+{
+	struct reaction reaction;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct transport_outcome outcome = {.code = rows[i].code,
+		    .status = rows[i].status,
+		    .retry_after = rows[i].retry_after,
+		    .introduced = true};
+
+		reaction = reaction_find(&outcome, &rows[i].result);
+		assert_int_equal(reaction.item, rows[i].item);
+		assert_int_equal(reaction.destination,
+		    rows[i].destination == DESTINATION_HANDSHAKE
+			? DESTINATION_NONE
+			: rows[i].destination);
 	}
 }
 
@@ -130,7 +181,7 @@ nothing_unsigned_settles(void **state)
 		    .retry_after = status % 3};
 
 		assert_int_equal(
-		    reaction_find(&outcome, NULL).item, ITEM_LATER);
+		    reaction_find(&outcome, NULL, true).item, ITEM_LATER);
 	}
 }
 
@@ -139,6 +190,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_row),
+	    cmocka_unit_test(introduced_meanwhile),
 	    cmocka_unit_test(nothing_unsigned_settles),
 	};
 

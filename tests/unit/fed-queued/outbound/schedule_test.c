@@ -84,6 +84,7 @@ teardown(void **state)
 	for (i = 0; i < PEERS; i++) {
 		peers[i].retry_ms = 0;
 		peers[i].retry_count = 0;
+		peers[i].retried_ms = 0;
 		peers[i].trust = TRUST_VERIFIED;
 		for (lane = 1; lane <= LANES_ALL; lane++)
 			if (peers[i].lanes[lane].busy)
@@ -416,7 +417,8 @@ static void
 administered(void **state)
 {
 	struct peer *peer;
-	int lane;
+	int64_t at;
+	int lane, i;
 
 	(void)state;
 	schedule_fill(&peers[0], 2);
@@ -439,15 +441,112 @@ administered(void **state)
 	schedule_back_off(&peers[0], false);
 	assert_false(schedule_next(&peer, &lane));
 	peer_administer(&peers[0], false, 1);
-	assert_int_equal(peers[0].retry_count, 0);
 	event_base_loop(env.base, EVLOOP_ONCE);
 	assert_true(schedule_next(&peer, &lane));
-	schedule_back_off(&peers[0], false);
-	peer_administer(&peers[0], false, 1); /* the same: no news */
+	/* it fails again, and waits for as long as it would have */
 	assert_int_equal(peers[0].retry_count, 1);
-	peer_administer(&peers[0], false, 0);
-	assert_int_equal(peers[0].retry_count, 0);
+	schedule_back_off(&peers[0], false);
+	at = peers[0].retry_ms;
+	peer_administer(&peers[0], false, 1); /* the same: no news */
+	assert_int_equal(peers[0].retry_ms, at);
+	/* asked for again and again: once a second */
+	for (i = 2; i < 50; i++) {
+		peer_administer(&peers[0], false, (uint32_t)i);
+		assert_int_equal(peers[0].retry_ms, now + 1000);
+	}
+	now += 1000;
+	peer_administer(&peers[0], false, 50);
+	assert_int_equal(peers[0].retry_ms, now + 1000 < at ? now : at);
 	schedule_done(peer, lane);
+}
+
+/* What waits by itself keeps nothing back, and is due in its time. */
+static void
+one_waits_by_itself(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_found(&peers[0], 2, 10);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_due(&peers[0], 2, 7000);
+	schedule_due(&peers[0], 2, 5000);
+	schedule_due(&peers[0], 2, 6000);
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	assert_false(schedule_next(&peer, &lane));
+	/* something new goes at once */
+	schedule_found(&peers[0], 2, 11);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	assert_false(schedule_next(&peer, &lane));
+	now += 5000;
+	schedule_back_off_end(&peers[0]); /* looks at it */
+	assert_true(schedule_next(&peer, &lane));
+	assert_int_equal(lane, 2);
+	/* the server waits: the lane still has it */
+	schedule_wait(peer, 1000);
+	schedule_done(peer, lane);
+	assert_false(schedule_next(&peer, &lane));
+	now += 1000;
+	schedule_back_off_end(&peers[0]);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+}
+
+/* A lane in which all wait for one is not looked at with every doorbell. */
+static void
+nothing_can_go(void **state)
+{
+	struct peer *peer;
+	int lane;
+
+	(void)state;
+	schedule_found(&peers[0], 2, 10);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_stopped(peer, lane);
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	/* perhaps a transaction that took its id long ago */
+	schedule_found(&peers[0], 2, 10);
+	assert_false(schedule_next(&peer, &lane));
+	now += 1000;
+	schedule_found(&peers[0], 2, 10);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_stopped(peer, lane);
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	/* what is new goes at once, and an admin's word */
+	schedule_found(&peers[0], 2, 11);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_stopped(peer, lane);
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+	schedule_again(&peers[0], 2, 0);
+	assert_true(schedule_next(&peer, &lane));
+	schedule_empty(peer, lane);
+	schedule_done(peer, lane);
+}
+
+/* Never shorter than it says, and longer each time. */
+static void
+asked_to_wait(void **state)
+{
+	(void)state;
+	assert_int_equal(schedule_asked_ms(0, 5), 5000);
+	assert_int_equal(schedule_asked_ms(1, 5), 10000);
+	assert_int_equal(schedule_asked_ms(3, 5), 40000);
+	assert_int_equal(schedule_asked_ms(4, 5), 60000);
+	assert_int_equal(schedule_asked_ms(UINT32_MAX, 5), 60000);
+	assert_int_equal(schedule_asked_ms(0, 86400), 86400000);
+	assert_int_equal(schedule_asked_ms(9, 86400), 86400000);
+	assert_int_equal(schedule_asked_ms(0, 0), 1000);
+	peers[0].asked = 3;
+	schedule_back_off_end(&peers[0]);
+	assert_int_equal(peers[0].asked, 0);
 }
 
 int
@@ -457,6 +556,9 @@ main(void)
 	cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(delays),
+	    TEST(one_waits_by_itself),
+	    TEST(nothing_can_go),
+	    TEST(asked_to_wait),
 	    TEST(one_in_flight_in_a_lane),
 	    TEST(back_off_holds),
 	    TEST(round_robin),

@@ -8,6 +8,7 @@ nothing is half done, and what comes with it proceeds."""
 import json
 import os
 import sys
+import threading
 import time
 import uuid
 
@@ -16,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "..", "..", "..", "lib"))
 import net  # noqa: E402
 import peer  # noqa: E402
+import psycopg2  # noqa: E402
 import tap  # noqa: E402
 from chain import Chain, certificate  # noqa: E402
 from peer import DAY, Certificate, Identity, Key, time_text  # noqa: E402
@@ -125,9 +127,16 @@ def test_levels(bench):
     known, trusted = bench.friend(1), bench.friend(3)
     chain, event = bench.invited(known)
     tap.equal((bench.show(known, chain, event), bench.states(chain),
-               bench.told(chain)[0]["showing"]),
-              ("accepted", ["quarantine"], "quarantine"),
-              "from level 1: for the admin")
+               bench.told(chain)),
+              ("accepted", ["quarantine"], []),
+              "from level 1: for the admin, and nobody is told")
+    number = bench.server.value(
+        "SELECT invitation FROM federation.room_invitations WHERE room = %s",
+        chain.room)
+    bench.server.sql("SELECT federation.invitation_release(%s)", number,
+                     user="owner")
+    tap.equal((bench.states(chain), bench.told(chain)[0]["showing"]),
+              (["pending"], "pending"), "released, it is told")
     chain, event = bench.invited(Identity(), trusted)
     tap.equal((bench.show(trusted, chain, event), bench.states(chain)),
               ("accepted", ["pending"]),
@@ -199,10 +208,10 @@ def test_bad(bench):
         friend, at=now - 3600, expires=now - 60))
     shows("one that ends before it begins", "rejected INVITE_EXPIRED",
           bench.invited(friend, at=now + 120, expires=now + 60))
-    shows("for nobody", "rejected INVITE_UNKNOWN", bench.invited(
-        friend, invitee="eve@" + bench.onion))
-    shows("for one who is hidden", "rejected INVITE_UNKNOWN", bench.invited(
-        friend, invitee="carol@" + bench.onion))
+    for name, handle in (("nobody", "eve"), ("one who is hidden", "carol")):
+        asker = bench.friend()
+        shows("for " + name, "rejected INVITE_UNKNOWN", bench.invited(
+            asker, invitee=handle + "@" + bench.onion), asker)
     shows("for a user of another server", "rejected INVITE_UNKNOWN",
           bench.invited(friend, invitee="bob@" + other.address))
     shows("of another server's user", "rejected SPEAKER",
@@ -277,22 +286,231 @@ def test_certificates(bench):
 
 def test_used(bench):
     friend = bench.friend()
-    for state, expected in (("accepted", "rejected INVITE_USED"),
-                            ("declined", "rejected INVITE_USED"),
-                            ("void", "rejected INVITE_USED"),
-                            ("pending", "duplicate")):
-        chain, event = bench.invited(friend)
-        tap.equal(bench.show(friend, chain, event), "accepted", "shown")
+    chain, event = bench.invited(friend)
+    tap.equal(bench.show(friend, chain, event), "accepted", "shown")
+    for state in ("quarantine", "pending", "accepted", "declined", "void"):
         bench.server.sql("UPDATE federation.room_shown SET state = %s "
                          "WHERE global_room_id = %s", state, chain.room)
         tap.equal((bench.show(friend, chain, event), bench.states(chain)),
-                  (expected, [state]), "again, when it is " + state)
+                  ("duplicate", [state]),
+                  "again in another item, when it is " + state)
+    bench.server.sql("UPDATE federation.room_shown SET expires_at = now() - "
+                     "interval '1 s' WHERE global_room_id = %s", chain.room)
+    tap.equal(bench.show(friend, chain, event), "duplicate",
+              "and when it has expired")
+    bench.server.sql("SELECT federation.user_withdraw('bob')", user="app")
+    tap.equal(bench.show(friend, chain, event), "duplicate",
+              "or bob is there no more")
+    bench.server.sql("SELECT federation.user_publish('bob', 'key')",
+                     user="app")
     # The home signed one nonce twice.
     second = chain.invite("ann@" + friend.address, bench.bob,
                           nonce=peer.unb64(event["payload"]["nonce"]))
     tap.equal((bench.show(friend, chain, second), bench.states(chain)),
-              ("rejected STATE_INVALID", ["pending"]),
+              ("rejected STATE_INVALID", ["void"]),
               "another event with its nonce")
+
+
+class Watch:
+    """What the database is made to do for invitations: calls of functions,
+    and rows written."""
+
+    FUNCTIONS = ("SELECT funcname, calls FROM pg_stat_user_functions WHERE "
+                 "funcname IN ('room_shown_facts', 'room_shown_write', "
+                 "'room_shown_tell', 'room_tell', 'room_join_ask', "
+                 "'room_item_received', 'room_enqueue')")
+    TABLES = ("SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM "
+              "pg_stat_user_tables WHERE schemaname = 'federation' AND "
+              "relname IN ('room_shown', 'received_ids', 'inbox', "
+              "'evidence', 'room_wishes', 'federated_message_queue', "
+              "'federated_rooms', 'local_users')")
+
+    def __init__(self, bench):
+        self.bench = bench
+        connection = psycopg2.connect(bench.server.database)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER SYSTEM SET track_functions = 'all'")
+            cursor.execute("SELECT pg_reload_conf()")
+        connection.close()
+        # Functions count from the next command on.
+        self.before = {}
+        self.since(None)
+
+    def now(self):
+        found = {("calls", name): calls for name, calls in
+                 self.bench.server.sql(self.FUNCTIONS)}
+        for name, *rows in self.bench.server.sql(self.TABLES):
+            found[("rows", name)] = tuple(rows)
+        return found
+
+    def since(self, facts):
+        """What came since the last time, when so many were judged."""
+        def settled():
+            now = self.now()
+            name = ("calls", "room_shown_facts")
+            if facts is not None and now.get(name, 0) < \
+                    self.before.get(name, 0) + facts:
+                return None
+            return now
+        now, before = net.wait(settled, 30), self.before
+        self.before = now
+        return {key: tuple(a - b for a, b in zip(value, before.get(
+            key, (0,) * len(value)))) if key[0] == "rows" else
+            value - before.get(key, 0) for key, value in now.items()}
+
+
+def strip(exchange):
+    """All of an answer but what names the request."""
+    return (exchange.status, len(exchange.response.body),
+            {k: v for k, v in exchange.payload.items()
+             if k != "requestHash"})
+
+
+def test_names(bench):
+    """A server at level 1 tries to tell 20 users from 20 names of nobody: by
+    answers, their order and size, and by what is done for them."""
+    users = ["user%d" % n for n in range(20)]
+    names = ["name%d" % n for n in range(20)]
+    for handle in users:
+        bench.server.sql("SELECT federation.user_publish(%s, 'key')", handle,
+                         user="app")
+    bench.server.sql("SELECT federation.user_publish(%s, 'key', hidden => "
+                     "true)", names[0], user="app")
+    watch = Watch(bench)
+    # Calls are counted in sessions' own time: one round to begin with.
+    friend = bench.friend(1)
+    bench.show(friend, *bench.invited(friend))
+    watch.since(1)
+
+    def ask(chain, event, origin, number=None):
+        return strip(bench.client.send(origin, origin.envelope(
+            bench.onion, "room_invite", chain.invitation(event),
+            id=number or str(uuid.uuid4()))))
+
+    class Prober:
+        """One of four peers, who asks for ten names and more."""
+
+        def __init__(self, handles, more):
+            self.origin = bench.friend(1)
+            self.made = [bench.invited(
+                self.origin, invitee=h + "@" + bench.onion)
+                for h in handles + more]
+
+        def ten(self, first=0, count=10):
+            return [ask(*made, self.origin)
+                    for made in self.made[first:first + count]]
+
+        def batch(self):
+            exchange = bench.client.batch(self.origin, [
+                (str(uuid.uuid4()), "room_invite",
+                 chain.invitation(event)) for chain, event in self.made])
+            return strip(exchange)
+
+    exist = [Prober(users[:10], users[10:12]),
+             Prober(users[10:], users[:2])]
+    nobody = [Prober(names[:10], names[10:12]),
+              Prober(names[10:], names[:2])]
+    said, done = [], []
+    for probers in (exist, nobody):
+        said.append([prober.ten() for prober in probers])
+        done.append(watch.since(20))
+    tap.equal(said[0], said[1], "20 users and 20 names: the same answers")
+    tap.equal(said[0][0][0][2]["results"], [{"status": "accepted"}],
+              "each accepted")
+    tap.equal(done[0], done[1], "as many calls, and as many rows")
+    tap.equal([done[0].get(("calls", name), 0) for name in (
+        "room_shown_facts", "room_shown_write", "room_tell")],
+        [20, 20, 0], "two calls for each, and nobody is told")
+    tap.equal((done[0]["rows", "room_shown"], done[0]["rows", "received_ids"],
+               done[0]["rows", "inbox"]),
+              ((20, 0, 0), (20, 0, 0), (0, 0, 0)), "and two rows")
+    said = [[p.ten(10, 2) for p in probers] for probers in (exist, nobody)]
+    tap.equal((said[0], said[0][0][0][2]["results"][0]["code"]),
+              (said[1], "INVITE_LIMIT"), "the eleventh of each must wait")
+    # Of the users' all but two are decided about; and two names are users.
+    bench.server.sql(
+        "UPDATE federation.room_shown SET state = CASE WHEN invitee LIKE "
+        "'user_' THEN 'accepted' WHEN invitee LIKE 'user1_' THEN 'declined' "
+        "ELSE 'void' END WHERE invitee LIKE 'user%%' AND invitee NOT IN "
+        "('user1', 'user11')")
+    watch.since(4)
+    said, done = [], []
+    for probers in (exist, nobody):
+        said.append([p.batch() for p in probers])
+        done.append(watch.since(24))
+    tap.equal(said[0], said[1], "all again, under other ids, when users have "
+              "accepted, declined and were rejected: the same answers")
+    tap.equal([r.get("code", r["status"]) for r in said[0][0][2]["results"]],
+              ["duplicate"] * 10 + ["INVITE_LIMIT"] * 2,
+              "each is known, and the eleventh waits still")
+    tap.equal(done[0], done[1], "as many calls, and as many rows")
+    # The same ids again, and with other content.
+    number = str(uuid.uuid4())
+    late = [bench.friend(1) for _ in range(2)]
+    for more in ({}, {}, {"metadata": {"n": 1}}):
+        answers = []
+        for origin, handle in zip(late, ("user3", "name3")):
+            made = getattr(origin, "made", None) or bench.invited(
+                origin, invitee=handle + "@" + bench.onion)
+            origin.made = made
+            answers.append(strip(bench.client.send(origin, origin.envelope(
+                bench.onion, "room_invite", made[0].invitation(
+                    made[1], **more), id=number))))
+        tap.equal(answers[0], answers[1], "one id: " + result(
+            answers[0][2]["results"][0]))
+    bench.server.sql("DELETE FROM federation.room_shown")
+
+
+def test_lookups(bench):
+    """From level 2 on it is told, and paid for with a look-up."""
+    friend = bench.friend(2)
+    eve, fay = ("%s@%s" % (name, bench.onion) for name in ("eve", "fay"))
+    made = [bench.invited(friend, invitee=who) for who in (
+        eve, eve, fay, bench.bob, bench.bob)]
+    tap.equal(bench.batch(friend, *[("room_invite", c.invitation(e))
+                                    for c, e in made[:3]]),
+              ["rejected INVITE_UNKNOWN", "accepted", "accepted"],
+              "one is told, then no look-up is left")
+    tap.equal([bench.states(chain) for chain, _ in made[:3]],
+              [[], ["pending"], ["pending"]], "and they are kept")
+    envelope = friend.envelope(bench.onion, "user_lookup", {"handle": "bob"})
+    tap.equal(bench.client.send(friend, envelope).result, "retry RATE",
+              "a look-up comes after that")
+    tap.equal(bench.show(friend, *made[3]), "accepted", "bob's is, too")
+    told = net.wait(lambda: bench.told(made[3][0]), 20)
+    tap.equal([t["showing"] for t in told], ["pending"],
+              "and is shown somewhat later")
+    number = bench.server.sql("SELECT id FROM federation.room_shown WHERE "
+                              "global_room_id = %s", made[1][0].room)[0][0]
+    tap.equal((bench.told(made[1][0]), bench.server.sql(
+        "SELECT 1 FROM federation.room_invitations WHERE invitation = %s",
+        number)), ([], []), "eve is nobody, and nobody sees hers")
+    tap.equal(bench.show(friend, *made[1]), "duplicate", "asked again")
+    bench.server.sql("SELECT federation.user_publish('eve', 'key')",
+                     user="app")
+    told = net.wait(lambda: bench.told(made[1][0]), 20)
+    tap.equal([(t["event"], t["invitee"], t["showing"]) for t in told],
+              [("invitation", "eve", "pending")],
+              "eve is published, and sees it")
+    tap.equal(bench.told(made[2][0]), [], "not fay")
+    hasty, said = bench.friend(2), []
+    made = [bench.invited(hasty, invitee=fay) for _ in range(8)]
+    clients = [peer.Client.of(bench.server) for _ in made]
+    for client in clients:
+        client.handshake(hasty)
+    threads = [threading.Thread(target=lambda c=client, m=one: said.append(
+        c.send(hasty, hasty.envelope(bench.onion, "room_invite",
+                                     m[0].invitation(m[1]))).result))
+               for client, one in zip(clients, made)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    tap.equal(sorted(said), ["accepted"] * 7 + ["rejected INVITE_UNKNOWN"],
+              "eight at the same time, and one look-up")
+    bench.server.sql("SELECT federation.user_withdraw('eve')", user="app")
+    bench.server.sql("DELETE FROM federation.room_shown")
 
 
 def test_limits(bench):
@@ -384,6 +602,34 @@ def test_form(bench):
                       "%s: %s" % (row["name"], row["why"]))
 
 
+def test_types(bench):
+    """An item of each type in a batch, as the protocol's page has it."""
+    friend = bench.friend()
+    with open(os.path.join(ROOT, "man", "federation.vectors")) as file:
+        vector = json.load(file)["batchTypes"]
+    chain, event = bench.invited(friend)
+    member = {"globalRoomId": chain.room, "userId": "ann"}
+    made = {"message": {"n": 1}, "room_invite": chain.invitation(event),
+            "room_state": chain.payload(chain.events),
+            "room_join": dict(member, nonce=None), "room_leave": member}
+    items = json.loads(vector["canonicalPayload"])["items"]
+    tap.equal(len(set(item["type"] for item in items)), 12, "12 types")
+    said = [(item["type"], made.get(item["type"], item["payload"]))
+            for item in items]
+    for order in (1, -1):
+        got = bench.batch(friend, *said[::order])[::order]
+        for item, one, expected in zip(items, got, vector["results"]):
+            if order == -1 and item["type"] == "room_invite":
+                expected = "duplicate"
+            tap.equal(one, expected, "in a batch: " + item["type"])
+    said.reverse()
+    tap.equal([bench.send(friend, kind, payload) for kind, payload in said
+               if kind in made and kind != "room_invite"],
+              [outcome for item, outcome in zip(items, vector["results"])
+               if item["type"] in made and item["type"] != "room_invite"]
+              [::-1], "and alone")
+
+
 def test_batch(bench):
     """Whatever is wrong with one item, the others proceed."""
     friend = bench.friend()
@@ -415,13 +661,14 @@ def test_batch(bench):
 
 
 def test():
-    lines = ["retry minimum 50ms", "retry maximum 100ms", "queue sweep 1s"]
+    lines = ["retry minimum 50ms", "retry maximum 100ms", "queue sweep 1s",
+             "rate lookups 1"]
     with net.Net(servers=1, trust="none", lines=lines) as network:
         bench = Bench(network)
         before = network.processes(1)
         for part in (test_shown, test_levels, test_bad, test_certificates,
-                     test_used, test_speakers, test_form, test_batch,
-                     test_limits):
+                     test_names, test_lookups, test_used, test_speakers,
+                     test_form, test_types, test_batch, test_limits):
             part(bench)
         test_automatic(bench, network.directory)
         tap.equal(network.processes(1), before,

@@ -18,7 +18,7 @@
 
 /* The only kinds that are ever signed: federation(7), ROOMS. */
 static const char *const kinds[] = {"create", "invite", "join", "leave",
-    "remove", "allowed_servers", "rename", "federation", "close"};
+    "remove", "allowed_servers", "rename", "federation", "close", "key"};
 
 static int
 kind_permitted(const char *kind)

@@ -33,6 +33,7 @@ enum room_kind {
 	ROOM_RENAME, /* encrypted: nothing to decide */
 	ROOM_FEDERATION,
 	ROOM_CLOSE,
+	ROOM_KEY, /* the home's new key: vouches for what lies before */
 	ROOM_KINDS
 };
 
@@ -60,7 +61,7 @@ struct room_event {
 	struct room_content content; /* not in the text */
 };
 
-/* "create" ... "allowed_servers" ... "close". */
+/* "create" ... "allowed_servers" ... "key". */
 const char *room_kind_name(enum room_kind);
 /* ROOM_KINDS when there is none of that name. */
 enum room_kind room_kind_find(const char *name, size_t length);

@@ -119,7 +119,7 @@ rules_remove(const struct room_state *state, const struct room_event *event,
 	return CODE_NOT_MEMBER;
 }
 
-/* What needs nobody: allowed servers, rename, federation, close. */
+/* What needs nobody: allowed servers, rename, federation, close, key. */
 static enum code
 rules_none(const struct room_state *state, const struct room_event *event,
     const struct room_facts *facts)
@@ -141,6 +141,7 @@ static enum code (*const rules[ROOM_KINDS])(const struct room_state *,
     [ROOM_RENAME] = rules_none,
     [ROOM_FEDERATION] = rules_none,
     [ROOM_CLOSE] = rules_none,
+    [ROOM_KEY] = rules_none,
 };
 
 enum code
@@ -150,7 +151,7 @@ room_state_rules(const struct room_state *state, const struct room_event *event,
 	if ((unsigned int)event->kind >= ROOM_KINDS ||
 	    (state->number == 0) != (event->kind == ROOM_CREATE))
 		return CODE_STATE_INVALID;
-	if (state->closed != 0)
+	if (state->closed != 0 && event->kind != ROOM_KEY)
 		return CODE_ROOM_CLOSED;
 	return rules[event->kind](state, event, facts);
 }
@@ -177,6 +178,7 @@ members_change(const struct room_event *event, const struct room_facts *facts)
 		return ROOM_MEMBERS_END_ALL;
 	case ROOM_INVITE:
 	case ROOM_RENAME:
+	case ROOM_KEY:
 	case ROOM_KINDS:
 	default:
 		return ROOM_MEMBERS_SAME;
@@ -290,6 +292,21 @@ room_state_last(const struct room_state *state)
 	if (state->disputed != 0 && state->disputed <= state->number)
 		return state->disputed - 1;
 	return state->number;
+}
+
+int64_t
+room_state_shown(
+    const struct room_state *state, const struct room_member *last, bool home)
+{
+	if (home)
+		return ROOM_NUMBER_MAX;
+	if (last->joined == 0)
+		return 0;
+	/* What follows the end of all is for those who were there. */
+	if (last->left == 0 ||
+	    (state->closed != 0 && last->left == state->closed))
+		return ROOM_NUMBER_MAX;
+	return last->left;
 }
 
 int64_t

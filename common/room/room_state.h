@@ -107,6 +107,15 @@ void room_state_dispute(struct room_state *, int64_t number);
 /* The last number that stands: what new messages are written under. */
 int64_t room_state_last(const struct room_state *);
 /*
+ * The last number that another server is told of and given, if we have it; 0
+ * none. The home, a server that has a member and one that had a member when the
+ * room was closed get all; one that had members before gets what was decided
+ * until the last of them went. last: the last membership of any of its users,
+ * preferring one that has not ended.
+ */
+int64_t room_state_shown(
+    const struct room_state *, const struct room_member *last, bool home);
+/*
  * Whether two events that the home signed contradict each other: the number in
  * dispute, else 0. Two events of one number, or one that names another
  * predecessor than the one of the number before.

@@ -51,7 +51,7 @@ CREATE TABLE federation.room_states (
 
 -- Events, and what follows from them ---------------------------------------
 
--- Room state events, byte for byte as signed.
+-- Room state events, byte for byte as signed. kind: room_event.h.
 CREATE TABLE federation.room_state_events (
 	room_id		uuid NOT NULL
 	    REFERENCES federation.federated_rooms (id),

@@ -105,12 +105,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    ORDER BY m.state_joined DESC LIMIT 1
 $$;
 
--- Servers of others that have a member.
+-- Servers of others that have a member, or had one when the room was closed.
 CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT coalesce(array_agg(DISTINCT m.server_id), '{}')
 	    FROM federation.room_members m
-	    WHERE m.room_id = room_servers.room AND m.state_left IS NULL
+	    JOIN federation.room_states s ON s.room_id = m.room_id
+	    WHERE m.room_id = room_servers.room
+	    AND (m.state_left IS NULL OR m.state_left = s.closed)
 	    AND m.server_id IS NOT NULL;
 $$;
 

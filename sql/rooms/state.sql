@@ -450,7 +450,7 @@ BEGIN
 	PERFORM federation.room_state_write(target, state, effect, stored,
 	    body);
 
-	IF here OR federation.room_here(target) THEN
+	IF stored.kind <> 'key' AND (here OR federation.room_here(target)) THEN
 		PERFORM federation.room_event_tell(target, stored.number,
 		    stored.kind, subject, body);
 	END IF;

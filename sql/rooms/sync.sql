@@ -422,12 +422,12 @@ $$;
 -- What is given ------------------------------------------------------------
 
 -- Events of a range, with the server's last membership, to be given by
--- room_event_give().
+-- room_state_shown().
 CREATE FUNCTION federation.sync_events(server uuid, room text, first bigint,
     last bigint)
 RETURNS TABLE (number bigint, certificate bytea, signing_text bytea,
     signature bytea, payload bytea, home boolean, peer_joined bigint,
-    peer_left bigint)
+    peer_left bigint, closed bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -438,7 +438,7 @@ BEGIN
 	RETURN QUERY SELECT e.number, federation.sync_certificate(e.key_id),
 	    e.signing_text, e.signature, e.payload,
 	    f.origin_server_id IS NOT DISTINCT FROM sync_events.server,
-	    m.state_joined, m.state_left
+	    m.state_joined, m.state_left, s.closed
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_state_events e ON e.room_id = f.id

@@ -94,6 +94,12 @@ act_close(const struct op *op)
 }
 
 static void
+act_key(const struct op *op)
+{
+	home_event(op, ROOM_KEY);
+}
+
+static void
 act_deliver(const struct op *op)
 {
 	packets_deliver(op->a);
@@ -380,6 +386,7 @@ static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_RENAME] = act_rename,
     [OP_FEDERATION] = act_federation,
     [OP_CLOSE] = act_close,
+    [OP_KEY] = act_key,
     [OP_CUT] = act_cut,
     [OP_MEND] = act_mend,
     [OP_CRASH] = act_crash,

@@ -13,8 +13,8 @@
 struct reading {
 	int64_t last;
 	int home;
-	bool closed;
-	bool invite; /* needed */
+	int64_t closed; /* number; 0 open */
+	bool invite;	/* needed */
 	bool federated;
 	bool restricted;
 	unsigned int list;
@@ -135,7 +135,8 @@ read_event(struct reading *reading, const struct event *event)
 	const struct room_content *content = &e->content;
 	unsigned int before = reading->members[e->number - 1], after = before;
 	int user = room_user_find(&content->user);
-	bool good = !reading->closed && event->signer == reading->home;
+	bool good = event->signer == reading->home &&
+		    (reading->closed == 0 || e->kind == ROOM_KEY);
 
 	switch (e->kind) {
 	case ROOM_CREATE:
@@ -174,11 +175,11 @@ read_event(struct reading *reading, const struct event *event)
 			after &= members_of(reading, 0);
 		break;
 	case ROOM_CLOSE:
-		reading->closed = true;
+		reading->closed = e->number;
 		after = 0;
 		break;
 	default:
-		good &= e->kind == ROOM_RENAME;
+		good &= e->kind == ROOM_RENAME || e->kind == ROOM_KEY;
 		break;
 	}
 	for (user = 0; user < ALL_USERS; user++)
@@ -494,7 +495,7 @@ check_chains(const struct room *room_a, const struct room *room_b, int a, int b)
 	}
 }
 
-/* In the room, or its home. */
+/* In the room, or there until it was closed, or its home. */
 static bool
 partakes(int node, const struct reading *reading)
 {
@@ -502,7 +503,9 @@ partakes(int node, const struct reading *reading)
 
 	return reading->last > 0 &&
 	       (identity == reading->home ||
-		   server_in(reading, identity, reading->last));
+		   server_in(reading, identity, reading->last) ||
+		   (reading->closed > 0 &&
+		       server_in(reading, identity, reading->closed - 1)));
 }
 
 static void

@@ -36,6 +36,7 @@ static const struct {
     [OP_RENAME] = {"rename", 2},
     [OP_FEDERATION] = {"federation", 1},
     [OP_CLOSE] = {"close", 1},
+    [OP_KEY] = {"key", 2},
     [OP_CUT] = {"cut", 8},
     [OP_MEND] = {"mend", 10},
     [OP_CRASH] = {"crash", 5},

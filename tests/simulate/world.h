@@ -333,6 +333,7 @@ enum op_kind {
 	OP_RENAME,
 	OP_FEDERATION,
 	OP_CLOSE,
+	OP_KEY,
 	OP_CUT,
 	OP_MEND,
 	OP_CRASH,

@@ -28,14 +28,15 @@ sync_give_fail(struct sync_giving *giving, const char *sqlstate)
 	giving->done(giving, false);
 }
 
-/* Columns: number, certificate, text, signature, payload, home, joined, left.
- */
+/* Columns: number, certificate, text, signature, payload, home, joined, left,
+ * closed. */
 static void
 events_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
 	struct sync_document document = {.payload_count = 1};
 	struct sync_bytes payload;
+	struct room_state state = {.number = 0};
 	struct room_member last;
 	int row;
 
@@ -45,9 +46,11 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	for (row = 0; row < PQntuples(result); row++) {
 		columns_member(&last, result, row, 6);
+		state.closed = row_integer(result, row, 8);
 		if (row_null(result, row, 1) ||
-		    !room_event_give(&last, row_bool(result, row, 5),
-			row_integer(result, row, 0)))
+		    row_integer(result, row, 0) > room_state_shown(&state,
+						      &last,
+						      row_bool(result, row, 5)))
 			continue;
 		bytes_of(&document.certificate, result, row, 1);
 		bytes_of(&document.text, result, row, 2);

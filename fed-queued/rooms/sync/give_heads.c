@@ -59,6 +59,7 @@ head_row(struct sync_head *head, PGresult *result, int row)
 	struct room_state state;
 	struct room_member last;
 	uint8_t hash[ROOM_HASH];
+	int64_t shown;
 	bool known;
 
 	columns_room(&head->room, result, row, 0);
@@ -68,10 +69,10 @@ head_row(struct sync_head *head, PGresult *result, int row)
 	room_head_make(&head->state, &state, known ? hash : NULL);
 	head->has_state = true;
 	columns_member(&last, result, row, 10);
-	if (row_bool(result, row, 9) || last.left == 0 ||
-	    last.left >= head->state.number)
+	shown = room_state_shown(&state, &last, row_bool(result, row, 9));
+	if (shown >= head->state.number)
 		return;
-	head->state.number = last.left;
+	head->state.number = shown;
 	if (!row_bytes(head->state.hash, ROOM_HASH, result, row, 12))
 		memset(head->state.hash, 0, ROOM_HASH);
 }

@@ -7,11 +7,14 @@
 #define PENDING_RETRY_S 1
 
 void
-room_home_event(struct room_event *event, const struct room_state *state)
+room_home_event(
+    struct room_event *event, const struct room_state *state, int64_t now)
 {
 	event->room = state->room;
 	event->number = state->number + 1;
 	memcpy(event->previous, state->hash, ROOM_HASH);
+	/* The clock may have gone back. */
+	event->timestamp = now > state->timestamp ? now : state->timestamp;
 }
 
 /* Asked for again because the answer was lost: it is so already. */

@@ -10,10 +10,12 @@
 #include "room/room_state.h"
 
 /*
- * Fills in what follows from the state: room, number and previous. kind,
- * timestamp, key_id, payload_hash and content are the caller's.
+ * Fills in what follows from the state: room, number, previous, and the time,
+ * which is the later of now and the last event's. kind, key_id, payload_hash
+ * and content are the caller's.
  */
-void room_home_event(struct room_event *, const struct room_state *);
+void room_home_event(
+    struct room_event *, const struct room_state *, int64_t now);
 /*
  * event as it would be signed. ROOM_TAKEN: commit number and content, then
  * have it signed. ROOM_KNOWN: it is so already (a join or leave that was asked

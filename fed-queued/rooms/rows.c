@@ -28,6 +28,7 @@ rows_state(struct room_state *state, const struct room_state_row *row)
 	state->number = row->number;
 	if (!db_span_copy(state->hash, sizeof(state->hash), &row->hash))
 		memset(state->hash, 0, sizeof(state->hash));
+	state->timestamp = row->event_time;
 	state->closed = row->closed;
 	state->disputed = row->disputed;
 	state->require_invite = row->require_invite;
@@ -76,6 +77,7 @@ rows_state_make(
 	row->version = version;
 	row->number = state->number;
 	row->hash = db_span_bytes(state->hash, sizeof(state->hash));
+	row->event_time = state->timestamp;
 	row->closed = state->closed;
 	row->disputed = state->disputed;
 	row->require_invite = state->require_invite;

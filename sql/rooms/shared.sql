@@ -89,7 +89,7 @@ $$;
 CREATE FUNCTION federation.room_state_now(room uuid)
 RETURNS federation.room_state_row
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT s.version, s.number, s.hash, s.closed, s.disputed,
+	SELECT s.version, s.number, s.hash, s.event_time, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted
 	    FROM federation.room_states s
 	    WHERE s.room_id = room_state_now.room

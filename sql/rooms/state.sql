@@ -376,7 +376,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	UPDATE federation.room_states s SET number = stored.number,
-	    hash = sha256(stored.signing_text), closed = state.closed,
+	    hash = sha256(stored.signing_text),
+	    event_time = state.event_time, closed = state.closed,
 	    disputed = state.disputed, require_invite = state.require_invite,
 	    federated = state.federated, restricted = state.restricted,
 	    metadata = CASE stored.kind WHEN 'rename'
@@ -410,8 +411,9 @@ DECLARE
 	stored federation.room_state_events;
 BEGIN
 	PERFORM federation.room_name_check(room_event_write.room);
-	IF (num_nulls(state.version, state.closed, state.disputed,
-	    state.require_invite, state.federated, state.restricted,
+	IF (num_nulls(state.version, state.event_time, state.closed,
+	    state.disputed, state.require_invite, state.federated,
+	    state.restricted,
 	    event.kind, event.signing_text, event.payload, event.signature,
 	    event.key_id, event.certificate, effect.members,
 	    effect.invitation_add, effect.invitation_used,

@@ -12,6 +12,7 @@ CREATE TYPE federation.room_state_row AS (
 	version		bigint,
 	number		bigint,
 	hash		bytea,
+	event_time	bigint,
 	closed		bigint,
 	disputed	bigint,
 	require_invite	boolean,

@@ -12,6 +12,7 @@
 /* A chain read from its beginning. */
 struct reading {
 	int64_t last;
+	int64_t time; /* of the event before */
 	int home;
 	int64_t closed; /* number; 0 open */
 	bool invite;	/* needed */
@@ -208,9 +209,11 @@ read_chain(struct reading *reading, const struct room *room, int index)
 		event = &world.events[room->chain[number]];
 		if (event->room != index || event->event.number != number ||
 		    memcmp(event->event.previous, previous, ROOM_HASH) != 0 ||
+		    event->event.timestamp < reading->time ||
 		    !read_event(reading, event))
 			return false;
 		previous = event->hash;
+		reading->time = event->event.timestamp;
 	}
 	return true;
 }

@@ -42,6 +42,7 @@ static const struct {
     [OP_CRASH] = {"crash", 5},
     [OP_BACKUP] = {"backup", 5},
     [OP_RESTORE] = {"restore", 2},
+    [OP_CLOCK] = {"clock", 4},
     [OP_SPLIT] = {"split", 3},
     [OP_ROUTE] = {"route", 3},
     [OP_FALSE_MESSAGE] = {"false-message", 10},
@@ -256,6 +257,10 @@ heal(void)
 	int round, quiet = 0;
 
 	memset(world.cut, 0, sizeof(world.cut));
+	/* No event is ahead of a clock any more. */
+	world.now += 3 * ROOM_AHEAD_S;
+	for (round = 0; round < NODES; round++)
+		world.nodes[round].skew = 0;
 	packets_flush();
 	for (round = 0; round < 60 && quiet < 3; round++) {
 		before = after;

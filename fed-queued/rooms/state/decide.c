@@ -158,8 +158,7 @@ deciding_judge(struct deciding *deciding, const struct event_facts *facts)
 	}
 	if (facts->state.number == 0 && event->kind != ROOM_CREATE)
 		return deciding_unknown(facts);
-	room_home_event(event, &facts->state);
-	event->timestamp = clock_now();
+	room_home_event(event, &facts->state, clock_now());
 	memcpy(event->key_id, env.identity.key_id, sizeof(event->key_id));
 	return room_home_decide(&facts->state, event, &facts->facts,
 	    &facts->recovery, facts->pending && !deciding->again, clock_now());

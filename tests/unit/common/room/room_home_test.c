@@ -73,7 +73,7 @@ static struct room_verdict
 decide(enum room_kind kind)
 {
 	event.kind = kind;
-	room_home_event(&event, &state);
+	room_home_event(&event, &state, NOW);
 	return room_home_decide(&state, &event, &facts, &recovery, false, NOW);
 }
 
@@ -90,6 +90,10 @@ home_taken(void **unused)
 	assert_int_equal(event.number, 10);
 	assert_memory_equal(event.previous, state.hash, 32);
 	assert_true(room_id_equal(&event.room, &state.room));
+	assert_int_equal(event.timestamp, NOW);
+	state.timestamp = NOW + 9; /* the clock went back */
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_TAKEN);
+	assert_int_equal(event.timestamp, NOW + 9);
 }
 
 static void
@@ -148,7 +152,7 @@ home_pending(void **unused)
 
 	(void)unused;
 	event.kind = ROOM_RENAME;
-	room_home_event(&event, &state);
+	room_home_event(&event, &state, NOW);
 	verdict =
 	    room_home_decide(&state, &event, &facts, &recovery, true, NOW);
 	assert_int_equal(verdict.outcome, ROOM_WAIT);

@@ -49,6 +49,15 @@ columns_state(struct room_state *state, PGresult *result, int row, int column)
 	state->restricted = row_bool(result, row, column + 6);
 }
 
+enum room_kind
+columns_kind(PGresult *result, int row, int column)
+{
+	size_t length;
+	const char *name = row_span(&length, result, row, column);
+
+	return name == NULL ? ROOM_KINDS : room_kind_find(name, length);
+}
+
 void
 columns_member(
     struct room_member *member, PGresult *result, int row, int column)

@@ -25,6 +25,8 @@ bool columns_user(struct room_user *, PGresult *, int row, int column);
  * caller's.
  */
 void columns_state(struct room_state *, PGresult *, int row, int column);
+/* A state event's kind; ROOM_KINDS when it is null. */
+enum room_kind columns_kind(PGresult *, int row, int column);
 /* joined, left: two columns; zeros when they are null. */
 void columns_member(struct room_member *, PGresult *, int row, int column);
 /*

@@ -69,7 +69,8 @@ RETURNS TABLE (version bigint, number bigint, hash bytea, closed bigint,
     epoch_count bigint, state_joined bigint, state_left bigint,
     left_learned bigint, known bytea, refused bytea, epoch_known boolean,
     contiguous bigint, highest bigint, gap_since bigint, forked bigint,
-    seen bytea, before bytea, at bytea, at_void boolean, after bytea)
+    seen bytea, before bytea, at bytea, at_void boolean, after bytea,
+    here_then boolean, out_kind text, out_learned bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 64
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off SET enable_bitmapscan = off
@@ -151,8 +152,19 @@ BEGIN
 		i.origin = room_messages_facts.origin) AS held_server,
 	    (SELECT count(DISTINCT t.epoch) FROM federation.room_streams t
 		WHERE t.room_id = r.room_id AND
-		t.origin = room_messages_facts.origin) AS epoch_count
-	    FROM (SELECT 1) one LEFT JOIN r ON true)
+		t.origin = room_messages_facts.origin) AS epoch_count,
+	    x.kind AS out_kind,
+	    extract(epoch FROM x.received_at)::bigint AS out_learned
+	    FROM (SELECT 1) one LEFT JOIN r ON true
+	    -- by which the last of ours went, when none is there
+	    LEFT JOIN federation.room_state_events x ON x.room_id = r.room_id
+		AND x.number = CASE WHEN NOT EXISTS (SELECT 1
+		    FROM federation.room_members m
+		    WHERE m.room_id = r.room_id AND m.server_id IS NULL AND
+		    m.state_left IS NULL) THEN (SELECT max(m.state_left)
+		    FROM federation.room_members m
+		    WHERE m.room_id = r.room_id AND m.server_id IS NULL AND
+		    m.state_left > m.state_joined) END)
 	SELECT r.version, r.number, r.hash, r.closed, r.disputed,
 	    r.require_invite, r.federated, r.restricted,
 	    extract(epoch FROM now())::bigint, level, o.server_seen, o.here,
@@ -196,7 +208,11 @@ BEGIN
 		AND v.epoch = a.epoch AND v.lane = a.lane
 		AND v.first = a.sequence + 1 LIMIT 1),
 		c.previous),
-	    i.status IS NULL OR i.status = 'refused', c.previous
+	    i.status IS NULL OR i.status = 'refused', c.previous,
+	    NOT o.here AND EXISTS (SELECT 1 FROM federation.room_members m
+		WHERE m.room_id = r.room_id AND m.server_id IS NULL
+		AND m.state_joined <= a.state AND (m.state_left IS NULL OR
+		m.state_left > a.state)), o.out_kind, o.out_learned
 	FROM a CROSS JOIN o LEFT JOIN r ON true
 	LEFT JOIN LATERAL (SELECT m.state_joined, m.state_left
 	    FROM federation.room_members m WHERE m.room_id = r.room_id

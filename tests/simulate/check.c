@@ -225,6 +225,18 @@ server_in(const struct reading *reading, int identity, int64_t number)
 		   ((1U << USERS) - 1)) != 0;
 }
 
+/* When a server that has no member learned of the last one's end. */
+static int64_t
+gone_learned(
+    const struct reading *reading, const struct room *room, int identity)
+{
+	int64_t number = reading->last;
+
+	while (number > 1 && !server_in(reading, identity, number - 1))
+		number--;
+	return room->learned[number];
+}
+
 /* When a message was taken: is it marked as late when it should be? */
 void
 check_taken(int node, const struct room *room, const struct entry *entry)
@@ -237,18 +249,23 @@ check_taken(int node, const struct room *room, const struct entry *entry)
 	if (!world_honest(world.nodes[node].identity) ||
 	    (entry->flags & (ROOM_WAS_HELD | ROOM_UNVERIFIED)) != 0)
 		return;
-	if (!room_here(room, world.nodes[node].identity))
-		world_fail("server %d takes a message and is not there", node);
 	read_chain(&reading, room, item->room);
 	if (number > reading.last) {
 		world_fail("a message of an unknown state is taken");
 		return;
 	}
+	if (!server_in(&reading, world.nodes[node].identity, number) &&
+	    !room_here(room, world.nodes[node].identity))
+		world_fail("server %d takes a message and is not there", node);
 	for (; number <= reading.last; number++)
 		if ((reading.members[number] >> item->sender & 1) == 0) {
 			late = world.now - room->learned[number] > 3600;
 			break;
 		}
+	late |= !room_here(room, world.nodes[node].identity) &&
+		world.now - gone_learned(
+				&reading, room, world.nodes[node].identity) >
+		    3600;
 	if (late != ((entry->flags & ROOM_LATE) != 0))
 		world_fail("server %d: a message is %s", node,
 		    late ? "late and not marked" : "marked as late");

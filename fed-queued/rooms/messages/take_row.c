@@ -62,7 +62,10 @@ enum {
 	FACT_BEFORE = 27,
 	FACT_AT,
 	FACT_AT_VOID,
-	FACT_AFTER
+	FACT_AFTER,
+	FACT_HERE_THEN,
+	FACT_OUT_KIND,
+	FACT_OUT_LEARNED
 };
 
 static void
@@ -70,6 +73,7 @@ item_row(struct intake_item *item, PGresult *result, int row)
 {
 	columns_member(&item->member, result, row, FACT_MEMBER);
 	item->left_learned = row_integer(result, row, FACT_LEFT_LEARNED);
+	item->here_then = row_bool(result, row, FACT_HERE_THEN);
 	item->has_known =
 	    row_bytes(item->known, ROOM_HASH, result, row, FACT_KNOWN);
 	item->has_item =
@@ -110,6 +114,8 @@ take_facts_row(struct take *take, PGresult *result)
 	facts->held = (uint32_t)row_integer(result, 0, FACT_HELD);
 	facts->held_server = (uint32_t)row_integer(result, 0, FACT_HELD_SERVER);
 	facts->epochs = (uint32_t)row_integer(result, 0, FACT_EPOCHS);
+	facts->out = columns_kind(result, 0, FACT_OUT_KIND);
+	facts->out_learned = row_integer(result, 0, FACT_OUT_LEARNED);
 	for (i = 0; i < take->intake.count; i++)
 		item_row(&take->intake.items[i], result, (int)i);
 }

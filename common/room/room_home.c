@@ -40,7 +40,12 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
     bool pending, int64_t now)
 {
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	struct room_recovery known = *recovery;
+	bool missing = state->number == 0 && event->kind != ROOM_CREATE;
 
+	/* A database that was restored has forgotten its members, too. */
+	if (missing)
+		known.servers = UINT32_MAX;
 	if (state->disputed != 0) {
 		verdict.code = CODE_ROOM_FROZEN;
 		return verdict;
@@ -56,13 +61,14 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
 		return verdict;
 	}
 	/* Before the rules: what the members know may change the answer. */
-	if (!room_recovery_over(recovery, now)) {
+	if (!room_recovery_over(&known, now)) {
 		verdict.outcome = ROOM_WAIT;
 		verdict.code = CODE_RECOVERING;
 		verdict.seconds = ROOM_RECOVERING_RETRY_S;
 		return verdict;
 	}
-	verdict.code = room_state_rules(state, event, facts);
+	verdict.code = missing ? CODE_ROOM_UNKNOWN
+			       : room_state_rules(state, event, facts);
 	if (verdict.code == CODE_OK)
 		verdict.outcome = ROOM_TAKEN;
 	return verdict;

@@ -20,9 +20,10 @@ void room_home_event(
  * event as it would be signed. ROOM_TAKEN: commit number and content, then
  * have it signed. ROOM_KNOWN: it is so already (a join or leave that was asked
  * for again). ROOM_WAIT: RECOVERING, or BUSY while an event that was committed
- * before is not signed yet (pending): what it says is not in the facts.
- * ROOM_REFUSED: the rule it breaks, or
- * ROOM_FROZEN. To ask whether an event may be made is to change nothing.
+ * before is not signed yet, or the room is about to be created (pending): what
+ * comes of that is not in the facts. ROOM_REFUSED: the rule it breaks,
+ * ROOM_FROZEN, or ROOM_UNKNOWN where there is no room. To ask whether an event
+ * may be made is to change nothing.
  */
 struct room_verdict room_home_decide(const struct room_state *,
     const struct room_event *, const struct room_facts *,

@@ -43,6 +43,9 @@ BEGIN
 	    m.member_servers,
 	    EXISTS (SELECT 1 FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.signature IS NULL),
+	    EXISTS (SELECT 1 FROM federation.room_wishes w
+		WHERE w.room_id = r.id AND w.kind = 'create'
+		AND w.state = 'new'),
 	    ROW(extract(epoch FROM o.restored_at)::bigint, m.servers,
 		m.answered)::federation.room_recovery_row,
 	    (SELECT d.digest FROM federation.received_ids d

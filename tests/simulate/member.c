@@ -303,6 +303,7 @@ request_receive(int node, const struct packet *packet)
 	    [PACKET_LEAVE] = ROOM_ACT_LEAVE_REQUEST,
 	};
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	bool pending = room_of(node, packet->room)->pending != NONE;
 	struct packet *answer;
 
 	verdict.code = room_speaker_check(acts[packet->kind],
@@ -310,6 +311,10 @@ request_receive(int node, const struct packet *packet)
 	    identity_key(node), &world.users[packet->user]);
 	if (verdict.code == CODE_OK)
 		verdict = request_judge(node, packet);
+	if (pending && verdict.outcome == ROOM_REFUSED &&
+	    verdict.code != CODE_SPEAKER && verdict.code != CODE_ROOM_FROZEN)
+		world_fail("server %d refuses while an event is not signed: %s",
+		    node, code_name(verdict.code));
 	answer =
 	    packet_new(PACKET_ANSWER, node, world.nodes[packet->from].identity);
 	packet_answer(answer, packet);

@@ -158,6 +158,16 @@ home_pending(void **unused)
 	assert_int_equal(verdict.outcome, ROOM_WAIT);
 	assert_int_equal(verdict.code, CODE_BUSY);
 	assert_true(verdict.seconds > 0);
+	/* Of a room that is about to be made, too. */
+	state.number = 0;
+	event.kind = ROOM_JOIN;
+	verdict =
+	    room_home_decide(&state, &event, &facts, &recovery, true, NOW);
+	assert_int_equal(verdict.code, CODE_BUSY);
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
+	assert_int_equal(decide(ROOM_JOIN).code, CODE_ROOM_UNKNOWN);
+	recovery.since = NOW - 1; /* it may have been forgotten */
+	assert_int_equal(decide(ROOM_JOIN).code, CODE_RECOVERING);
 }
 
 static void

@@ -7,6 +7,7 @@ bad one stay, and what comes with it proceeds."""
 
 import os
 import sys
+import threading
 import time
 import uuid
 
@@ -28,6 +29,7 @@ class Bench:
     """The server under test."""
 
     def __init__(self, network):
+        self.network = network
         self.server, = network.servers
         self.client = peer.Client.of(self.server)
         self.onion = self.server.onion
@@ -246,6 +248,33 @@ def test_batch(bench):
               "and both messages are there")
 
 
+def test_at_once(bench):
+    """A room is used before its first event is signed."""
+    friend = bench.friend()
+    for late in ("fed-signer", None):
+        if late:
+            bench.network.freeze(1, late)
+        room = bench.server.sql(
+            "SELECT federation.room_create('bob', NULL, false)",
+            user="app")[0][0]
+        if late:
+            threading.Timer(1, bench.network.thaw, (1, late)).start()
+        asked = [("room_join", {"globalRoomId": room, "nonce": None,
+                                "userId": "ann"}),
+                 ("room_invite", {
+                     "expires": peer.time_text(int(time.time()) + 3600),
+                     "globalRoomId": room, "invitee": bench.bob,
+                     "inviterId": "ann", "nonce": peer.b64(bytes(16))}),
+                 ("room_leave", {"globalRoomId": room, "userId": "ann"})]
+        found = bench.batch(friend, *asked)
+        tap.equal([one for one in found if one not in (
+            "accepted", "retry BUSY", "rejected STATE_INVALID")], [],
+            "asked at once: done, or later (bob is a member: his invitation "
+            "is refused)")
+        tap.ok(net.wait(lambda: bench.batch(friend, asked[0])[0] in (
+            "accepted", "duplicate")), "then in")
+
+
 def test_nowhere(bench):
     """Requests about a room of this server's that there is not."""
     friend = bench.friend()
@@ -269,7 +298,7 @@ def test():
         before = network.processes(1)
         for part in (test_taken, test_order, test_foreign,
                      test_certificates, test_conflict, test_batch,
-                     test_nowhere):
+                     test_at_once, test_nowhere):
             part(bench)
         tap.equal(network.processes(1), before,
                   "the same processes as at the beginning")

@@ -67,8 +67,8 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
 		verdict.seconds = ROOM_RECOVERING_RETRY_S;
 		return verdict;
 	}
-	verdict.code = missing ? CODE_ROOM_UNKNOWN
-			       : room_state_rules(state, event, facts);
+	verdict.code =
+	    missing ? CODE_ROOM_UNKNOWN : room_state_rules(state, event, facts);
 	if (verdict.code == CODE_OK)
 		verdict.outcome = ROOM_TAKEN;
 	return verdict;

@@ -7,7 +7,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 simulate=${TORFED_BUILD:-build}/tests/simulate/simulate
 
-echo 1..3
+# Rules broken on purpose: simulate.c's faults.
+faults='clock late shown'
+# shellcheck disable=SC2086 # one a word
+set -- $faults
+echo 1..$((3 + $#))
 out=$($simulate 10000 1)
 status=$?
 if [ $status -eq 0 ] &&
@@ -37,3 +41,15 @@ if [ $? -eq 64 ]; then
 else
 	echo 'not ok 3 - usage'
 fi
+
+number=3
+for fault in $faults; do
+	number=$((number + 1))
+	out=$($simulate -p "$fault" 2000 1)
+	if [ $? -eq 1 ]; then
+		echo "ok $number - $fault is found"
+	else
+		printf '%s\n' "$out" | sed 's/^/# /'
+		echo "not ok $number - $fault is found"
+	fi
+done

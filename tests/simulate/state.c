@@ -68,6 +68,8 @@ state_decide(int node, int index, struct room_event *event, unsigned int list,
 	bool has;
 
 	room_home_event(event, &room->state, node_clock(node));
+	if (planted_is("clock"))
+		event->timestamp = node_clock(node);
 	event->payload_hash[0] = (uint8_t)list;
 	event->payload_hash[1] = (uint8_t)(world.event_count & 0xff);
 	event->payload_hash[2] = (uint8_t)(world.event_count >> 8);

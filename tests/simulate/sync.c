@@ -227,7 +227,9 @@ events_give(int node, const struct packet *packet)
 	for (number = packet->first;
 	     number <= packet->last && number <= room->state.number; number++) {
 		if (number > room_state_shown(&room->state, &last,
-				 asker == world_home(packet->room)))
+				 asker == world_home(packet->room)) ||
+		    (planted_is("shown") && room->state.closed != 0 &&
+			number > room->state.closed))
 			break;
 		answer = packet_new(PACKET_EVENT, node, asker);
 		packet_answer(answer, packet);

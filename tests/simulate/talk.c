@@ -145,6 +145,8 @@ facts_make(int node, const struct room *room, const struct item *item,
 	facts->here_then = room_server_at(
 	    room, world.nodes[node].identity, item->message.state_number);
 	facts->out = out_kind(node, room, &facts->out_learned);
+	if (planted_is("late"))
+		facts->out = ROOM_KINDS;
 	for (i = 0; i < USERS; i++)
 		facts->joining |= room->joining[i];
 	facts->joining |=

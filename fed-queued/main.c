@@ -47,6 +47,7 @@
 #include "rooms/items/items.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
+#include "rooms/state/rekey.h"
 #include "rooms/state/requests.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
@@ -148,6 +149,7 @@ rooms_doorbell(void)
 	    db_state(env.db) != DB_UP)
 		return;
 	requests_doorbell();
+	rekey_look();
 	messages_look();
 	resync_doorbell();
 }

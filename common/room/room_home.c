@@ -73,3 +73,9 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
 		verdict.outcome = ROOM_TAKEN;
 	return verdict;
 }
+
+bool
+room_home_key_due(uint64_t serial, uint64_t min_serial)
+{
+	return serial < min_serial;
+}

@@ -29,4 +29,11 @@ struct room_verdict room_home_decide(const struct room_state *,
     const struct room_event *, const struct room_facts *,
     const struct room_recovery *, bool pending, int64_t now);
 
+/*
+ * Whether a room needs an event of the kind key: its last event was signed
+ * under our certificate of that serial, and we have revoked what is below
+ * min_serial.
+ */
+bool room_home_key_due(uint64_t serial, uint64_t min_serial);
+
 #endif

@@ -551,6 +551,43 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND f.is_local_origin;
 $$;
 
+-- Our certificates that signed events, by the address in their second line.
+CREATE FUNCTION federation.room_home_certificates()
+RETURNS TABLE (certificate bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.certificate FROM federation.room_certificates c,
+	    federation.self o
+	    WHERE split_part(convert_from(c.certificate, 'UTF8'), E'\n', 2) =
+	    o.onion_address;
+$$;
+
+-- Rooms of ours that are not frozen and whose last event has one of those key
+-- ids, in their order, behind that room.
+CREATE FUNCTION federation.room_home_signed(keys bytea[], after text,
+    most integer) RETURNS TABLE (room text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (num_nulls(keys, after) = 0 AND
+	    array_position(room_home_signed.keys, NULL) IS NULL AND
+	    room_home_signed.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'keys, after or most do not have their form';
+	END IF;
+	RETURN QUERY SELECT f.global_room_id::text
+	    FROM federation.federated_rooms f
+	    JOIN federation.room_states s ON s.room_id = f.id
+	    JOIN federation.room_state_events e ON e.room_id = f.id
+		AND e.number = s.number
+	    WHERE f.is_local_origin AND s.disputed = 0
+	    AND e.signature IS NOT NULL
+	    AND e.key_id = ANY (room_home_signed.keys)
+	    AND f.global_room_id > room_home_signed.after
+	    ORDER BY f.global_room_id LIMIT room_home_signed.most;
+END
+$$;
+
 -- What is next in a room of ours; null where it is none.
 CREATE FUNCTION federation.room_home_next(room text)
 RETURNS federation.room_home_next_row
@@ -562,6 +599,10 @@ DECLARE
 BEGIN
 	PERFORM federation.room_name_check(room_home_next.room);
 	SELECT e.signing_text, e.payload, e.mark, e.request,
+	    (SELECT l.key_id FROM federation.room_states s
+		JOIN federation.room_state_events l ON l.room_id = s.room_id
+		AND l.number = s.number
+		WHERE s.room_id = f.id AND l.signature IS NOT NULL),
 	    (SELECT ROW(a.id, a.kind, a.member, a.inviter, a.nonce,
 		    extract(epoch FROM a.expires_at)::bigint, a.require_invite,
 		    a.enabled, array_to_string(a.servers, ','),
@@ -697,6 +738,8 @@ GRANT EXECUTE ON FUNCTION
     federation.room_event_conflict(text, bigint, text, bigint, bigint,
 	federation.room_event_row),
     federation.room_home_work(),
+    federation.room_home_certificates(),
+    federation.room_home_signed(bytea[], text, integer),
     federation.room_home_next(text),
     federation.room_event_decide(text, bigint, federation.room_event_row, text,
 	uuid, bytea),

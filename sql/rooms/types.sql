@@ -111,11 +111,13 @@ CREATE TYPE federation.room_request_row AS (
 );
 
 -- What is next in a room of ours: an event that is not signed (signing_text to
--- request, as room_state_events has them), and the first request.
+-- request, as room_state_events has them), and the first request. last_key: of
+-- the certificate that signed the last event.
 CREATE TYPE federation.room_home_next_row AS (
 	signing_text	bytea,
 	payload		bytea,
 	mark		bigint,
 	request		uuid,
+	last_key	bytea,
 	asked		federation.room_request_row
 );

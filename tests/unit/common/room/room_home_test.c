@@ -195,6 +195,15 @@ home_recovering(void **unused)
 }
 
 static void
+key_due(void **unused)
+{
+	(void)unused;
+	assert_true(room_home_key_due(4, 5));
+	assert_false(room_home_key_due(5, 5));
+	assert_false(room_home_key_due(6, 5));
+}
+
+static void
 restored(void **unused)
 {
 	(void)unused;
@@ -422,6 +431,7 @@ main(void)
 	    TEST(home_again),
 	    TEST(home_pending),
 	    TEST(home_recovering),
+	    TEST(key_due),
 	    TEST(restored),
 	    TEST(epochs),
 	    TEST(silence),

@@ -11,10 +11,10 @@ static enum room_showing
 showing_find(const struct room_invite_facts *facts)
 {
 	/* Nobody is joined to a room whose home the admin did not verify. */
-	if (facts->origin_level >= ROOM_LEVEL_TRUSTED &&
-	    facts->home_level >= ROOM_LEVEL_VERIFIED)
+	if (facts->origin_level >= TRUST_TRUSTED &&
+	    facts->home_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_AUTOMATIC;
-	if (facts->origin_level >= ROOM_LEVEL_VERIFIED)
+	if (facts->origin_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_PENDING;
 	return ROOM_SHOW_QUARANTINE;
 }
@@ -86,6 +86,5 @@ room_invite_accept(int64_t expires, bool used, int home_level, int64_t now)
 		return CODE_INVITE_USED;
 	if (now > expires)
 		return CODE_INVITE_EXPIRED;
-	return home_level >= ROOM_LEVEL_VERIFIED ? CODE_OK
-						 : CODE_HOME_UNTRUSTED;
+	return home_level >= TRUST_VERIFIED ? CODE_OK : CODE_HOME_UNTRUSTED;
 }

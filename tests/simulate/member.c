@@ -99,7 +99,7 @@ shown_find(int node, int room, int user)
 		if (db->shown[i].room == room &&
 		    room_user_equal(&event->content.user, &world.users[user]) &&
 		    room_invite_accept(event->content.expires,
-			db->shown[i].used, ROOM_LEVEL_VERIFIED,
+			db->shown[i].used, TRUST_VERIFIED,
 			world.now) == CODE_OK)
 			return &db->shown[i];
 	}
@@ -238,8 +238,8 @@ invitation_receive(int node, const struct packet *packet)
 	memset(&facts, 0, sizeof(facts));
 	facts.self = identity_key(node);
 	facts.origin = identity_key(packet->from);
-	facts.origin_level = ROOM_LEVEL_VERIFIED;
-	facts.home_level = ROOM_LEVEL_VERIFIED;
+	facts.origin_level = TRUST_VERIFIED;
+	facts.home_level = TRUST_VERIFIED;
 	facts.user_exists = true;
 	if (event->event.number <= room->state.number)
 		facts.own = world.events[room->chain[event->event.number]].hash;

@@ -723,8 +723,9 @@ def main():
         cluster.migrate()
         world = World(cluster)
         for test in (test_taken, test_form, test_state, test_late, test_here,
-                     test_around_the_end, test_trust, test_window, test_epochs, test_held,
-                     test_conflict, test_conflict_beside, test_void, test_id,
+                     test_around_the_end, test_trust, test_window,
+                     test_epochs, test_held, test_conflict,
+                     test_conflict_beside, test_void, test_id,
                      test_own, test_together, test_race, test_judge,
                      test_unverified, test_judge_many,
                      test_judge_failed):

@@ -50,6 +50,7 @@
 #include "rooms/items/showing.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
+#include "rooms/state/rekey.h"
 #include "rooms/state/requests.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
@@ -153,6 +154,7 @@ rooms_doorbell(void)
 	    db_state(env.db) != DB_UP)
 		return;
 	requests_doorbell();
+	rekey_look();
 	messages_look();
 	showing_doorbell();
 	resync_doorbell();

@@ -103,16 +103,6 @@ room_stream_compare(const struct room_stream *stream,
 	return want;
 }
 
-bool
-room_event_give(const struct room_member *last, bool home, int64_t number)
-{
-	if (home)
-		return true;
-	if (last->joined == 0)
-		return false;
-	return last->left == 0 || number <= last->left;
-}
-
 int64_t
 room_fork_next(const struct room_fork *fork)
 {

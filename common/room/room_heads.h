@@ -64,14 +64,6 @@ struct room_want room_stream_compare(const struct room_stream *,
     const uint8_t *tip, bool own, bool current);
 
 /*
- * Whether a state event is given to a server that asks for it. The home gets
- * all, a server that has a member gets all, and one that had members gets those
- * of the time until the last of them went. last: the last membership of any of
- * its users, preferring one that has not ended.
- */
-bool room_event_give(const struct room_member *last, bool home, int64_t number);
-
-/*
  * Where two histories part, by halving. Begin with common 0 and differ the
  * number that is known to differ; ask the other server for room_fork_next()
  * until that is 0; then differ is the first that differs.

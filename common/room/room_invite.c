@@ -11,10 +11,10 @@ static enum room_showing
 showing_find(int origin_level, int home_level)
 {
 	/* Nobody is joined to a room whose home the admin did not verify. */
-	if (origin_level >= ROOM_LEVEL_TRUSTED &&
-	    home_level >= ROOM_LEVEL_VERIFIED)
+	if (origin_level >= TRUST_TRUSTED &&
+	    home_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_AUTOMATIC;
-	if (origin_level >= ROOM_LEVEL_VERIFIED)
+	if (origin_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_PENDING;
 	return ROOM_SHOW_QUARANTINE;
 }
@@ -147,6 +147,5 @@ room_invite_accept(int64_t expires, bool used, int home_level, int64_t now)
 		return CODE_INVITE_USED;
 	if (now > expires)
 		return CODE_INVITE_EXPIRED;
-	return home_level >= ROOM_LEVEL_VERIFIED ? CODE_OK
-						 : CODE_HOME_UNTRUSTED;
+	return home_level >= TRUST_VERIFIED ? CODE_OK : CODE_HOME_UNTRUSTED;
 }

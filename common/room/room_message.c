@@ -39,6 +39,17 @@ member_at(const struct room_state *state, const struct room_member *member,
 }
 
 /*
+ * It is for one of ours, who was put out since, or for whom the room was
+ * closed. Who leaves wants no more of it.
+ */
+static bool
+put_out(const struct room_message_facts *facts)
+{
+	return !facts->here && facts->here_then && facts->out != ROOM_LEAVE &&
+	       facts->out < ROOM_KINDS;
+}
+
+/*
  * CODE_OK where the room exists for the origin, else what it is told: one that
  * never had a member does not learn that we are in the room.
  */
@@ -48,7 +59,7 @@ room_refusal(
 {
 	if (state == NULL || state->number == 0)
 		return CODE_ROOM_UNKNOWN;
-	if (facts->here)
+	if (facts->here || put_out(facts))
 		return CODE_OK;
 	return facts->server_seen ? CODE_ROOM_LEFT : CODE_ROOM_UNKNOWN;
 }
@@ -64,8 +75,9 @@ judge_known(const struct room_state *state, const struct room_message *message,
 	struct room_verdict verdict = verdict_make(ROOM_TAKEN, CODE_OK);
 
 	if (member_at(state, &facts->member, message->state_number)) {
-		if (left_number(state, &facts->member) != 0 &&
-		    now - facts->left_learned > ROOM_LATE_S)
+		if ((left_number(state, &facts->member) != 0 &&
+			now - facts->left_learned > ROOM_LATE_S) ||
+		    (put_out(facts) && now - facts->out_learned > ROOM_LATE_S))
 			verdict.flags |= ROOM_LATE;
 		return verdict;
 	}

@@ -10,7 +10,7 @@
 #include "room/room_state.h"
 #include "room/room_stream.h"
 
-#define ROOM_LATE_S   3600 /* after learning that the sender went */
+#define ROOM_LATE_S   3600 /* after learning that the sender, or we, went */
 #define ROOM_HOLD_S   3600 /* a message waits for the state it needs */
 #define ROOM_HELD_MAX 1000 /* of a room */
 #define ROOM_HELD_SERVER \
@@ -33,6 +33,11 @@ struct room_message_facts {
 	int64_t left_learned; /* when we applied the event member.left */
 	bool server_seen;     /* the origin has or had a member */
 	bool here;	      /* one of ours is a member and has not left */
+	bool here_then; /* one was a member at the message's state number */
+	/* kind of the event by which the last of ours went; ROOM_KINDS: one is
+	 * a member still, or none ever was */
+	enum room_kind out;
+	int64_t out_learned; /* when we applied it */
 	/* one of ours waits for the home to let them in; or we were restored
 	 * and have not heard from the home since */
 	bool joining;

@@ -25,6 +25,7 @@ DECLARE
 	server uuid;
 	own boolean;
 	facts federation.room_origin_row;
+	out_number bigint;
 BEGIN
 	SELECT s.* INTO self FROM federation.self s;
 	own := self.onion_address IS NOT DISTINCT FROM room_origin.origin;
@@ -64,6 +65,21 @@ BEGIN
 	    FROM federation.room_streams t
 	    WHERE t.room_id = room_origin.room
 	    AND t.origin = room_origin.origin);
+	-- by which the last of ours went, when none is there
+	IF NOT EXISTS (SELECT 1 FROM federation.room_members m
+	    WHERE m.room_id = room_origin.room AND m.server_id IS NULL
+	    AND m.state_left IS NULL) THEN
+		out_number := (SELECT max(m.state_left)
+		    FROM federation.room_members m
+		    WHERE m.room_id = room_origin.room AND m.server_id IS NULL
+		    AND m.state_left > m.state_joined);
+		facts.out_kind := (SELECT e.kind
+		    FROM federation.room_state_events e
+		    WHERE e.room_id = room_origin.room
+		    AND e.number = out_number);
+		facts.out_learned := federation.room_event_learned(
+		    room_origin.room, out_number);
+	END IF;
 	RETURN facts;
 END
 $$;
@@ -102,6 +118,11 @@ BEGIN
 	SELECT state, extract(epoch FROM now())::bigint, speaker,
 	    ROW(m.state_joined, m.state_left)::federation.room_member_row,
 	    federation.room_event_learned(target, m.state_left),
+	    NOT speaker.here AND EXISTS (SELECT 1
+		FROM federation.room_members u
+		WHERE u.room_id = target AND u.server_id IS NULL
+		AND u.state_joined <= a.state_number AND
+		(u.state_left IS NULL OR u.state_left > a.state_number)),
 	    (SELECT k.digest FROM federation.received_ids k
 		WHERE k.server_id = server AND k.message_id = a.message_id),
 	    (SELECT i.digest FROM federation.room_items i

@@ -32,6 +32,8 @@ CREATE TABLE federation.room_states (
 	number		bigint NOT NULL DEFAULT 0,
 	hash		bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
 	    CHECK (octet_length(hash) = 32),
+	-- the last event's own time, seconds since 1970
+	event_time	bigint NOT NULL DEFAULT 0,
 	closed		bigint NOT NULL DEFAULT 0,
 	disputed	bigint NOT NULL DEFAULT 0,
 	require_invite	boolean NOT NULL DEFAULT true,
@@ -51,7 +53,7 @@ CREATE TABLE federation.room_states (
 
 -- Events, and what follows from them ---------------------------------------
 
--- Room state events, byte for byte as signed.
+-- Room state events, byte for byte as signed. kind: room_event.h.
 CREATE TABLE federation.room_state_events (
 	room_id		uuid NOT NULL
 	    REFERENCES federation.federated_rooms (id),

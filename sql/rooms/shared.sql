@@ -93,7 +93,7 @@ $$;
 CREATE FUNCTION federation.room_state_now(room uuid)
 RETURNS federation.room_state_row
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT s.version, s.number, s.hash, s.closed, s.disputed,
+	SELECT s.version, s.number, s.hash, s.event_time, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted
 	    FROM federation.room_states s
 	    WHERE s.room_id = room_state_now.room
@@ -119,12 +119,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND e.number = room_event_learned.number
 $$;
 
--- Servers of others that have a member.
+-- Servers of others that have a member, or had one when the room was closed.
 CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT coalesce(array_agg(DISTINCT m.server_id), '{}')
 	    FROM federation.room_members m
-	    WHERE m.room_id = room_servers.room AND m.state_left IS NULL
+	    JOIN federation.room_states s ON s.room_id = m.room_id
+	    WHERE m.room_id = room_servers.room
+	    AND (m.state_left IS NULL OR m.state_left = s.closed)
 	    AND m.server_id IS NOT NULL;
 $$;
 

@@ -43,6 +43,9 @@ BEGIN
 	    m.member_servers,
 	    EXISTS (SELECT 1 FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.signature IS NULL),
+	    EXISTS (SELECT 1 FROM federation.room_wishes w
+		WHERE w.room_id = r.id AND w.kind = 'create'
+		AND w.state = 'new'),
 	    ROW(extract(epoch FROM o.restored_at)::bigint, m.servers,
 		m.answered)::federation.room_recovery_row,
 	    (SELECT d.digest FROM federation.received_ids d
@@ -345,7 +348,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	UPDATE federation.room_states s SET number = stored.number,
-	    hash = sha256(stored.signing_text), closed = state.closed,
+	    hash = sha256(stored.signing_text),
+	    event_time = state.event_time, closed = state.closed,
 	    disputed = state.disputed, require_invite = state.require_invite,
 	    federated = state.federated, restricted = state.restricted,
 	    metadata = CASE stored.kind WHEN 'rename'
@@ -379,8 +383,9 @@ DECLARE
 	stored federation.room_state_events;
 BEGIN
 	PERFORM federation.room_name_check(room_event_write.room);
-	IF (num_nulls(state.version, state.closed, state.disputed,
-	    state.require_invite, state.federated, state.restricted,
+	IF (num_nulls(state.version, state.event_time, state.closed,
+	    state.disputed, state.require_invite, state.federated,
+	    state.restricted,
 	    event.kind, event.signing_text, event.payload, event.signature,
 	    event.key_id, event.certificate, effect.members,
 	    effect.invitation_add, effect.invitation_used,
@@ -422,7 +427,7 @@ BEGIN
 	PERFORM federation.room_state_write(target, state, effect, stored,
 	    body);
 
-	IF here OR federation.room_here(target) THEN
+	IF stored.kind <> 'key' AND (here OR federation.room_here(target)) THEN
 		PERFORM federation.room_event_tell(target, stored.number,
 		    stored.kind, subject, body);
 	END IF;
@@ -496,6 +501,43 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND f.is_local_origin;
 $$;
 
+-- Our certificates that signed events, by the address in their second line.
+CREATE FUNCTION federation.room_home_certificates()
+RETURNS TABLE (certificate bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.certificate FROM federation.room_certificates c,
+	    federation.self o
+	    WHERE split_part(convert_from(c.certificate, 'UTF8'), E'\n', 2) =
+	    o.onion_address;
+$$;
+
+-- Rooms of ours that are not frozen and whose last event has one of those key
+-- ids, in their order, behind that room.
+CREATE FUNCTION federation.room_home_signed(keys bytea[], after text,
+    most integer) RETURNS TABLE (room text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (num_nulls(keys, after) = 0 AND
+	    array_position(room_home_signed.keys, NULL) IS NULL AND
+	    room_home_signed.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'keys, after or most do not have their form';
+	END IF;
+	RETURN QUERY SELECT f.global_room_id::text
+	    FROM federation.federated_rooms f
+	    JOIN federation.room_states s ON s.room_id = f.id
+	    JOIN federation.room_state_events e ON e.room_id = f.id
+		AND e.number = s.number
+	    WHERE f.is_local_origin AND s.disputed = 0
+	    AND e.signature IS NOT NULL
+	    AND e.key_id = ANY (room_home_signed.keys)
+	    AND f.global_room_id > room_home_signed.after
+	    ORDER BY f.global_room_id LIMIT room_home_signed.most;
+END
+$$;
+
 -- What is next in a room of ours; null where it is none.
 CREATE FUNCTION federation.room_home_next(room text)
 RETURNS federation.room_home_next_row
@@ -507,6 +549,10 @@ DECLARE
 BEGIN
 	PERFORM federation.room_name_check(room_home_next.room);
 	SELECT e.signing_text, e.payload, e.mark, e.request,
+	    (SELECT l.key_id FROM federation.room_states s
+		JOIN federation.room_state_events l ON l.room_id = s.room_id
+		AND l.number = s.number
+		WHERE s.room_id = f.id AND l.signature IS NOT NULL),
 	    (SELECT ROW(a.id, a.kind, a.member, a.inviter, a.nonce,
 		    extract(epoch FROM a.expires_at)::bigint, a.require_invite,
 		    a.enabled, array_to_string(a.servers, ','),
@@ -645,6 +691,8 @@ GRANT EXECUTE ON FUNCTION
     federation.room_event_conflict(text, bigint, text, bigint, bigint,
 	federation.room_event_row),
     federation.room_home_work(),
+    federation.room_home_certificates(),
+    federation.room_home_signed(bytea[], text, integer),
     federation.room_home_next(text),
     federation.room_event_decide(text, bigint, federation.room_event_row, text,
 	uuid, bytea),

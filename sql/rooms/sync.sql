@@ -347,7 +347,7 @@ $$;
 
 -- What is given ------------------------------------------------------------
 
--- Events of a range, to be given by room_event_give().
+-- Events of a range, to be given by room_state_shown().
 CREATE FUNCTION federation.sync_events(server uuid, room text, first bigint,
     last bigint)
 RETURNS SETOF federation.sync_event_row
@@ -362,7 +362,7 @@ BEGIN
 		federation.sync_certificate(e.key_id), e.signing_text,
 		e.payload, e.signature)::federation.room_event_row,
 	    f.origin_server_id IS NOT DISTINCT FROM sync_events.server,
-	    federation.sync_peer(f.id, sync_events.server)
+	    federation.sync_peer(f.id, sync_events.server), s.closed
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_state_events e ON e.room_id = f.id

@@ -12,6 +12,7 @@ CREATE TYPE federation.room_state_row AS (
 	version		bigint,
 	number		bigint,
 	hash		bytea,
+	event_time	bigint,
 	closed		bigint,
 	disputed	bigint,
 	require_invite	boolean,
@@ -69,7 +70,8 @@ CREATE TYPE federation.room_recovery_row AS (
 -- What an event is judged by, and a request. wanted: the room's events are
 -- taken at all; known: the hash of the event that we have under its number;
 -- servers: of others that have a member; pending: an event of ours is not
--- signed yet; digest: what who asks named with the same id before.
+-- signed yet; creating: our application's wish to create the room is not
+-- decided yet; digest: what who asks named with the same id before.
 CREATE TYPE federation.room_event_facts_row AS (
 	state		federation.room_state_row,
 	wanted		boolean,
@@ -79,6 +81,7 @@ CREATE TYPE federation.room_event_facts_row AS (
 	invitation	federation.room_invitation_row,
 	servers		bigint,
 	pending		boolean,
+	creating	boolean,
 	recovery	federation.room_recovery_row,
 	digest		bytea
 );
@@ -108,12 +111,14 @@ CREATE TYPE federation.room_request_row AS (
 );
 
 -- What is next in a room of ours: an event that is not signed (signing_text to
--- request, as room_state_events has them), and the first request.
+-- request, as room_state_events has them), and the first request. last_key: of
+-- the certificate that signed the last event.
 CREATE TYPE federation.room_home_next_row AS (
 	signing_text	bytea,
 	payload		bytea,
 	mark		bigint,
 	request		uuid,
+	last_key	bytea,
 	asked		federation.room_request_row
 );
 
@@ -153,7 +158,8 @@ CREATE TYPE federation.room_place_row AS (
 -- server_seen: it has or had a member; here: one of ours is a member;
 -- waiting: one of ours waits to be let in; restored: since when our database
 -- is; answered: the home has told since how far it is; held: messages, of the
--- room and of them of the origin; epochs: how many it has begun.
+-- room and of them of the origin; epochs: how many it has begun; out_kind,
+-- out_learned: the event by which the last of ours went, while none is there.
 CREATE TYPE federation.room_origin_row AS (
 	trust_level	integer,
 	server_seen	boolean,
@@ -163,7 +169,9 @@ CREATE TYPE federation.room_origin_row AS (
 	answered	boolean,
 	held		bigint,
 	held_server	bigint,
-	epochs		bigint
+	epochs		bigint,
+	out_kind	text,
+	out_learned	bigint
 );
 
 -- What is stored beside a number; see room_digest().
@@ -184,6 +192,7 @@ CREATE TYPE federation.room_message_facts_row AS (
 	origin		federation.room_origin_row,
 	member		federation.room_member_row,
 	left_learned	bigint,
+	here_then	boolean,
 	known		bytea,
 	refused		bytea,
 	epoch_known	boolean,
@@ -342,7 +351,8 @@ CREATE TYPE federation.sync_compared_stream_row AS (
 CREATE TYPE federation.sync_event_row AS (
 	event		federation.room_event_row,
 	home		boolean,
-	peer		federation.room_member_row
+	peer		federation.room_member_row,
+	closed		bigint
 );
 
 -- The stream of a range that a server asks for, and whether it has a member

@@ -94,6 +94,12 @@ act_close(const struct op *op)
 }
 
 static void
+act_key(const struct op *op)
+{
+	home_event(op, ROOM_KEY);
+}
+
+static void
 act_deliver(const struct op *op)
 {
 	packets_deliver(op->a);
@@ -222,6 +228,17 @@ act_restore(const struct op *op)
 	node_restart(server_of(op->a), true);
 }
 
+/* A clock is wrong: up to a day and a half ahead, or an hour behind. */
+static void
+act_clock(const struct op *op)
+{
+	static const int64_t seconds[] = {0, 0, 0, 0, -3600, -60, 60, 3600,
+	    ROOM_AHEAD_S - 1, ROOM_AHEAD_S + ROOM_AHEAD_S / 2};
+
+	world.nodes[server_of(op->a)].skew =
+	    seconds[op->b % (sizeof(seconds) / sizeof(seconds[0]))];
+}
+
 static void
 act_split(const struct op *op)
 {
@@ -336,8 +353,11 @@ act_false_event(const struct op *op)
 	memset(event, 0, sizeof(*event));
 	event->room = index;
 	event->signer = world.dishonest;
-	event->event.timestamp = world.now;
-	room_home_event(&event->event, &room->state);
+	room_home_event(&event->event, &room->state, world.now);
+	if (op->c / 64 % 4 == 0)
+		event->event.timestamp--;
+	else if (op->c / 64 % 4 == 1)
+		event->event.timestamp += (int64_t)(op->d % (3 * ROOM_AHEAD_S));
 	event->event.kind = (enum room_kind)(op->c % ROOM_KINDS);
 	event->event.content.user = world.users[user_of(op->b)];
 	event->event.content.inviter = world.users[user_of(op->d)];
@@ -380,11 +400,13 @@ static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_RENAME] = act_rename,
     [OP_FEDERATION] = act_federation,
     [OP_CLOSE] = act_close,
+    [OP_KEY] = act_key,
     [OP_CUT] = act_cut,
     [OP_MEND] = act_mend,
     [OP_CRASH] = act_crash,
     [OP_BACKUP] = act_backup,
     [OP_RESTORE] = act_restore,
+    [OP_CLOCK] = act_clock,
     [OP_SPLIT] = act_split,
     [OP_ROUTE] = act_route,
     [OP_FALSE_MESSAGE] = act_false_message,

@@ -12,9 +12,10 @@
 /* A chain read from its beginning. */
 struct reading {
 	int64_t last;
+	int64_t time; /* of the event before */
 	int home;
-	bool closed;
-	bool invite; /* needed */
+	int64_t closed; /* number; 0 open */
+	bool invite;	/* needed */
 	bool federated;
 	bool restricted;
 	unsigned int list;
@@ -135,7 +136,8 @@ read_event(struct reading *reading, const struct event *event)
 	const struct room_content *content = &e->content;
 	unsigned int before = reading->members[e->number - 1], after = before;
 	int user = room_user_find(&content->user);
-	bool good = !reading->closed && event->signer == reading->home;
+	bool good = event->signer == reading->home &&
+		    (reading->closed == 0 || e->kind == ROOM_KEY);
 
 	switch (e->kind) {
 	case ROOM_CREATE:
@@ -174,11 +176,11 @@ read_event(struct reading *reading, const struct event *event)
 			after &= members_of(reading, 0);
 		break;
 	case ROOM_CLOSE:
-		reading->closed = true;
+		reading->closed = e->number;
 		after = 0;
 		break;
 	default:
-		good &= e->kind == ROOM_RENAME;
+		good &= e->kind == ROOM_RENAME || e->kind == ROOM_KEY;
 		break;
 	}
 	for (user = 0; user < ALL_USERS; user++)
@@ -207,9 +209,11 @@ read_chain(struct reading *reading, const struct room *room, int index)
 		event = &world.events[room->chain[number]];
 		if (event->room != index || event->event.number != number ||
 		    memcmp(event->event.previous, previous, ROOM_HASH) != 0 ||
+		    event->event.timestamp < reading->time ||
 		    !read_event(reading, event))
 			return false;
 		previous = event->hash;
+		reading->time = event->event.timestamp;
 	}
 	return true;
 }
@@ -219,6 +223,18 @@ server_in(const struct reading *reading, int identity, int64_t number)
 {
 	return (reading->members[number] >> (identity * USERS) &
 		   ((1U << USERS) - 1)) != 0;
+}
+
+/* When a server that has no member learned of the last one's end. */
+static int64_t
+gone_learned(
+    const struct reading *reading, const struct room *room, int identity)
+{
+	int64_t number = reading->last;
+
+	while (number > 1 && !server_in(reading, identity, number - 1))
+		number--;
+	return room->learned[number];
 }
 
 /* When a message was taken: is it marked as late when it should be? */
@@ -233,18 +249,23 @@ check_taken(int node, const struct room *room, const struct entry *entry)
 	if (!world_honest(world.nodes[node].identity) ||
 	    (entry->flags & (ROOM_WAS_HELD | ROOM_UNVERIFIED)) != 0)
 		return;
-	if (!room_here(room, world.nodes[node].identity))
-		world_fail("server %d takes a message and is not there", node);
 	read_chain(&reading, room, item->room);
 	if (number > reading.last) {
 		world_fail("a message of an unknown state is taken");
 		return;
 	}
+	if (!server_in(&reading, world.nodes[node].identity, number) &&
+	    !room_here(room, world.nodes[node].identity))
+		world_fail("server %d takes a message and is not there", node);
 	for (; number <= reading.last; number++)
 		if ((reading.members[number] >> item->sender & 1) == 0) {
 			late = world.now - room->learned[number] > 3600;
 			break;
 		}
+	late |= !room_here(room, world.nodes[node].identity) &&
+		world.now - gone_learned(
+				&reading, room, world.nodes[node].identity) >
+		    3600;
 	if (late != ((entry->flags & ROOM_LATE) != 0))
 		world_fail("server %d: a message is %s", node,
 		    late ? "late and not marked" : "marked as late");
@@ -494,7 +515,7 @@ check_chains(const struct room *room_a, const struct room *room_b, int a, int b)
 	}
 }
 
-/* In the room, or its home. */
+/* In the room, or there until it was closed, or its home. */
 static bool
 partakes(int node, const struct reading *reading)
 {
@@ -502,7 +523,9 @@ partakes(int node, const struct reading *reading)
 
 	return reading->last > 0 &&
 	       (identity == reading->home ||
-		   server_in(reading, identity, reading->last));
+		   server_in(reading, identity, reading->last) ||
+		   (reading->closed > 0 &&
+		       server_in(reading, identity, reading->closed - 1)));
 }
 
 static void

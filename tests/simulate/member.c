@@ -117,7 +117,7 @@ shown_find(int node, int room, int user)
 		if (db->shown[i].room == room &&
 		    room_user_equal(&event->content.user, &world.users[user]) &&
 		    room_invite_accept(event->content.expires,
-			db->shown[i].used, ROOM_LEVEL_VERIFIED,
+			db->shown[i].used, TRUST_VERIFIED,
 			world.now) == CODE_OK)
 			return &db->shown[i];
 	}
@@ -256,8 +256,8 @@ invitation_receive(int node, const struct packet *packet)
 	memset(&facts, 0, sizeof(facts));
 	facts.self = identity_key(node);
 	facts.origin = identity_key(packet->from);
-	facts.origin_level = ROOM_LEVEL_VERIFIED;
-	facts.home_level = ROOM_LEVEL_VERIFIED;
+	facts.origin_level = TRUST_VERIFIED;
+	facts.home_level = TRUST_VERIFIED;
 	facts.looks_up = true;
 	facts.user_exists = true;
 	if (event->event.number <= room->state.number)
@@ -320,6 +320,7 @@ request_receive(int node, const struct packet *packet)
 	    [PACKET_LEAVE] = ROOM_ACT_LEAVE_REQUEST,
 	};
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	bool pending = room_of(node, packet->room)->pending != NONE;
 	struct packet *answer;
 
 	verdict.code = room_speaker_check(acts[packet->kind],
@@ -327,6 +328,10 @@ request_receive(int node, const struct packet *packet)
 	    identity_key(node), &world.users[packet->user]);
 	if (verdict.code == CODE_OK)
 		verdict = request_judge(node, packet);
+	if (pending && verdict.outcome == ROOM_REFUSED &&
+	    verdict.code != CODE_SPEAKER && verdict.code != CODE_ROOM_FROZEN)
+		world_fail("server %d refuses while an event is not signed: %s",
+		    node, code_name(verdict.code));
 	answer =
 	    packet_new(PACKET_ANSWER, node, world.nodes[packet->from].identity);
 	packet_answer(answer, packet);

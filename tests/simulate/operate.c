@@ -36,11 +36,13 @@ static const struct {
     [OP_RENAME] = {"rename", 2},
     [OP_FEDERATION] = {"federation", 1},
     [OP_CLOSE] = {"close", 1},
+    [OP_KEY] = {"key", 2},
     [OP_CUT] = {"cut", 8},
     [OP_MEND] = {"mend", 10},
     [OP_CRASH] = {"crash", 5},
     [OP_BACKUP] = {"backup", 5},
     [OP_RESTORE] = {"restore", 2},
+    [OP_CLOCK] = {"clock", 4},
     [OP_SPLIT] = {"split", 3},
     [OP_ROUTE] = {"route", 3},
     [OP_FALSE_MESSAGE] = {"false-message", 10},
@@ -255,6 +257,10 @@ heal(void)
 	int round, quiet = 0;
 
 	memset(world.cut, 0, sizeof(world.cut));
+	/* No event is ahead of a clock any more. */
+	world.now += 3 * ROOM_AHEAD_S;
+	for (round = 0; round < NODES; round++)
+		world.nodes[round].skew = 0;
 	packets_flush();
 	for (round = 0; round < 60 && quiet < 3; round++) {
 		before = after;

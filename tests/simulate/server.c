@@ -35,6 +35,12 @@ node_receive(const struct packet *packet)
 	receivers[packet->kind](packet->to, packet);
 }
 
+int64_t
+node_clock(int node)
+{
+	return world.now + world.nodes[node].skew;
+}
+
 void
 node_tick(int node)
 {

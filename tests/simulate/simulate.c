@@ -154,7 +154,17 @@ usage(void)
 }
 
 /* Each is made where planted_is() asks for it. */
-static const char *const faults[] = {"again", "forget"};
+static const char *const faults[] = {
+    "forget",
+    /* member.c: a home is asked for another invitation in place of the same */
+    "again",
+    /* state.c: a home stamps its events with a clock that went back */
+    "clock",
+    /* talk.c: what was written before we were put out is refused */
+    "late",
+    /* sync.c: nobody is given what follows the close */
+    "shown",
+};
 
 static bool
 fault_set(const char *name)

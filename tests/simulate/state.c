@@ -63,7 +63,9 @@ state_verdict(int node, int index, struct room_event *event)
 	struct room_facts facts;
 	bool has;
 
-	room_home_event(event, &room->state);
+	room_home_event(event, &room->state, node_clock(node));
+	if (planted_is("clock"))
+		event->timestamp = node_clock(node);
 	room_facts_make(room, event, &facts, &found, &has);
 	recovery_make(node, room, &recovery);
 	return room_home_decide(&room->state, event, &facts, &recovery,
@@ -80,11 +82,14 @@ state_decide(int node, int index, struct room_event *event, unsigned int list,
 {
 	struct room *room = room_of(node, index);
 
-	event->timestamp = world.now;
 	event->payload_hash[0] = (uint8_t)list;
 	event->payload_hash[1] = (uint8_t)(world.event_count & 0xff);
 	event->payload_hash[2] = (uint8_t)(world.event_count >> 8);
 	*verdict = state_verdict(node, index, event);
+	/* What needs nobody is refused only where nothing is decided. */
+	if (event->kind >= ROOM_SERVERS && event->number > 1 &&
+	    verdict->code == CODE_STATE_INVALID)
+		world_fail("a home breaks a rule of its own accord");
 	if (verdict->outcome != ROOM_TAKEN)
 		return false;
 	room->pending =
@@ -174,8 +179,8 @@ state_take(int node, int index, int number)
 	bool has;
 
 	room_facts_make(room, &event->event, &facts, &found, &has);
-	verdict =
-	    room_state_apply(&room->state, &event->event, &facts, &effect);
+	verdict = room_state_apply(
+	    &room->state, &event->event, &facts, node_clock(node), &effect);
 	if (verdict.outcome != ROOM_TAKEN)
 		return verdict;
 	room->chain[event->event.number] = number;
@@ -222,6 +227,10 @@ state_sign(int node, int index)
 	int i, pending = room->pending;
 
 	if (pending == NONE || node_recovering(node, index))
+		return;
+	/* The signer signs nothing further ahead: the clock went back. */
+	if (world.events[pending].event.timestamp - node_clock(node) >
+	    ROOM_AHEAD_S)
 		return;
 	for (i = 0; i < world.servers; i++)
 		if (room_server_now(room, i))
@@ -274,7 +283,7 @@ state_receive(int node, const struct packet *packet)
 		&nobody) != CODE_OK)
 		return;
 	verdict = state_take(node, packet->room, packet->index);
-	if (verdict.outcome == ROOM_WAIT)
+	if (verdict.code == CODE_STATE_GAP)
 		state_ask(node, packet->room, packet->from, verdict.from,
 		    verdict.to, false);
 	else if (verdict.outcome == ROOM_CONFLICT)

@@ -15,15 +15,16 @@ static void
 head_add(struct packet *packet, const struct room *room, int peer, bool home)
 {
 	struct room_member last = room_server_last(room, peer);
-	int64_t number = room_state_last(&room->state);
+	int64_t number = room_state_last(&room->state), shown;
 
 	room_head_make(&packet->head, &room->state,
 	    number == 0 ? NULL : world.events[room->chain[number]].hash);
-	packet->has_state = home || last.joined != 0;
-	if (!home && last.left != 0 && last.left < number) {
-		packet->head.number = last.left;
-		memcpy(packet->head.hash,
-		    world.events[room->chain[last.left]].hash, ROOM_HASH);
+	shown = room_state_shown(&room->state, &last, home);
+	packet->has_state = shown != 0;
+	if (packet->has_state && shown < number) {
+		packet->head.number = shown;
+		memcpy(packet->head.hash, world.events[room->chain[shown]].hash,
+		    ROOM_HASH);
 	}
 }
 
@@ -225,9 +226,11 @@ events_give(int node, const struct packet *packet)
 
 	for (number = packet->first;
 	     number <= packet->last && number <= room->state.number; number++) {
-		if (!room_event_give(
-			&last, asker == world_home(packet->room), number))
-			continue;
+		if (number > room_state_shown(&room->state, &last,
+				 asker == world_home(packet->room)) ||
+		    (planted_is("shown") && room->state.closed != 0 &&
+			number > room->state.closed))
+			break;
 		answer = packet_new(PACKET_EVENT, node, asker);
 		packet_answer(answer, packet);
 		answer->index = room->chain[number];

@@ -115,6 +115,19 @@ talk_cancel(int node, int index, unsigned int which)
 		entry->status = STATUS_CANCELLED;
 }
 
+/* The kind of the event by which the last of ours went, and when we had it. */
+static enum room_kind
+out_kind(int node, const struct room *room, int64_t *learned)
+{
+	struct room_member last =
+	    room_server_last(room, world.nodes[node].identity);
+
+	if (last.left == 0)
+		return ROOM_KINDS;
+	*learned = room->learned[last.left];
+	return world.events[room->chain[last.left]].event.kind;
+}
+
 static void
 facts_make(int node, const struct room *room, const struct item *item,
     struct room_message_facts *facts)
@@ -129,6 +142,11 @@ facts_make(int node, const struct room *room, const struct item *item,
 		facts->left_learned = room->learned[facts->member.left];
 	facts->server_seen = room_server_ever(room, item->origin);
 	facts->here = room_here(room, world.nodes[node].identity);
+	facts->here_then = room_server_at(
+	    room, world.nodes[node].identity, item->message.state_number);
+	facts->out = out_kind(node, room, &facts->out_learned);
+	if (planted_is("late"))
+		facts->out = ROOM_KINDS;
 	for (i = 0; i < USERS; i++)
 		facts->joining |= room->joining[i];
 	facts->joining |=
@@ -338,6 +356,39 @@ settled_check(int node, const struct item *item, enum code code)
 		world_fail("server %d: refused and not settled", node);
 }
 
+/* Who refuses it has left, or is about to; nobody put it out. */
+static bool
+left_itself(int node, const struct room *room)
+{
+	int64_t learned;
+	int i;
+
+	for (i = 0; i < USERS; i++)
+		if (room->leaving[i])
+			return true;
+	return out_kind(node, room, &learned) == ROOM_LEAVE;
+}
+
+/* Between honest servers of an honest home nothing is refused. */
+static void
+refusal_check(
+    int node, const struct item *item, const struct room_verdict *verdict)
+{
+	if (verdict->outcome != ROOM_REFUSED &&
+	    verdict->outcome != ROOM_CONFLICT)
+		return;
+	if (!world_honest(world.nodes[node].identity) ||
+	    !world_honest(item->origin) || verdict->code == CODE_ROOM_UNKNOWN ||
+	    (verdict->code == CODE_ROOM_LEFT &&
+		left_itself(node, room_of(node, item->room))))
+		return;
+	if (!world_honest(world_home(item->room)) ||
+	    world.restored_home[item->room])
+		return;
+	world_fail("server %d refuses an honest message of server %d: %s",
+	    world.nodes[node].identity, item->origin, code_name(verdict->code));
+}
+
 void
 talk_item(int node, const struct packet *packet)
 {
@@ -355,31 +406,11 @@ talk_item(int node, const struct packet *packet)
 		    verdict.from, verdict.to, false);
 	if (world.nodes[packet->from].identity != item->origin)
 		return;
+	refusal_check(node, item, &verdict);
 	answer = packet_new(PACKET_ITEM_ACK, node, item->origin);
 	packet_answer(answer, packet);
 	answer->index = packet->index;
 	answer->verdict = verdict;
-}
-
-/* Between honest servers of an honest home nothing is refused. */
-static void
-refusal_check(int node, const struct packet *packet)
-{
-	enum code code = packet->verdict.code;
-	int receiver = world.nodes[packet->from].identity;
-
-	if (packet->verdict.outcome != ROOM_REFUSED &&
-	    packet->verdict.outcome != ROOM_CONFLICT)
-		return;
-	if (!world_honest(receiver) ||
-	    !world_honest(world.nodes[node].identity) ||
-	    code == CODE_ROOM_LEFT || code == CODE_ROOM_UNKNOWN)
-		return;
-	if (!world_honest(world_home(packet->room)) ||
-	    world.restored_home[packet->room])
-		return;
-	world_fail("server %d refuses an honest message of server %d: %s",
-	    receiver, world.nodes[node].identity, code_name(code));
 }
 
 void
@@ -388,7 +419,6 @@ talk_ack(int node, const struct packet *packet)
 	struct room *room = room_of(node, packet->room);
 	struct entry *entry = room_entry(room, packet->index);
 
-	refusal_check(node, packet);
 	if (entry != NULL && packet->verdict.outcome != ROOM_WAIT)
 		entry->acked |= 1U << world.nodes[packet->from].identity;
 }

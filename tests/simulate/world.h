@@ -148,6 +148,7 @@ struct database {
 struct node {
 	bool exists;
 	int identity;
+	int64_t skew;	  /* of its clock, seconds */
 	int64_t log_mark; /* in the sign log: outlives the database */
 	struct database db;
 	struct database backup;
@@ -310,6 +311,7 @@ void sync_gaps(int node, int room);
 void node_receive(const struct packet *);
 void node_tick(int node);
 void node_restart(int node, bool restore);
+int64_t node_clock(int node); /* what events are stamped and taken by */
 bool node_recovering(int node, int room);
 void node_signs(int node, int64_t mark);
 void node_split(int identity);
@@ -334,11 +336,13 @@ enum op_kind {
 	OP_RENAME,
 	OP_FEDERATION,
 	OP_CLOSE,
+	OP_KEY,
 	OP_CUT,
 	OP_MEND,
 	OP_CRASH,
 	OP_BACKUP,
 	OP_RESTORE,
+	OP_CLOCK,
 	OP_SPLIT,
 	OP_ROUTE,
 	OP_FALSE_MESSAGE,

@@ -39,6 +39,7 @@ item_row(struct intake_item *item, const struct room_message_facts_row *row)
 
 	values_member(&item->member, &row->member);
 	item->left_learned = row->left_learned;
+	item->here_then = row->here_then;
 	item->has_known = db_span_copy(item->known, ROOM_HASH, &row->known);
 	item->has_item = db_span_copy(item->item, ROOM_HASH, &row->refused);
 	item->epoch_known = row->epoch_known;
@@ -79,6 +80,8 @@ origin_row(struct take *take, const struct room_message_facts_row *row)
 	facts->held = (uint32_t)origin->held;
 	facts->held_server = (uint32_t)origin->held_server;
 	facts->epochs = (uint32_t)origin->epochs;
+	facts->out = values_kind(&origin->out_kind);
+	facts->out_learned = origin->out_learned;
 }
 
 void

@@ -194,8 +194,8 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 		taking_end(taking, true);
 		return;
 	}
-	taking->verdict = room_state_apply(
-	    &facts.state, &taking->event.event, &facts.facts, &effect);
+	taking->verdict = room_state_apply(&facts.state, &taking->event.event,
+	    &facts.facts, clock_now(), &effect);
 	/* We have just signed it ourselves, and nobody else has seen it:
 	 * another worker's event came first, which is no contradiction. */
 	if (taking->verdict.outcome == ROOM_CONFLICT &&
@@ -206,7 +206,7 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	else if (taking->verdict.outcome == ROOM_CONFLICT)
 		taking_conflict(taking, facts.version, &facts.state);
 	else {
-		if (taking->verdict.outcome == ROOM_WAIT)
+		if (taking->verdict.code == CODE_STATE_GAP)
 			taking_sync(taking);
 		taking_end(taking, true);
 	}

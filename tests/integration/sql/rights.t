@@ -196,7 +196,7 @@ VALUES = {"text": "''", "bytea": "''::bytea", "integer": "-9",
           "boolean[]": "NULL::boolean[]",
           "timestamp with time zone": "NULL::timestamptz"}
 # Without arguments that could be bad.
-PLAIN = {"room_home_work"}
+PLAIN = {"room_home_work", "room_home_certificates"}
 VIEWS = {"delivery_state", "users", "servers", "rooms", "room_membership",
          "room_invitations", "room_requests", "room_delivery"}
 
@@ -222,6 +222,7 @@ def attempts(owner):
                        "room_event_facts",
                        "room_event_write", "room_event_conflict",
                        "room_home_work", "room_home_next",
+                       "room_home_certificates", "room_home_signed",
                        "room_event_decide", "room_event_drop",
                        "room_wish_end", "room_messages_facts",
                        "room_messages_take", "room_messages_open",

@@ -134,6 +134,44 @@ room_missing(void **unused)
 	assert_int_equal(take().outcome, ROOM_WAIT);
 }
 
+/* Written before one of ours was put out, or the room was closed. */
+static void
+around_the_end(void **unused)
+{
+	(void)unused;
+	facts.here = false;
+	facts.here_then = true;
+	facts.out = ROOM_CLOSE;
+	facts.out_learned = NOW - ROOM_LATE_S;
+	state.closed = 8;
+	facts.member.left = 8;
+	facts.left_learned = facts.out_learned;
+	assert_int_equal(take().outcome, ROOM_TAKEN);
+	assert_int_equal(take().flags, 0);
+	facts.left_learned = --facts.out_learned;
+	assert_int_equal(take().flags, ROOM_LATE);
+	message.state_number = 8;
+	refused(CODE_ROOM_CLOSED, true);
+	set_up(NULL); /* he who wrote it is still there */
+	facts.here = false;
+	facts.here_then = true;
+	facts.out = ROOM_REMOVE;
+	facts.out_learned = NOW - ROOM_LATE_S;
+	assert_int_equal(take().flags, 0);
+	facts.out_learned--;
+	assert_int_equal(take().flags, ROOM_LATE);
+	facts.out = ROOM_LEAVE;
+	refused(CODE_ROOM_LEFT, false);
+	facts.out = ROOM_KINDS; /* leaving, without a number yet */
+	refused(CODE_ROOM_LEFT, false);
+	facts.out = ROOM_REMOVE;
+	facts.here_then = false; /* written when none of ours was there */
+	refused(CODE_ROOM_LEFT, false);
+	state.disputed = 6;
+	facts.here_then = true;
+	refused(CODE_ROOM_FROZEN, true);
+}
+
 static void
 held(void **unused)
 {
@@ -318,6 +356,7 @@ main(void)
 	    TEST(no_member),
 	    TEST(removed),
 	    TEST(room_missing),
+	    TEST(around_the_end),
 	    TEST(held),
 	    TEST(held_again),
 	    TEST(frozen),

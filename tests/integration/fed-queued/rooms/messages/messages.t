@@ -221,6 +221,32 @@ def test_here(world):
     world.inbox()
 
 
+def test_around_the_end(world):
+    """None of ours is there any more: written before, learnt when."""
+    for kind, first, later in (
+            ("close", TAKEN, ("taken", "OK", LATE, 0, 0, 0)),
+            ("remove", TAKEN, ("taken", "OK", LATE, 0, 0, 0)),
+            ("leave", refused("ROOM_LEFT", False),
+             refused("ROOM_LEFT", False))):
+        room = world.room(5, closed=5 if kind == "close" else 0)
+        bob = Voice(room, "bob", state=4)
+        run(world.owner, "UPDATE federation.room_members SET state_left = 5 "
+            "WHERE room_id = %s AND member = ANY (%s)", room.row,
+            ["me@" + SELF] + ["bob@" + PEER] * (kind == "close"))
+        room.left(5)
+        run(world.owner, "UPDATE federation.room_state_events SET kind = %s "
+            "WHERE room_id = %s AND number = 5", kind, room.row)
+        tap.equal(world.take(room, bob.say()), [first],
+                  "written before a %s, learnt now" % kind)
+        run(world.owner, "UPDATE federation.room_state_events SET "
+            "received_at = now() - interval '3602 s' WHERE room_id = %s",
+            room.row)
+        if kind == "leave":
+            bob = Voice(room, "bob", state=4)
+        tap.equal(world.take(room, bob.say()), [later], "and an hour ago")
+    world.inbox()
+
+
 def test_trust(world):
     room = world.room()
     said = Voice(room, "bob", state=3).say()
@@ -697,8 +723,9 @@ def main():
         cluster.migrate()
         world = World(cluster)
         for test in (test_taken, test_form, test_state, test_late, test_here,
-                     test_trust, test_window, test_epochs, test_held,
-                     test_conflict, test_conflict_beside, test_void, test_id,
+                     test_around_the_end, test_trust, test_window,
+                     test_epochs, test_held, test_conflict,
+                     test_conflict_beside, test_void, test_id,
                      test_own, test_together, test_race, test_judge,
                      test_unverified, test_judge_many,
                      test_judge_failed):

@@ -80,7 +80,7 @@ effect_find(
 	effect->showing = showing_find(facts->origin_level, facts->home_level);
 	effect->at_once =
 	    facts->looks_up && effect->showing != ROOM_SHOW_QUARANTINE;
-	if (facts->origin_level >= ROOM_LEVEL_VERIFIED)
+	if (facts->origin_level >= TRUST_VERIFIED)
 		effect->waiting_most = ROOM_PENDING_SERVER;
 	else
 		effect->open_most = ROOM_PENDING_SERVER;

@@ -145,7 +145,7 @@ deciding_judge(struct deciding *deciding, const struct event_facts *facts)
 	room_home_event(event, &facts->state, clock_now());
 	memcpy(event->key_id, env.identity.key_id, sizeof(event->key_id));
 	/* One that is decided again is what is pending itself, and so is the
-	 * wish to create. */
+	 * request to create. */
 	pending = (facts->pending && !deciding->again) ||
 		  (facts->creating && event->kind != ROOM_CREATE);
 	return room_home_decide(&facts->state, event, &facts->facts,

@@ -14,9 +14,9 @@
 #include "env.h"
 #include "events/timer.h"
 #include "room/room_home.h"
-#include "rooms/columns.h"
 #include "rooms/state/rekey.h"
 #include "rooms/state/requests.h"
+#include "rooms/values.h"
 
 #define PAGE	 16    /* rooms at a time, */
 #define PAGE_MS	 1000  /* so many milliseconds apart */
@@ -67,7 +67,7 @@ rooms_found(PGresult *result, const char *sqlstate, void *argument)
 	}
 	count = PQntuples(result);
 	for (row = 0; row < count; row++) {
-		columns_room(&room, result, row, 0);
+		values_room_read(&room, result, row, 0);
 		room_id_format(rekey.after, &room);
 		requests_soon(&room);
 	}

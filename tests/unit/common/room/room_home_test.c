@@ -138,7 +138,7 @@ home_join_again(void **unused)
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
 	event.content.has_nonce = false;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
-	facts.user.left = 9; /* without a nonce it is another wish */
+	facts.user.left = 9; /* without a nonce it is another request */
 	state.require_invite = false;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_TAKEN);
 }

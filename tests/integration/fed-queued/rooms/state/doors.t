@@ -158,7 +158,7 @@ class Bench:
     def by_invitation(self, chain, event):
         self.send("room_invite", chain.invitation(event.travelling()))
         return self.server.value(
-            "SELECT count(*) FROM federation.room_shown WHERE "
+            "SELECT count(*) FROM federation.room_invited WHERE "
             "global_room_id = %s", chain.room) == 1
 
 

@@ -250,13 +250,13 @@ RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
+	shown federation.room_invited;
 BEGIN
-	UPDATE federation.room_shown s SET state = invitation_judge.state
+	UPDATE federation.room_invited s SET state = invitation_judge.state
 	    WHERE s.id = invitation_judge.invitation
 	    AND s.state = 'quarantine' RETURNING s.* INTO shown;
 	IF NOT FOUND THEN
-		IF NOT EXISTS (SELECT 1 FROM federation.room_shown s
+		IF NOT EXISTS (SELECT 1 FROM federation.room_invited s
 		    WHERE s.id = invitation_judge.invitation) THEN
 			RAISE EXCEPTION USING ERRCODE = 'FD043',
 			    MESSAGE = 'there is no such invitation';
@@ -347,7 +347,7 @@ BEGIN
 		    AND m.state_left IS NULL))
 	    UNION ALL
 	    SELECT 'quarantine', i.global_room_id, i.received_at
-		FROM federation.room_shown i
+		FROM federation.room_invited i
 		WHERE i.state = 'quarantine' AND i.expires_at > now()
 	    UNION ALL
 	    SELECT 'contradiction', e.origin, max(e.created_at) FROM (

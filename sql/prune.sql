@@ -113,37 +113,37 @@ END
 $$;
 
 -- Part of prune(): invitations that have expired wait no longer; those that
--- are settled, and wishes, go after 45 days. An invitation that is shown again
--- by then has expired itself.
+-- are settled, and requests, go after 45 days. An invitation that is shown
+-- again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	expired integer;
 	shown integer;
-	wishes integer;
+	requests integer;
 BEGIN
-	UPDATE federation.room_shown s SET state = 'void'
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+	UPDATE federation.room_invited s SET state = 'void'
+	    WHERE s.id IN (SELECT w.id FROM federation.room_invited w
 		WHERE w.state IN ('quarantine', 'pending')
 		AND w.expires_at < now() ORDER BY w.expires_at
 		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS expired = ROW_COUNT;
-	DELETE FROM federation.room_shown s
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+	DELETE FROM federation.room_invited s
+	    WHERE s.id IN (SELECT w.id FROM federation.room_invited w
 		WHERE w.state IN ('accepted', 'declined', 'void')
 		AND w.expires_at < now() - interval '45 days'
 		ORDER BY w.expires_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS shown = ROW_COUNT;
-	DELETE FROM federation.room_wishes d
-	    WHERE d.id IN (SELECT w.id FROM federation.room_wishes w
+	DELETE FROM federation.room_asked d
+	    WHERE d.id IN (SELECT w.id FROM federation.room_asked w
 		WHERE w.state IN ('done', 'refused')
 		AND w.settled_at < now() - interval '45 days'
 		ORDER BY w.settled_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS wishes = ROW_COUNT;
-	RETURN greatest(expired, shown, wishes) >= prune_rooms.most;
+	GET DIAGNOSTICS requests = ROW_COUNT;
+	RETURN greatest(expired, shown, requests) >= prune_rooms.most;
 END
 $$;
 

@@ -74,7 +74,7 @@ GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
 -- The daemon touches no other table of users and rooms but by functions of
 -- fed_definer's.
 GRANT SELECT (server_id) ON federation.user_lookups, federation.room_members,
-    federation.room_shown TO _fedqueued;
+    federation.room_invited TO _fedqueued;
 GRANT SELECT (remote_server_id) ON federation.federated_users TO _fedqueued;
 GRANT SELECT (origin_server_id) ON federation.federated_rooms TO _fedqueued;
 
@@ -125,8 +125,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_users,
     federation.user_keys, federation.user_lookups TO fed_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_rooms,
     federation.room_members, federation.room_state_events,
-    federation.room_states, federation.room_invites, federation.room_shown,
-    federation.room_wishes, federation.room_streams, federation.room_proofs,
+    federation.room_states, federation.room_invites, federation.room_invited,
+    federation.room_asked, federation.room_streams, federation.room_proofs,
     federation.room_items, federation.room_voids, federation.room_evidence
     TO fed_definer;
 GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a room's home decides: whether a request, or its own chat server's
- * wish, becomes the next event. Who may ask is room_speaker_check()'s.
+ * request, becomes the next event. Who may ask is room_speaker_check()'s.
  */
 #ifndef TORFED_ROOM_HOME_H
 #define TORFED_ROOM_HOME_H

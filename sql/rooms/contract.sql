@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: ISC
 -- Rooms, what a chat server calls.
 --
--- What is asked of a room is a wish: fed-queued decides those about rooms that
--- we are the home of; others go to the room's home, as an item with the wish's
--- id. What becomes of it is told in the inbox, and shown by room_requests.
+-- What is asked of a room is kept in room_asked: fed-queued decides requests
+-- about rooms that we are the home of; others go to the room's home, as an item
+-- with the request's id. What becomes of one is told in the inbox, and shown by
+-- the view room_requests.
 --
 -- Errors, beside those of queue.sql and users.sql:
 --
@@ -126,7 +127,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT EXISTS (SELECT 1 FROM federation.room_members m
 	    WHERE m.room_id = room_member_is.room
 	    AND m.member = room_member_is.member AND m.state_left IS NULL) OR
-	    EXISTS (SELECT 1 FROM federation.room_wishes w
+	    EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_member_is.room AND w.state = 'new'
 	    AND w.kind IN ('create', 'join')
 	    AND w.member = room_member_is.member);
@@ -180,21 +181,21 @@ BEGIN
 END
 $$;
 
--- Notes a wish about a room that we are the home of, and returns its id.
-CREATE FUNCTION federation.room_wish(room uuid, kind text, member text,
+-- Notes a request about a room that we are the home of, and returns its id.
+CREATE FUNCTION federation.room_ask(room uuid, kind text, member text,
     enabled boolean, servers text[], metadata bytea) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	wish uuid;
+	request uuid;
 BEGIN
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member,
 	    enabled, servers, metadata)
-	    VALUES (room_wish.room, room_wish.kind, room_wish.member,
-	    room_wish.enabled, room_wish.servers, room_wish.metadata)
-	    RETURNING w.id INTO wish;
+	    VALUES (room_ask.room, room_ask.kind, room_ask.member,
+	    room_ask.enabled, room_ask.servers, room_ask.metadata)
+	    RETURNING w.id INTO request;
 	PERFORM pg_notify('federation_rooms', '');
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
@@ -232,7 +233,7 @@ BEGIN
 		    MESSAGE = 'there is such a room already';
 	END IF;
 	INSERT INTO federation.room_states (room_id) VALUES (target);
-	INSERT INTO federation.room_wishes (room_id, kind, member,
+	INSERT INTO federation.room_asked (room_id, kind, member,
 	    require_invite, enabled, servers)
 	    VALUES (target, 'create', member, room_create.require_invite,
 	    room_create.federated, list);
@@ -244,7 +245,7 @@ $$;
 CREATE FUNCTION federation.room_remove(room text, member text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room), 'remove',
+	RETURN federation.room_ask(federation.room_open_own(room), 'remove',
 	    federation.room_user(member), NULL, NULL, NULL);
 END
 $$;
@@ -254,7 +255,7 @@ CREATE FUNCTION federation.room_allow_servers(room text, servers text[])
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room),
+	RETURN federation.room_ask(federation.room_open_own(room),
 	    'allowed_servers', NULL, NULL,
 	    federation.room_servers_check(servers), NULL);
 END
@@ -270,7 +271,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD053',
 		    MESSAGE = 'metadata is not 1 to 16384 bytes';
 	END IF;
-	RETURN federation.room_wish(target, 'rename', NULL, NULL, NULL,
+	RETURN federation.room_ask(target, 'rename', NULL, NULL, NULL,
 	    metadata);
 END
 $$;
@@ -285,7 +286,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'enabled must not be null';
 	END IF;
-	RETURN federation.room_wish(target, 'federation', NULL, enabled, NULL,
+	RETURN federation.room_ask(target, 'federation', NULL, enabled, NULL,
 	    NULL);
 END
 $$;
@@ -293,7 +294,7 @@ $$;
 CREATE FUNCTION federation.room_close(room text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room), 'close',
+	RETURN federation.room_ask(federation.room_open_own(room), 'close',
 	    NULL, NULL, NULL, NULL);
 END
 $$;
@@ -318,7 +319,7 @@ DECLARE
 	until timestamptz := date_trunc('second',
 	    coalesce(room_invite.expires, now() + interval '6 days'));
 	bound bytea := uuid_send(gen_random_uuid());
-	wish uuid;
+	request uuid;
 BEGIN
 	IF (octet_length(room_invite.room_key) BETWEEN 1 AND 4096)
 	    IS NOT TRUE THEN
@@ -342,12 +343,12 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD002',
 		    MESSAGE = 'the invitee''s server is blocked';
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member,
 	    inviter, nonce, expires_at, room_key, invite_metadata, state)
 	    VALUES (target, 'invite', guest, who, bound, until,
 	    federation.base64(room_invite.room_key), clear,
 	    CASE WHEN home IS NULL THEN 'new' ELSE 'asked' END)
-	    RETURNING w.id INTO wish;
+	    RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
@@ -357,21 +358,21 @@ BEGIN
 		    to_char(until AT TIME ZONE 'UTC',
 			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		    room_invite.room, guest, room_invite.inviter,
-		    federation.base64(bound)), wish);
+		    federation.base64(bound)), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
 -- An invitation that waits for one of our users, locked, if it is still good.
 CREATE FUNCTION federation.room_invitation(invitation uuid)
-RETURNS federation.room_shown
+RETURNS federation.room_invited
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
+	shown federation.room_invited;
 BEGIN
-	SELECT s.* INTO shown FROM federation.room_shown s
+	SELECT s.* INTO shown FROM federation.room_invited s
 	    WHERE s.id = room_invitation.invitation FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD043',
@@ -410,11 +411,11 @@ CREATE FUNCTION federation.room_accept(invitation uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown :=
+	shown federation.room_invited :=
 	    federation.room_invitation(room_accept.invitation);
 BEGIN
 	PERFORM federation.room_home_check(shown.global_room_id);
-	UPDATE federation.room_shown s SET state = 'accepted'
+	UPDATE federation.room_invited s SET state = 'accepted'
 	    WHERE s.id = shown.id;
 	RETURN federation.room_join_ask(shown.global_room_id,
 	    federation.room_own_user(shown.invitee), shown.nonce);
@@ -426,12 +427,12 @@ CREATE FUNCTION federation.room_decline(invitation uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	IF EXISTS (SELECT 1 FROM federation.room_shown s
+	IF EXISTS (SELECT 1 FROM federation.room_invited s
 	    WHERE s.id = room_decline.invitation AND s.state = 'declined') THEN
 		RETURN false;
 	END IF;
 	PERFORM federation.room_invitation(room_decline.invitation);
-	UPDATE federation.room_shown s SET state = 'declined'
+	UPDATE federation.room_invited s SET state = 'declined'
 	    WHERE s.id = room_decline.invitation;
 	RETURN true;
 END
@@ -470,32 +471,32 @@ DECLARE
 	home uuid := federation.room_server(split_part(room_leave.room, '@',
 	    2));
 	who text := federation.room_own_user(room_leave.member);
-	wish uuid;
+	request uuid;
 BEGIN
-	SELECT w.id INTO wish FROM federation.room_wishes w
+	SELECT w.id INTO request FROM federation.room_asked w
 	    WHERE w.room_id = target AND w.kind = 'leave' AND w.member = who
 	    AND w.state IN ('new', 'asked');
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	ELSIF NOT federation.room_member_is(target, who) AND
-	    NOT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    NOT EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = target AND w.kind = 'join' AND w.member = who
 	    AND w.state = 'asked') THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD034',
 		    MESSAGE = 'the user is not a member';
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member, state)
+	INSERT INTO federation.room_asked AS w (room_id, kind, member, state)
 	    VALUES (target, 'leave', who,
 	    CASE WHEN home IS NULL THEN 'new' ELSE 'asked' END)
-	    RETURNING w.id INTO wish;
+	    RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
 		PERFORM federation.room_enqueue(home, 'room_leave',
 		    format('{"globalRoomId":"%s","userId":"%s"}',
-		    room_leave.room, room_leave.member), wish);
+		    room_leave.room, room_leave.member), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
@@ -596,7 +597,7 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	CASE WHEN s.disputed <> 0 THEN 'frozen' WHEN s.closed <> 0 THEN 'closed'
 	    WHEN s.number > 0 AND (r.is_local_origin OR m.here) THEN 'open'
 	    WHEN s.number > 0 AND NOT s.asked THEN 'left'
-	    WHEN EXISTS (SELECT 1 FROM federation.room_wishes w
+	    WHEN EXISTS (SELECT 1 FROM federation.room_asked w
 		WHERE w.room_id = r.id AND w.state IN ('new', 'asked')
 		AND w.kind IN ('create', 'join')) THEN 'waiting'
 	    WHEN s.number > 0 THEN 'left' ELSE 'none' END AS state,
@@ -646,7 +647,7 @@ CREATE VIEW federation.room_invitations WITH (security_barrier) AS
 	    split_part(i.global_room_id, '@', 2) = o.onion_address THEN 3
 	    ELSE coalesce(h.trust_level, 0) END AS home_trust_level,
 	i.expires_at, i.received_at
-    FROM federation.room_shown i
+    FROM federation.room_invited i
     LEFT JOIN federation.self o ON true
     LEFT JOIN federation.federation_servers h
 	ON h.onion_address = split_part(i.global_room_id, '@', 2);
@@ -656,7 +657,7 @@ CREATE VIEW federation.room_requests WITH (security_barrier) AS
     SELECT w.id AS request, r.global_room_id AS room, w.kind, w.member,
 	CASE w.state WHEN 'new' THEN 'waiting' WHEN 'asked' THEN 'waiting'
 	    ELSE w.state END AS state, w.code, w.created_at, w.settled_at
-    FROM federation.room_wishes w
+    FROM federation.room_asked w
     JOIN federation.federated_rooms r ON r.id = w.room_id;
 
 -- What became of messages of ours: a row for each server; of one that waits for

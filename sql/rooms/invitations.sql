@@ -73,7 +73,7 @@ $$;
 -- the event's. Levels: 3 of ourselves, null or 0 not known. other: another
 -- event with its nonce was shown. own: the hash of the event that we have
 -- under its number. digest: what the origin named with that id before.
-CREATE FUNCTION federation.room_shown_facts(room text, origin text,
+CREATE FUNCTION federation.room_invitation_facts(room text, origin text,
     nonce bytea, event_hash bytea, number bigint, invitee text, message uuid)
 RETURNS TABLE (origin_level integer, home_level integer, user_exists boolean,
     known boolean, used boolean, other boolean, pending_server bigint,
@@ -83,54 +83,54 @@ SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	server federation.federation_servers;
-	home text := split_part(room_shown_facts.room, '@', 2);
+	home text := split_part(room_invitation_facts.room, '@', 2);
 BEGIN
-	IF (octet_length(room_shown_facts.nonce) = 16 AND
-	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '')
+	IF (octet_length(room_invitation_facts.nonce) = 16 AND
+	    octet_length(room_invitation_facts.event_hash) = 32 AND home <> '')
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'room, nonce or hash does not have its form';
 	END IF;
 	SELECT s.* INTO server FROM federation.federation_servers s
-	    WHERE s.onion_address = room_shown_facts.origin;
+	    WHERE s.onion_address = room_invitation_facts.origin;
 	RETURN QUERY SELECT server.trust_level,
 	    CASE WHEN o.onion_address = home THEN 3
 	    ELSE (SELECT s.trust_level FROM federation.federation_servers s
 		WHERE s.onion_address = home) END,
 	    -- One who is hidden is not there for others, as in look-ups.
 	    EXISTS (SELECT 1 FROM federation.local_users u
-		WHERE u.handle = room_shown_facts.invitee
+		WHERE u.handle = room_invitation_facts.invitee
 		AND u.public_key IS NOT NULL AND NOT u.hidden),
-	    coalesce(i.event_hash = room_shown_facts.event_hash, false),
+	    coalesce(i.event_hash = room_invitation_facts.event_hash, false),
 	    coalesce(i.state IN ('accepted', 'declined') OR
 		(i.state = 'void' AND i.expires_at > now()), false),
-	    coalesce(i.event_hash <> room_shown_facts.event_hash, false),
-	    (SELECT count(*) FROM federation.room_shown w
+	    coalesce(i.event_hash <> room_invitation_facts.event_hash, false),
+	    (SELECT count(*) FROM federation.room_invited w
 		WHERE w.server_id = server.id
 		AND w.state IN ('quarantine', 'pending')
 		AND w.expires_at > now()),
-	    (SELECT count(*) FROM federation.room_shown w
-		WHERE w.invitee = room_shown_facts.invitee
+	    (SELECT count(*) FROM federation.room_invited w
+		WHERE w.invitee = room_invitation_facts.invitee
 		AND w.state IN ('quarantine', 'pending')
 		AND w.expires_at > now()),
 	    (SELECT sha256(e.signing_text) FROM federation.federated_rooms r
 		JOIN federation.room_state_events e ON e.room_id = r.id
-		WHERE r.global_room_id = room_shown_facts.room
-		AND e.number = room_shown_facts.number
+		WHERE r.global_room_id = room_invitation_facts.room
+		AND e.number = room_invitation_facts.number
 		AND e.signature IS NOT NULL),
 	    (SELECT d.digest FROM federation.received_ids d
 		WHERE d.server_id = server.id
-		AND d.message_id = room_shown_facts.message)
+		AND d.message_id = room_invitation_facts.message)
 	    FROM (SELECT 1) one LEFT JOIN federation.self o ON true
-	    LEFT JOIN federation.room_shown i
-		ON i.global_room_id = room_shown_facts.room
-		AND i.nonce = room_shown_facts.nonce;
+	    LEFT JOIN federation.room_invited i
+		ON i.global_room_id = room_invitation_facts.room
+		AND i.nonce = room_invitation_facts.nonce;
 END
 $$;
 
--- A user of ours, name@address, asks to join: the wish, and where the home is
--- another server the item that asks it. Returns the wish, which is the one
--- there is already while it is open.
+-- A user of ours, name@address, asks to join: the request, and where the home
+-- is another server the item that asks it. Returns the request, which is the
+-- one there is already while it is open.
 CREATE FUNCTION federation.room_join_ask(room text, member text, nonce bytea)
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -139,7 +139,7 @@ DECLARE
 	home uuid := federation.room_server(split_part(room_join_ask.room, '@',
 	    2));
 	target uuid;
-	wish uuid;
+	request uuid;
 BEGIN
 	INSERT INTO federation.federated_rooms (room_id, origin_server_id,
 	    is_local_origin, global_room_id)
@@ -153,17 +153,17 @@ BEGIN
 	UPDATE federation.room_states s SET asked = true,
 	    version = s.version + 1
 	    WHERE s.room_id = target AND NOT s.asked AND home IS NOT NULL;
-	SELECT w.id INTO wish FROM federation.room_wishes w
+	SELECT w.id INTO request FROM federation.room_asked w
 	    WHERE w.room_id = target AND w.kind = 'join'
 	    AND w.member = room_join_ask.member
 	    AND w.state IN ('new', 'asked');
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member, nonce,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member, nonce,
 	    state) VALUES (target, 'join', room_join_ask.member,
 	    room_join_ask.nonce, CASE WHEN home IS NULL THEN 'new'
-	    ELSE 'asked' END) RETURNING w.id INTO wish;
+	    ELSE 'asked' END) RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
@@ -171,16 +171,16 @@ BEGIN
 		    format('{"globalRoomId":"%s","nonce":%s,"userId":"%s"}',
 		    room_join_ask.room, coalesce('"' ||
 		    federation.base64(room_join_ask.nonce) || '"', 'null'),
-		    split_part(room_join_ask.member, '@', 1)), wish);
+		    split_part(room_join_ask.member, '@', 1)), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
 -- Shows an invitation that was judged good, and with it keeps the item's id.
 -- showing: quarantine, pending or automatic; then the invitee asks to join at
 -- once. false: nothing was written, since what it was judged by is so no more.
-CREATE FUNCTION federation.room_shown_write(room text, origin text,
+CREATE FUNCTION federation.room_invitation_write(room text, origin text,
     nonce bytea, event_hash bytea, invitee text, inviter text, room_key text,
     metadata text, expires bigint, showing text, message uuid, digest bytea,
     server_most integer, invitee_most integer) RETURNS boolean
@@ -190,64 +190,65 @@ DECLARE
 	server uuid;
 	shown uuid;
 BEGIN
-	IF (octet_length(room_shown_write.nonce) = 16 AND
-	    octet_length(room_shown_write.event_hash) = 32 AND
-	    octet_length(room_shown_write.digest) = 32 AND
-	    room_shown_write.showing IN ('quarantine', 'pending', 'automatic'))
-	    IS NOT TRUE THEN
+	IF (octet_length(room_invitation_write.nonce) = 16 AND
+	    octet_length(room_invitation_write.event_hash) = 32 AND
+	    octet_length(room_invitation_write.digest) = 32 AND
+	    room_invitation_write.showing IN ('quarantine', 'pending',
+	    'automatic')) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an argument does not have its form';
 	END IF;
 	-- One after another: what waits is counted.
-	PERFORM pg_advisory_xact_lock(hashtext('federation.room_shown'));
+	PERFORM pg_advisory_xact_lock(hashtext('federation.room_invited'));
 	SELECT s.id INTO server FROM federation.federation_servers s
-	    WHERE s.onion_address = room_shown_write.origin
+	    WHERE s.onion_address = room_invitation_write.origin
 	    AND s.trust_level >= 1 FOR KEY SHARE;
-	IF NOT FOUND OR (SELECT count(*) FROM federation.room_shown w
+	IF NOT FOUND OR (SELECT count(*) FROM federation.room_invited w
 	    WHERE w.server_id = server AND w.expires_at > now()
 	    AND w.state IN ('quarantine', 'pending')) >=
-	    room_shown_write.server_most OR
-	    (SELECT count(*) FROM federation.room_shown w
-	    WHERE w.invitee = room_shown_write.invitee
+	    room_invitation_write.server_most OR
+	    (SELECT count(*) FROM federation.room_invited w
+	    WHERE w.invitee = room_invitation_write.invitee
 	    AND w.expires_at > now()
 	    AND w.state IN ('quarantine', 'pending')) >=
-	    room_shown_write.invitee_most OR
+	    room_invitation_write.invitee_most OR
 	    EXISTS (SELECT 1 FROM federation.received_ids r
 	    WHERE r.server_id = server
-	    AND r.message_id = room_shown_write.message) THEN
+	    AND r.message_id = room_invitation_write.message) THEN
 		RETURN false;
 	END IF;
-	INSERT INTO federation.room_shown AS w (global_room_id, nonce,
+	INSERT INTO federation.room_invited AS w (global_room_id, nonce,
 	    event_hash, invitee, inviter, server_id, room_key, metadata, state,
 	    expires_at)
-	    VALUES (room_shown_write.room, room_shown_write.nonce,
-	    room_shown_write.event_hash, room_shown_write.invitee,
-	    room_shown_write.inviter, server, room_shown_write.room_key,
-	    room_shown_write.metadata, CASE room_shown_write.showing
+	    VALUES (room_invitation_write.room, room_invitation_write.nonce,
+	    room_invitation_write.event_hash, room_invitation_write.invitee,
+	    room_invitation_write.inviter, server,
+	    room_invitation_write.room_key,
+	    room_invitation_write.metadata, CASE room_invitation_write.showing
 		WHEN 'automatic' THEN 'accepted'
-		ELSE room_shown_write.showing END,
-	    to_timestamp(room_shown_write.expires))
+		ELSE room_invitation_write.showing END,
+	    to_timestamp(room_invitation_write.expires))
 	    ON CONFLICT (global_room_id, nonce) DO NOTHING
 	    RETURNING w.id INTO shown;
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
 	INSERT INTO federation.received_ids (server_id, message_id, digest)
-	    VALUES (server, room_shown_write.message,
-	    room_shown_write.digest);
-	PERFORM federation.room_tell(server, room_shown_write.room,
+	    VALUES (server, room_invitation_write.message,
+	    room_invitation_write.digest);
+	PERFORM federation.room_tell(server, room_invitation_write.room,
 	    'invitation', jsonb_build_object('invitation', shown,
-	    'inviter', room_shown_write.inviter,
-	    'invitee', room_shown_write.invitee,
-	    'encryptedRoomKey', room_shown_write.room_key,
-	    'expires', to_char(to_timestamp(room_shown_write.expires)
+	    'inviter', room_invitation_write.inviter,
+	    'invitee', room_invitation_write.invitee,
+	    'encryptedRoomKey', room_invitation_write.room_key,
+	    'expires', to_char(to_timestamp(room_invitation_write.expires)
 		AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-	    'metadata', room_shown_write.metadata::jsonb,
-	    'showing', room_shown_write.showing));
-	IF room_shown_write.showing = 'automatic' THEN
-		PERFORM federation.room_join_ask(room_shown_write.room,
-		    room_shown_write.invitee || '@' || s.onion_address,
-		    room_shown_write.nonce) FROM federation.self s;
+	    'metadata', room_invitation_write.metadata::jsonb,
+	    'showing', room_invitation_write.showing));
+	IF room_invitation_write.showing = 'automatic' THEN
+		PERFORM federation.room_join_ask(room_invitation_write.room,
+		    room_invitation_write.invitee || '@' || s.onion_address,
+		    room_invitation_write.nonce) FROM federation.self s;
 	END IF;
 	RETURN true;
 END
@@ -257,7 +258,7 @@ $$;
 
 -- A request that is given up, refused by its home or not answered in time; or
 -- one that an admin tries again, or that did arrive. An invitation that is to
--- be shown has an id of its own: its wish, which is done, has the nonce.
+-- be shown has an id of its own: its request, which is done, has the nonce.
 CREATE FUNCTION federation.room_request_ends() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -268,9 +269,9 @@ DECLARE
 	    #> '{event,payload}' END;
 	otherwise CONSTANT text := CASE WHEN event IS NULL THEN 'asked'
 	    ELSE 'done' END;
-	wish federation.room_wishes;
+	request federation.room_asked;
 BEGIN
-	UPDATE federation.room_wishes w SET
+	UPDATE federation.room_asked w SET
 	    state = CASE WHEN given_up THEN 'refused' ELSE otherwise END,
 	    code = CASE WHEN given_up
 		THEN coalesce(NEW.last_error, 'CANCELLED') END,
@@ -282,12 +283,13 @@ BEGIN
 		w.kind = 'invite' AND
 		w.nonce = decode(event->>'nonce', 'base64') AND
 		w.inviter = event->>'inviter')
-	    RETURNING w.* INTO wish;
+	    RETURNING w.* INTO request;
 	IF FOUND AND given_up THEN
 		PERFORM federation.room_tell(NEW.destination_server_id,
 		    r.global_room_id, 'refused', jsonb_build_object('request',
-		    wish.id, 'kind', wish.kind, 'code', wish.code))
-		    FROM federation.federated_rooms r WHERE r.id = wish.room_id;
+		    request.id, 'kind', request.kind, 'code', request.code))
+		    FROM federation.federated_rooms r
+		    WHERE r.id = request.room_id;
 	END IF;
 	RETURN NULL;
 END
@@ -305,7 +307,8 @@ CREATE TRIGGER room_request_ends
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
     federation.room_item_received(text, uuid, bytea, bytea),
-    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid),
-    federation.room_shown_write(text, text, bytea, bytea, text, text, text,
+    federation.room_invitation_facts(text, text, bytea, bytea, bigint, text,
+	uuid),
+    federation.room_invitation_write(text, text, bytea, bytea, text, text, text,
 	text, bigint, text, uuid, bytea, integer, integer)
     TO _fedqueued;

@@ -48,7 +48,7 @@ BEGIN
 		WHERE m.room_id = room_origin.room AND m.server_id IS NULL
 		AND m.state_left IS DISTINCT FROM m.state_joined);
 	facts.here := federation.room_attended(room_origin.room);
-	facts.waiting := EXISTS (SELECT 1 FROM federation.room_wishes w
+	facts.waiting := EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_origin.room AND w.kind = 'join'
 	    AND w.state IN ('new', 'asked'));
 	facts.answered := (SELECT f.origin_server_id = ANY (s.answered)
@@ -455,7 +455,7 @@ BEGIN
 	WITH i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = target AND i.status = 'new'
 	    -- Who is about to be a member waits for that.
-	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    AND NOT EXISTS (SELECT 1 FROM federation.room_asked w
 		WHERE w.room_id = i.room_id AND w.state = 'new'
 		AND w.kind IN ('create', 'join')
 		AND w.member = i.sender || '@' || self.onion_address)

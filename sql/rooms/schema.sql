@@ -64,7 +64,7 @@ CREATE TABLE federation.room_state_events (
 	signature	bytea,
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	-- of one that we decided: see common/room/room_restore.h, and the id
-	-- of the item or wish that it answers
+	-- of the item or request that it answers
 	mark		bigint,
 	request		uuid,
 	PRIMARY KEY (room_id, number)
@@ -117,7 +117,7 @@ CREATE INDEX room_invites_invitee
 
 -- Invitations shown to users of ours, by another server or by one of our own
 -- users. The room need not be known here yet.
-CREATE TABLE federation.room_shown (
+CREATE TABLE federation.room_invited (
 	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	global_room_id	text NOT NULL,
 	nonce		bytea NOT NULL CHECK (octet_length(nonce) = 16),
@@ -136,15 +136,15 @@ CREATE TABLE federation.room_shown (
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (global_room_id, nonce)
 );
-CREATE INDEX room_shown_server ON federation.room_shown (server_id, state);
-CREATE INDEX room_shown_invitee ON federation.room_shown (invitee, state);
+CREATE INDEX room_invited_server ON federation.room_invited (server_id, state);
+CREATE INDEX room_invited_invitee ON federation.room_invited (invitee, state);
 
-CREATE INDEX room_shown_expires ON federation.room_shown (expires_at);
+CREATE INDEX room_invited_expires ON federation.room_invited (expires_at);
 
 -- What the application asked for, until it is so or was refused. Of rooms that
 -- we are the home of, fed-queued takes them in the order of number; of others
 -- an item of the same id is in the queue.
-CREATE TABLE federation.room_wishes (
+CREATE TABLE federation.room_asked (
 	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	number		bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
 	room_id		uuid NOT NULL
@@ -170,12 +170,12 @@ CREATE TABLE federation.room_wishes (
 	created_at	timestamptz NOT NULL DEFAULT now(),
 	settled_at	timestamptz
 );
-CREATE INDEX room_wishes_new ON federation.room_wishes (number)
+CREATE INDEX room_asked_new ON federation.room_asked (number)
     WHERE state = 'new';
-CREATE INDEX room_wishes_room ON federation.room_wishes (room_id, kind);
-CREATE INDEX room_wishes_settled ON federation.room_wishes (settled_at)
+CREATE INDEX room_asked_room ON federation.room_asked (room_id, kind);
+CREATE INDEX room_asked_settled ON federation.room_asked (settled_at)
     WHERE state IN ('done', 'refused');
-CREATE INDEX room_wishes_nonce ON federation.room_wishes (nonce)
+CREATE INDEX room_asked_nonce ON federation.room_asked (nonce)
     WHERE kind = 'invite';
 
 -- Messages -----------------------------------------------------------------

@@ -129,7 +129,7 @@ $$;
 CREATE FUNCTION federation.room_leaves(room uuid, member text,
     before timestamptz DEFAULT NULL) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.room_wishes w
+	SELECT EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_leaves.room AND w.kind = 'leave'
 	    AND w.member = room_leaves.member
 	    AND w.state IN ('new', 'asked')

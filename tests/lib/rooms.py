@@ -66,8 +66,8 @@ class Room:
             "version + 1, " + ", ".join(name + " = %s" for name in values) +
             " WHERE room_id = %s", *values.values(), self.row)
 
-    def wish(self, kind, member, state="new"):
-        run(self.owner, "INSERT INTO federation.room_wishes (room_id, kind, "
+    def request(self, kind, member, state="new"):
+        run(self.owner, "INSERT INTO federation.room_asked (room_id, kind, "
             "member, state) VALUES (%s, %s, %s, %s)", self.row, kind, member,
             state)
 

@@ -108,12 +108,12 @@ invitation_write(struct invitation *invitation)
 	db_add_bytes(&parameters, invitation->item->digest, 32);
 	db_add_integer(&parameters, ROOM_PENDING_SERVER);
 	db_add_integer(&parameters, ROOM_PENDING_INVITEE);
-	db_call(env.db, SQL_ROOM_SHOWN_WRITE, &parameters, invitation_written,
-	    invitation);
+	db_call(env.db, SQL_ROOM_INVITATION_WRITE, &parameters,
+	    invitation_written, invitation);
 	db_parameters_free(&parameters);
 }
 
-/* Columns: see room_shown_facts(). own: ROOM_HASH bytes for facts->own. */
+/* Columns: see room_invitation_facts(). own: ROOM_HASH bytes for facts->own. */
 static void
 facts_read(
     struct room_invite_facts *facts, PGresult *result, uint8_t own[ROOM_HASH])
@@ -200,8 +200,8 @@ invitation_load(struct invitation *invitation)
 	db_add_integer(&parameters, invitation->event.number);
 	db_add_text(&parameters, content->user.name);
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
-	db_call(env.db, SQL_ROOM_SHOWN_FACTS, &parameters, invitation_loaded,
-	    invitation);
+	db_call(env.db, SQL_ROOM_INVITATION_FACTS, &parameters,
+	    invitation_loaded, invitation);
 	db_parameters_free(&parameters);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Invitations and requests in rooms, as functions of the database: what
-becomes of the wish when its item is given up, is tried again or arrives; how
+becomes of the request when its item is given up, is tried again or arrives; how
 long both stay; and limits when two workers are at it."""
 
 import json
@@ -19,8 +19,8 @@ from sqlhelp import code, one, rows  # noqa: E402
 
 SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
 WISHES = ("SELECT kind, state, code, settled_at IS NULL FROM "
-          "federation.room_wishes WHERE id = %s")
-WRITE = ("SELECT federation.room_shown_write(%s, %s, %s, %s, 'bob', %s, "
+          "federation.room_asked WHERE id = %s")
+WRITE = ("SELECT federation.room_invitation_write(%s, %s, %s, %s, 'bob', %s, "
          "'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s, %s, %s, "
          "%s, %s)")
 
@@ -49,9 +49,9 @@ class World:
     def new_room():
         return str(uuid.uuid4()) + "@" + HOME
 
-    def wish(self, kind, state="asked", **columns):
+    def request(self, kind, state="asked", **columns):
         columns = dict(columns, kind=kind, state=state, room_id=self.row)
-        return one(self.owner, "INSERT INTO federation.room_wishes (%s) "
+        return one(self.owner, "INSERT INTO federation.room_asked (%s) "
                    "VALUES (%s) RETURNING id" % (
                        ", ".join(columns), ", ".join(["%s"] * len(columns))),
                    *columns.values())
@@ -66,8 +66,8 @@ class World:
             "UPDATE federation.federated_message_queue SET status = %s, "
             "last_error = %s WHERE message_id = %s", (status, error, number))
 
-    def state(self, wish):
-        return rows(self.owner, WISHES, wish)[0]
+    def state(self, request):
+        return rows(self.owner, WISHES, request)[0]
 
     def told(self):
         """What is new in the inbox."""
@@ -78,25 +78,25 @@ class World:
 
 def requests(world):
     for kind in ("join", "leave", "invite"):
-        wish = world.wish(kind)
-        world.ask("room_" + kind, wish)
-        world.end(wish, "sending")
-        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+        request = world.request(kind)
+        world.ask("room_" + kind, request)
+        world.end(request, "sending")
+        tap.equal((world.state(request)[1], world.told()), ("asked", []),
                   "%s: asked, and on its way" % kind)
-        world.end(wish, "failed", "NOT_MEMBER")
-        tap.equal((world.state(wish), world.told()), (
+        world.end(request, "failed", "NOT_MEMBER")
+        tap.equal((world.state(request), world.told()), (
             (kind, "refused", "NOT_MEMBER", False), [{
-                "event": "refused", "room": world.room, "request": wish,
+                "event": "refused", "room": world.room, "request": request,
                 "kind": kind, "code": "NOT_MEMBER"}]),
             kind + ": refused, and told")
-        world.end(wish, "pending")
-        tap.equal((world.state(wish), world.told()),
+        world.end(request, "pending")
+        tap.equal((world.state(request), world.told()),
                   ((kind, "asked", None, True), []),
                   kind + ": put back, it is asked again")
-        world.end(wish, "delivered")
-        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+        world.end(request, "delivered")
+        tap.equal((world.state(request)[1], world.told()), ("asked", []),
                   kind + ": accepted, the home's event will tell")
-        late = world.wish(kind)
+        late = world.request(kind)
         world.ask("room_" + kind, late)
         world.end(late, "failed", None)
         tap.equal((world.state(late)[2], len(world.told())),
@@ -105,17 +105,17 @@ def requests(world):
         tap.equal((world.state(late), world.told()),
                   ((kind, "asked", None, True), []),
                   kind + ": it did arrive")
-    wish = world.wish("join")
-    world.ask("room_join", wish)
-    world.owner.execute("UPDATE federation.room_wishes SET state = 'done' "
-                        "WHERE id = %s", (wish,))
-    world.end(wish, "failed", "EXPIRED")
-    tap.equal((world.state(wish)[1], world.told()), ("done", []),
+    request = world.request("join")
+    world.ask("room_join", request)
+    world.owner.execute("UPDATE federation.room_asked SET state = 'done' "
+                        "WHERE id = %s", (request,))
+    world.end(request, "failed", "EXPIRED")
+    tap.equal((world.state(request)[1], world.told()), ("done", []),
               "what is done already is not refused")
-    wish = world.wish("join")
-    world.ask("message", wish)
-    world.end(wish, "failed", "EXPIRED")
-    tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+    request = world.request("join")
+    world.ask("message", request)
+    world.end(request, "failed", "EXPIRED")
+    tap.equal((world.state(request)[1], world.told()), ("asked", []),
               "a message of that id is none of its")
 
 
@@ -123,37 +123,37 @@ def shown(world):
     """An invitation that could not be shown; its item has another id."""
     nonce = os.urandom(16)
     inviter = "ann@" + SELF
-    wish = world.wish("invite", "done", nonce=nonce, inviter=inviter)
-    others = world.wish("invite", "done", nonce=nonce, inviter="eve@" + SELF)
+    request = world.request("invite", "done", nonce=nonce, inviter=inviter)
+    others = world.request("invite", "done", nonce=nonce, inviter="eve@" + SELF)
     number = str(uuid.uuid4())
     world.ask("room_invite", number, json.dumps({"event": {"payload": {
         "inviter": inviter, "nonce": peer.b64(nonce)}}}), OTHER)
     world.end(number, "failed", "INVITE_UNKNOWN")
-    tap.equal((world.state(wish), world.state(others)[1], world.told()), (
+    tap.equal((world.state(request), world.state(others)[1], world.told()), (
         ("invite", "refused", "INVITE_UNKNOWN", False), "done", [{
-            "event": "refused", "room": world.room, "request": wish,
+            "event": "refused", "room": world.room, "request": request,
             "kind": "invite", "code": "INVITE_UNKNOWN"}]),
         "an invitation that could not be shown is told")
     world.end(number, "pending")
-    tap.equal((world.state(wish), world.told()),
+    tap.equal((world.state(request), world.told()),
               (("invite", "done", None, False), []), "and tried again")
 
 
 def upkeep(world):
-    world.owner.execute("DELETE FROM federation.room_wishes")
+    world.owner.execute("DELETE FROM federation.room_asked")
     for state in ("new", "asked", "done", "refused"):
         for days in (44, 46):
-            wish = world.wish("join", state)
+            request = world.request("join", state)
             if state in ("done", "refused"):
                 world.owner.execute(
-                    "UPDATE federation.room_wishes SET settled_at = now() - "
-                    "%s * interval '1 day' WHERE id = %s", (days, wish))
+                    "UPDATE federation.room_asked SET settled_at = now() - "
+                    "%s * interval '1 day' WHERE id = %s", (days, request))
     one(world.daemon, "SELECT federation.prune(%s, '30 d', '7 d', 1000)",
         str(uuid.uuid4()))
     tap.equal(rows(world.owner, "SELECT state, count(*) FROM "
-                   "federation.room_wishes GROUP BY 1 ORDER BY 1"),
+                   "federation.room_asked GROUP BY 1 ORDER BY 1"),
               [("asked", 2), ("done", 1), ("new", 2), ("refused", 1)],
-              "wishes that are settled go after 45 days")
+              "requests that are settled go after 45 days")
 
 
 def write(cursor, showing="pending", most=(10, 100), room=None, number=None):
@@ -181,7 +181,7 @@ def presence(world):
 
 
 def limits(world):
-    shown_now = "SELECT count(*) FROM federation.room_shown"
+    shown_now = "SELECT count(*) FROM federation.room_invited"
     first, second = (world.cluster.connect(user="_fedqueued")
                      for _ in range(2))
     first.autocommit = False
@@ -213,7 +213,7 @@ def automatic(world):
     room = world.new_room()
     joins = ("SELECT q.message_id, convert_from(q.encrypted_payload, 'UTF8') "
              "FROM federation.federated_message_queue q "
-             "JOIN federation.room_wishes w ON w.id = q.message_id "
+             "JOIN federation.room_asked w ON w.id = q.message_id "
              "JOIN federation.federated_rooms r ON r.id = w.room_id "
              "WHERE r.global_room_id = %s AND q.type = 'room_join'")
     tap.equal([write(world.daemon, "automatic", room=room)
@@ -233,7 +233,7 @@ def automatic(world):
     tap.equal(write(world.daemon, "automatic", room=room), True,
               "a room of our own")
     tap.equal((rows(world.owner, joins, room), rows(
-        world.owner, "SELECT w.kind, w.state FROM federation.room_wishes w "
+        world.owner, "SELECT w.kind, w.state FROM federation.room_asked w "
         "JOIN federation.federated_rooms r ON r.id = w.room_id "
         "WHERE r.global_room_id = %s", room)), ([], [("join", "new")]),
         "is decided here")
@@ -246,11 +246,11 @@ def arguments(world):
             ("room_present(NULL, NULL)", ()),
             ("room_item_received(%s, %s, %s, %s)", ("", zero, empty, empty)),
             ("room_item_received(NULL, NULL, NULL, NULL)", ()),
-            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s)",
+            ("room_invitation_facts(%s, %s, %s, %s, -9, %s, %s)",
              ("", "", empty, empty, "", zero)),
-            ("room_shown_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+            ("room_invitation_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
              ()),
-            ("room_shown_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
+            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
              "%s, -9, -9)", ("", "", empty, empty, "", "", "", "", "", zero,
                              empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,

@@ -46,9 +46,9 @@ class World:
             return error.pgcode
         return ""
 
-    def wish(self, request):
+    def request(self, request):
         return self.rows("SELECT kind, member, state FROM "
-                         "federation.room_wishes WHERE id = %s", request)[0]
+                         "federation.room_asked WHERE id = %s", request)[0]
 
     def queued(self):
         """What waits for servers, taken away."""
@@ -84,7 +84,7 @@ class World:
 
     def invitation(self, room, state="pending", ends="1 day"):
         return self.rows(
-            "INSERT INTO federation.room_shown (global_room_id, nonce, "
+            "INSERT INTO federation.room_invited (global_room_id, nonce, "
             "event_hash, invitee, inviter, room_key, metadata, state, "
             "expires_at) VALUES (%s, uuid_send(gen_random_uuid()), %s, "
             "'ann', %s, 'a2V5', '{}', %s, now() + %s::interval) "
@@ -110,16 +110,16 @@ def test_create(world):
     room = world.call("room_create", "ann")
     tap.equal((room[36:], world.rows(
         "SELECT kind, member, require_invite, enabled, servers, state FROM "
-        "federation.room_wishes")),
+        "federation.room_asked")),
         ("@" + SELF, [("create", "ann@" + SELF, True, True, None, "new")]),
-        "a room is a wish")
+        "a room is a request")
     tap.equal(world.rows("SELECT room, own, state, number, members FROM "
                          "federation.rooms", cursor=world.app),
               [(room, True, "waiting", 0, 0)], "and shown as one")
     number = str(uuid.uuid4())
     tap.equal(world.call("room_create", "ann", number, False, False,
                          [OTHER, HOME]), number + "@" + SELF, "with all")
-    tap.equal(world.rows("SELECT servers FROM federation.room_wishes "
+    tap.equal(world.rows("SELECT servers FROM federation.room_asked "
                          "ORDER BY number DESC LIMIT 1"),
               [(sorted([HOME, OTHER]),)], "servers in their order")
     for name, expected, values in (
@@ -158,7 +158,7 @@ def test_state(world):
             ("room_federate", (False,), "federation", None),
             ("room_close", (), "close", None)):
         request = world.call(function, own, *values)
-        tap.equal(world.wish(request), (kind, member, "new"), function)
+        tap.equal(world.request(request), (kind, member, "new"), function)
     tap.equal(world.rows(
         "SELECT kind, state FROM federation.room_requests WHERE room = %s "
         "AND kind = 'close'", own, cursor=world.app), [("close", "waiting")],
@@ -192,10 +192,10 @@ def test_invite(world):
     tap.equal(world.rows(
         "SELECT kind, member, inviter, room_key, invite_metadata, state, "
         "octet_length(nonce), expires_at BETWEEN now() + interval '143 hours' "
-        "AND now() + interval '145 hours' FROM federation.room_wishes "
+        "AND now() + interval '145 hours' FROM federation.room_asked "
         "WHERE id = %s", request),
         [("invite", "eve@" + OTHER, "ann@" + SELF, "a2V5", "{}", "new", 16,
-          True)], "an invitation into a room of ours is a wish")
+          True)], "an invitation into a room of ours is a request")
     request = world.call("room_invite", foreign, "ann", "carol", b"key",
                          json.dumps({"title": "\u05d0", "n": 1}))
     (server, kind, number, payload), = world.queued()
@@ -203,8 +203,8 @@ def test_invite(world):
                payload["invitee"], payload["inviterId"],
                len(peer.unb64(payload["nonce"]))),
               (HOME, "room_invite", request, foreign, "carol@" + SELF,
-               "ann", 16), "another home is asked, under the wish's id")
-    tap.equal(world.rows("SELECT invite_metadata FROM federation.room_wishes "
+               "ann", 16), "another home is asked, under the request's id")
+    tap.equal(world.rows("SELECT invite_metadata FROM federation.room_asked "
                          "WHERE id = %s", request),
               [('{"n":1,"title":"\u05d0"}',)], "metadata is canonical")
     good = {"room": own, "inviter": "ann", "invitee": "eve@" + OTHER,
@@ -257,12 +257,12 @@ def test_answer(world):
                payload["userId"], payload["nonce"] is None),
               (HOME, "room_join", request, room, "ann", False),
               "accepted: the home is asked with its nonce")
-    tap.equal((world.wish(request), world.code("room_accept", shown),
+    tap.equal((world.request(request), world.code("room_accept", shown),
                world.code("room_decline", shown)),
               (("join", "ann@" + SELF, "asked"), "FD045", "FD045"), "once")
     untrusted = world.invitation("%s@%s" % (uuid.uuid4(), STRANGER))
     tap.equal((world.code("room_accept", untrusted), world.rows(
-        "SELECT state FROM federation.room_shown WHERE id = %s",
+        "SELECT state FROM federation.room_invited WHERE id = %s",
         untrusted)), ("FD047", [("pending",)]),
         "of a home that is not verified: goes on waiting")
     world.call("server_set_trust", STRANGER, 2, cursor=world.admin)
@@ -294,7 +294,7 @@ def test_membership(world):
     tap.equal((world.call("room_join", room, "ann"), world.queued()),
               (request, []), "once")
     mine = world.room(SELF, ["bob@" + SELF])
-    tap.equal(world.wish(world.call("room_join", mine, "ann")),
+    tap.equal(world.request(world.call("room_join", mine, "ann")),
               ("join", "ann@" + SELF, "new"), "our own")
     tap.equal([world.code("room_join", *values) for values in (
         (mine, "bob"), ("%s@%s" % (uuid.uuid4(), STRANGER), "ann"),

@@ -22,7 +22,7 @@ from peer import DAY, Certificate, Identity, Key, time_text  # noqa: E402
 from pgcluster import ROOT  # noqa: E402
 
 SHOWN = ("SELECT state, invitee, inviter, room_key, metadata FROM "
-         "federation.room_shown WHERE global_room_id = %s")
+         "federation.room_invited WHERE global_room_id = %s")
 
 
 def result(one):
@@ -167,17 +167,17 @@ def test_automatic(bench, directory):
                       "kind": "join", "code": "INVITE_VOID",
                       "request": asked[0].envelope["id"]}],
                   "what the home refuses is told")
-        wish = ("SELECT id::text, kind, member, state, code, settled_at IS "
-                "NULL FROM federation.room_wishes")
-        tap.equal(bench.server.sql(wish), [
+        request = ("SELECT id::text, kind, member, state, code, settled_at IS "
+                "NULL FROM federation.room_asked")
+        tap.equal(bench.server.sql(request), [
             (asked[0].envelope["id"], "join", bench.bob, "refused",
-             "INVITE_VOID", False)], "and the wish is settled")
+             "INVITE_VOID", False)], "and the request is settled")
         status, _, error = bench.server.fedctl(
             "queue", "requeue", asked[0].envelope["id"])
         tap.equal(status, 0, "an admin has it tried again " + error)
         tap.equal(len(home.wait(2, kind="room_join")), 2, "it is asked again")
-        tap.equal(bench.server.sql(wish)[0][3:], ("asked", None, True),
-                  "and the wish is open")
+        tap.equal(bench.server.sql(request)[0][3:], ("asked", None, True),
+                  "and the request is open")
 
 
 def test_bad(bench):
@@ -283,7 +283,7 @@ def test_used(bench):
                             ("pending", "duplicate")):
         chain, event = bench.invited(friend)
         tap.equal(bench.show(friend, chain, event), "accepted", "shown")
-        bench.server.sql("UPDATE federation.room_shown SET state = %s "
+        bench.server.sql("UPDATE federation.room_invited SET state = %s "
                          "WHERE global_room_id = %s", state, chain.room)
         tap.equal((bench.show(friend, chain, event), bench.states(chain)),
                   (expected, [state]), "again, when it is " + state)
@@ -298,7 +298,7 @@ def test_used(bench):
 def test_limits(bench):
     friend = bench.friend()
     rooms = [bench.invited(friend) for _ in range(12)]
-    bench.server.sql("DELETE FROM federation.room_shown")
+    bench.server.sql("DELETE FROM federation.room_invited")
     said = [("room_invite", chain.invitation(event))
             for chain, event in rooms]
     tap.equal(bench.batch(friend, *said[:11]),
@@ -308,13 +308,13 @@ def test_limits(bench):
     chain, event = bench.invited(other)
     tap.equal(bench.show(other, chain, event), "accepted",
               "another server's do not")
-    bench.server.sql("UPDATE federation.room_shown SET state = 'declined' "
+    bench.server.sql("UPDATE federation.room_invited SET state = 'declined' "
                      "WHERE global_room_id = %s", rooms[0][0].room)
     tap.equal(bench.batch(friend, *said[10:]),
               ["accepted", "retry INVITE_LIMIT"],
               "one is declined: one more is shown")
     bench.server.sql(
-        "INSERT INTO federation.room_shown (global_room_id, nonce, "
+        "INSERT INTO federation.room_invited (global_room_id, nonce, "
         "event_hash, invitee, inviter, room_key, metadata, state, "
         "expires_at) SELECT 'room' || n, %s, %s, 'bob', 'ann', '', '{}', "
         "'pending', now() + interval '1 hour' FROM generate_series(1, 88) n",
@@ -325,18 +325,18 @@ def test_limits(bench):
               ["accepted", "retry INVITE_LIMIT"],
               "100 for an invitee wait, and the next must")
     # Those that have expired are void, and wait no longer.
-    bench.server.sql("UPDATE federation.room_shown SET expires_at = "
+    bench.server.sql("UPDATE federation.room_invited SET expires_at = "
                      "now() - interval '1 s'")
     tap.equal(bench.show(other, *more[1]), "accepted",
               "what has expired does not count")
-    bench.server.sql("UPDATE federation.room_shown SET expires_at = now() - "
+    bench.server.sql("UPDATE federation.room_invited SET expires_at = now() - "
                      "interval '46 days' WHERE global_room_id LIKE 'room%%'")
     for most, more in ((50, True), (1000, False)):
         tap.equal(bench.server.value("SELECT federation.prune_rooms(%s)",
                                      most), more,
                   "upkeep, at most %d rows of a kind" % most)
     tap.equal(bench.server.sql(
-        "SELECT state, count(*) FROM federation.room_shown "
+        "SELECT state, count(*) FROM federation.room_invited "
         "GROUP BY 1 ORDER BY 1"),
         [("declined", 1), ("pending", 1), ("void", 12)],
         "they are void, and gone after 45 days")

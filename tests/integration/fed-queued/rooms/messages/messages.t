@@ -194,16 +194,16 @@ def test_here(world):
     eve = Voice(room, "eve")
     tap.equal(world.take(room, eve.say(), origin=LOST),
               [refused("ROOM_UNKNOWN")], "a stranger learns nothing")
-    room.wish("leave", "me@" + SELF)
+    room.request("leave", "me@" + SELF)
     bob = Voice(room, "bob", state=3)
     said = bob.say()
     tap.equal(world.take(room, said), [refused("ROOM_LEFT", False)],
               "who leaves takes nothing more")
     tap.equal(world.take(room, eve.say(), origin=LOST),
               [refused("ROOM_UNKNOWN", False)], "nor does the stranger")
-    room.wish("join", "me@" + SELF, "asked")
+    room.request("join", "me@" + SELF, "asked")
     tap.equal(world.take(room, said), [wait], "a join under way: retry")
-    run(world.owner, "UPDATE federation.room_wishes SET state = 'done' "
+    run(world.owner, "UPDATE federation.room_asked SET state = 'done' "
         "WHERE room_id = %s", room.row)
     tap.equal(world.take(room, said), [TAKEN], "and nothing was lost")
     run(world.owner, "DELETE FROM federation.room_members WHERE room_id = %s "

@@ -181,7 +181,7 @@ def test_refused(world):
     chain_check([rows[0], rows[2]], "and no place in the chain")
     world.queued()
     world.told()
-    room.wish("leave", "me@" + SELF)
+    room.request("leave", "me@" + SELF)
     refusal(world, room, "who is leaving", "NOT_MEMBER")
     refusal(world, world.room(closed=5), "a closed room", "ROOM_CLOSED")
     refusal(world, world.room(disputed=5), "a frozen room", "ROOM_FROZEN")

@@ -275,7 +275,7 @@ BEGIN
 		    'encryptedRoomKey', shown.room_key,
 		    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
 			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-		    'metadata', shown.metadata::jsonb, 'showing', 'pending'));
+		    'showing', 'pending'), shown.metadata);
 	END IF;
 	RETURN true;
 END

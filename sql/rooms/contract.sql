@@ -133,6 +133,32 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND w.member = room_member_is.member);
 $$;
 
+-- Canonical JSON (RFC 8785) of what holds integers alone: keys by their bytes,
+-- which is their order in UTF-16 as long as they are ASCII. PostgreSQL writes
+-- strings as the RFC asks for.
+CREATE FUNCTION federation.json_canonical(value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	text text;
+BEGIN
+	CASE jsonb_typeof(value)
+	WHEN 'object' THEN
+		SELECT string_agg(to_jsonb(e.key)::text || ':' ||
+		    federation.json_canonical(e.value), ','
+		    ORDER BY e.key COLLATE "C") INTO text
+		    FROM jsonb_each(value) e;
+		RETURN '{' || coalesce(text, '') || '}';
+	WHEN 'array' THEN
+		SELECT string_agg(federation.json_canonical(e.value), ','
+		    ORDER BY e.ordinality) INTO text
+		    FROM jsonb_array_elements(value) WITH ORDINALITY e;
+		RETURN '[' || coalesce(text, '') || ']';
+	ELSE
+		RETURN value::text;
+	END CASE;
+END
+$$;
+
 -- Canonical JSON of what travels in clear.
 CREATE FUNCTION federation.room_metadata(metadata jsonb) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER

@@ -243,8 +243,8 @@ BEGIN
 	    'encryptedRoomKey', room_invitation_write.room_key,
 	    'expires', to_char(to_timestamp(room_invitation_write.expires)
 		AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-	    'metadata', room_invitation_write.metadata::jsonb,
-	    'showing', room_invitation_write.showing));
+	    'showing', room_invitation_write.showing),
+	    room_invitation_write.metadata);
 	IF room_invitation_write.showing = 'automatic' THEN
 		PERFORM federation.room_join_ask(room_invitation_write.room,
 		    room_invitation_write.invitee || '@' || s.onion_address,

@@ -267,9 +267,8 @@ BEGIN
 		    jsonb_build_object('invitation', shown, 'inviter',
 		    request.inviter, 'invitee', split_part(invitee, '@', 1),
 		    'encryptedRoomKey', request.room_key,
-		    'expires', body->'expires', 'metadata',
-		    coalesce(request.invite_metadata, '{}')::jsonb, 'showing',
-		    'pending'));
+		    'expires', body->'expires', 'showing', 'pending'),
+		    coalesce(request.invite_metadata, '{}'));
 	END IF;
 END
 $$;

@@ -310,10 +310,23 @@ giving(void **unused)
 
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
+/* What is late or hidden is kept, and not shown. */
+static void
+visible(void **unused)
+{
+	(void)unused;
+	assert_true(room_message_visible(0));
+	assert_true(room_message_visible(
+	    ROOM_WAS_HELD | ROOM_UNVERIFIED | ROOM_FILLED));
+	assert_false(room_message_visible(ROOM_LATE));
+	assert_false(room_message_visible(ROOM_HIDDEN | ROOM_FILLED));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(visible),
 	    TEST(taken),
 	    TEST(no_member),
 	    TEST(removed),

@@ -250,8 +250,8 @@ def arguments(world):
              ("", "", empty, empty, "", zero)),
             ("room_invitation_facts(NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
              ()),
-            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
-             "%s, -9, -9)", ("", "", empty, empty, "", "", "", "", "", zero,
+            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, "
+             "%s, %s, -9, -9)", ("", "", empty, empty, "", "", "", "", "", zero,
                              empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
                        *values), "FD007", statement.split("(")[0] +

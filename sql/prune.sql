@@ -150,8 +150,8 @@ END
 $$;
 
 -- Part of prune(): invitations that have expired wait no longer, and keep no
--- content; those that are settled, and requests, go after 45 days. An invitation
--- that is shown again by then has expired itself.
+-- content; those that are settled, and requests, go after 45 days. An
+-- invitation that is shown again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column

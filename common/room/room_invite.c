@@ -11,8 +11,7 @@ static enum room_showing
 showing_find(int origin_level, int home_level)
 {
 	/* Nobody is joined to a room whose home the admin did not verify. */
-	if (origin_level >= TRUST_TRUSTED &&
-	    home_level >= TRUST_VERIFIED)
+	if (origin_level >= TRUST_TRUSTED && home_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_AUTOMATIC;
 	if (origin_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_PENDING;

@@ -175,6 +175,14 @@ room_message_judge_again(const struct room_state *state,
 }
 
 bool
+room_message_open(const struct room_verdict *verdict)
+{
+	return verdict->outcome == ROOM_HELD ||
+	       (verdict->outcome == ROOM_TAKEN &&
+		   (verdict->flags & ROOM_UNVERIFIED) != 0);
+}
+
+bool
 room_message_visible(unsigned int flags)
 {
 	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;

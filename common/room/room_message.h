@@ -67,6 +67,8 @@ struct room_verdict room_message_judge(const struct room_state *,
 struct room_verdict room_message_judge_again(const struct room_state *,
     const struct room_message *, const struct room_message_facts *,
     int64_t since, int64_t now);
+/* Whether it is to be judged again when the room's state has changed. */
+bool room_message_open(const struct room_verdict *);
 /* Whether the application is shown one that was taken with these flags. */
 bool room_message_visible(unsigned int flags);
 /*

@@ -80,16 +80,16 @@ struct peer {
 	int64_t retry_ms; /* clock_ms() before which nothing is sent */
 	bool postponed;	  /* and so says the database */
 	uint32_t retry_count;
-	uint32_t asked;	      /* to wait, so often in a row */
-	bool appeals;	      /* items may wait for its admin */
-	int64_t told_ms;      /* when it was last told that trust in it rose */
-	bool tell_again;      /* which it has again since */
-	bool paused;	      /* an admin lets nothing be sent to it */
-	uint32_t woken;	      /* changed when an admin ended its back-off */
-	int64_t retried_ms;   /* when that was last, or is to be; 0 never */
-	uint32_t generation;  /* of isolation credentials */
-	bool slow;	      /* its last exchange took over SLOW_MS */
-	uint32_t batch_most;  /* items in the next request, as far as known */
+	uint32_t asked;	     /* to wait, so often in a row */
+	bool appeals;	     /* items may wait for its admin */
+	int64_t told_ms;     /* when it was last told that trust in it rose */
+	bool tell_again;     /* which it has again since */
+	bool paused;	     /* an admin lets nothing be sent to it */
+	uint32_t woken;	     /* changed when an admin ended its back-off */
+	int64_t retried_ms;  /* when that was last, or is to be; 0 never */
+	uint32_t generation; /* of isolation credentials */
+	bool slow;	     /* its last exchange took over SLOW_MS */
+	uint32_t batch_most; /* items in the next request, as far as known */
 	struct limiter introductions; /* handshakes that it makes us begin */
 	bool asking;		      /* such a handshake is under way */
 	int64_t introduced_ms; /* when a handshake with it was last stored */

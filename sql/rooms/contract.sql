@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: ISC
 -- Rooms, what a chat server calls.
 --
--- What is asked of a room is a request: fed-queued decides those about rooms that
--- we are the home of; others go to the room's home, as an item with the request's
--- id. What becomes of it is told in the inbox, and shown by room_requests.
+-- What is asked of a room is kept in room_asked: fed-queued decides requests
+-- about rooms that we are the home of; others go to the room's home, as an item
+-- with the request's id. What becomes of one is told in the inbox, and shown by
+-- the view room_requests.
 --
 -- Errors, beside those of queue.sql and users.sql:
 --
@@ -130,6 +131,32 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    WHERE w.room_id = room_member_is.room AND w.state = 'new'
 	    AND w.kind IN ('create', 'join')
 	    AND w.member = room_member_is.member);
+$$;
+
+-- Canonical JSON (RFC 8785) of what holds integers alone: keys by their bytes,
+-- which is their order in UTF-16 as long as they are ASCII. PostgreSQL writes
+-- strings as the RFC asks for.
+CREATE FUNCTION federation.json_canonical(value jsonb) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	text text;
+BEGIN
+	CASE jsonb_typeof(value)
+	WHEN 'object' THEN
+		SELECT string_agg(to_jsonb(e.key)::text || ':' ||
+		    federation.json_canonical(e.value), ','
+		    ORDER BY e.key COLLATE "C") INTO text
+		    FROM jsonb_each(value) e;
+		RETURN '{' || coalesce(text, '') || '}';
+	WHEN 'array' THEN
+		SELECT string_agg(federation.json_canonical(e.value), ','
+		    ORDER BY e.ordinality) INTO text
+		    FROM jsonb_array_elements(value) WITH ORDINALITY e;
+		RETURN '[' || coalesce(text, '') || ']';
+	ELSE
+		RETURN value::text;
+	END CASE;
+END
 $$;
 
 -- Canonical JSON of what travels in clear.

@@ -155,9 +155,9 @@ BEGIN
 END
 $$;
 
--- A user of ours, name@address, asks to join: the request, and where the home is
--- another server the item that asks it. Returns the request, which is the one
--- there is already while it is open.
+-- A user of ours, name@address, asks to join: the request, and where the home
+-- is another server the item that asks it. Returns the request, which is the
+-- one there is already while it is open.
 CREATE FUNCTION federation.room_join_ask(room text, member text, nonce bytea)
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -244,8 +244,7 @@ BEGIN
 	    'encryptedRoomKey', shown.room_key,
 	    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
 		'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-	    'metadata', shown.metadata::jsonb,
-	    'showing', room_invited_tell.showing));
+	    'showing', room_invited_tell.showing), shown.metadata);
 	IF room_invited_tell.showing = 'automatic' THEN
 		PERFORM federation.room_join_ask(shown.global_room_id,
 		    shown.invitee || '@' || s.onion_address, shown.nonce)
@@ -400,8 +399,8 @@ CREATE TRIGGER room_request_ends
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
     federation.room_item_received(text, uuid, bytea, bytea),
-    federation.room_invitation_facts(text, text, bytea, bytea, bigint, text, uuid,
-	boolean),
+    federation.room_invitation_facts(text, text, bytea, bytea, bigint, text,
+	uuid, boolean),
     federation.room_invitation_write(text, text, bytea, bytea, text, text, text,
 	text, bigint, text, uuid, bytea, integer, integer, integer),
     federation.room_invited_due(integer, integer),

@@ -239,17 +239,17 @@ CREATE FUNCTION federation.room_messages_keep(room uuid, origin text,
     proof bigint, messages federation.room_message_row[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	INSERT INTO federation.room_items AS i (room_id, origin, message_id,
-	    sender, status, code, flags, lane, epoch, sequence, state_number,
-	    digest, previous, payload, message_type, proof_id)
+	    sender, status, code, flags, again, lane, epoch, sequence,
+	    state_number, digest, previous, payload, message_type, proof_id)
 	    SELECT room_messages_keep.room, room_messages_keep.origin,
-		u.message_id, u.sender, u.status, u.code, u.flags, u.lane,
-		u.epoch, u.sequence, u.state_number, u.digest, u.previous,
-		u.payload, u.message_type, room_messages_keep.proof
+		u.message_id, u.sender, u.status, u.code, u.flags, u.again,
+		u.lane, u.epoch, u.sequence, u.state_number, u.digest,
+		u.previous, u.payload, u.message_type, room_messages_keep.proof
 	    FROM unnest(room_messages_keep.messages) WITH ORDINALITY AS u
 	    WHERE u.status <> 'conflict' ORDER BY u.ordinality
 	    ON CONFLICT (origin, message_id) DO UPDATE SET
 		status = excluded.status, code = excluded.code,
-		flags = excluded.flags, since = now()
+		flags = excluded.flags, again = excluded.again, since = now()
 	    WHERE i.status = 'refused' AND i.digest = excluded.digest
 $$;
 
@@ -385,8 +385,7 @@ BEGIN
 	RETURN QUERY
 	WITH i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = target
-	    AND (i.status = 'held' OR i.flags & 4 <> 0)
-	    AND i.status IN ('held', 'taken') AND i.id > behind
+	    AND i.again AND i.id > behind
 	    ORDER BY i.id LIMIT most)
 	SELECT state, extract(epoch FROM now())::bigint, i.id,
 	    i.sender || '@' || i.origin, i.status, i.flags, i.state_number,
@@ -439,7 +438,8 @@ BEGIN
 		ON s.onion_address = i.origin
 	    WHERE u.shown ORDER BY i.id;
 	UPDATE federation.room_items i SET status = u.status, code = u.code,
-	    flags = u.flags FROM unnest(room_messages_judge.messages) AS u
+	    flags = u.flags, again = u.again
+	    FROM unnest(room_messages_judge.messages) AS u
 	    WHERE i.id = u.id;
 	RETURN true;
 END

@@ -237,6 +237,8 @@ CREATE TABLE federation.room_items (
 	    'refused', 'cancelled')),
 	code		text,		-- why refused
 	flags		integer NOT NULL DEFAULT 0,	-- room_verdict.h
+	-- to be judged again: held, or taken without its state
+	again		boolean NOT NULL DEFAULT false,
 	lane		integer NOT NULL CHECK (lane BETWEEN 1 AND 3),
 	epoch		bigint,
 	sequence	bigint,
@@ -257,9 +259,7 @@ CREATE TABLE federation.room_items (
 CREATE INDEX room_items_new ON federation.room_items (room_id, id)
     WHERE status = 'new';
 CREATE INDEX room_items_open ON federation.room_items (room_id, id)
-    WHERE status = 'held' OR flags & 4 <> 0;
-
- -- ROOM_UNVERIFIED
+    WHERE again;
 CREATE INDEX room_items_proof ON federation.room_items (proof_id);
 CREATE INDEX room_items_age ON federation.room_items (since);
 

@@ -1,45 +1,29 @@
 -- SPDX-License-Identifier: ISC
 -- Rooms: what several files of this folder call. Nobody else may.
 
--- Canonical JSON (RFC 8785) of what holds integers alone: keys by their bytes,
--- which is their order in UTF-16 as long as they are ASCII. PostgreSQL writes
--- strings as the RFC asks for.
-CREATE FUNCTION federation.json_canonical(value jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	text text;
-BEGIN
-	CASE jsonb_typeof(value)
-	WHEN 'object' THEN
-		SELECT string_agg(to_jsonb(e.key)::text || ':' ||
-		    federation.json_canonical(e.value), ','
-		    ORDER BY e.key COLLATE "C") INTO text
-		    FROM jsonb_each(value) e;
-		RETURN '{' || coalesce(text, '') || '}';
-	WHEN 'array' THEN
-		SELECT string_agg(federation.json_canonical(e.value), ','
-		    ORDER BY e.ordinality) INTO text
-		    FROM jsonb_array_elements(value) WITH ORDINALITY e;
-		RETURN '[' || coalesce(text, '') || ']';
-	ELSE
-		RETURN value::text;
-	END CASE;
-END
-$$;
-
 -- Tells the application what happened in a room: an inbox row of the type
--- "room", canonical. server: whose doing it was; null ours.
+-- "room", canonical, since it holds strings and integers alone, in the order of
+-- their ASCII names, and PostgreSQL writes both as RFC 8785 asks for. server:
+-- whose doing it was, null ours; metadata: canonical already, null none.
 CREATE FUNCTION federation.room_tell(server uuid, room text, event text,
-    more jsonb) RETURNS void
+    more jsonb, metadata text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	INSERT INTO federation.inbox (message_id, server_id, type, payload,
 	    trust_level)
 	    SELECT gen_random_uuid(), room_tell.server, 'room',
-		convert_to(federation.json_canonical(room_tell.more ||
-		jsonb_build_object('event', room_tell.event, 'room',
-		room_tell.room)), 'UTF8'),
+		(SELECT convert_to('{' || string_agg('"' || m.name || '":' ||
+		    m.value, ',' ORDER BY m.name COLLATE "C") || '}', 'UTF8')
+		    FROM (SELECT e.key, e.value::text
+			FROM jsonb_each(room_tell.more) e
+			UNION ALL SELECT 'event',
+			    to_jsonb(room_tell.event)::text
+			UNION ALL SELECT 'room',
+			    to_jsonb(room_tell.room)::text
+			UNION ALL SELECT 'metadata', room_tell.metadata
+			WHERE room_tell.metadata IS NOT NULL)
+			m(name, value)),
 		coalesce((SELECT s.trust_level
 		FROM federation.federation_servers s
 		WHERE s.id = room_tell.server), 3);
@@ -247,9 +231,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The digest of a number, by the item itself, by a declaration, or by what
--- stands behind it and calls it previous; null: it is not known. The same rule
--- as tests/simulate has in room_digest_at(), which tests/integration/sql
--- compares.
+-- stands behind it and calls it previous; null: it is not known. The simulator
+-- has the same rule in room_digest_at().
 CREATE FUNCTION federation.room_digest(room uuid, origin text, epoch bigint,
     lane integer, number bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

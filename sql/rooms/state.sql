@@ -7,9 +7,9 @@
 
 -- Reading ------------------------------------------------------------------
 
--- What an event is judged by, and a request or request. number: the event's;
--- member: whom it is about; nonce: of an invitation; origin and request: who
--- asked, and the item's id.
+-- What an event is judged by, and a request. number: the event's; member: whom
+-- it is about; nonce: of an invitation; origin and request: which server asked,
+-- and its item's id.
 CREATE FUNCTION federation.room_event_facts(room text, number bigint,
     member text, inviter text, nonce bytea, origin text, request uuid)
 RETURNS federation.room_event_facts_row
@@ -270,9 +270,8 @@ BEGIN
 		    jsonb_build_object('invitation', shown, 'inviter',
 		    request.inviter, 'invitee', split_part(invitee, '@', 1),
 		    'encryptedRoomKey', request.room_key,
-		    'expires', body->'expires', 'metadata',
-		    coalesce(request.invite_metadata, '{}')::jsonb, 'showing',
-		    'pending'));
+		    'expires', body->'expires', 'showing', 'pending'),
+		    coalesce(request.invite_metadata, '{}'));
 	END IF;
 END
 $$;
@@ -654,7 +653,8 @@ $$;
 
 -- A request about a room of ours is refused with a code; or, without, it is so
 -- already.
-CREATE FUNCTION federation.room_request_end(request uuid, code text) RETURNS void
+CREATE FUNCTION federation.room_request_end(request uuid, code text)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE

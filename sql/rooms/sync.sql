@@ -131,7 +131,7 @@ BEGIN
 		UNION SELECT i.room_id, right(g.global_room_id, -37)
 		FROM federation.room_items i
 		JOIN federation.federated_rooms g ON g.id = i.room_id
-		WHERE i.status = 'held' OR i.flags & 4 <> 0) w
+		WHERE i.again) w
 	    JOIN federation.federated_rooms f ON f.id = w.room_id
 	    CROSS JOIN LATERAL (SELECT s.id
 		FROM federation.federation_servers s

@@ -201,7 +201,8 @@ CREATE TYPE federation.room_message_facts_row AS (
 );
 
 -- A message as it was judged. status: taken, held or refused (a number that is
--- settled all the same), or conflict: not kept; shown: it goes to the
+-- settled all the same), or conflict: not kept; again: it is to be judged
+-- again; shown: it goes to the
 -- application; disputed: not 0, it is evidence, of SEQUENCE_CONFLICT about
 -- that number, or of ID_CONFLICT.
 CREATE TYPE federation.room_message_row AS (
@@ -212,6 +213,7 @@ CREATE TYPE federation.room_message_row AS (
 	status		text,
 	code		text,
 	flags		integer,
+	again		boolean,
 	shown		boolean,
 	lane		integer,
 	epoch		bigint,
@@ -244,6 +246,7 @@ CREATE TYPE federation.room_judged_row AS (
 	status		text,
 	code		text,
 	flags		integer,
+	again		boolean,
 	shown		boolean
 );
 

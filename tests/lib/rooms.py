@@ -5,6 +5,7 @@ of a room's state without the events that would have made it."""
 import base64
 import hashlib
 import os
+import re
 import subprocess
 import uuid
 
@@ -159,6 +160,35 @@ class Talk:
     def close(self):
         self.process.stdin.close()
         self.process.wait(30)
+
+
+class Statements:
+    """Which prepared statements the daemon's code runs meanwhile, in order:
+    round trips are counted, not timed."""
+
+    def __init__(self, cluster, prefix):
+        self.cluster, self.prefix, self.ran = cluster, prefix, []
+
+    def _level(self, level):
+        self.cluster.configure(log_statement=level)
+        self.cluster.reload()
+        owner = self.cluster.connect()
+        while run(owner, "SHOW log_statement")[0][0] != level:
+            pass
+        owner.close()
+
+    def __enter__(self):
+        self._level("all")
+        self.begun = os.path.getsize(self.cluster.log)
+        return self
+
+    def __exit__(self, *_):
+        with open(self.cluster.log, "rb") as log:
+            log.seek(self.begun)
+            text = log.read().decode(errors="replace")
+        self.ran = [name for name in re.findall(r"execute (\w+): ", text)
+                    if name.startswith(self.prefix)]
+        self._level("none")
 
 
 def digest(payload):

@@ -147,6 +147,7 @@ written_add(struct written *written, const struct take *take, uint32_t i,
 	row->code = db_span_text(
 	    verdict->code == CODE_OK ? NULL : code_name(verdict->code));
 	row->flags = (int32_t)(verdict->flags & ~ROOM_SETTLED);
+	row->again = disputed == 0 && room_message_open(verdict);
 	row->shown = disputed == 0 && take_visible(take, verdict);
 	row->lane = message->lane;
 	row->epoch = message->epoch;

@@ -131,7 +131,8 @@ request_end(struct chain *chain, const struct room_verdict *verdict)
 		db_add_text(&parameters, code_name(verdict->code));
 	} else
 		db_add_null(&parameters);
-	db_call(env.db, SQL_ROOM_REQUEST_END, &parameters, request_ended, chain);
+	db_call(
+	    env.db, SQL_ROOM_REQUEST_END, &parameters, request_ended, chain);
 	db_parameters_free(&parameters);
 }
 

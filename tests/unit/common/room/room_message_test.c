@@ -348,10 +348,40 @@ giving(void **unused)
 
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
 
+/* What is late or hidden is kept, and not shown. */
+static void
+visible(void **unused)
+{
+	(void)unused;
+	assert_true(room_message_visible(0));
+	assert_true(room_message_visible(
+	    ROOM_WAS_HELD | ROOM_UNVERIFIED | ROOM_FILLED));
+	assert_false(room_message_visible(ROOM_LATE));
+	assert_false(room_message_visible(ROOM_HIDDEN | ROOM_FILLED));
+}
+
+/* What waits for its state, or was taken without, is judged again. */
+static void
+judged_again(void **unused)
+{
+	struct room_verdict verdict = {ROOM_HELD, CODE_OK, 0, 0, 0, 0};
+
+	(void)unused;
+	assert_true(room_message_open(&verdict));
+	verdict.outcome = ROOM_TAKEN;
+	assert_false(room_message_open(&verdict));
+	verdict.flags = ROOM_UNVERIFIED;
+	assert_true(room_message_open(&verdict));
+	verdict.outcome = ROOM_REFUSED;
+	assert_false(room_message_open(&verdict));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(visible),
+	    cmocka_unit_test(judged_again),
 	    TEST(taken),
 	    TEST(no_member),
 	    TEST(removed),

@@ -16,7 +16,7 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
-from rooms import Room, Talk, Voice, run  # noqa: E402
+from rooms import Room, Statements, Talk, Voice, run  # noqa: E402
 
 LATE, WAS_HELD, UNVERIFIED, HIDDEN, FILLED, SETTLED = 1, 2, 4, 8, 16, 32
 SELF, HOME, PEER, LOST = (peer.onion_address(peer.Key().public)
@@ -718,6 +718,16 @@ def test_judge_failed(world):
     tap.equal([n for n, _, _ in world.inbox()], [said[0]], "once")
 
 
+def test_trips(world):
+    """As many messages as a request has cost two statements."""
+    room = world.room()
+    said = Voice(room, "bob").many(64)
+    with Statements(world.cluster, "room_") as statements:
+        tap.equal(world.take(room, *said), [TAKEN] * 64, "64 in")
+    tap.equal(statements.ran, ["room_messages_facts", "room_messages_take"],
+              "read at once and written at once")
+
+
 def main():
     with Cluster(fsync=True) as cluster:
         cluster.migrate()
@@ -728,7 +738,7 @@ def main():
                      test_conflict_beside, test_void, test_id,
                      test_own, test_together, test_race, test_judge,
                      test_unverified, test_judge_many,
-                     test_judge_failed):
+                     test_judge_failed, test_trips):
             test(world)
         world.talk.close()
 

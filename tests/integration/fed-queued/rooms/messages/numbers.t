@@ -16,7 +16,7 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
-from rooms import Room, Talk, run  # noqa: E402
+from rooms import Room, Statements, Talk, run  # noqa: E402
 
 SELF, HOME, PEER, GONE = (peer.onion_address(peer.Key().public)
                           for _ in range(4))
@@ -302,12 +302,26 @@ def test_suites():
                   "without a notification the sweep finds it")
 
 
+def test_trips(world):
+    """As many messages as a portion has cost one look, one reading and one
+    writing."""
+    room = world.room()
+    for n in range(64):
+        world.say(room, content=b"%d" % n)
+    with Statements(world.cluster, "room_") as statements:
+        world.number()
+    tap.equal(statements.ran, ["room_messages_work", "room_messages_new",
+                               "room_messages_number", "room_messages_new"],
+              "64 out: read and written at once; then there are no more")
+    tap.equal(len(world.queued()), 64 * 2, "queued for both servers")
+
+
 def main():
     with Cluster(fsync=True) as cluster:
         cluster.migrate()
         world = World(cluster)
         for test in (test_places, test_metadata, test_refused, test_many,
-                     test_known, test_race):
+                     test_known, test_race, test_trips):
             test(world)
         world.talk.close()
     test_suites()

@@ -158,7 +158,8 @@ introduced_meanwhile(void **state)
 		    .retry_after = rows[i].retry_after,
 		    .introduced = true};
 
-		reaction = reaction_find(&outcome, &rows[i].result);
+		reaction =
+		    reaction_find(&outcome, &rows[i].result, !rows[i].other);
 		assert_int_equal(reaction.item, rows[i].item);
 		assert_int_equal(reaction.destination,
 		    rows[i].destination == DESTINATION_HANDSHAKE

@@ -258,16 +258,16 @@ line_loose(const char *line)
 static char *
 lines_firm(const char *text)
 {
-	char *kept = xcalloc(1, strlen(text) + 1), *at = kept;
+	char *kept = xcalloc(1, strlen(text) + 2), *at = kept;
 	size_t length;
 
-	for (; *text != '\0'; text += length) {
+	for (; *text != '\0'; text += length + (text[length] == '\n')) {
 		length = strcspn(text, "\n");
-		length += text[length] == '\n';
 		if (line_loose(text))
 			continue;
 		memcpy(at, text, length);
 		at += length;
+		*at++ = '\n';
 	}
 	return kept;
 }

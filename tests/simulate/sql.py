@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
@@ -25,6 +26,7 @@ BUILD = os.environ.get("TORFED_BUILD", os.path.join(ROOT, "build"))
 SIMULATE = os.path.join(BUILD, "tests", "simulate", "simulate")
 MIRROR = os.path.join(ROOT, "tests", "simulate", "sql", "mirror.sql")
 SERVERS = 5
+PREFIX = "sim%d_"  # of the databases of a job
 CLOCKS = re.compile(r"(?<![.\w])(now|clock_timestamp|transaction_timestamp|"
                     r"statement_timestamp)\(\)")
 # Whatever else tells the time.
@@ -113,7 +115,7 @@ def clocks_left(cursor):
 
 
 def fault_put(cursor, fault):
-    """A fault, into a database that has the schema."""
+    """A fault, into a database that has the schema; returns what ends it."""
     if fault in TRIGGERS:
         table, event, does = TRIGGERS[fault]
         cursor.execute("""
@@ -122,11 +124,17 @@ def fault_put(cursor, fault):
             CREATE TRIGGER fault BEFORE %s ON federation.%s
                 FOR EACH ROW EXECUTE FUNCTION sim.fault()""" % (
                     does, event, table))
-        return
+        return "DROP FUNCTION sim.fault() CASCADE"
     name, returns, body = FUNCTIONS[fault]
+    cursor.execute("SELECT pg_get_functiondef(p.oid) FROM pg_proc p"
+                   " JOIN pg_namespace n ON n.oid = p.pronamespace"
+                   " WHERE n.nspname = 'federation' AND p.proname = %s",
+                   [name.partition("(")[0]])
+    before, = cursor.fetchone()
     cursor.execute("CREATE OR REPLACE FUNCTION federation.%s RETURNS %s "
                    "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = "
                    "pg_catalog, pg_temp AS $$ %s $$" % (name, returns, body))
+    return before
 
 
 def install(cluster):
@@ -149,19 +157,15 @@ def install(cluster):
     connection.close()
 
 
-def databases(cluster, prefix, fault=None):
-    """One for each server, called by the prefix and a number."""
+def databases(cluster, jobs):
+    """One for each server of each job."""
     connection = cluster.connect(dbname="postgres")
     with connection.cursor() as cursor:
-        for server in range(SERVERS):
-            cursor.execute('CREATE DATABASE "%s%d" TEMPLATE "%s"' % (
-                prefix, server, pgcluster.DATABASE))
+        for job in range(jobs):
+            for server in range(SERVERS):
+                cursor.execute('CREATE DATABASE "%s%d" TEMPLATE "%s"' % (
+                    PREFIX % job, server, pgcluster.DATABASE))
     connection.close()
-    for server in range(SERVERS if fault else 0):
-        connection = cluster.connect(dbname=prefix + str(server))
-        with connection.cursor() as cursor:
-            fault_put(cursor, fault)
-        connection.close()
 
 
 def simulate(cluster, prefix, *arguments):
@@ -179,37 +183,54 @@ def equal(cluster, jobs, seeds, first):
     for job in range(jobs):
         count = seeds // jobs + (job < seeds % jobs)
         if count > 0:
-            prefix = "sim%d_" % job
-            databases(cluster, prefix)
-            running.append(simulate(cluster, prefix, count, first))
+            running.append(simulate(cluster, PREFIX % job, count, first))
         first += count
     output = "".join(process.communicate()[0] for process in running)
     return output, all(process.returncode == 0 for process in running)
 
 
-def found(cluster, fault):
+def found(cluster, job, fault):
     """Whether a fault is found, as a difference; and what was printed."""
-    prefix = "fault_%s_" % fault
-    databases(cluster, prefix, fault)
-    process = simulate(cluster, prefix, "-q", SEEDS_FAULT)
+    ends = []
+    for server in range(SERVERS):
+        connection = cluster.connect(dbname=(PREFIX % job) + str(server))
+        with connection.cursor() as cursor:
+            ends.append((connection, fault_put(cursor, fault)))
+    process = simulate(cluster, PREFIX % job, "-q", SEEDS_FAULT)
     output = process.communicate()[0]
+    for connection, end in ends:
+        with connection.cursor() as cursor:
+            cursor.execute(end)
+        connection.close()
     return output, process.returncode == 1 and re.search(
         r"^seed \d+: sql: ", output, re.M) is not None
 
 
-def tap(cluster, seeds):
+def found_all(cluster, jobs):
+    """The results of all faults, in their order."""
+    results = {}
+
+    def work(job):
+        for fault in FAULTS[job::jobs]:
+            results[fault] = found(cluster, job, fault)
+    workers = [threading.Thread(target=work, args=[job])
+               for job in range(jobs)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return [results[fault] for fault in FAULTS]
+
+
+def tap(cluster, jobs, seeds):
     """The test in the check."""
     print("1..%d" % (1 + len(FAULTS)))
-
-    def report(number, name, result):
-        output, good = result
+    results = [equal(cluster, jobs, seeds, 1), *found_all(cluster, jobs)]
+    names = ["%d seeds" % seeds, *["found: " + fault for fault in FAULTS]]
+    for number, (name, (output, good)) in enumerate(zip(names, results), 1):
         if not good:
             print(re.sub("^", "# ", output.rstrip(), flags=re.M))
-        print("%s %d - %s" % ("ok" if good else "not ok", number, name),
-              flush=True)
-    report(1, "%d seeds" % seeds, equal(cluster, 2, seeds, 1))
-    for number, fault in enumerate(FAULTS, 2):
-        report(number, "found: %s" % fault, found(cluster, fault))
+        print("%s %d - %s" % ("ok" if good else "not ok", number, name))
 
 
 def main():
@@ -225,11 +246,12 @@ def main():
                 "jit": "off", "max_connections": "60"}
     with pgcluster.Cluster(fsync=False, settings=settings) as cluster:
         install(cluster)
+        databases(cluster, options.jobs)
         if options.tap:
-            tap(cluster, options.seeds)
+            tap(cluster, options.jobs, options.seeds)
             return
         if options.fault:
-            output, good = found(cluster, options.fault)
+            output, good = found(cluster, 0, options.fault)
         else:
             output, good = equal(cluster, options.jobs, options.seeds,
                                  options.first)

@@ -120,8 +120,12 @@ mirror_cancel(int node, int number)
 		return;
 	ledger_uuid(uuid, 'm', item->origin, item->id);
 	uuid_format(message, uuid);
-	if (mirror_sql("UPDATE federation.room_items SET status = 'cancelled'"
-		       " WHERE message_id = $1::uuid AND proof_id IS NULL",
+	if (mirror_sql("WITH i AS (UPDATE federation.room_items"
+		       " SET status = 'cancelled' WHERE message_id = $1::uuid"
+		       " AND proof_id IS NULL RETURNING room_id)"
+		       " UPDATE federation.room_states s"
+		       " SET version = s.version + 1 FROM i"
+		       " WHERE s.room_id = i.room_id",
 		1, values) == NULL)
 		mirror_fail("cancel", mirror_sqlstate(), "done");
 	mirror_leave_node();

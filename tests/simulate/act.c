@@ -2,7 +2,7 @@
 /* What each operation does. Numbers are taken modulo what there is. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static int
 server_of(uint32_t number)
@@ -53,7 +53,7 @@ home_event(const struct op *op, enum room_kind kind)
 	if (kind == ROOM_CREATE &&
 	    world.nodes[node].db.rooms[room].state.number != 0)
 		return;
-	if (state_decide(node, room, &event, list, &verdict) && op->d % 4 != 3)
+	if (state_make(node, room, &event, list, &verdict) && op->d % 4 != 3)
 		state_sign(node, room);
 }
 
@@ -155,7 +155,7 @@ act_say(const struct op *op)
 	int user = user_of(op->b);
 
 	talk_say(node_of(user, op->d), room_of(op->a), user,
-	    1 + (int)(op->c % LANES));
+	    1 + (int)(op->c % LANES_USED));
 }
 
 static void
@@ -218,6 +218,7 @@ act_backup(const struct op *op)
 {
 	struct node *node = &world.nodes[server_of(op->a)];
 
+	mirror_backup(server_of(op->a));
 	node->backup = node->db;
 	node->has_backup = true;
 }
@@ -285,7 +286,7 @@ act_false_message(const struct op *op)
 	if (op->c % 8 == 6)
 		number += 100;
 	stream = room_stream_get(room, world.dishonest,
-	    world.nodes[node].db.epoch, 1 + (int)(op->d / 2 % LANES));
+	    world.nodes[node].db.epoch, 1 + (int)(op->d / 2 % LANES_USED));
 	item =
 	    talk_item_new(node, index, sender, stream, number < 1 ? 1 : number,
 		op->c % 8 == 5 ? 1 + op->b % (world.ids + 1) : ++world.ids);
@@ -313,7 +314,7 @@ act_false_request(const struct op *op)
 	const struct room *room;
 	struct packet *packet;
 
-	if (world.dishonest == NONE)
+	if (world.dishonest == NONE || world.event_count == 0)
 		return;
 	node = node_of(world.dishonest * USERS, op->d);
 	room = &world.nodes[node].db.rooms[index];
@@ -325,7 +326,9 @@ act_false_request(const struct op *op)
 	packet->user = user;
 	packet->other = user_of(op->d);
 	packet->id = ++world.ids;
-	packet->index = (int)(op->d % (uint32_t)(world.event_count + 1));
+	packet->index = (int)(op->d % (uint32_t)world.event_count);
+	if (kind == PACKET_INVITATION)
+		packet->room = world.events[packet->index].room;
 	if (room->invitation_count == 0)
 		return;
 	packet->has_nonce = true;
@@ -338,46 +341,42 @@ act_false_request(const struct op *op)
 static void
 act_false_event(const struct op *op)
 {
-	int node, index = room_of(op->a), i;
+	int node, index = room_of(op->a), i, number;
 	const struct room *room;
+	struct room_event made, *event = &made;
 	struct packet *packet;
-	struct event *event;
 
-	if (world.dishonest == NONE || world.event_count == EVENTS)
+	if (world.dishonest == NONE)
 		return;
 	node = node_of(world.dishonest * USERS, op->d);
 	room = &world.nodes[node].db.rooms[index];
-	if (room->state.number == 0 || room->state.number >= NUMBERS)
+	if (room->state.number == 0)
 		return;
-	event = &world.events[world.event_count];
 	memset(event, 0, sizeof(*event));
-	event->room = index;
-	event->signer = world.dishonest;
-	room_home_event(&event->event, &room->state, world.now);
+	room_home_event(event, &room->state, world.now);
 	if (op->c / 64 % 4 == 0)
-		event->event.timestamp--;
+		event->timestamp--;
 	else if (op->c / 64 % 4 == 1)
-		event->event.timestamp += (int64_t)(op->d % (3 * ROOM_AHEAD_S));
-	event->event.kind = (enum room_kind)(op->c % ROOM_KINDS);
-	event->event.content.user = world.users[user_of(op->b)];
-	event->event.content.inviter = world.users[user_of(op->d)];
-	event->event.content.expires = world.now + (int64_t)(op->d % 1000000);
-	event->event.content.has_nonce = room->invitation_count > 0;
+		event->timestamp += (int64_t)(op->d % (3 * ROOM_AHEAD_S));
+	event->kind = (enum room_kind)(op->c % ROOM_KINDS);
+	event->content.user = world.users[user_of(op->b)];
+	event->content.inviter = world.users[user_of(op->d)];
+	event->content.expires = world.now + (int64_t)(op->d % 1000000);
+	event->content.has_nonce = room->invitation_count > 0;
 	if (room->invitation_count > 0)
-		memcpy(event->event.content.nonce,
+		memcpy(event->content.nonce,
 		    room->invitations[op->d % (uint32_t)room->invitation_count]
 			.nonce,
 		    ROOM_NONCE);
-	event->event.payload_hash[0] = (uint8_t)world.event_count;
-	event->event.payload_hash[3] = 1;
-	room_event_hash(event->hash, &event->event);
-	world.event_count++;
+	number = ledger_event_add(index, world.dishonest, event, 0);
+	if (number == NONE)
+		return;
 	for (i = 0; i < world.servers; i++) {
 		if (i == world.dishonest || (op->d >> (8 + i) & 1) == 0)
 			continue;
 		packet = packet_new(PACKET_EVENT, node, i);
 		packet->room = index;
-		packet->index = world.event_count - 1;
+		packet->index = number;
 	}
 }
 

@@ -303,7 +303,8 @@ check_entries(int node, const struct room *room, const struct reading *reading)
 		item = &world.items[entry->item];
 		number = item->message.state_number;
 		if (user_server(item->sender) != item->origin &&
-		    entry->status != STATUS_REFUSED)
+		    entry->status == STATUS_TAKEN &&
+		    (entry->flags & ROOM_HIDDEN) == 0)
 			world_fail("server %d: spoke for another's user",
 			    item->origin);
 		if (number > reading->last)
@@ -340,15 +341,15 @@ evidence_state(const struct room *room, int64_t number)
 static bool
 evidence_stream(const struct room *room, const struct item *item)
 {
-	const struct item *other;
+	const struct evidence *evidence;
 	int i;
 
 	for (i = 0; i < room->evidence_count; i++) {
-		other = &world.items[room->evidence[i].a];
-		if (room->evidence[i].kind == EVIDENCE_SEQUENCE &&
-		    other->origin == item->origin &&
-		    other->message.epoch == item->message.epoch &&
-		    other->message.lane == item->message.lane)
+		evidence = &room->evidence[i];
+		if (evidence->kind == EVIDENCE_SEQUENCE &&
+		    evidence->origin == item->origin &&
+		    evidence->epoch == item->message.epoch &&
+		    evidence->lane == item->message.lane)
 			return true;
 	}
 	return false;

@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "world.h"
-
-#define START 1700000000 /* seconds since 1970 */
+#include "sql/mirror.h"
 
 struct world world;
 const char *planted;
@@ -175,18 +173,20 @@ world_begin(const struct history *history)
 	int i, j;
 
 	memset(&world, 0, offsetof(struct world, packets));
-	world.now = START;
+	world.now = WORLD_START;
 	world.servers = history->servers;
 	world.dishonest = history->dishonest;
 	for (i = 0; i < ALL_USERS; i++) {
 		memset(&world.users[i], 0, sizeof(world.users[i]));
-		memset(world.users[i].server, user_server(i) + 1, ONION_KEY);
+		memcpy(world.users[i].server, ledger_key(user_server(i)),
+		    ONION_KEY);
 		snprintf(world.users[i].name, sizeof(world.users[i].name),
 		    "user%d", i);
 	}
 	for (i = 0; i < ROOMS; i++) {
-		memset(world.rooms[i].uuid, 0x40 + i, UUID_SIZE);
-		memset(world.rooms[i].home, world_home(i) + 1, ONION_KEY);
+		ledger_uuid(world.rooms[i].uuid, 'h', world_home(i), 0);
+		memcpy(
+		    world.rooms[i].home, ledger_key(world_home(i)), ONION_KEY);
 	}
 	for (i = 0; i < NODES; i++) {
 		world.nodes[i].exists = i < world.servers;
@@ -199,6 +199,7 @@ world_begin(const struct history *history)
 		for (j = 0; j < world.servers; j++)
 			world.route[i][j] = j;
 	}
+	mirror_begin();
 	for (i = 0; i < world.servers; i++)
 		node_restart(i, false);
 }
@@ -297,10 +298,13 @@ history_run(const struct history *history)
 	int i;
 
 	world_begin(history);
-	for (i = 0; i < history->count && world.failure[0] == '\0'; i++)
+	for (i = 0; i < history->count && world.failure[0] == '\0'; i++) {
 		op_apply(&history->ops[i]);
+		mirror_compare(false);
+	}
 	if (world.failure[0] == '\0')
 		heal();
+	mirror_compare(true);
 	if (world.failure[0] == '\0' && planted_is("forget"))
 		forget();
 	if (world.failure[0] == '\0')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A server: what it does with a packet, with time, and when it starts. */
-#include "world.h"
+#include "sql/mirror.h"
 
 static void
 evidence_receive(int node, const struct packet *packet)
@@ -71,13 +71,16 @@ void
 node_restart(int node, bool restore)
 {
 	struct node *server = &world.nodes[node];
+	bool back = restore && server->has_backup, restored;
 	int room;
 
 	packets_lose(node);
 	world.now++;
-	if (restore && server->has_backup)
+	if (back)
 		server->db = server->backup;
-	if (room_restored(server->log_mark, server->db.mark)) {
+	restored = room_restored(server->log_mark, server->db.mark);
+	mirror_restart(node, back, restored);
+	if (restored) {
 		server->db.restored = world.now;
 		server->db.epoch = room_epoch_next(
 		    server->db.epoch, server->db.epoch_seen, world.now);

@@ -2,7 +2,7 @@
 /* server_sync: heads told, compared, and what is asked for and given. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static struct room *
 room_of(int node, int room)
@@ -70,13 +70,18 @@ sync_send(int node, int index, int peer)
 	bool home = peer == world_home(index);
 	struct packet *packet;
 
+	mirror_step(node);
 	if (room->state.number == 0 || peer == self ||
-	    (!home && !room_server_ever(room, peer)))
+	    (!home && !room_server_ever(room, peer))) {
+		if (peer != self)
+			mirror_heads_made(node, index, peer, NULL);
 		return;
+	}
 	packet = packet_new(PACKET_HEADS, node, peer);
 	packet->room = index;
 	head_add(packet, room, peer, home);
 	streams_add(packet, room, self, peer);
+	mirror_heads_made(node, index, peer, packet);
 }
 
 static void
@@ -110,7 +115,18 @@ evidence_push(int node, const struct packet *heads, enum packet_kind kind,
 		asked.epoch = heads->heads[at].head.epoch;
 		asked.lane = heads->heads[at].head.lane;
 	}
+	/* Production gives it in its next message. */
+	mirror_aside(true);
 	evidence_give(node, &asked);
+	mirror_aside(false);
+}
+
+static bool
+restored_lately(int node)
+{
+	int64_t restored = world.nodes[node].db.restored;
+
+	return restored != 0 && world.now - restored < 24 * 3600;
 }
 
 static void
@@ -122,6 +138,9 @@ state_compare(int node, const struct packet *packet)
 	int64_t number = packet->head.number;
 	struct room_want want;
 
+	/* A room that we do not know concerns us only after a restore. */
+	if (!room->known && !restored_lately(node))
+		return;
 	if (number >= 1 && number <= room->state.number)
 		ours = world.events[room->chain[number]].hash;
 	want = room_head_compare(&room->state, &packet->head, ours,
@@ -137,7 +156,7 @@ state_compare(int node, const struct packet *packet)
 	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
 		evidence_push(
 		    node, packet, PACKET_ASK_EVIDENCE, 0, want.evidence);
-	if (number <= room->state.number)
+	if (room->known && number <= room->state.number)
 		room->answered |= 1U << peer;
 }
 
@@ -206,13 +225,14 @@ sync_heads(int node, const struct packet *packet)
 	struct room *room = room_of(node, packet->room);
 	int i;
 
+	mirror_step(node);
 	if (packet->has_state)
 		state_compare(node, packet);
-	if (room->state.number == 0 ||
-	    !room_here(room, world.nodes[node].identity))
-		return;
-	for (i = 0; i < packet->head_count; i++)
-		stream_compare(node, packet, i);
+	if (room->state.number != 0 &&
+	    room_here(room, world.nodes[node].identity))
+		for (i = 0; i < packet->head_count; i++)
+			stream_compare(node, packet, i);
+	mirror_heads(node, packet);
 }
 
 static void
@@ -235,6 +255,7 @@ events_give(int node, const struct packet *packet)
 		packet_answer(answer, packet);
 		answer->index = room->chain[number];
 		answer->one = packet->one;
+		mirror_given(answer);
 	}
 }
 
@@ -247,6 +268,8 @@ declared_give(int node, const struct packet *packet)
 	struct packet *answer;
 	int i;
 
+	if (!room_server_now(room, world.nodes[packet->from].identity))
+		return;
 	for (i = 0; i < room->void_count; i++) {
 		declared = &room->voids[i];
 		if (declared->origin != packet->origin ||
@@ -263,58 +286,7 @@ declared_give(int node, const struct packet *packet)
 		answer->lane = packet->lane;
 		answer->range = declared->range;
 		answer->one = true;
-	}
-}
-
-/* What we have under a number in dispute, which may be proof by itself. */
-static void
-own_give(int node, const struct packet *packet)
-{
-	const struct room *room = room_of(node, packet->room);
-	int i = room_item_at(
-	    room, packet->origin, packet->epoch, packet->lane, packet->first);
-	struct packet *answer;
-
-	if (i == NONE ||
-	    !room_server_now(room, world.nodes[packet->from].identity))
-		return;
-	answer =
-	    packet_new(PACKET_ITEM, node, world.nodes[packet->from].identity);
-	packet_answer(answer, packet);
-	answer->index = room->entries[i].item;
-}
-
-static void
-evidence_give(int node, const struct packet *packet)
-{
-	const struct room *room = room_of(node, packet->room);
-	bool items = packet->kind == PACKET_ASK_ITEM_EVIDENCE;
-	const struct evidence *evidence;
-	const struct item *item;
-	struct packet *answer;
-	int i;
-
-	for (i = 0; i < room->evidence_count; i++) {
-		evidence = &room->evidence[i];
-		if (evidence->number != packet->first || evidence->b == NONE ||
-		    evidence->kind !=
-			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE))
-			continue;
-		item = &world.items[evidence->a];
-		if (items && (item->origin != packet->origin ||
-				 item->message.epoch != packet->epoch ||
-				 item->message.lane != packet->lane))
-			continue;
-		answer = packet_new(
-		    PACKET_EVIDENCE, node, world.nodes[packet->from].identity);
-		packet_answer(answer, packet);
-		answer->index = evidence->a;
-		answer->second = evidence->b;
-		answer->one = items;
-	}
-	if (items) {
-		own_give(node, packet);
-		declared_give(node, packet);
+		mirror_given(answer);
 	}
 }
 
@@ -345,6 +317,13 @@ void_give(int node, const struct packet *packet, int64_t first, int64_t last)
 	memcpy(answer->range.digest, digest, ROOM_HASH);
 	if (previous != NULL)
 		memcpy(answer->range.previous, previous, ROOM_HASH);
+	mirror_given(answer);
+}
+
+static bool
+proof_wanted(const struct packet *packet)
+{
+	return packet->one || packet->kind == PACKET_ASK_ITEM_EVIDENCE;
 }
 
 /* What is given under a number, and with ROOM_GIVE the entry. */
@@ -366,7 +345,7 @@ giving_find(struct room *room, const struct packet *packet, int asker,
 	    &room->state, under, room_server_at(room, asker, under), now);
 	*entry = &room->entries[i];
 	/* As proof of what was signed; what we refused others refuse, too. */
-	if (now && (packet->one || (*entry)->status == STATUS_REFUSED))
+	if (now && (proof_wanted(packet) || (*entry)->status == STATUS_REFUSED))
 		giving = ROOM_GIVE;
 	if (giving == ROOM_GIVE && (*entry)->status == STATUS_CANCELLED)
 		giving = ROOM_GIVE_VOID;
@@ -381,6 +360,7 @@ item_give(int node, const struct packet *packet, struct entry *entry)
 
 	packet_answer(answer, packet);
 	answer->index = entry->item;
+	mirror_given(answer);
 	if (packet->origin == world.nodes[node].identity)
 		talk_claim(node, entry); /* to give is to send */
 }
@@ -398,8 +378,8 @@ items_give(int node, const struct packet *packet)
 	struct entry *entry;
 
 	if (stream == NULL)
-		return;
-	if (last > stream->stream.highest)
+		last = 0;
+	else if (last > stream->stream.highest)
 		last = stream->stream.highest;
 	for (number = packet->first; number <= last; number++) {
 		giving = giving_find(room, packet,
@@ -422,15 +402,84 @@ items_give(int node, const struct packet *packet)
 		declared_give(node, packet);
 }
 
+/* In the room, or once was; or its home. */
+static bool
+acquainted(const struct room *room, int index, int asker)
+{
+	int i;
+
+	for (i = 0; i < room->row_count; i++)
+		if (user_server(room->rows[i].user) == asker)
+			return true;
+	return asker == world_home(index);
+}
+
+/* Of an event that breaks the rules, it alone; what was declared against an
+ * item is not in the ledger. */
+static void
+pair_give(int node, const struct packet *packet, const struct evidence *pair)
+{
+	struct packet *answer, none = {.kind = PACKET_EVIDENCE};
+
+	none.to = packet->from;
+	none.from = node;
+	none.index = pair->a;
+	none.second = pair->b;
+	mirror_given(&none);
+	if (pair->b == NONE)
+		return;
+	answer = packet_new(
+	    PACKET_EVIDENCE, node, world.nodes[packet->from].identity);
+	packet_answer(answer, packet);
+	answer->index = pair->invalid ? pair->b : pair->a;
+	answer->second = pair->b;
+	answer->one = pair->kind == EVIDENCE_SEQUENCE;
+	none.kind = PACKET_EVENT;
+	if (!pair->invalid)
+		return;
+	mirror_given(&none);
+	none.index = pair->b;
+	mirror_given(&none);
+}
+
+static void
+evidence_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	bool items = packet->kind == PACKET_ASK_ITEM_EVIDENCE;
+	const struct evidence *evidence;
+	int i;
+
+	for (i = 0; i < room->evidence_count; i++) {
+		evidence = &room->evidence[i];
+		if (evidence->number != packet->first ||
+		    evidence->kind !=
+			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE) ||
+		    !acquainted(
+			room, packet->room, world.nodes[packet->from].identity))
+			continue;
+		if (items && (evidence->origin != packet->origin ||
+				 evidence->epoch != packet->epoch ||
+				 evidence->lane != packet->lane))
+			continue;
+		pair_give(node, packet, evidence);
+	}
+	/* What we have under the number may be proof by itself. */
+	if (items && packet->origin != world.nodes[node].identity)
+		items_give(node, packet);
+}
+
 void
 sync_ask(int node, const struct packet *packet)
 {
+	mirror_step(node);
 	if (packet->kind == PACKET_ASK_EVENTS)
 		events_give(node, packet);
 	else if (packet->kind == PACKET_ASK_ITEMS)
 		items_give(node, packet);
 	else
 		evidence_give(node, packet);
+	mirror_asked(node, packet);
 }
 
 void

@@ -332,7 +332,7 @@ def counts(world):
     world.owner.execute("UPDATE federation.room_invited SET expires_at = "
                         "now() - interval '1 s'")
     tap.equal(now(), (0, 0), "none that has expired")
-    for table in ("members", "invites", "shown"):
+    for table in ("members", "invites", "invited"):
         world.owner.execute("DELETE FROM federation.room_" + table)
     world.told()
 

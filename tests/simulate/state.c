@@ -247,7 +247,8 @@ signing_check(int node, const struct room *room)
 	const struct node *home = &world.nodes[node];
 	int i;
 
-	if (home->db.restored == 0 || node_clock(node) - home->db.restored >= 900 ||
+	if (home->db.restored == 0 ||
+	    node_clock(node) - home->db.restored >= 900 ||
 	    !world_honest(home->identity))
 		return;
 	for (i = 0; i < world.servers; i++)

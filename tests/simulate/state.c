@@ -18,7 +18,7 @@ recovery_make(int node, const struct room *room, struct room_recovery *recovery)
 	memset(recovery, 0, sizeof(*recovery));
 	recovery->since = world.nodes[node].db.restored;
 	for (i = 0; i < world.servers; i++) {
-		if (i == self || !room_server_now(room, i))
+		if (i == self || !room_server_open(room, i))
 			continue;
 		recovery->servers++;
 		if ((room->answered >> i & 1) != 0)

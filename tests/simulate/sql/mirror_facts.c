@@ -303,7 +303,9 @@ WRAP(struct room_verdict, room_message_judge, const struct room_state *state,
 		put_number("here", known->here);
 		/* Asked where none is here any more. */
 		if (!known->here) {
-			put_number("here_then", known->here_then);
+			if (state != NULL &&
+			    message->state_number <= room_state_last(state))
+				put_number("here_then", known->here_then);
 			put_number("out", known->out);
 			if (known->out != ROOM_KINDS)
 				put_number("out_learned", known->out_learned);
@@ -355,7 +357,9 @@ WRAP(enum room_giving, room_message_give, const struct room_state *state,
 	if (begin("give")) {
 		put_state(state);
 		put_number("state_number", number);
-		put_number("then", then);
+		/* Of what is in dispute nobody asks who was there. */
+		if (number <= room_state_last(state))
+			put_number("then", then);
 		put_number("member_now", member_now);
 		end();
 	}

@@ -65,7 +65,7 @@ room_server_now(const struct room *room, int identity)
 	return room_server_at(room, identity, room_state_last(&room->state));
 }
 
-/* By the rows alone, also those of what is in dispute: no event follows then. */
+/* By the rows alone, also those in dispute: no event follows then. */
 bool
 room_server_open(const struct room *room, int identity)
 {

@@ -191,7 +191,7 @@ SIMULATE_QUEUED = $(addprefix fed-queued/,db/db_parameters.c db/db_types.c \
 		rooms/document.c rooms/turn.c rooms/items/invitation.c \
 		rooms/items/showing.c \
 		rooms/items/received.c) \
-		$(filter-out %/look.c %/answer.c %/exchange.c, \
+		$(filter-out %/rekey.c %/look.c %/answer.c %/exchange.c, \
 		$(wildcard $(addprefix fed-queued/rooms/,state/*.c \
 		messages/*.c sync/*.c)))
 SIMULATE_WRAP =	room_state_apply room_home_decide room_message_judge \
@@ -199,7 +199,8 @@ SIMULATE_WRAP =	room_state_apply room_home_decide room_message_judge \
 		room_state_shown room_head_compare room_stream_compare \
 		room_void_contradiction room_stream_void room_invite_take \
 		clock_now room_event_verify ed_verify cert_verify \
-		requests_soon requests_wait messages_judge log_error
+		requests_soon requests_wait messages_judge log_error \
+		timer_new timer_arm_once
 SIMULATE_FILES = $(BUILD)/tests/simulate/simulate \
 		$(BUILD)/tests/simulate/delivery
 $(BUILD)/tests/simulate/%.o: override CPPFLAGS += -Itests/simulate

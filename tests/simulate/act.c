@@ -292,7 +292,7 @@ act_false_message(const struct op *op)
 		op->c % 8 == 5 ? 1 + op->b % (world.ids + 1) : ++world.ids);
 	if (item == NONE)
 		return;
-	if (op->c % 8 != 4)
+	if (op->c % 8 != 4 && room_entry(room, item) == NULL)
 		talk_item_keep(node, item);
 	for (i = 0; i < world.servers; i++) {
 		if (i == world.dishonest || (op->d >> (8 + i) & 1) == 0)

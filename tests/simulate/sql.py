@@ -67,15 +67,16 @@ TRIGGERS = {
     "epoch": ("self", "UPDATE", "NEW.epoch := OLD.epoch"),
 }
 FUNCTIONS = {
-    "leaving": ("room_leaves(room uuid, member text)", "boolean",
+    "leaving": ("room_leaves(room uuid, member text,"
+                " before timestamptz DEFAULT NULL)", "boolean",
                 "SELECT false"),
-    "last": ("sync_last(number bigint, disputed bigint)", "bigint",
+    "last": ("room_last(number bigint, disputed bigint)", "bigint",
              "SELECT $1"),
     "member-at": ("sync_member(room uuid, server uuid, number bigint)",
                   "boolean", "SELECT EXISTS (SELECT 1"
                   " FROM federation.room_members m WHERE m.room_id = $1"
                   " AND m.server_id IS NOT DISTINCT FROM $2)"),
-    "digest": ("sync_digest(room uuid, origin text, epoch bigint,"
+    "digest": ("room_digest(room uuid, origin text, epoch bigint,"
                " lane integer, number bigint)", "bytea",
                "SELECT i.digest FROM federation.room_items i"
                " WHERE i.room_id = $1 AND i.origin = $2 AND i.epoch = $3"

@@ -18,7 +18,7 @@ recovery_make(int node, const struct room *room, struct room_recovery *recovery)
 	memset(recovery, 0, sizeof(*recovery));
 	recovery->since = world.nodes[node].db.restored;
 	for (i = 0; i < world.servers; i++) {
-		if (i == self || !room_server_now(room, i))
+		if (i == self || !room_server_open(room, i))
 			continue;
 		recovery->servers++;
 		if ((room->answered >> i & 1) != 0)
@@ -247,7 +247,8 @@ signing_check(int node, const struct room *room)
 	const struct node *home = &world.nodes[node];
 	int i;
 
-	if (home->db.restored == 0 || node_clock(node) - home->db.restored >= 900 ||
+	if (home->db.restored == 0 ||
+	    node_clock(node) - home->db.restored >= 900 ||
 	    !world_honest(home->identity))
 		return;
 	for (i = 0; i < world.servers; i++)

@@ -65,6 +65,19 @@ room_server_now(const struct room *room, int identity)
 	return room_server_at(room, identity, room_state_last(&room->state));
 }
 
+/* By the rows alone, also those in dispute: no event follows then. */
+bool
+room_server_open(const struct room *room, int identity)
+{
+	int i;
+
+	for (i = 0; i < room->row_count; i++)
+		if (user_server(room->rows[i].user) == identity &&
+		    room->rows[i].member.left == 0)
+			return true;
+	return false;
+}
+
 bool
 room_server_ever(const struct room *room, int identity)
 {
@@ -127,7 +140,7 @@ servers_count(const struct room *room, const struct room_event *event,
 	int i;
 
 	for (i = 0; i < SERVERS; i++) {
-		if (!room_server_now(room, i))
+		if (!room_server_open(room, i))
 			continue;
 		key = world.users[i * USERS].server;
 		facts->servers += memcmp(key, event->room.home, ONION_KEY) != 0;

@@ -37,6 +37,7 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	struct room_place *place = &item->message.place;
 	const uint8_t *previous;
 	bool is_void;
+	int i;
 
 	if (world.item_count == ITEMS)
 		return NONE;
@@ -60,6 +61,12 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	if (previous != NULL)
 		memcpy(place->previous, previous, ROOM_HASH);
 	ledger_item_digest(item);
+	/* The same bytes under the same id are the same item. */
+	for (i = 0; i < world.item_count; i++)
+		if (world.items[i].origin == item->origin &&
+		    memcmp(world.items[i].message.place.digest,
+			item->message.place.digest, ROOM_HASH) == 0)
+			return i;
 	return world.item_count++;
 }
 

@@ -293,6 +293,7 @@ struct room_member room_last_row(const struct room *, int user);
 struct room_member room_row_at(const struct room *, int user, int64_t number);
 bool room_server_at(const struct room *, int identity, int64_t number);
 bool room_server_now(const struct room *, int identity);
+bool room_server_open(const struct room *, int identity);
 bool room_server_ever(const struct room *, int identity);
 struct room_member room_server_last(const struct room *, int identity);
 void room_facts_make(const struct room *, const struct room_event *,

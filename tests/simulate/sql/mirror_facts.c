@@ -301,10 +301,15 @@ WRAP(struct room_verdict, room_message_judge, const struct room_state *state,
 		put_message(message);
 		put_message_facts(known);
 		put_number("here", known->here);
-		put_number("here_then", known->here_then);
-		put_number("out", known->out);
-		if (known->out != ROOM_KINDS)
-			put_number("out_learned", known->out_learned);
+		/* Asked where none is here any more. */
+		if (!known->here) {
+			if (state != NULL &&
+			    message->state_number <= room_state_last(state))
+				put_number("here_then", known->here_then);
+			put_number("out", known->out);
+			if (known->out != ROOM_KINDS)
+				put_number("out_learned", known->out_learned);
+		}
 		put_number("joining", known->joining);
 		put_number("held", known->held);
 		put_number("held_server", known->held_server);
@@ -352,7 +357,9 @@ WRAP(enum room_giving, room_message_give, const struct room_state *state,
 	if (begin("give")) {
 		put_state(state);
 		put_number("state_number", number);
-		put_number("then", then);
+		/* Of what is in dispute nobody asks who was there. */
+		if (number <= room_state_last(state))
+			put_number("then", then);
 		put_number("member_now", member_now);
 		end();
 	}
@@ -363,7 +370,7 @@ WRAP(int64_t, room_state_shown, const struct room_state *state,
     const struct room_member *last, bool home)
 {
 	if (begin("shown")) {
-		put_state(state);
+		put_number("closed", state->closed);
 		/* Of several that have not ended any may be the last. */
 		put_number("ever", last->joined != 0);
 		put_number("left", last->left);

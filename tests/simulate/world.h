@@ -38,6 +38,8 @@
 #define ITEMS	    256
 #define PACKETS	    1024
 #define NONE	    (-1)
+#define LIFETIME    (3 * 24 * 3600) /* a message is pushed for so long */
+#define KEPT	    (9 * 24 * 3600) /* and kept */
 
 /* An item, signed by its origin. */
 struct item {
@@ -66,11 +68,13 @@ struct entry {
 	unsigned int flags;
 	int64_t since;
 	bool sent;	    /* own: left this server at least once */
+	bool pruned;	    /* own: its payload is kept no more */
 	int64_t mark;	    /* own: of its first claim */
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared { /* void by its origin */
+struct declared { /* void or gone, by its origin */
+	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;
 	int lane;

@@ -644,15 +644,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Numbers that were declared void or gone to us and that a server shows in its
--- heads: it was not asked for them yet, and now is, in so many ranges at most.
+-- heads: it was not asked for them yet. Ranges, so many at most; asking: it is
+-- asked now.
 CREATE FUNCTION federation.sync_holders(server uuid,
-    heads federation.sync_ask_row[], most integer)
+    heads federation.sync_ask_row[], most integer, asking boolean)
 RETURNS SETOF federation.sync_range_ask_row
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_holders.server IS NOT NULL AND
-	    cardinality(heads) <= 1000 AND sync_holders.most >= 0);
+	    cardinality(heads) <= 1000 AND sync_holders.most >= 0 AND
+	    sync_holders.asking IS NOT NULL);
 	RETURN QUERY WITH v AS (SELECT x.ctid AS place, h.room
 	    FROM unnest(heads) AS h
 	    JOIN federation.federated_rooms f ON f.global_room_id = h.room
@@ -667,7 +669,8 @@ BEGIN
 		AND s.onion_address = x.origin)
 	    ORDER BY x.declared_at, x.first LIMIT sync_holders.most)
 	UPDATE federation.room_voids r
-	    SET asked = r.asked || sync_holders.server
+	    SET asked = CASE WHEN sync_holders.asking
+		THEN r.asked || sync_holders.server ELSE r.asked END
 	    FROM v WHERE r.ctid = v.place
 	    RETURNING v.room, r.origin, r.epoch, r.lane, r.first, r.last;
 END
@@ -826,7 +829,7 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint,
 	bigint),
     federation.sync_resend(uuid, bigint[]),
-    federation.sync_holders(uuid, federation.sync_ask_row[], integer),
+    federation.sync_holders(uuid, federation.sync_ask_row[], integer, boolean),
     federation.sync_holds(uuid, federation.sync_ask_row[], text[], interval),
     federation.sync_lost(interval, integer),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,

@@ -98,6 +98,7 @@ range_want(struct sync_taking *taking, const struct sync_range_ask_row *row)
 	if (onion_parse(ask.origin, (const char *)row->origin.bytes,
 		row->origin.length) != CODE_OK)
 		fatal("database sent a malformed address");
+	ask.stream = true;
 	ask.epoch = row->epoch;
 	ask.lane = row->lane;
 	ask.want = SYNC_ITEMS;
@@ -142,6 +143,8 @@ holds_written(PGresult *result, const char *sqlstate, void *argument)
 	sync_heads_add(&parameters, &taking->message);
 	db_add_integer(
 	    &parameters, SYNC_PAYLOAD_ASKS - (int64_t)taking->ask_count);
+	/* What a request makes us want only begins an exchange of ours. */
+	db_add_text(&parameters, taking->proof.text != NULL ? "t" : "f");
 	db_call(env.db, SQL_SYNC_HOLDERS, &parameters, holders_found, taking);
 	db_parameters_free(&parameters);
 }

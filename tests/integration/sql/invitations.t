@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
+from rooms import LIMITS  # noqa: E402
 from sqlhelp import code, one, rows  # noqa: E402
 
 SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
@@ -32,6 +33,7 @@ class World:
         self.daemon = cluster.connect(user="_fedqueued").cursor()
         self.daemon.execute("SELECT federation.self_set(%s, 'certificate')",
                             (SELF,))
+        self.daemon.execute(LIMITS)
         self.servers = {}
         for address in (HOME, OTHER):
             self.servers[address] = one(

@@ -16,7 +16,7 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
-from rooms import Room, Statements, Talk, run  # noqa: E402
+from rooms import LIMITS, Room, Statements, Talk, run  # noqa: E402
 
 SELF, HOME, PEER, GONE = (peer.onion_address(peer.Key().public)
                           for _ in range(4))
@@ -38,6 +38,7 @@ class World:
         self.owner = cluster.connect()
         daemon = cluster.connect(user="_fedqueued")
         run(daemon, "SELECT federation.self_set(%s, 'certificate')", SELF)
+        run(daemon, LIMITS)
         daemon.close()
         for address in (HOME, PEER, GONE):
             run(self.owner, "INSERT INTO federation.federation_servers "

@@ -150,12 +150,14 @@ END
 $$;
 
 -- Part of prune(): invitations that have expired wait no longer, and keep no
--- content; those that are settled, and requests, go after 45 days. An
+-- content; those that are settled, and requests, go when the limit says. An
 -- invitation that is shown again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	until CONSTANT timestamptz := now() -
+	    (federation.room_limits_get()).settled * interval '1 s';
 	expired integer;
 	shown integer;
 	requests integer;
@@ -170,14 +172,14 @@ BEGIN
 	DELETE FROM federation.room_invited s
 	    WHERE s.id IN (SELECT w.id FROM federation.room_invited w
 		WHERE w.state IN ('accepted', 'declined', 'void')
-		AND w.expires_at < now() - interval '45 days'
+		AND w.expires_at < until
 		ORDER BY w.expires_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS shown = ROW_COUNT;
 	DELETE FROM federation.room_asked d
 	    WHERE d.id IN (SELECT w.id FROM federation.room_asked w
 		WHERE w.state IN ('done', 'refused', 'expired')
-		AND w.settled_at < now() - interval '45 days'
+		AND w.settled_at < until
 		ORDER BY w.settled_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS requests = ROW_COUNT;

@@ -128,8 +128,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_rooms,
     federation.room_members, federation.room_state_events,
     federation.room_states, federation.room_invites, federation.room_invited,
     federation.room_asked, federation.room_streams, federation.room_proofs,
-    federation.room_items, federation.room_voids, federation.room_evidence
-    TO fed_definer;
+    federation.room_items, federation.room_voids, federation.room_evidence,
+    federation.room_limits TO fed_definer;
 GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements -------------
@@ -137,7 +137,8 @@ GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.peers, federation.tombstones, federation.certificates,
     federation.leases, federation.incarnations, federation.epochs,
-    federation.limits, federation.audit, federation.self,
+    federation.limits, federation.room_limits, federation.audit,
+    federation.self,
     federation.receipts TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,

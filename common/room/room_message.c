@@ -2,7 +2,8 @@
 /* What becomes of a message in a room; see room_message.h. */
 #include "room/room_message.h"
 
-#define STATE_RETRY_S 60
+#define STATE_RETRY_S	60
+#define JOINING_RETRY_S 2 /* who asks waits longer each time */
 
 static struct room_verdict
 verdict_make(enum room_outcome outcome, enum code code)
@@ -13,11 +14,11 @@ verdict_make(enum room_outcome outcome, enum code code)
 }
 
 static struct room_verdict
-verdict_wait(enum code code)
+verdict_wait(enum code code, uint32_t seconds)
 {
 	struct room_verdict verdict = verdict_make(ROOM_WAIT, code);
 
-	verdict.seconds = STATE_RETRY_S;
+	verdict.seconds = seconds;
 	return verdict;
 }
 
@@ -113,7 +114,7 @@ judge(const struct room_state *state, const struct room_message *message,
 		return judge_known(state, message, facts, now);
 	if (facts->held >= ROOM_HELD_MAX ||
 	    facts->held_server >= ROOM_HELD_SERVER)
-		verdict = verdict_wait(CODE_STATE_UNKNOWN);
+		verdict = verdict_wait(CODE_STATE_UNKNOWN, STATE_RETRY_S);
 	else
 		verdict = verdict_make(ROOM_HELD, CODE_OK);
 	verdict.from = room_state_last(state) + 1;
@@ -130,13 +131,14 @@ room_message_judge(const struct room_state *state, struct room_stream *stream,
 	enum code code = room_refusal(state, facts);
 
 	if (code != CODE_OK)
-		return facts->joining ? verdict_wait(CODE_ROOM_UNKNOWN)
-				      : verdict_make(ROOM_REFUSED, code);
+		return facts->joining
+			   ? verdict_wait(CODE_ROOM_UNKNOWN, JOINING_RETRY_S)
+			   : verdict_make(ROOM_REFUSED, code);
 	place = room_stream_check(stream, &message->place, &facts->beside);
 	if (place.outcome != ROOM_TAKEN)
 		return place;
 	if (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX)
-		return verdict_wait(CODE_SEQUENCE_AHEAD);
+		return verdict_wait(CODE_SEQUENCE_AHEAD, STATE_RETRY_S);
 	verdict = judge(state, message, facts, now);
 	verdict.flags |= place.flags;
 	if (verdict.outcome == ROOM_TAKEN || verdict.outcome == ROOM_HELD ||

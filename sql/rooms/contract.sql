@@ -133,52 +133,25 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND w.member = room_member_is.member);
 $$;
 
--- Canonical JSON (RFC 8785) of what holds integers alone: keys by their bytes,
--- which is their order in UTF-16 as long as they are ASCII. PostgreSQL writes
--- strings as the RFC asks for.
-CREATE FUNCTION federation.json_canonical(value jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	text text;
-BEGIN
-	CASE jsonb_typeof(value)
-	WHEN 'object' THEN
-		SELECT string_agg(to_jsonb(e.key)::text || ':' ||
-		    federation.json_canonical(e.value), ','
-		    ORDER BY e.key COLLATE "C") INTO text
-		    FROM jsonb_each(value) e;
-		RETURN '{' || coalesce(text, '') || '}';
-	WHEN 'array' THEN
-		SELECT string_agg(federation.json_canonical(e.value), ','
-		    ORDER BY e.ordinality) INTO text
-		    FROM jsonb_array_elements(value) WITH ORDINALITY e;
-		RETURN '[' || coalesce(text, '') || ']';
-	ELSE
-		RETURN value::text;
-	END CASE;
-END
-$$;
-
--- Canonical JSON of what travels in clear.
+-- JSON that travels in clear, as text. The daemon writes it canonically, which
+-- is no longer.
 CREATE FUNCTION federation.room_metadata(metadata jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	canonical text;
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 BEGIN
-	IF jsonb_typeof(metadata) = 'object' AND
-	    octet_length(metadata::text) <= 8 * 4096 AND NOT EXISTS (SELECT 1
+	IF (jsonb_typeof(metadata) = 'object' AND
+	    octet_length(convert_to(metadata::text, 'UTF8')) <= limits.clear
+	    AND NOT EXISTS (SELECT 1
 	    FROM jsonb_path_query(metadata, '$.** ? (@.type() == "number")') x
 	    WHERE x::text !~ '^(0|-?[1-9][0-9]{0,15})$' OR
-	    abs(x::text::numeric) > 9007199254740991) THEN
-		canonical := federation.json_canonical(metadata);
-	END IF;
-	IF (octet_length(convert_to(canonical, 'UTF8')) <= 4096)
-	    IS NOT TRUE THEN
+	    abs(x::text::numeric) > 9007199254740991)) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD041',
 		    MESSAGE = 'metadata does not have its form';
 	END IF;
-	RETURN canonical;
+	RETURN metadata::text;
 END
 $$;
 
@@ -191,7 +164,8 @@ DECLARE
 BEGIN
 	IF servers IS NULL THEN
 		RETURN NULL;
-	ELSIF cardinality(servers) <= 256 THEN
+	ELSIF cardinality(servers) <=
+	    (federation.room_limits_get()).servers THEN
 		SELECT array_agg(s ORDER BY s COLLATE "C") INTO sorted
 		    FROM (SELECT DISTINCT unnest(servers)) u(s)
 		    WHERE s ~ '^[a-z2-7]{56}\.onion$';
@@ -292,10 +266,14 @@ RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	target uuid := federation.room_open_own(room);
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 BEGIN
-	IF (octet_length(metadata) BETWEEN 1 AND 16384) IS NOT TRUE THEN
+	IF (octet_length(metadata) BETWEEN 1 AND limits.metadata)
+	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD053',
-		    MESSAGE = 'metadata is not 1 to 16384 bytes';
+		    MESSAGE = format('metadata is not 1 to %s bytes',
+		    limits.metadata);
 	END IF;
 	RETURN federation.room_ask(target, 'rename', NULL, NULL, NULL,
 	    metadata);
@@ -336,6 +314,8 @@ CREATE FUNCTION federation.room_invite(room text, inviter text, invitee text,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	target uuid := federation.room_open(room_invite.room);
 	home uuid := federation.room_server(split_part(room_invite.room, '@',
 	    2));
@@ -343,15 +323,18 @@ DECLARE
 	guest text := federation.room_user(room_invite.invitee);
 	clear text := federation.room_metadata(room_invite.metadata);
 	until timestamptz := date_trunc('second',
-	    coalesce(room_invite.expires, now() + interval '6 days'));
+	    coalesce(room_invite.expires,
+	    now() + limits.invite * interval '1 s'));
 	bound bytea := uuid_send(gen_random_uuid());
 	request uuid;
 BEGIN
-	IF (octet_length(room_invite.room_key) BETWEEN 1 AND 4096)
+	IF (octet_length(room_invite.room_key) BETWEEN 1 AND limits.room_key)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD040',
-		    MESSAGE = 'room_key is not 1 to 4096 bytes';
-	ELSIF (until > now() AND until <= now() + interval '167 hours')
+		    MESSAGE = format('room_key is not 1 to %s bytes',
+		    limits.room_key);
+	ELSIF (until > now() AND
+	    until <= now() + limits.invite_most * interval '1 s')
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD042',
 		    MESSAGE = 'expires is not within its bounds';
@@ -589,7 +572,8 @@ AS $$
 BEGIN
 	IF (SELECT i.since FROM federation.room_items i
 	    WHERE i.room_id = room_full.room AND i.status = 'new'
-	    ORDER BY i.id LIMIT 1) > now() - interval '1 minute' THEN
+	    ORDER BY i.id LIMIT 1) > now() -
+	    (federation.room_limits_get()).waiting * interval '1 s' THEN
 		RETURN false;
 	END IF;
 	RETURN EXISTS (SELECT 1 FROM federation.room_items i
@@ -607,6 +591,8 @@ CREATE FUNCTION federation.room_send(room text, sender text, content bytea,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	own text := federation.own_address();
 	target uuid := federation.room_open(room_send.room);
 	who text := federation.room_own_user(room_send.sender);
@@ -615,10 +601,11 @@ DECLARE
 	    THEN federation.room_metadata(room_send.metadata) END;
 	known federation.room_items;
 BEGIN
-	IF (octet_length(room_send.content) BETWEEN 1 AND 45056)
+	IF (octet_length(room_send.content) BETWEEN 1 AND limits.content)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD050',
-		    MESSAGE = 'content is not 1 to 45056 bytes';
+		    MESSAGE = format('content is not 1 to %s bytes',
+		    limits.content);
 	ELSIF (room_send.message_type ~ '^[a-z_]{1,32}$') IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD051',
 		    MESSAGE = 'message_type does not have its form';
@@ -687,7 +674,8 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	h.trust_level, NOT r.is_local_origin AS external_server,
 	coalesce(h.is_online, true) AS home_online,
 	-- its chat server should open another room
-	NOT r.is_local_origin AND s.heard_at < now() - interval '14 days'
+	NOT r.is_local_origin AND s.heard_at < now() -
+	    (federation.room_limits_get()).silent * interval '1 s'
 	    AS home_silent, m.members, m.servers, r.created_at
     FROM federation.federated_rooms r
     JOIN federation.room_states s ON s.room_id = r.id

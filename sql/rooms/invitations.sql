@@ -117,7 +117,8 @@ DECLARE
 	home text := split_part(room_invitation_facts.room, '@', 2);
 BEGIN
 	IF (octet_length(room_invitation_facts.nonce) = 16 AND
-	    octet_length(room_invitation_facts.event_hash) = 32 AND home <> '' AND
+	    octet_length(room_invitation_facts.event_hash) = 32 AND
+	    home <> '' AND
 	    room_invitation_facts.looks_up IS NOT NULL)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
@@ -304,7 +305,8 @@ BEGIN
 	IF (octet_length(room_invitation_write.nonce) = 16 AND
 	    octet_length(room_invitation_write.event_hash) = 32 AND
 	    octet_length(room_invitation_write.digest) = 32 AND
-	    room_invitation_write.showing IN ('quarantine', 'pending', 'automatic'))
+	    room_invitation_write.showing IN ('quarantine', 'pending',
+	    'automatic'))
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an argument does not have its form';
@@ -327,7 +329,8 @@ BEGIN
 	    told, expires_at)
 	    VALUES (room_invitation_write.room, room_invitation_write.nonce,
 	    room_invitation_write.event_hash, room_invitation_write.invitee,
-	    room_invitation_write.inviter, server, room_invitation_write.room_key,
+	    room_invitation_write.inviter, server,
+	    room_invitation_write.room_key,
 	    room_invitation_write.metadata, CASE room_invitation_write.showing
 		WHEN 'quarantine' THEN 'quarantine' ELSE 'pending' END, false,
 	    to_timestamp(room_invitation_write.expires))
@@ -341,7 +344,8 @@ BEGIN
 	    room_invitation_write.digest);
 	IF room_invitation_write.invitee_most IS NOT NULL THEN
 		PERFORM federation.room_invited_tell(shown,
-		    room_invitation_write.showing, room_invitation_write.invitee_most);
+		    room_invitation_write.showing,
+		    room_invitation_write.invitee_most);
 	END IF;
 	RETURN true;
 END
@@ -381,7 +385,8 @@ BEGIN
 		PERFORM federation.room_tell(NEW.destination_server_id,
 		    r.global_room_id, 'refused', jsonb_build_object('request',
 		    request.id, 'kind', request.kind, 'code', request.code))
-		    FROM federation.federated_rooms r WHERE r.id = request.room_id;
+		    FROM federation.federated_rooms r
+		    WHERE r.id = request.room_id;
 	END IF;
 	RETURN NULL;
 END

@@ -129,7 +129,7 @@ CREATE TABLE federation.room_invited (
 	inviter		text NOT NULL,	-- name@address
 	server_id	uuid REFERENCES federation.federation_servers (id),
 	room_key	text NOT NULL,	-- base64, for the invitee alone
-	metadata	text NOT NULL,	-- canonical JSON, "{}" none
+	metadata	text NOT NULL,	-- JSON, "{}" none
 	-- quarantine (for an admin), pending (for the invitee), accepted,
 	-- declined, void (removed, or another one was used)
 	state		text NOT NULL CHECK (state IN ('quarantine', 'pending',
@@ -169,7 +169,7 @@ CREATE TABLE federation.room_asked (
 	metadata	bytea,		-- rename
 	-- invite: what the invitation carries, kept until it was sent
 	room_key	text,		-- base64
-	invite_metadata	text,		-- canonical JSON
+	invite_metadata	text,		-- JSON
 	-- expired: an invitation that was made, and that nobody joined with
 	state		text NOT NULL DEFAULT 'new' CHECK (state IN ('new',
 	    'asked', 'done', 'refused', 'expired')),
@@ -249,7 +249,7 @@ CREATE TABLE federation.room_items (
 	payload		bytea,
 	content		bytea,
 	message_type	text,
-	metadata	text,		-- canonical JSON
+	metadata	text,		-- JSON
 	-- ours: a request for it was begun once, to anybody
 	sent		boolean NOT NULL DEFAULT false,
 	-- of others
@@ -311,3 +311,29 @@ CREATE TABLE federation.room_evidence (
 );
 CREATE INDEX room_evidence_place
     ON federation.room_evidence (room_id, origin, epoch, lane, number);
+
+-- Limits, as the daemon told them when it last started; one row. What an
+-- application's calls are held to at once: bytes of a room key, of metadata in
+-- clear, of a room's metadata, of a message's content; servers of a list; and
+-- in seconds how long an invitation lasts when nothing is said and at most,
+-- after how long a home is called silent, and how long messages may wait for
+-- the daemon before they are counted. Then how much evidence of one kind is
+-- kept of an origin; events, certificates and bytes of events in one item
+-- "room_state"; and how many seconds what is settled stays.
+CREATE TABLE federation.room_limits (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	room_key	bigint NOT NULL,
+	clear		bigint NOT NULL,
+	metadata	bigint NOT NULL,
+	content		bigint NOT NULL,
+	servers		bigint NOT NULL,
+	invite		bigint NOT NULL,
+	invite_most	bigint NOT NULL,
+	silent		bigint NOT NULL,
+	waiting		bigint NOT NULL,
+	evidence	bigint NOT NULL,
+	events		bigint NOT NULL,
+	certificates	bigint NOT NULL,
+	bytes		bigint NOT NULL,
+	settled		bigint NOT NULL
+);

@@ -1,5 +1,36 @@
 -- SPDX-License-Identifier: ISC
--- Rooms: what several files of this folder call. Nobody else may.
+-- Rooms: what several files of this folder call, and nobody else may but for
+-- the daemon, which tells the limits.
+
+-- Limits -------------------------------------------------------------------
+
+-- What the daemon told; nothing is within what is null, before it ever ran.
+CREATE FUNCTION federation.room_limits_get()
+RETURNS federation.room_limits_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT l.room_key, l.clear, l.metadata, l.content, l.servers, l.invite,
+	    l.invite_most, l.silent, l.waiting, l.evidence, l.events,
+	    l.certificates, l.bytes, l.settled FROM federation.room_limits l;
+$$;
+
+CREATE FUNCTION federation.room_limits_set(limits federation.room_limits_row)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT (limits IS NOT NULL) THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'a limit is null';
+	END IF;
+	IF limits IS DISTINCT FROM federation.room_limits_get() THEN
+		DELETE FROM federation.room_limits;
+		INSERT INTO federation.room_limits (room_key, clear, metadata,
+		    content, servers, invite, invite_most, silent, waiting,
+		    evidence, events, certificates, bytes, settled)
+		    SELECT (limits).*;
+	END IF;
+END
+$$;
+
 
 -- Tells the application what happened in a room: an inbox row of the type
 -- "room", canonical, since it holds strings and integers alone, in the order of
@@ -311,15 +342,16 @@ AS $$
 $$;
 
 -- Keeps two documents of one origin that contradict each other. Of events and
--- streams the lowest number alone counts; of ids a hundred of an origin in a
--- room are enough. The admin is told, too: a hundred of each kind of a server.
+-- streams the lowest number alone counts; of ids as many as the limit says are
+-- kept of an origin in a room. The admin is told of as many of a kind of a
+-- server.
 CREATE FUNCTION federation.room_evidence_keep(room uuid, origin text,
     kind text, epoch bigint, lane integer, number bigint, message uuid,
     first bytea, second bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	most CONSTANT integer := 100;
+	most CONSTANT bigint := (federation.room_limits_get()).evidence;
 	server uuid;
 BEGIN
 	IF EXISTS (SELECT 1 FROM federation.room_evidence e
@@ -381,3 +413,8 @@ BEGIN
 	RETURN true;
 END
 $$;
+
+-- Rights -------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION
+    federation.room_limits_set(federation.room_limits_row) TO _fedqueued;

@@ -104,14 +104,16 @@ SET search_path = pg_catalog, pg_temp AS $$
 	    '}', 'UTF8');
 $$;
 
--- Payloads of room_state with the events of that range, in order: at most 64
--- events, 4 certificates and some 60 KiB in each.
+-- Payloads of room_state with the events of that range, in order, each within
+-- the limits.
 CREATE FUNCTION federation.room_state_payloads(room uuid, first bigint,
     last bigint) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	certificates text[] := '{}';
 	events text[] := '{}';
 	bytes integer := 0;
@@ -125,9 +127,9 @@ BEGIN
 	    WHERE e.room_id = room_state_payloads.room
 	    AND e.number BETWEEN first AND last AND e.signature IS NOT NULL
 	    ORDER BY e.number LOOP
-		IF bytes + octet_length(event.json) > 57344 OR
-		    cardinality(events) = 64 OR
-		    (cardinality(certificates) = 4 AND
+		IF bytes + octet_length(event.json) > limits.bytes OR
+		    cardinality(events) = limits.events OR
+		    (cardinality(certificates) = limits.certificates AND
 		    event.certificate <> ALL (certificates)) THEN
 			RETURN NEXT format('{"certificates":[%s],'
 			    '"events":[%s]}', array_to_string(certificates,

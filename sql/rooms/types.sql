@@ -47,6 +47,24 @@ CREATE TYPE federation.room_event_row AS (
 	signature	bytea
 );
 
+-- The limits (room_limits).
+CREATE TYPE federation.room_limits_row AS (
+	room_key	bigint,
+	clear		bigint,
+	metadata	bigint,
+	content		bigint,
+	servers		bigint,
+	invite		bigint,
+	invite_most	bigint,
+	silent		bigint,
+	waiting		bigint,
+	evidence	bigint,
+	events		bigint,
+	certificates	bigint,
+	bytes		bigint,
+	settled		bigint
+);
+
 -- State -------------------------------------------------------------------
 
 -- Whom an event is about. invited: number of the newest invitation that is not

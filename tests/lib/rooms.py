@@ -18,6 +18,12 @@ EVENT = """INSERT INTO federation.room_state_events (room_id, number, kind,
     VALUES (%s, %s, 'rename', '', '', '{}', '', now() - %s * interval '1 s')"""
 
 
+# What fed-queued tells at its start: rooms/limits_tell.c.
+LIMITS = """SELECT federation.room_limits_set(ROW(4096, 4096, 16384, 45056,
+    256, 518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000)
+    ::federation.room_limits_row)"""
+
+
 def b64(data):
     return base64.b64encode(data).decode()
 

@@ -258,6 +258,10 @@ heal(void)
 	int round, quiet = 0;
 
 	memset(world.cut, 0, sizeof(world.cut));
+	packets_flush();
+	/* Who was restored lately heeds rooms that it forgot for a day. */
+	for (round = 0; round < 4 && world.failure[0] == '\0'; round++)
+		heal_round();
 	/* No event is ahead of a clock any more. */
 	world.now += 3 * ROOM_AHEAD_S;
 	for (round = 0; round < NODES; round++)

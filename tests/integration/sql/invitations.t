@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
+from rooms import LIMITS  # noqa: E402
 from sqlhelp import code, one, rows  # noqa: E402
 
 SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
@@ -32,6 +33,7 @@ class World:
         self.daemon = cluster.connect(user="_fedqueued").cursor()
         self.daemon.execute("SELECT federation.self_set(%s, 'certificate')",
                             (SELF,))
+        self.daemon.execute(LIMITS)
         self.servers = {}
         for address in (HOME, OTHER):
             self.servers[address] = one(
@@ -252,7 +254,8 @@ def expiry(world):
             ("other", "done", (6, None), None), ("refused", "refused", (), 0),
             ("asked", "asked", (), 0), ("later", "done", (), 0)):
         nonce, guest = os.urandom(16), name + "@" + OTHER
-        requests[name] = world.request("invite", state, nonce=nonce, member=guest,
+        requests[name] = world.request("invite", state, nonce=nonce,
+                                       member=guest,
                                   inviter="ann@" + SELF)
         world.owner.execute(
             "UPDATE federation.room_asked SET expires_at = now() + "
@@ -267,7 +270,8 @@ def expiry(world):
     tap.equal([one(world.owner, prune, most) for most in (2, 9)],
               [True, False], "a few at a time")
     told = {one["request"]: one for one in world.told()}
-    tap.equal(sorted(name for name, request in requests.items() if request in told),
+    tap.equal(sorted(name for name, request in requests.items()
+                     if request in told),
               ["before", "nobody"], "nobody joined, or was taken back")
     tap.equal(told[requests["nobody"]], {
         "event": "expired", "room": world.room, "request": requests["nobody"],
@@ -407,8 +411,8 @@ def arguments(world):
             ("room_invited_due(0, 0)", ()), ("room_invited_due(NULL, 1)", ()),
             ("room_invited_tell(%s, '', 1)", (zero,)),
             ("room_invitation_facts(%s)" % ", ".join(["NULL"] * 8), ()),
-            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
-             "%s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
+            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, "
+             "%s, %s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
                                  zero, empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
                        *values), "FD007", statement.split("(")[0] +

@@ -180,7 +180,7 @@ def rights(owner):
     tap.equal(sorted(r for (r,) in rows(
         owner, "SELECT proname FROM pg_proc WHERE pronamespace = "
         "'federation'::regnamespace AND prokind <> 'p' AND NOT prosecdef")),
-        ["base64", "display_name_valid", "history_add", "json_canonical",
+        ["base64", "display_name_valid", "history_add",
          "onion_checksum", "onion_key", "payload_bytes"],
         "only those that touch no table run as their caller")
 
@@ -219,7 +219,7 @@ def attempts(owner):
                        "history_add", "queue_claim", "queue_change",
                        "queue_change_many",
                        "server_change", "servers_untold", "self_set",
-                       "room_event_facts",
+                       "room_limits_set", "room_event_facts",
                        "room_event_write", "room_event_conflict",
                        "room_home_work", "room_home_next",
                        "room_home_certificates", "room_home_signed",

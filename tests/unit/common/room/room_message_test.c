@@ -124,7 +124,7 @@ room_missing(void **unused)
 	verdict = take();
 	assert_int_equal(verdict.outcome, ROOM_WAIT);
 	assert_int_equal(verdict.code, CODE_ROOM_UNKNOWN);
-	assert_true(verdict.seconds > 0);
+	assert_in_range(verdict.seconds, 1, 2); /* it is a matter of moments */
 	set_up(NULL);
 	facts.here = false;
 	refused(CODE_ROOM_LEFT, false);

@@ -316,7 +316,8 @@ class Watch:
     and rows written."""
 
     FUNCTIONS = ("SELECT funcname, calls FROM pg_stat_user_functions WHERE "
-                 "funcname IN ('room_invitation_facts', 'room_invitation_write', "
+                 "funcname IN ('room_invitation_facts', "
+                  "'room_invitation_write', "
                  "'room_invited_tell', 'room_tell', 'room_join_ask', "
                  "'room_item_received', 'room_enqueue')")
     TABLES = ("SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM "

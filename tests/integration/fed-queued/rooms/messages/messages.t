@@ -16,7 +16,7 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
-from rooms import Room, Statements, Talk, Voice, run  # noqa: E402
+from rooms import LIMITS, Room, Statements, Talk, Voice, run  # noqa: E402
 
 LATE, WAS_HELD, UNVERIFIED, HIDDEN, FILLED, SETTLED = 1, 2, 4, 8, 16, 32
 SELF, HOME, PEER, LOST = (peer.onion_address(peer.Key().public)
@@ -47,6 +47,7 @@ class World:
         self.owner = cluster.connect()
         daemon = cluster.connect(user="_fedqueued")
         run(daemon, "SELECT federation.self_set(%s, 'certificate')", SELF)
+        run(daemon, LIMITS)
         daemon.close()
         for address in (HOME, PEER, LOST):
             run(self.owner, "INSERT INTO federation.federation_servers "

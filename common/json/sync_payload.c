@@ -265,8 +265,7 @@ head_read(struct reader *reader, const json_t *object)
 static int
 void_kind_get(bool *gone, const json_t *object)
 {
-	const char *kind =
-	    json_string_value(json_object_get(object, "kind"));
+	const char *kind = json_string_value(json_object_get(object, "kind"));
 
 	if (kind == NULL)
 		return -1;

@@ -208,10 +208,11 @@ room_message_send(const struct room_state *state,
 }
 
 enum room_giving
-room_message_give(const struct room_state *state, const struct room_asked *asked)
+room_message_give(
+    const struct room_state *state, const struct room_asked *asked)
 {
-	enum room_giving otherwise = asked->left ? ROOM_GIVE_GONE
-						 : ROOM_GIVE_VOID;
+	enum room_giving otherwise =
+	    asked->left ? ROOM_GIVE_GONE : ROOM_GIVE_VOID;
 
 	if (!asked->member_now)
 		return ROOM_GIVE_NOTHING;

@@ -13,7 +13,7 @@
 #define ROOM_LATE_S   3600 /* after learning that the sender, or we, went */
 #define ROOM_HOLD_S   3600 /* a message waits for the state it needs */
 /* Nothing of ours is sent that is older: others forget ids after 45 days. */
-#define ROOM_SENT_S (30 * 24 * 3600)
+#define ROOM_SENT_S   (30 * 24 * 3600)
 /* So long those are waited for that may have what its origin gives no more. */
 #define ROOM_LOST_S   (24 * 3600)
 #define ROOM_HELD_MAX 1000 /* of a room */

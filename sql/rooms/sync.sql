@@ -595,8 +595,8 @@ DECLARE
 BEGIN
 	PERFORM federation.sync_check(num_nulls(sync_void.origin,
 	    stream.epoch, stream.lane, stream.contiguous, stream.highest,
-	    stream.gap_since, stream.forked, void.last, void.gone, proof.signing_text,
-	    proof.payload) = 0 AND sync_void.room <> '' AND
+	    stream.gap_since, stream.forked, void.last, void.gone,
+	    proof.signing_text, proof.payload) = 0 AND sync_void.room <> '' AND
 	    sync_void.version >= 0 AND void.first >= 1 AND
 	    octet_length(void.previous) = 32 AND
 	    octet_length(void.digest) = 32 AND

@@ -229,8 +229,7 @@ declared_ask(int node, const struct packet *packet, int at)
 	struct declared *declared;
 	int64_t from, to;
 
-	for (i = 0; i < room->void_count && !planted_is("holders");
-	     i++) {
+	for (i = 0; i < room->void_count && !planted_is("holders"); i++) {
 		declared = &room->voids[i];
 		if (declared->origin != packet->heads[at].origin ||
 		    declared->origin == peer ||
@@ -417,9 +416,10 @@ items_give(int node, const struct packet *packet)
 	for (number = packet->first; number <= last; number++) {
 		giving = giving_find(room, packet,
 		    world.nodes[packet->from].identity, number, &entry);
-		declare = own && (giving == ROOM_GIVE_VOID ||
-				     giving == ROOM_GIVE_GONE) &&
-			  room_stream_is_settled(&stream->stream, number);
+		declare =
+		    own &&
+		    (giving == ROOM_GIVE_VOID || giving == ROOM_GIVE_GONE) &&
+		    room_stream_is_settled(&stream->stream, number);
 		if (first != 0 && (!declare || giving != before))
 			void_give(node, packet, first, number - 1,
 			    before == ROOM_GIVE_GONE);

@@ -43,8 +43,8 @@
 #define ITEMS	    256
 #define PACKETS	    1024
 #define NONE	    (-1)
-#define NOBODY	    ALL_USERS  /* a sender who is no user of his server */
-#define WORLD_START 1700000000 /* seconds since 1970 */
+#define NOBODY	    ALL_USERS	    /* a sender who is no user of his server */
+#define WORLD_START 1700000000	    /* seconds since 1970 */
 #define LIFETIME    (3 * 24 * 3600) /* a message is pushed for so long */
 #define KEPT	    (9 * 24 * 3600) /* and kept */
 
@@ -82,7 +82,7 @@ struct entry {
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared { /* void or gone, by its origin */
+struct declared {	    /* void or gone, by its origin */
 	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;

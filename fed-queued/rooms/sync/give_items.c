@@ -144,9 +144,9 @@ static bool
 row_declare(struct range *range, int row, enum room_giving giving)
 {
 	bool gone = giving == ROOM_GIVE_GONE;
-	bool declare = range->own && (gone || giving == ROOM_GIVE_VOID) &&
-		       room_stream_is_settled(
-			   &range->stream, range->rows[row].sequence);
+	bool declare =
+	    range->own && (gone || giving == ROOM_GIVE_VOID) &&
+	    room_stream_is_settled(&range->stream, range->rows[row].sequence);
 
 	if (range->first != 0 && (!declare || gone != range->gone))
 		void_give(range, row - 1);

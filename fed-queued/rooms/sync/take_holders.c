@@ -180,6 +180,9 @@ sync_take_holders(
 static void
 lost_told(PGresult *result, const char *sqlstate, void *argument)
 {
+	char address[LOG_ADDRESS_SIZE];
+	uint8_t key[ONION_KEY];
+	const char *origin;
 	int i;
 
 	(void)argument;
@@ -187,10 +190,14 @@ lost_told(PGresult *result, const char *sqlstate, void *argument)
 		log_warning("room-lost failed sqlstate=%s", sqlstate);
 		return;
 	}
-	for (i = 0; i < PQntuples(result); i++)
+	for (i = 0; i < PQntuples(result); i++) {
+		origin = row_string(result, i, 1);
+		if (onion_parse(key, origin, strlen(origin)) != CODE_OK)
+			fatal("database sent a malformed address");
 		log_warning("room-lost server=%s messages=%lld",
-		    row_string(result, i, 1),
+		    log_address(address, key),
 		    (long long)row_integer(result, i, 2));
+	}
 }
 
 void

@@ -59,8 +59,9 @@ void_line(char *line, size_t size, const struct room_void *range)
 	char previous[HASH_TEXT], last[HASH_TEXT];
 
 	snprintf(line, size, "%s %lld-%lld previous=%s digest=%s\n",
-	    range->gone ? "gone" : "void", (long long)range->first, (long long)range->last,
-	    digest(previous, range->previous), digest(last, range->digest));
+	    range->gone ? "gone" : "void", (long long)range->first,
+	    (long long)range->last, digest(previous, range->previous),
+	    digest(last, range->digest));
 }
 
 /* Our own items travel from the queue. */

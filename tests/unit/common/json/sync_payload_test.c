@@ -45,8 +45,8 @@
 	",\"streams\":[" streams "]}]}"
 #define STATE(disputed, hash, number) \
 	"{\"disputed\":" disputed ",\"hash\":" hash ",\"number\":" number "}"
-#define DECLARED(kind, digest, first, last)                               \
-	"{\"answer\":{\"voids\":[{\"digest\":" digest ",\"epoch\":1,\""   \
+#define DECLARED(kind, digest, first, last)                                 \
+	"{\"answer\":{\"voids\":[{\"digest\":" digest ",\"epoch\":1,\""     \
 	"first\":" first ",\"globalRoomId\":\"" ROOM "\"" kind ",\"lane\":" \
 	"1,\"last\":" last ",\"previous\":" ZERO "}]}}"
 #define VOID(digest, first, last) \

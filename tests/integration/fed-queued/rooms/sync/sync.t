@@ -164,6 +164,7 @@ def test_gone(world):
             "server": a.onion}
     tap.ok(net.wait(lambda: lost in told(b), 90),
            "nobody has it: the application is told")
+    tap.ok("room-lost" in b.node.fedctl("check")[1], "and the administrator")
 
 
 def test_lost(world):

@@ -240,7 +240,7 @@ def test_declared(world):
     world.message(a, eve.say())
     world.answer = {"voids": [{
         "digest": b64(second), "epoch": 1, "first": 2,
-        "globalRoomId": room.id, "lane": 2, "last": 2,
+        "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
         "previous": b64(first)}]}
     tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
     a.hurry()

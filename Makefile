@@ -183,11 +183,32 @@ $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(LIBS)
 
 # The simulator of rooms, and the search through the delivery rules.
 SIMULATE_SRC =	$(filter-out tests/simulate/delivery.c, \
-		$(wildcard tests/simulate/*.c))
+		$(wildcard tests/simulate/*.c tests/simulate/sql/*.c))
+# With them the code of rooms, and who is asked before a decision of theirs is.
+SIMULATE_QUEUED = $(addprefix fed-queued/,db/db_parameters.c db/db_types.c \
+		db/types.c db/statements.c db/row.c \
+		exchange/restored.c rooms/attempt.c rooms/values.c \
+		rooms/document.c rooms/turn.c rooms/items/invitation.c \
+		rooms/items/showing.c rooms/vouch.c rooms/vouch_holds.c \
+		rooms/items/received.c) \
+		$(filter-out %/rekey.c %/look.c %/answer.c %/exchange.c \
+		%/review.c, \
+		$(wildcard $(addprefix fed-queued/rooms/,state/*.c \
+		messages/*.c sync/*.c)))
+SIMULATE_WRAP =	room_state_apply room_home_decide room_message_judge \
+		room_message_judge_again room_message_send room_message_give \
+		room_state_shown room_head_compare room_stream_compare \
+		room_void_contradiction room_stream_void room_invite_take \
+		clock_now room_event_verify ed_verify cert_verify \
+		requests_soon requests_wait messages_judge log_error \
+		timer_new timer_arm_once
 SIMULATE_FILES = $(BUILD)/tests/simulate/simulate \
 		$(BUILD)/tests/simulate/delivery
-$(BUILD)/tests/simulate/simulate: $(call objects,$(SIMULATE_SRC)) $(LIBS)
-	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
+$(BUILD)/tests/simulate/%.o: override CPPFLAGS += -Itests/simulate
+$(BUILD)/tests/simulate/simulate: $(call objects,$(SIMULATE_SRC) \
+    $(SIMULATE_QUEUED)) $(LIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) $(SIMULATE_WRAP:%=-Wl,--wrap=%) \
+	    -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
 $(BUILD)/tests/simulate/delivery: $(call objects,tests/simulate/delivery.c \
     fed-queued/exchange/reaction.c) $(LIBS)
 	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LIBS_test)
@@ -250,13 +271,17 @@ soak: deps
 	@+$(MAKE) --no-print-directory all tests-built
 	@MINUTES='$(MINUTES)' SEED='$(SEED)' tests/soak
 
-##   make simulate   rooms under faults: SEEDS=10000 FROM=1
+##   make simulate   rooms under faults: SEEDS=10000 FROM=1; SQL=1: through the
+##                   real SQL as well, which takes a second a seed
 SEEDS ?=	10000
 FROM ?=		1
+SQL ?=
 .PHONY: simulate
 simulate: deps
 	@+$(MAKE) --no-print-directory $(BUILD)/tests/simulate/simulate
-	@$(BUILD)/tests/simulate/simulate $(SEEDS) $(FROM)
+	@TORFED_BUILD='$(abspath $(BUILD))' \
+	    $(if $(SQL),tests/simulate/sql.py,$(BUILD)/tests/simulate/simulate) \
+	    $(SEEDS) $(FROM)
 
 ##   make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc
 DOCDIR ?=	$(PREFIX)/share/doc/torfed

@@ -14,6 +14,7 @@
 #include "exchange/restored.h"
 #include "inbound/inbound.h"
 #include "proto/onion.h"
+#include "rooms/limits_tell.h"
 #include "rooms/resync.h"
 
 static char worker_name[256];
@@ -129,6 +130,7 @@ begin_try(void)
 	    db_state(env.db) != DB_UP)
 		return;
 	begun.running = true;
+	limits_tell();
 	self_tell();
 	restored_check(checked);
 }

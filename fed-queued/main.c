@@ -50,11 +50,13 @@
 #include "rooms/items/showing.h"
 #include "rooms/messages/look.h"
 #include "rooms/resync.h"
+#include "rooms/state/rekey.h"
 #include "rooms/state/requests.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
 #include "rooms/sync/exchange.h"
 #include "rooms/sync/review.h"
+#include "rooms/sync/take.h"
 #include "servers/limits.h"
 #include "servers/observe.h"
 #include "servers/peer_table.h"
@@ -154,6 +156,7 @@ rooms_doorbell(void)
 	    db_state(env.db) != DB_UP)
 		return;
 	requests_doorbell();
+	rekey_look();
 	messages_look();
 	showing_doorbell();
 	resync_doorbell();
@@ -168,6 +171,7 @@ everything_due(void)
 	lookup_out_doorbell();
 	rooms_doorbell();
 	revocation_doorbell();
+	sync_lost_sweep();
 }
 
 static void

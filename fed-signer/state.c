@@ -14,11 +14,14 @@
 
 /* An event is decided and committed first; a crash, or the recovery after a
  * restored backup, may come between that and its signature. */
-#define STATE_AGE_S (24 * 3600)
+#define STATE_AGE_S   (24 * 3600)
+/* Times of a room never go back: after a clock that was ahead its events have
+ * the last one's time, which others take so far ahead and no further. */
+#define STATE_AHEAD_S (24 * 3600)
 
 /* The only kinds that are ever signed: federation(7), ROOMS. */
 static const char *const kinds[] = {"create", "invite", "join", "leave",
-    "remove", "allowed_servers", "rename", "federation", "close"};
+    "remove", "allowed_servers", "rename", "federation", "close", "key"};
 
 static int
 kind_permitted(const char *kind)
@@ -40,7 +43,7 @@ state_refusal(struct signer *signer, const struct moment *now,
 	if (!kind_permitted(state->kind))
 		return SIGN_REFUSED_TYPE;
 	if (state->timestamp < now->utc_s - STATE_AGE_S ||
-	    state->timestamp > now->utc_s + signer->window_s)
+	    state->timestamp > now->utc_s + STATE_AHEAD_S)
 		return SIGN_REFUSED_TIME;
 	if (cert_verify_time(cert, state->timestamp) != CODE_OK ||
 	    cert_verify_time(cert, now->utc_s) != CODE_OK)

@@ -251,13 +251,13 @@ RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
+	shown federation.room_invited;
 BEGIN
-	UPDATE federation.room_shown s SET state = invitation_judge.state,
+	UPDATE federation.room_invited s SET state = invitation_judge.state,
 	    told = false WHERE s.id = invitation_judge.invitation
 	    AND s.state = 'quarantine' RETURNING s.* INTO shown;
 	IF NOT FOUND THEN
-		IF NOT EXISTS (SELECT 1 FROM federation.room_shown s
+		IF NOT EXISTS (SELECT 1 FROM federation.room_invited s
 		    WHERE s.id = invitation_judge.invitation) THEN
 			RAISE EXCEPTION USING ERRCODE = 'FD043',
 			    MESSAGE = 'there is no such invitation';
@@ -269,7 +269,7 @@ BEGIN
 		invitation_judge.state
 	    FROM federation.federation_servers s WHERE s.id = shown.server_id;
 	IF invitation_judge.state = 'pending' THEN
-		PERFORM federation.room_shown_tell(shown.id, 'pending', NULL);
+		PERFORM federation.room_invited_tell(shown.id, 'pending', NULL);
 	END IF;
 	RETURN true;
 END
@@ -340,8 +340,15 @@ BEGIN
 		    WHERE m.room_id = f.id AND m.server_id IS NULL
 		    AND m.state_left IS NULL))
 	    UNION ALL
+	    SELECT 'room-lost', f.global_room_id, max(v.declared_at)
+		FROM federation.room_voids v
+		JOIN federation.federated_rooms f ON f.id = v.room_id
+		WHERE v.gone AND v.told
+		AND v.declared_at > now() - interval '30 days'
+		AND federation.sync_missing(v) GROUP BY f.global_room_id
+	    UNION ALL
 	    SELECT 'quarantine', i.global_room_id, i.received_at
-		FROM federation.room_shown i
+		FROM federation.room_invited i
 		WHERE i.state = 'quarantine' AND i.expires_at > now()
 	    UNION ALL
 	    SELECT 'contradiction', e.origin, max(e.created_at) FROM (

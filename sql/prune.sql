@@ -118,71 +118,73 @@ CREATE FUNCTION federation.prune_invitations(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	wish federation.room_wishes;
+	request federation.room_asked;
 	ended integer := 0;
 BEGIN
-	FOR wish IN SELECT w.* FROM federation.room_wishes w
+	FOR request IN SELECT w.* FROM federation.room_asked w
 	    WHERE w.kind = 'invite' AND w.state = 'done' AND NOT w.over
 	    AND w.expires_at < now() ORDER BY w.expires_at
 	    LIMIT prune_invitations.most FOR UPDATE SKIP LOCKED LOOP
 		ended := ended + 1;
-		UPDATE federation.room_wishes w SET over = true,
-		    state = 'expired' WHERE w.id = wish.id
+		UPDATE federation.room_asked w SET over = true,
+		    state = 'expired' WHERE w.id = request.id
 		    AND NOT EXISTS (SELECT 1 FROM federation.room_invites i
 			JOIN federation.room_members m
 			ON m.room_id = i.room_id AND m.member = i.invitee
-			WHERE i.room_id = wish.room_id
-			AND i.nonce = wish.nonce AND (m.state_left IS NULL
+			WHERE i.room_id = request.room_id
+			AND i.nonce = request.nonce AND (m.state_left IS NULL
 			OR m.state_left > i.number));
 		IF NOT FOUND THEN
-			UPDATE federation.room_wishes w SET over = true
-			    WHERE w.id = wish.id;
+			UPDATE federation.room_asked w SET over = true
+			    WHERE w.id = request.id;
 			CONTINUE;
 		END IF;
 		PERFORM federation.room_tell(NULL, f.global_room_id,
-		    'expired', jsonb_build_object('request', wish.id,
-		    'member', wish.member, 'inviter', wish.inviter))
+		    'expired', jsonb_build_object('request', request.id,
+		    'member', request.member, 'inviter', request.inviter))
 		    FROM federation.federated_rooms f
-		    WHERE f.id = wish.room_id;
+		    WHERE f.id = request.room_id;
 	END LOOP;
 	RETURN ended >= prune_invitations.most;
 END
 $$;
 
 -- Part of prune(): invitations that have expired wait no longer, and keep no
--- content; those that are settled, and wishes, go after 45 days. An invitation
--- that is shown again by then has expired itself.
+-- content; those that are settled, and requests, go when the limit says. An
+-- invitation that is shown again by then has expired itself.
 CREATE FUNCTION federation.prune_rooms(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	until CONSTANT timestamptz := now() -
+	    (federation.room_limits_get()).settled * interval '1 s';
 	expired integer;
 	shown integer;
-	wishes integer;
+	requests integer;
 BEGIN
-	UPDATE federation.room_shown s SET state = 'void', room_key = '',
+	UPDATE federation.room_invited s SET state = 'void', room_key = '',
 	    metadata = '{}' WHERE s.id IN (SELECT w.id
-		FROM federation.room_shown w
+		FROM federation.room_invited w
 		WHERE w.state IN ('quarantine', 'pending')
 		AND w.expires_at < now() ORDER BY w.expires_at
 		LIMIT prune_rooms.most FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS expired = ROW_COUNT;
-	DELETE FROM federation.room_shown s
-	    WHERE s.id IN (SELECT w.id FROM federation.room_shown w
+	DELETE FROM federation.room_invited s
+	    WHERE s.id IN (SELECT w.id FROM federation.room_invited w
 		WHERE w.state IN ('accepted', 'declined', 'void')
-		AND w.expires_at < now() - interval '45 days'
+		AND w.expires_at < until
 		ORDER BY w.expires_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS shown = ROW_COUNT;
-	DELETE FROM federation.room_wishes d
-	    WHERE d.id IN (SELECT w.id FROM federation.room_wishes w
+	DELETE FROM federation.room_asked d
+	    WHERE d.id IN (SELECT w.id FROM federation.room_asked w
 		WHERE w.state IN ('done', 'refused', 'expired')
-		AND w.settled_at < now() - interval '45 days'
+		AND w.settled_at < until
 		ORDER BY w.settled_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS wishes = ROW_COUNT;
+	GET DIAGNOSTICS requests = ROW_COUNT;
 	RETURN federation.prune_invitations(prune_rooms.most) OR
-	    greatest(expired, shown, wishes) >= prune_rooms.most;
+	    greatest(expired, shown, requests) >= prune_rooms.most;
 END
 $$;
 

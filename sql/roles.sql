@@ -74,7 +74,7 @@ GRANT SELECT (id, server_id, kind) ON federation.evidence TO _fedqueued;
 -- The daemon touches no other table of users and rooms but by functions of
 -- fed_definer's.
 GRANT SELECT (server_id) ON federation.user_lookups, federation.room_members,
-    federation.room_shown TO _fedqueued;
+    federation.room_invited TO _fedqueued;
 GRANT SELECT (remote_server_id) ON federation.federated_users TO _fedqueued;
 GRANT SELECT (origin_server_id) ON federation.federated_rooms TO _fedqueued;
 
@@ -96,7 +96,7 @@ GRANT INSERT ON federation.audit TO fed_definer;
 GRANT SELECT, INSERT, DELETE ON federation.federated_message_queue
     TO fed_definer;
 GRANT UPDATE (status, attempts, next_attempt_at, last_error, encrypted_payload,
-    delivered_at, exchange_id, held_at, history, postponed)
+    delivered_at, exchange_id, held_at, history, postponed, created_at)
     ON federation.federated_message_queue TO fed_definer;
 GRANT SELECT ON federation.epochs TO fed_definer;
 GRANT SELECT, INSERT ON federation.leases TO fed_definer;
@@ -126,10 +126,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_users,
     federation.user_keys, federation.user_lookups TO fed_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_rooms,
     federation.room_members, federation.room_state_events,
-    federation.room_states, federation.room_invites, federation.room_shown,
-    federation.room_wishes, federation.room_streams, federation.room_proofs,
+    federation.room_states, federation.room_invites, federation.room_invited,
+    federation.room_asked, federation.room_streams, federation.room_proofs,
     federation.room_items, federation.room_voids, federation.room_evidence,
-    federation.room_stated TO fed_definer;
+    federation.room_stated, federation.room_limits TO fed_definer;
 GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements -------------
@@ -137,7 +137,8 @@ GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 GRANT SELECT ON federation.schema_version, federation.federation_servers,
     federation.peers, federation.tombstones, federation.certificates,
     federation.leases, federation.incarnations, federation.epochs,
-    federation.limits, federation.audit, federation.self,
+    federation.limits, federation.room_limits, federation.audit,
+    federation.self,
     federation.receipts TO fed_admin;
 GRANT SELECT (id, message_id, destination_server_id, status, attempts,
     max_attempts, next_attempt_at, last_error, priority, created_at,

@@ -110,7 +110,7 @@ BEGIN
 		updated_at = now()
 	    RETURNING l.key_epoch INTO epoch;
 	-- Invitations that came before wait to be shown.
-	IF EXISTS (SELECT 1 FROM federation.room_shown w
+	IF EXISTS (SELECT 1 FROM federation.room_invited w
 	    WHERE w.invitee = user_publish.handle AND w.state = 'pending'
 	    AND NOT w.told) THEN
 		PERFORM pg_notify('federation_rooms', '');

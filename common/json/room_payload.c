@@ -142,6 +142,7 @@ content_get(struct room_content *content, struct room_payload_servers *servers,
 	case ROOM_FEDERATION:
 		return bool_get(&content->federated, object, "enabled");
 	case ROOM_CLOSE:
+	case ROOM_KEY:
 		return 0;
 	case ROOM_KINDS:
 	default:

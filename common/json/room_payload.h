@@ -13,6 +13,7 @@
 #include "room/room_event.h"
 #include "room/room_message.h"
 
+#define ROOM_PAYLOAD_CONTENT_MAX  45056 /* bytes that we send, decoded */
 #define ROOM_PAYLOAD_METADATA_MAX 16384 /* bytes, of a rename, decoded */
 
 /* A list of allowed servers. */

@@ -145,8 +145,9 @@ out_federation(struct out *out, const struct room_payload_content *from)
 	    from->content.federated ? "\"enabled\":true" : "\"enabled\":false");
 }
 
+/* close, key */
 static void
-out_close(struct out *out, const struct room_payload_content *from)
+out_nothing(struct out *out, const struct room_payload_content *from)
 {
 	(void)out;
 	(void)from;
@@ -166,7 +167,8 @@ room_payload_content_format(
 	    [ROOM_SERVERS] = out_servers,
 	    [ROOM_RENAME] = out_rename,
 	    [ROOM_FEDERATION] = out_federation,
-	    [ROOM_CLOSE] = out_close,
+	    [ROOM_CLOSE] = out_nothing,
+	    [ROOM_KEY] = out_nothing,
 	};
 	size_t size = FRAME_MAX + from->servers.count * SERVER_MAX +
 		      BASE64_LENGTH(from->metadata_length);

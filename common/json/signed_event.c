@@ -13,9 +13,56 @@
 /* Names, quotes and the signature around an event's text and payload. */
 #define FRAME 160
 
-/* The text that was signed, and what it says. */
+/* payload is the event's own from here on, whatever comes of it. */
 static int
-text_read(struct signed_event *event, const json_t *object)
+parts_take(struct signed_event *event, char *payload, size_t length,
+    const uint8_t signature[64])
+{
+	uint8_t hash[ROOM_HASH];
+
+	event->payload = payload;
+	event->payload_length = length;
+	memcpy(event->signature, signature, sizeof(event->signature));
+	if (room_event_parse(&event->event, event->text, event->text_length) !=
+		CODE_OK ||
+	    length > SIGNED_EVENT_PAYLOAD_MAX ||
+	    !canon_check(payload, length) ||
+	    canon_depth(payload, length) > SIGNED_EVENT_DEPTH)
+		return -1;
+	sha256(hash, payload, length);
+	if (memcmp(hash, event->event.payload_hash, ROOM_HASH) != 0)
+		return -1;
+	return room_payload_content(&event->event.content, &event->servers,
+		   event->event.kind, payload, length) == CODE_OK
+		   ? 0
+		   : -1;
+}
+
+enum code
+signed_event_make(struct signed_event *event, const char *text,
+    size_t text_length, const char *payload, size_t length,
+    const uint8_t signature[64])
+{
+	char *copy;
+
+	memset(event, 0, sizeof(*event));
+	if (text_length > sizeof(event->text) ||
+	    length > SIGNED_EVENT_PAYLOAD_MAX || length == 0 ||
+	    (copy = malloc(length)) == NULL)
+		return CODE_PAYLOAD_MALFORMED;
+	memcpy(copy, payload, length);
+	memcpy(event->text, text, text_length);
+	event->text_length = text_length;
+	if (parts_take(event, copy, length, signature) == 0)
+		return CODE_OK;
+	signed_event_free(event);
+	return CODE_PAYLOAD_MALFORMED;
+}
+
+/* The bytes of text and signature; 0 or -1. */
+static int
+base64_read(
+    struct signed_event *event, const json_t *object, uint8_t signature[64])
 {
 	const char *base64;
 	size_t length;
@@ -24,45 +71,27 @@ text_read(struct signed_event *event, const json_t *object)
 	    base64_decode((uint8_t *)event->text, sizeof(event->text),
 		&event->text_length, base64, length) == -1)
 		return -1;
-	return room_event_parse(
-		   &event->event, event->text, event->text_length) == CODE_OK
-		   ? 0
-		   : -1;
+	return payload_field_bytes(
+	    signature, sizeof(event->signature), object, "signature");
 }
 
 /*
  * The payload as the home hashed it: the tree it came in is written again,
  * since one that was cut from a larger text is canonical only where that is.
  */
-static int
-content_read(struct signed_event *event, const json_t *object)
-{
-	uint8_t hash[ROOM_HASH];
-
-	if (!json_is_object(json_object_get(object, "payload")))
-		return -1;
-	event->payload = canon_write(
-	    json_object_get(object, "payload"), &event->payload_length);
-	if (event->payload == NULL)
-		return -1;
-	sha256(hash, event->payload, event->payload_length);
-	if (memcmp(hash, event->event.payload_hash, ROOM_HASH) != 0)
-		return -1;
-	return room_payload_content(&event->event.content, &event->servers,
-		   event->event.kind, event->payload,
-		   event->payload_length) == CODE_OK
-		   ? 0
-		   : -1;
-}
-
 enum code
 signed_event_read(struct signed_event *event, const json_t *object)
 {
+	const json_t *tree = json_object_get(object, "payload");
+	uint8_t signature[64];
+	char *payload = NULL;
+	size_t length = 0;
+
 	memset(event, 0, sizeof(*event));
-	if (text_read(event, object) == 0 &&
-	    payload_field_bytes(event->signature, sizeof(event->signature),
-		object, "signature") == 0 &&
-	    content_read(event, object) == 0)
+	if (base64_read(event, object, signature) == 0 && json_is_object(tree))
+		payload = canon_write(tree, &length);
+	if (payload != NULL &&
+	    parts_take(event, payload, length, signature) == 0)
 		return CODE_OK;
 	signed_event_free(event);
 	return CODE_PAYLOAD_MALFORMED;

@@ -15,6 +15,7 @@ static const char *const kinds[ROOM_KINDS] = {
     [ROOM_RENAME] = "rename",
     [ROOM_FEDERATION] = "federation",
     [ROOM_CLOSE] = "close",
+    [ROOM_KEY] = "key",
 };
 
 /* A text that is being read, line by line. */

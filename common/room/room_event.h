@@ -22,6 +22,8 @@
 #define ROOM_NUMBER_MAX	 INT64_C(9007199254740991) /* 2^53-1 */
 #define ROOM_SERVERS_MAX 256		 /* beside the home; listed, too */
 #define ROOM_INVITE_S	 (7 * 24 * 3600) /* an invitation lasts at most */
+/* An event further ahead of our clock waits; a home signs none. */
+#define ROOM_AHEAD_S	 (24 * 3600)
 
 enum room_kind {
 	ROOM_CREATE,
@@ -33,6 +35,7 @@ enum room_kind {
 	ROOM_RENAME, /* encrypted: nothing to decide */
 	ROOM_FEDERATION,
 	ROOM_CLOSE,
+	ROOM_KEY, /* the home's new key: vouches for what lies before */
 	ROOM_KINDS
 };
 
@@ -54,13 +57,13 @@ struct room_event {
 	int64_t number;
 	uint8_t previous[ROOM_HASH]; /* zeros in the first */
 	enum room_kind kind;
-	int64_t timestamp;	   /* seconds since 1970, the home's clock */
+	int64_t timestamp;	   /* seconds since 1970; never goes back */
 	uint8_t key_id[ROOM_HASH]; /* of the home's certificate */
 	uint8_t payload_hash[ROOM_HASH];
 	struct room_content content; /* not in the text */
 };
 
-/* "create" ... "allowed_servers" ... "close". */
+/* "create" ... "allowed_servers" ... "key". */
 const char *room_kind_name(enum room_kind);
 /* ROOM_KINDS when there is none of that name. */
 enum room_kind room_kind_find(const char *name, size_t length);

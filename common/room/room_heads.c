@@ -103,16 +103,6 @@ room_stream_compare(const struct room_stream *stream,
 	return want;
 }
 
-bool
-room_event_give(const struct room_member *last, bool home, int64_t number)
-{
-	if (home)
-		return true;
-	if (last->joined == 0)
-		return false;
-	return last->left == 0 || number <= last->left;
-}
-
 int64_t
 room_fork_next(const struct room_fork *fork)
 {
@@ -130,4 +120,18 @@ room_fork_learn(struct room_fork *fork, int64_t number, bool same)
 		fork->common = number;
 	else
 		fork->differ = number;
+}
+
+bool
+room_void_ask(const struct room_void *declared,
+    const struct room_stream_head *theirs, int64_t *from, int64_t *to)
+{
+	int64_t most = theirs->highest > theirs->sequence ? theirs->highest
+							  : theirs->sequence;
+
+	*from = declared->first;
+	*to = declared->last < most ? declared->last : most;
+	if (*to - *from >= ROOM_RANGE_MAX)
+		*to = *from + ROOM_RANGE_MAX - 1;
+	return *from <= *to;
 }

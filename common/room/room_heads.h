@@ -64,12 +64,12 @@ struct room_want room_stream_compare(const struct room_stream *,
     const uint8_t *tip, bool own, bool current);
 
 /*
- * Whether a state event is given to a server that asks for it. The home gets
- * all, a server that has a member gets all, and one that had members gets those
- * of the time until the last of them went. last: the last membership of any of
- * its users, preferring one that has not ended.
+ * Numbers that their origin declared void or gone to us, asked of another
+ * server that shows them: the range (of ROOM_RANGE_MAX at most); false: it does
+ * not show the first of them. Once of each server.
  */
-bool room_event_give(const struct room_member *last, bool home, int64_t number);
+bool room_void_ask(const struct room_void *,
+    const struct room_stream_head *theirs, int64_t *from, int64_t *to);
 
 /*
  * Where two histories part, by halving. Begin with common 0 and differ the

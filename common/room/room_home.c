@@ -7,11 +7,14 @@
 #define PENDING_RETRY_S 1
 
 void
-room_home_event(struct room_event *event, const struct room_state *state)
+room_home_event(
+    struct room_event *event, const struct room_state *state, int64_t now)
 {
 	event->room = state->room;
 	event->number = state->number + 1;
 	memcpy(event->previous, state->hash, ROOM_HASH);
+	/* The clock may have gone back. */
+	event->timestamp = now > state->timestamp ? now : state->timestamp;
 }
 
 /* An invitation is named by its nonce, and used by one join. */
@@ -59,7 +62,12 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
     bool pending, int64_t now)
 {
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	struct room_recovery known = *recovery;
+	bool missing = state->number == 0 && event->kind != ROOM_CREATE;
 
+	/* A database that was restored has forgotten its members, too. */
+	if (missing)
+		known.servers = UINT32_MAX;
 	if (state->disputed != 0) {
 		verdict.code = CODE_ROOM_FROZEN;
 		return verdict;
@@ -75,14 +83,21 @@ room_home_decide(const struct room_state *state, const struct room_event *event,
 		return verdict;
 	}
 	/* Before the rules: what the members know may change the answer. */
-	if (!room_recovery_over(recovery, now)) {
+	if (!room_recovery_over(&known, now)) {
 		verdict.outcome = ROOM_WAIT;
 		verdict.code = CODE_RECOVERING;
 		verdict.seconds = ROOM_RECOVERING_RETRY_S;
 		return verdict;
 	}
-	verdict.code = room_state_rules(state, event, facts);
+	verdict.code =
+	    missing ? CODE_ROOM_UNKNOWN : room_state_rules(state, event, facts);
 	if (verdict.code == CODE_OK)
 		verdict.outcome = ROOM_TAKEN;
 	return verdict;
+}
+
+bool
+room_home_key_due(uint64_t serial, uint64_t min_serial)
+{
+	return serial < min_serial;
 }

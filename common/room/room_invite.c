@@ -11,10 +11,9 @@ static enum room_showing
 showing_find(int origin_level, int home_level)
 {
 	/* Nobody is joined to a room whose home the admin did not verify. */
-	if (origin_level >= ROOM_LEVEL_TRUSTED &&
-	    home_level >= ROOM_LEVEL_VERIFIED)
+	if (origin_level >= TRUST_TRUSTED && home_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_AUTOMATIC;
-	if (origin_level >= ROOM_LEVEL_VERIFIED)
+	if (origin_level >= TRUST_VERIFIED)
 		return ROOM_SHOW_PENDING;
 	return ROOM_SHOW_QUARANTINE;
 }
@@ -80,7 +79,7 @@ effect_find(
 	effect->showing = showing_find(facts->origin_level, facts->home_level);
 	effect->at_once =
 	    facts->looks_up && effect->showing != ROOM_SHOW_QUARANTINE;
-	if (facts->origin_level >= ROOM_LEVEL_VERIFIED)
+	if (facts->origin_level >= TRUST_VERIFIED)
 		effect->waiting_most = ROOM_PENDING_SERVER;
 	else
 		effect->open_most = ROOM_PENDING_SERVER;
@@ -147,6 +146,5 @@ room_invite_accept(int64_t expires, bool used, int home_level, int64_t now)
 		return CODE_INVITE_USED;
 	if (now > expires)
 		return CODE_INVITE_EXPIRED;
-	return home_level >= ROOM_LEVEL_VERIFIED ? CODE_OK
-						 : CODE_HOME_UNTRUSTED;
+	return home_level >= TRUST_VERIFIED ? CODE_OK : CODE_HOME_UNTRUSTED;
 }

@@ -12,16 +12,12 @@
 #ifndef TORFED_ROOM_INVITE_H
 #define TORFED_ROOM_INVITE_H
 
+#include "proto/trust.h"
 #include "room/room_event.h"
 #include "room/room_verdict.h"
 
 #define ROOM_PENDING_SERVER  10	 /* invitations of an origin server */
 #define ROOM_PENDING_INVITEE 100 /* those that an invitee is shown */
-
-/* Levels of trust that matter here (federation(7), "TRUST"). */
-#define ROOM_LEVEL_KNOWN     1
-#define ROOM_LEVEL_VERIFIED  2
-#define ROOM_LEVEL_TRUSTED   3
 
 enum room_showing {
 	ROOM_SHOW_QUARANTINE, /* for the admin to look at */

@@ -2,7 +2,8 @@
 /* What becomes of a message in a room; see room_message.h. */
 #include "room/room_message.h"
 
-#define STATE_RETRY_S 60
+#define STATE_RETRY_S	60
+#define JOINING_RETRY_S 2 /* who asks waits longer each time */
 
 static struct room_verdict
 verdict_make(enum room_outcome outcome, enum code code)
@@ -13,11 +14,11 @@ verdict_make(enum room_outcome outcome, enum code code)
 }
 
 static struct room_verdict
-verdict_wait(enum code code)
+verdict_wait(enum code code, uint32_t seconds)
 {
 	struct room_verdict verdict = verdict_make(ROOM_WAIT, code);
 
-	verdict.seconds = STATE_RETRY_S;
+	verdict.seconds = seconds;
 	return verdict;
 }
 
@@ -39,6 +40,17 @@ member_at(const struct room_state *state, const struct room_member *member,
 }
 
 /*
+ * It is for one of ours, who was put out since, or for whom the room was
+ * closed. Who leaves wants no more of it.
+ */
+static bool
+put_out(const struct room_message_facts *facts)
+{
+	return !facts->here && facts->here_then && facts->out != ROOM_LEAVE &&
+	       facts->out < ROOM_KINDS;
+}
+
+/*
  * CODE_OK where the room exists for the origin, else what it is told: one that
  * never had a member does not learn that we are in the room.
  */
@@ -48,7 +60,7 @@ room_refusal(
 {
 	if (state == NULL || state->number == 0)
 		return CODE_ROOM_UNKNOWN;
-	if (facts->here)
+	if (facts->here || put_out(facts))
 		return CODE_OK;
 	return facts->server_seen ? CODE_ROOM_LEFT : CODE_ROOM_UNKNOWN;
 }
@@ -64,8 +76,9 @@ judge_known(const struct room_state *state, const struct room_message *message,
 	struct room_verdict verdict = verdict_make(ROOM_TAKEN, CODE_OK);
 
 	if (member_at(state, &facts->member, message->state_number)) {
-		if (left_number(state, &facts->member) != 0 &&
-		    now - facts->left_learned > ROOM_LATE_S)
+		if ((left_number(state, &facts->member) != 0 &&
+			now - facts->left_learned > ROOM_LATE_S) ||
+		    (put_out(facts) && now - facts->out_learned > ROOM_LATE_S))
 			verdict.flags |= ROOM_LATE;
 		return verdict;
 	}
@@ -101,7 +114,7 @@ judge(const struct room_state *state, const struct room_message *message,
 		return judge_known(state, message, facts, now);
 	if (facts->held >= ROOM_HELD_MAX ||
 	    facts->held_server >= ROOM_HELD_SERVER)
-		verdict = verdict_wait(CODE_STATE_UNKNOWN);
+		verdict = verdict_wait(CODE_STATE_UNKNOWN, STATE_RETRY_S);
 	else
 		verdict = verdict_make(ROOM_HELD, CODE_OK);
 	verdict.from = room_state_last(state) + 1;
@@ -118,13 +131,14 @@ room_message_judge(const struct room_state *state, struct room_stream *stream,
 	enum code code = room_refusal(state, facts);
 
 	if (code != CODE_OK)
-		return facts->joining ? verdict_wait(CODE_ROOM_UNKNOWN)
-				      : verdict_make(ROOM_REFUSED, code);
+		return facts->joining
+			   ? verdict_wait(CODE_ROOM_UNKNOWN, JOINING_RETRY_S)
+			   : verdict_make(ROOM_REFUSED, code);
 	place = room_stream_check(stream, &message->place, &facts->beside);
 	if (place.outcome != ROOM_TAKEN)
 		return place;
 	if (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX)
-		return verdict_wait(CODE_SEQUENCE_AHEAD);
+		return verdict_wait(CODE_SEQUENCE_AHEAD, STATE_RETRY_S);
 	verdict = judge(state, message, facts, now);
 	verdict.flags |= place.flags;
 	if (verdict.outcome == ROOM_TAKEN || verdict.outcome == ROOM_HELD ||
@@ -163,6 +177,14 @@ room_message_judge_again(const struct room_state *state,
 }
 
 bool
+room_message_open(const struct room_verdict *verdict)
+{
+	return verdict->outcome == ROOM_HELD ||
+	       (verdict->outcome == ROOM_TAKEN &&
+		   (verdict->flags & ROOM_UNVERIFIED) != 0);
+}
+
+bool
 room_message_visible(unsigned int flags)
 {
 	return (flags & (ROOM_LATE | ROOM_HIDDEN)) == 0;
@@ -186,14 +208,23 @@ room_message_send(const struct room_state *state,
 }
 
 enum room_giving
-room_message_give(const struct room_state *state, int64_t state_number,
-    bool member_then, bool member_now)
+room_message_give(
+    const struct room_state *state, const struct room_asked *asked)
 {
-	if (!member_now)
+	enum room_giving otherwise =
+	    asked->left ? ROOM_GIVE_GONE : ROOM_GIVE_VOID;
+
+	if (!asked->member_now)
 		return ROOM_GIVE_NOTHING;
-	if (state_disputed(state, state_number))
+	if (!asked->known)
+		return ROOM_GIVE_GONE;
+	if (asked->proof || asked->refused)
+		return asked->payload ? ROOM_GIVE : ROOM_GIVE_GONE;
+	if (state_disputed(state, asked->state_number))
 		return ROOM_GIVE_VOID;
-	if (state_number > room_state_last(state))
+	if (asked->state_number > room_state_last(state))
 		return ROOM_GIVE_NOTHING;
-	return member_then ? ROOM_GIVE : ROOM_GIVE_VOID;
+	if (!asked->member_then || (asked->cancelled && !asked->left))
+		return ROOM_GIVE_VOID;
+	return asked->payload ? ROOM_GIVE : otherwise;
 }

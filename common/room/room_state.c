@@ -4,6 +4,8 @@
 
 #include "room/room_state.h"
 
+#define AHEAD_RETRY_S 3600
+
 static bool
 member_is(const struct room_member *member)
 {
@@ -119,7 +121,7 @@ rules_remove(const struct room_state *state, const struct room_event *event,
 	return CODE_NOT_MEMBER;
 }
 
-/* What needs nobody: allowed servers, rename, federation, close. */
+/* What needs nobody: allowed servers, rename, federation, close, key. */
 static enum code
 rules_none(const struct room_state *state, const struct room_event *event,
     const struct room_facts *facts)
@@ -141,6 +143,7 @@ static enum code (*const rules[ROOM_KINDS])(const struct room_state *,
     [ROOM_RENAME] = rules_none,
     [ROOM_FEDERATION] = rules_none,
     [ROOM_CLOSE] = rules_none,
+    [ROOM_KEY] = rules_none,
 };
 
 enum code
@@ -150,7 +153,9 @@ room_state_rules(const struct room_state *state, const struct room_event *event,
 	if ((unsigned int)event->kind >= ROOM_KINDS ||
 	    (state->number == 0) != (event->kind == ROOM_CREATE))
 		return CODE_STATE_INVALID;
-	if (state->closed != 0)
+	if (event->timestamp < state->timestamp)
+		return CODE_STATE_INVALID;
+	if (state->closed != 0 && event->kind != ROOM_KEY)
 		return CODE_ROOM_CLOSED;
 	return rules[event->kind](state, event, facts);
 }
@@ -177,10 +182,23 @@ members_change(const struct room_event *event, const struct room_facts *facts)
 		return ROOM_MEMBERS_END_ALL;
 	case ROOM_INVITE:
 	case ROOM_RENAME:
+	case ROOM_KEY:
 	case ROOM_KINDS:
 	default:
 		return ROOM_MEMBERS_SAME;
 	}
+}
+
+static void
+effect_make(struct room_effect *effect, const struct room_event *event,
+    const struct room_facts *facts)
+{
+	effect->members = members_change(event, facts);
+	effect->invitation_add = event->kind == ROOM_INVITE;
+	effect->invitation_used =
+	    event->kind == ROOM_JOIN && event->content.has_nonce;
+	effect->servers_set =
+	    event->kind == ROOM_SERVERS || event->kind == ROOM_CREATE;
 }
 
 static void
@@ -189,6 +207,7 @@ state_advance(struct room_state *state, const struct room_event *event)
 	const struct room_content *content = &event->content;
 
 	state->number = event->number;
+	state->timestamp = event->timestamp;
 	room_event_hash(state->hash, event);
 	switch (event->kind) {
 	case ROOM_CREATE:
@@ -218,6 +237,19 @@ verdict_make(enum room_outcome outcome, enum code code, int64_t from)
 	return verdict;
 }
 
+/* One that is good, and further ahead than a clock may be wrong. */
+static struct room_verdict
+verdict_ahead(const struct room_event *event, int64_t now)
+{
+	struct room_verdict verdict =
+	    verdict_make(ROOM_WAIT, CODE_STATE_AHEAD, 0);
+	int64_t seconds = event->timestamp - now - ROOM_AHEAD_S;
+
+	verdict.seconds =
+	    seconds < AHEAD_RETRY_S ? (uint32_t)seconds : AHEAD_RETRY_S;
+	return verdict;
+}
+
 /*
  * An event whose number we have passed: the same one, or another in its place.
  */
@@ -238,7 +270,7 @@ apply_past(struct room_state *state, const struct room_event *event,
 
 struct room_verdict
 room_state_apply(struct room_state *state, const struct room_event *event,
-    const struct room_facts *facts, struct room_effect *effect)
+    const struct room_facts *facts, int64_t now, struct room_effect *effect)
 {
 	struct room_verdict verdict;
 
@@ -267,12 +299,9 @@ room_state_apply(struct room_state *state, const struct room_event *event,
 		return verdict_make(
 		    ROOM_CONFLICT, CODE_STATE_INVALID, event->number);
 	}
-	effect->members = members_change(event, facts);
-	effect->invitation_add = event->kind == ROOM_INVITE;
-	effect->invitation_used =
-	    event->kind == ROOM_JOIN && event->content.has_nonce;
-	effect->servers_set =
-	    event->kind == ROOM_SERVERS || event->kind == ROOM_CREATE;
+	if (event->timestamp - now > ROOM_AHEAD_S)
+		return verdict_ahead(event, now);
+	effect_make(effect, event, facts);
 	state_advance(state, event);
 	return verdict_make(ROOM_TAKEN, CODE_OK, 0);
 }
@@ -290,6 +319,21 @@ room_state_last(const struct room_state *state)
 	if (state->disputed != 0 && state->disputed <= state->number)
 		return state->disputed - 1;
 	return state->number;
+}
+
+int64_t
+room_state_shown(
+    const struct room_state *state, const struct room_member *last, bool home)
+{
+	if (home)
+		return ROOM_NUMBER_MAX;
+	if (last->joined == 0)
+		return 0;
+	/* What follows the end of all is for those who were there. */
+	if (last->left == 0 ||
+	    (state->closed != 0 && last->left == state->closed))
+		return ROOM_NUMBER_MAX;
+	return last->left;
 }
 
 int64_t

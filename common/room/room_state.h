@@ -17,6 +17,7 @@ struct room_state {
 	struct room_id room;
 	int64_t number;		 /* of the last event applied; 0 none */
 	uint8_t hash[ROOM_HASH]; /* of its text; zeros at number 0 */
+	int64_t timestamp;	 /* its own; 0 at number 0 */
 	int64_t closed;		 /* the closing event's number; 0 open */
 	/*
 	 * Lowest number for which the home signed two events, or one that
@@ -86,26 +87,39 @@ struct room_effect {
 };
 
 /*
- * The rules alone, as for the next event of the chain: CODE_OK, or the rule
- * that it breaks (NOT_MEMBER, SPEAKER, ROOM_CLOSED, SERVER_EXCLUDED, ROOM_FULL,
- * INVITE_*, STATE_INVALID). Times are compared with the event's own.
+ * The rules alone, as for the next event of the chain, in the order of the
+ * table in federation(7), "State": CODE_OK, or the first that it breaks
+ * (NOT_MEMBER, SPEAKER, ROOM_CLOSED, SERVER_EXCLUDED, ROOM_FULL, INVITE_*,
+ * STATE_INVALID). Times are compared with the chain's own alone.
  */
 enum code room_state_rules(const struct room_state *, const struct room_event *,
     const struct room_facts *);
 /*
  * An event whose signature by the home was verified. With ROOM_TAKEN the state
  * is the new one and effect says what else to write. ROOM_KNOWN: we have it.
- * ROOM_WAIT, STATE_GAP: from..to are missing. ROOM_REFUSED, ROOM_FROZEN.
+ * ROOM_WAIT, STATE_GAP: from..to are missing; STATE_AHEAD: it is good, but
+ * over 24 hours ahead of now. ROOM_REFUSED, ROOM_FROZEN.
  * ROOM_CONFLICT, STATE_CONFLICT: the home signed two histories, which differ
  * at from or before; STATE_INVALID: it signed what breaks the rules; the state
- * is then frozen already, and what we had and what came is the evidence.
+ * is then frozen already, and what we had and what came is the evidence. Only
+ * a good event waits for the clock: what freezes a room depends on none.
  */
 struct room_verdict room_state_apply(struct room_state *,
-    const struct room_event *, const struct room_facts *, struct room_effect *);
+    const struct room_event *, const struct room_facts *, int64_t now,
+    struct room_effect *);
 /* Freezes below number, unless it is frozen lower. Only on evidence. */
 void room_state_dispute(struct room_state *, int64_t number);
 /* The last number that stands: what new messages are written under. */
 int64_t room_state_last(const struct room_state *);
+/*
+ * The last number that another server is told of and given, if we have it; 0
+ * none. The home, a server that has a member and one that had a member when the
+ * room was closed get all; one that had members before gets what was decided
+ * until the last of them went. last: the last membership of any of its users,
+ * preferring one that has not ended.
+ */
+int64_t room_state_shown(
+    const struct room_state *, const struct room_member *last, bool home);
 /*
  * Whether two events that the home signed contradict each other: the number in
  * dispute, else 0. Two events of one number, or one that names another

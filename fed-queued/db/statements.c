@@ -26,7 +26,7 @@
 	"  WHERE l.server_id = s.id)"                                         \
 	" AND NOT EXISTS (SELECT 1 FROM federation.room_members m"            \
 	"  WHERE m.server_id = s.id)"                                         \
-	" AND NOT EXISTS (SELECT 1 FROM federation.room_shown h"              \
+	" AND NOT EXISTS (SELECT 1 FROM federation.room_invited h"            \
 	"  WHERE h.server_id = s.id)"                                         \
 	" AND NOT EXISTS (SELECT 1 FROM federation.federated_rooms o"         \
 	"  WHERE o.origin_server_id = s.id)"                                  \

@@ -107,8 +107,7 @@ static const struct {
 };
 
 /* The same of an item: what an admin there has to change for it. */
-const enum code reaction_appeals[] = {
-    CODE_UNTRUSTED, CODE_HOME_UNTRUSTED, CODE_OK};
+const enum code reaction_appeals[] = {CODE_UNTRUSTED, CODE_OK};
 
 static bool
 item_appeals(enum code code)

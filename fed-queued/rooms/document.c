@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "env.h"
 #include "json/canon.h"
+#include "json/envelope.h"
 #include "proto/ed.h"
 #include "rooms/document.h"
+#include "rooms/home_certificate.h"
 #include "servers/peer_table.h"
 
 /* Whether the certificate is the signer's, and was valid at that time. */
@@ -31,27 +33,21 @@ event_read(struct document *document, const struct sync_document *given)
 {
 	struct signed_event *event = &document->event;
 	const struct sync_bytes *payload = &given->payloads[0];
-	uint8_t hash[32];
+	struct room_certificates certificates;
+	const struct cert *cert;
 
-	if (given->text.length > sizeof(event->text) ||
-	    room_event_parse(&event->event, given->text.bytes,
-		given->text.length) != CODE_OK)
+	if (signed_event_make(event, given->text.bytes, given->text.length,
+		payload->bytes, payload->length, given->signature) != CODE_OK)
 		return false;
-	sha256(hash, payload->bytes, payload->length);
-	if (memcmp(hash, event->event.payload_hash, sizeof(hash)) != 0 ||
-	    !signer_valid(&document->cert, event->event.room.home,
-		event->event.key_id, event->event.timestamp) ||
-	    !room_event_verify(
-		&event->event, given->signature, document->cert.signing_key) ||
-	    room_payload_content(&event->event.content, &event->servers,
-		event->event.kind, payload->bytes, payload->length) != CODE_OK)
-		return false;
-	event->text_length = given->text.length;
-	memcpy(event->text, given->text.bytes, given->text.length);
-	memcpy(event->signature, given->signature, sizeof(event->signature));
-	event->payload_length = payload->length;
-	event->payload = xmemdup(payload->bytes, payload->length);
-	return true;
+	home_certificates_init(&certificates, &document->cert, 1);
+	cert = home_certificate_find(&certificates, &event->event);
+	if (cert != NULL && room_event_verify(&event->event, event->signature,
+				cert->signing_key)) {
+		document->cert = *cert;
+		return true;
+	}
+	signed_event_free(event);
+	return false;
 }
 
 /* An envelope or batch: which server signed it, and that it did. */
@@ -110,8 +106,15 @@ enum document_kind
 document_read(struct document *document, const struct sync_document *given)
 {
 	uint8_t hash[32];
+	uint32_t i;
 
 	memset(document, 0, sizeof(*document));
+	/* Whoever gets it in a request canonicalises it before all else. */
+	for (i = 0; i < given->payload_count; i++)
+		if (given->payloads[i].length > ITEM_MAX ||
+		    !canon_check(
+			given->payloads[i].bytes, given->payloads[i].length))
+			return DOCUMENT_NOTHING;
 	if (cert_parse(&document->cert, given->certificate.bytes,
 		given->certificate.length) != CODE_OK)
 		return DOCUMENT_NOTHING;
@@ -141,8 +144,7 @@ document_read(struct document *document, const struct sync_document *given)
 void
 document_free(struct document *document)
 {
-	free(document->event.payload);
-	document->event.payload = NULL;
+	signed_event_free(&document->event);
 }
 
 /* A member that is bytes in base64; 0 or -1. */

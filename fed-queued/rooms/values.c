@@ -45,12 +45,21 @@ values_user(struct room_user *user, const struct db_span *span)
 	       room_user_make(user, server, text, name) == CODE_OK;
 }
 
+enum room_kind
+values_kind(const struct db_span *name)
+{
+	return name->bytes == NULL
+		   ? ROOM_KINDS
+		   : room_kind_find((const char *)name->bytes, name->length);
+}
+
 void
 values_state(struct room_state *state, const struct room_state_row *row)
 {
 	state->number = row->number;
 	if (!db_span_copy(state->hash, sizeof(state->hash), &row->hash))
 		memset(state->hash, 0, sizeof(state->hash));
+	state->timestamp = row->event_time;
 	state->closed = row->closed;
 	state->disputed = row->disputed;
 	state->require_invite = row->require_invite;
@@ -154,6 +163,7 @@ values_state_make(
 	row->version = version;
 	row->number = state->number;
 	row->hash = db_span_bytes(state->hash, sizeof(state->hash));
+	row->event_time = state->timestamp;
 	row->closed = state->closed;
 	row->disputed = state->disputed;
 	row->require_invite = state->require_invite;

@@ -19,6 +19,8 @@ void values_room(struct room_id *, const struct db_span *);
 void values_room_read(struct room_id *, PGresult *, int row, int column);
 /* name@address; false, and nothing is fatal, when it is null or malformed. */
 bool values_user(struct room_user *, const struct db_span *);
+/* A state event's kind; ROOM_KINDS when it is null. */
+enum room_kind values_kind(const struct db_span *);
 /* The room is the caller's. */
 void values_state(struct room_state *, const struct room_state_row *);
 /* Zeros when it is null. */

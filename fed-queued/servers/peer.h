@@ -11,6 +11,7 @@
 
 #include "base/tree.h"
 #include "proto/cert.h"
+#include "proto/trust.h"
 #include "servers/fairness.h"
 #include "servers/limiter.h"
 #include "servers/suspect.h"
@@ -22,11 +23,6 @@
 #define LANES_ALL	   5
 #define PEER_REFUSALS	   5 /* signed for one server a second */
 #define PEER_INTRODUCTIONS 4 /* of us to one server a minute */
-#define TRUST_BLOCKED	   (-1)
-#define TRUST_UNKNOWN	   0
-#define TRUST_KNOWN	   1
-#define TRUST_VERIFIED	   2
-#define TRUST_TRUSTED	   3
 
 struct peer_certificate {
 	uint8_t key_id[32];

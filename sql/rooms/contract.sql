@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: ISC
 -- Rooms, what a chat server calls.
 --
--- What is asked of a room is a wish: fed-queued decides those about rooms that
--- we are the home of; others go to the room's home, as an item with the wish's
--- id. What becomes of it is told in the inbox, and shown by room_requests.
+-- What is asked of a room is kept in room_asked: fed-queued decides requests
+-- about rooms that we are the home of; others go to the room's home, as an item
+-- with the request's id. What becomes of one is told in the inbox, and shown by
+-- the view room_requests.
 --
 -- Errors, beside those of queue.sql and users.sql:
 --
@@ -126,32 +127,31 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT EXISTS (SELECT 1 FROM federation.room_members m
 	    WHERE m.room_id = room_member_is.room
 	    AND m.member = room_member_is.member AND m.state_left IS NULL) OR
-	    EXISTS (SELECT 1 FROM federation.room_wishes w
+	    EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_member_is.room AND w.state = 'new'
 	    AND w.kind IN ('create', 'join')
 	    AND w.member = room_member_is.member);
 $$;
 
--- Canonical JSON of what travels in clear.
+-- JSON that travels in clear, as text. The daemon writes it canonically, which
+-- is no longer.
 CREATE FUNCTION federation.room_metadata(metadata jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	canonical text;
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 BEGIN
-	IF jsonb_typeof(metadata) = 'object' AND
-	    octet_length(metadata::text) <= 8 * 4096 AND NOT EXISTS (SELECT 1
+	IF (jsonb_typeof(metadata) = 'object' AND
+	    octet_length(convert_to(metadata::text, 'UTF8')) <= limits.clear
+	    AND NOT EXISTS (SELECT 1
 	    FROM jsonb_path_query(metadata, '$.** ? (@.type() == "number")') x
 	    WHERE x::text !~ '^(0|-?[1-9][0-9]{0,15})$' OR
-	    abs(x::text::numeric) > 9007199254740991) THEN
-		canonical := federation.json_canonical(metadata);
-	END IF;
-	IF (octet_length(convert_to(canonical, 'UTF8')) <= 4096)
-	    IS NOT TRUE THEN
+	    abs(x::text::numeric) > 9007199254740991)) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD041',
 		    MESSAGE = 'metadata does not have its form';
 	END IF;
-	RETURN canonical;
+	RETURN metadata::text;
 END
 $$;
 
@@ -164,7 +164,8 @@ DECLARE
 BEGIN
 	IF servers IS NULL THEN
 		RETURN NULL;
-	ELSIF cardinality(servers) <= 256 THEN
+	ELSIF cardinality(servers) <=
+	    (federation.room_limits_get()).servers THEN
 		SELECT array_agg(s ORDER BY s COLLATE "C") INTO sorted
 		    FROM (SELECT DISTINCT unnest(servers)) u(s)
 		    WHERE s ~ '^[a-z2-7]{56}\.onion$';
@@ -180,21 +181,21 @@ BEGIN
 END
 $$;
 
--- Notes a wish about a room that we are the home of, and returns its id.
-CREATE FUNCTION federation.room_wish(room uuid, kind text, member text,
+-- Notes a request about a room that we are the home of, and returns its id.
+CREATE FUNCTION federation.room_ask(room uuid, kind text, member text,
     enabled boolean, servers text[], metadata bytea) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	wish uuid;
+	request uuid;
 BEGIN
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member,
 	    enabled, servers, metadata)
-	    VALUES (room_wish.room, room_wish.kind, room_wish.member,
-	    room_wish.enabled, room_wish.servers, room_wish.metadata)
-	    RETURNING w.id INTO wish;
+	    VALUES (room_ask.room, room_ask.kind, room_ask.member,
+	    room_ask.enabled, room_ask.servers, room_ask.metadata)
+	    RETURNING w.id INTO request;
 	PERFORM pg_notify('federation_rooms', '');
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
@@ -232,7 +233,7 @@ BEGIN
 		    MESSAGE = 'there is such a room already';
 	END IF;
 	INSERT INTO federation.room_states (room_id) VALUES (target);
-	INSERT INTO federation.room_wishes (room_id, kind, member,
+	INSERT INTO federation.room_asked (room_id, kind, member,
 	    require_invite, enabled, servers)
 	    VALUES (target, 'create', member, room_create.require_invite,
 	    room_create.federated, list);
@@ -244,7 +245,7 @@ $$;
 CREATE FUNCTION federation.room_remove(room text, member text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room), 'remove',
+	RETURN federation.room_ask(federation.room_open_own(room), 'remove',
 	    federation.room_user(member), NULL, NULL, NULL);
 END
 $$;
@@ -254,7 +255,7 @@ CREATE FUNCTION federation.room_allow_servers(room text, servers text[])
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room),
+	RETURN federation.room_ask(federation.room_open_own(room),
 	    'allowed_servers', NULL, NULL,
 	    federation.room_servers_check(servers), NULL);
 END
@@ -265,12 +266,16 @@ RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	target uuid := federation.room_open_own(room);
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 BEGIN
-	IF (octet_length(metadata) BETWEEN 1 AND 16384) IS NOT TRUE THEN
+	IF (octet_length(metadata) BETWEEN 1 AND limits.metadata)
+	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD053',
-		    MESSAGE = 'metadata is not 1 to 16384 bytes';
+		    MESSAGE = format('metadata is not 1 to %s bytes',
+		    limits.metadata);
 	END IF;
-	RETURN federation.room_wish(target, 'rename', NULL, NULL, NULL,
+	RETURN federation.room_ask(target, 'rename', NULL, NULL, NULL,
 	    metadata);
 END
 $$;
@@ -285,7 +290,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'enabled must not be null';
 	END IF;
-	RETURN federation.room_wish(target, 'federation', NULL, enabled, NULL,
+	RETURN federation.room_ask(target, 'federation', NULL, enabled, NULL,
 	    NULL);
 END
 $$;
@@ -293,7 +298,7 @@ $$;
 CREATE FUNCTION federation.room_close(room text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	RETURN federation.room_wish(federation.room_open_own(room), 'close',
+	RETURN federation.room_ask(federation.room_open_own(room), 'close',
 	    NULL, NULL, NULL, NULL);
 END
 $$;
@@ -309,6 +314,8 @@ CREATE FUNCTION federation.room_invite(room text, inviter text, invitee text,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	target uuid := federation.room_open(room_invite.room);
 	home uuid := federation.room_server(split_part(room_invite.room, '@',
 	    2));
@@ -316,15 +323,18 @@ DECLARE
 	guest text := federation.room_user(room_invite.invitee);
 	clear text := federation.room_metadata(room_invite.metadata);
 	until timestamptz := date_trunc('second',
-	    coalesce(room_invite.expires, now() + interval '6 days'));
+	    coalesce(room_invite.expires,
+	    now() + limits.invite * interval '1 s'));
 	bound bytea := uuid_send(gen_random_uuid());
-	wish uuid;
+	request uuid;
 BEGIN
-	IF (octet_length(room_invite.room_key) BETWEEN 1 AND 4096)
+	IF (octet_length(room_invite.room_key) BETWEEN 1 AND limits.room_key)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD040',
-		    MESSAGE = 'room_key is not 1 to 4096 bytes';
-	ELSIF (until > now() AND until <= now() + interval '167 hours')
+		    MESSAGE = format('room_key is not 1 to %s bytes',
+		    limits.room_key);
+	ELSIF (until > now() AND
+	    until <= now() + limits.invite_most * interval '1 s')
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD042',
 		    MESSAGE = 'expires is not within its bounds';
@@ -342,12 +352,12 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'FD002',
 		    MESSAGE = 'the invitee''s server is blocked';
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member,
 	    inviter, nonce, expires_at, room_key, invite_metadata, state)
 	    VALUES (target, 'invite', guest, who, bound, until,
 	    federation.base64(room_invite.room_key), clear,
 	    CASE WHEN home IS NULL THEN 'new' ELSE 'asked' END)
-	    RETURNING w.id INTO wish;
+	    RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
@@ -357,22 +367,22 @@ BEGIN
 		    to_char(until AT TIME ZONE 'UTC',
 			'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
 		    room_invite.room, guest, room_invite.inviter,
-		    federation.base64(bound)), wish);
+		    federation.base64(bound)), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
 -- An invitation of one of our users that is in one of these states, locked, if
 -- it is still good.
 CREATE FUNCTION federation.room_invitation(invitation uuid, states text[])
-RETURNS federation.room_shown
+RETURNS federation.room_invited
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
+	shown federation.room_invited;
 BEGIN
-	SELECT s.* INTO shown FROM federation.room_shown s
+	SELECT s.* INTO shown FROM federation.room_invited s
 	    WHERE s.id = room_invitation.invitation FOR UPDATE;
 	IF NOT FOUND OR (shown.state = 'pending' AND NOT shown.told) THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD043',
@@ -412,16 +422,16 @@ CREATE FUNCTION federation.room_accept(invitation uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
-	wish uuid;
+	shown federation.room_invited;
+	request uuid;
 BEGIN
 	-- One after the other: each looks for what the one before asked.
-	PERFORM 1 FROM federation.room_shown s
+	PERFORM 1 FROM federation.room_invited s
 	    WHERE s.id = room_accept.invitation FOR UPDATE;
-	SELECT w.id INTO wish FROM federation.room_shown s
+	SELECT w.id INTO request FROM federation.room_invited s
 	    JOIN federation.federated_rooms r
 		ON r.global_room_id = s.global_room_id
-	    JOIN federation.room_wishes w ON w.room_id = r.id
+	    JOIN federation.room_asked w ON w.room_id = r.id
 	    WHERE s.id = room_accept.invitation AND s.state = 'accepted'
 	    AND w.kind = 'join' AND split_part(w.member, '@', 1) = s.invitee
 	    AND w.state <> 'refused'
@@ -429,12 +439,12 @@ BEGIN
 	    ORDER BY w.nonce IS NOT DISTINCT FROM s.nonce DESC, w.number DESC
 	    LIMIT 1;
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	END IF;
 	shown := federation.room_invitation(room_accept.invitation,
 	    '{pending,accepted}');
 	PERFORM federation.room_home_check(shown.global_room_id);
-	UPDATE federation.room_shown s SET state = 'accepted'
+	UPDATE federation.room_invited s SET state = 'accepted'
 	    WHERE s.id = shown.id;
 	RETURN federation.room_join_ask(shown.global_room_id,
 	    federation.room_own_user(shown.invitee), shown.nonce);
@@ -446,13 +456,13 @@ CREATE FUNCTION federation.room_decline(invitation uuid) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	IF EXISTS (SELECT 1 FROM federation.room_shown s
+	IF EXISTS (SELECT 1 FROM federation.room_invited s
 	    WHERE s.id = room_decline.invitation AND s.state = 'declined') THEN
 		RETURN false;
 	END IF;
 	PERFORM federation.room_invitation(room_decline.invitation,
 	    '{pending}');
-	UPDATE federation.room_shown s SET state = 'declined'
+	UPDATE federation.room_invited s SET state = 'declined'
 	    WHERE s.id = room_decline.invitation;
 	RETURN true;
 END
@@ -466,7 +476,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	who text := federation.room_own_user(room_join.member);
 	target uuid;
-	wish uuid;
+	request uuid;
 BEGIN
 	PERFORM federation.room_name_check(room_join.room);
 	PERFORM federation.room_home_check(room_join.room);
@@ -474,24 +484,24 @@ BEGIN
 		PERFORM federation.room_open(room_join.room);
 	END IF;
 	-- First what is open: it may be done, and he be in, at any moment.
-	SELECT w.id INTO wish FROM federation.federated_rooms r
-	    JOIN federation.room_wishes w ON w.room_id = r.id
+	SELECT w.id INTO request FROM federation.federated_rooms r
+	    JOIN federation.room_asked w ON w.room_id = r.id
 	    WHERE r.global_room_id = room_join.room AND w.kind = 'join'
 	    AND w.member = who AND w.state IN ('new', 'asked');
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	END IF;
 	SELECT r.id INTO target FROM federation.federated_rooms r
 	    JOIN federation.room_members m ON m.room_id = r.id
 	    WHERE r.global_room_id = room_join.room AND m.member = who
 	    AND m.state_left IS NULL;
 	IF FOUND THEN
-		SELECT w.id INTO wish FROM federation.room_wishes w
+		SELECT w.id INTO request FROM federation.room_asked w
 		    WHERE w.room_id = target AND w.kind = 'join'
 		    AND w.member = who AND w.state = 'done'
 		    ORDER BY w.number DESC LIMIT 1;
 		IF FOUND THEN
-			RETURN wish;
+			RETURN request;
 		END IF;
 		RAISE EXCEPTION USING ERRCODE = 'FD038',
 		    MESSAGE = 'the user is a member already';
@@ -510,44 +520,44 @@ DECLARE
 	who text := federation.room_own_user(room_leave.member);
 	home uuid;
 	target uuid;
-	wish uuid;
+	request uuid;
 BEGIN
 	PERFORM federation.room_name_check(room_leave.room);
-	SELECT w.id INTO wish FROM federation.federated_rooms r
-	    JOIN federation.room_wishes w ON w.room_id = r.id
+	SELECT w.id INTO request FROM federation.federated_rooms r
+	    JOIN federation.room_asked w ON w.room_id = r.id
 	    WHERE r.global_room_id = room_leave.room AND w.kind = 'leave'
 	    AND w.member = who AND (w.state IN ('new', 'asked') OR
 	    (w.state = 'done' AND NOT EXISTS (SELECT 1
 		FROM federation.room_members m WHERE m.room_id = r.id
 		AND m.member = who AND m.state_left IS NULL) AND
-	    NOT EXISTS (SELECT 1 FROM federation.room_wishes j
+	    NOT EXISTS (SELECT 1 FROM federation.room_asked j
 		WHERE j.room_id = r.id AND j.kind = 'join' AND j.member = who
 		AND j.state IN ('new', 'asked'))))
 	    ORDER BY w.number DESC LIMIT 1;
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	END IF;
 	target := federation.room_open(room_leave.room);
 	home := federation.room_server(split_part(room_leave.room, '@', 2));
 	IF NOT federation.room_member_is(target, who) AND
-	    NOT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    NOT EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = target AND w.kind = 'join' AND w.member = who
 	    AND w.state = 'asked') THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD034',
 		    MESSAGE = 'the user is not a member';
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member, state)
+	INSERT INTO federation.room_asked AS w (room_id, kind, member, state)
 	    VALUES (target, 'leave', who,
 	    CASE WHEN home IS NULL THEN 'new' ELSE 'asked' END)
-	    RETURNING w.id INTO wish;
+	    RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
 		PERFORM federation.room_enqueue(home, 'room_leave',
 		    format('{"globalRoomId":"%s","userId":"%s"}',
-		    room_leave.room, room_leave.member), wish);
+		    room_leave.room, room_leave.member), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
@@ -562,7 +572,8 @@ AS $$
 BEGIN
 	IF (SELECT i.since FROM federation.room_items i
 	    WHERE i.room_id = room_full.room AND i.status = 'new'
-	    ORDER BY i.id LIMIT 1) > now() - interval '1 minute' THEN
+	    ORDER BY i.id LIMIT 1) > now() -
+	    (federation.room_limits_get()).waiting * interval '1 s' THEN
 		RETURN false;
 	END IF;
 	RETURN EXISTS (SELECT 1 FROM federation.room_items i
@@ -580,6 +591,8 @@ CREATE FUNCTION federation.room_send(room text, sender text, content bytea,
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	own text := federation.own_address();
 	target uuid := federation.room_open(room_send.room);
 	who text := federation.room_own_user(room_send.sender);
@@ -588,10 +601,11 @@ DECLARE
 	    THEN federation.room_metadata(room_send.metadata) END;
 	known federation.room_items;
 BEGIN
-	IF (octet_length(room_send.content) BETWEEN 1 AND 45056)
+	IF (octet_length(room_send.content) BETWEEN 1 AND limits.content)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD050',
-		    MESSAGE = 'content is not 1 to 45056 bytes';
+		    MESSAGE = format('content is not 1 to %s bytes',
+		    limits.content);
 	ELSIF (room_send.message_type ~ '^[a-z_]{1,32}$') IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD051',
 		    MESSAGE = 'message_type does not have its form';
@@ -648,7 +662,7 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	CASE WHEN s.disputed <> 0 THEN 'frozen' WHEN s.closed <> 0 THEN 'closed'
 	    WHEN s.number > 0 AND (r.is_local_origin OR m.here) THEN 'open'
 	    WHEN s.number > 0 AND NOT s.asked THEN 'left'
-	    WHEN EXISTS (SELECT 1 FROM federation.room_wishes w
+	    WHEN EXISTS (SELECT 1 FROM federation.room_asked w
 		WHERE w.room_id = r.id AND w.state IN ('new', 'asked')
 		AND w.kind IN ('create', 'join')) THEN 'waiting'
 	    WHEN s.number > 0 THEN 'left' ELSE 'none' END AS state,
@@ -660,7 +674,8 @@ CREATE VIEW federation.rooms WITH (security_barrier) AS
 	h.trust_level, NOT r.is_local_origin AS external_server,
 	coalesce(h.is_online, true) AS home_online,
 	-- its chat server should open another room
-	NOT r.is_local_origin AND s.heard_at < now() - interval '14 days'
+	NOT r.is_local_origin AND s.heard_at < now() -
+	    (federation.room_limits_get()).silent * interval '1 s'
 	    AS home_silent, m.members, m.servers, r.created_at
     FROM federation.federated_rooms r
     JOIN federation.room_states s ON s.room_id = r.id
@@ -699,7 +714,7 @@ CREATE VIEW federation.room_invitations WITH (security_barrier) AS
 	    split_part(i.global_room_id, '@', 2) = o.onion_address THEN 3
 	    ELSE coalesce(h.trust_level, 0) END AS home_trust_level,
 	i.expires_at, i.received_at
-    FROM federation.room_shown i
+    FROM federation.room_invited i
     LEFT JOIN federation.self o ON true
     LEFT JOIN federation.federation_servers h
 	ON h.onion_address = split_part(i.global_room_id, '@', 2)
@@ -710,7 +725,7 @@ CREATE VIEW federation.room_requests WITH (security_barrier) AS
     SELECT w.id AS request, r.global_room_id AS room, w.kind, w.member,
 	CASE w.state WHEN 'new' THEN 'waiting' WHEN 'asked' THEN 'waiting'
 	    ELSE w.state END AS state, w.code, w.created_at, w.settled_at
-    FROM federation.room_wishes w
+    FROM federation.room_asked w
     JOIN federation.federated_rooms r ON r.id = w.room_id;
 
 -- What became of messages of ours: a row for each server; of one that waits for

@@ -72,7 +72,7 @@ $$;
 -- A server's invitations that have not expired. open: those of which it cannot
 -- see in the room that they have ended, by a join or since they were taken
 -- back; waiting: those that an admin or the invitee is to decide about.
-CREATE FUNCTION federation.room_shown_counts(server uuid, OUT open bigint,
+CREATE FUNCTION federation.room_invited_counts(server uuid, OUT open bigint,
     OUT waiting bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT count(*) FILTER (WHERE NOT EXISTS (SELECT 1
@@ -83,16 +83,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    WHERE f.global_room_id = w.global_room_id AND i.nonce = w.nonce
 	    AND (m.state_left IS NULL OR m.state_left > i.number))),
 	    count(*) FILTER (WHERE w.state IN ('quarantine', 'pending'))
-	    FROM federation.room_shown w
-	    WHERE w.server_id = room_shown_counts.server
+	    FROM federation.room_invited w
+	    WHERE w.server_id = room_invited_counts.server
 	    AND w.expires_at > now();
 $$;
 
 -- How many invitations an invitee was shown that wait for him.
-CREATE FUNCTION federation.room_shown_invitee(invitee text) RETURNS bigint
+CREATE FUNCTION federation.room_invited_invitee(invitee text) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT count(*) FROM federation.room_shown w
-	    WHERE w.invitee = room_shown_invitee.invitee
+	SELECT count(*) FROM federation.room_invited w
+	    WHERE w.invitee = room_invited_invitee.invitee
 	    AND w.state = 'pending' AND w.told AND w.expires_at > now();
 $$;
 
@@ -103,7 +103,7 @@ $$;
 -- another one with its nonce, was shown. own: the hash of the event that we
 -- have under its number. digest: what the origin named with that id
 -- before.
-CREATE FUNCTION federation.room_shown_facts(room text, origin text,
+CREATE FUNCTION federation.room_invitation_facts(room text, origin text,
     nonce bytea, event_hash bytea, number bigint, invitee text, message uuid,
     looks_up boolean)
 RETURNS TABLE (origin_level integer, home_level integer, user_exists boolean,
@@ -114,50 +114,51 @@ SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	server federation.federation_servers;
-	home text := split_part(room_shown_facts.room, '@', 2);
+	home text := split_part(room_invitation_facts.room, '@', 2);
 BEGIN
-	IF (octet_length(room_shown_facts.nonce) = 16 AND
-	    octet_length(room_shown_facts.event_hash) = 32 AND home <> '' AND
-	    room_shown_facts.looks_up IS NOT NULL)
+	IF (octet_length(room_invitation_facts.nonce) = 16 AND
+	    octet_length(room_invitation_facts.event_hash) = 32 AND
+	    home <> '' AND
+	    room_invitation_facts.looks_up IS NOT NULL)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'room, nonce or hash does not have its form';
 	END IF;
 	SELECT s.* INTO server FROM federation.federation_servers s
-	    WHERE s.onion_address = room_shown_facts.origin;
+	    WHERE s.onion_address = room_invitation_facts.origin;
 	RETURN QUERY SELECT server.trust_level,
 	    CASE WHEN o.onion_address = home THEN 3
 	    ELSE (SELECT s.trust_level FROM federation.federation_servers s
 		WHERE s.onion_address = home) END,
 	    -- One who is hidden is not there for others, as in look-ups.
 	    looks_up AND EXISTS (SELECT 1 FROM federation.local_users u
-		WHERE u.handle = room_shown_facts.invitee
+		WHERE u.handle = room_invitation_facts.invitee
 		AND u.public_key IS NOT NULL AND NOT u.hidden),
-	    coalesce(i.event_hash = room_shown_facts.event_hash, false),
-	    coalesce(i.event_hash <> room_shown_facts.event_hash, false),
+	    coalesce(i.event_hash = room_invitation_facts.event_hash, false),
+	    coalesce(i.event_hash <> room_invitation_facts.event_hash, false),
 	    c.open, c.waiting,
 	    CASE WHEN looks_up THEN
-		federation.room_shown_invitee(room_shown_facts.invitee)
+		federation.room_invited_invitee(room_invitation_facts.invitee)
 		ELSE 0 END,
 	    (SELECT sha256(e.signing_text) FROM federation.federated_rooms r
 		JOIN federation.room_state_events e ON e.room_id = r.id
-		WHERE r.global_room_id = room_shown_facts.room
-		AND e.number = room_shown_facts.number
+		WHERE r.global_room_id = room_invitation_facts.room
+		AND e.number = room_invitation_facts.number
 		AND e.signature IS NOT NULL),
 	    (SELECT d.digest FROM federation.received_ids d
 		WHERE d.server_id = server.id
-		AND d.message_id = room_shown_facts.message)
-	    FROM federation.room_shown_counts(server.id) c
+		AND d.message_id = room_invitation_facts.message)
+	    FROM federation.room_invited_counts(server.id) c
 	    LEFT JOIN federation.self o ON true
-	    LEFT JOIN federation.room_shown i
-		ON i.global_room_id = room_shown_facts.room
-		AND i.nonce = room_shown_facts.nonce;
+	    LEFT JOIN federation.room_invited i
+		ON i.global_room_id = room_invitation_facts.room
+		AND i.nonce = room_invitation_facts.nonce;
 END
 $$;
 
--- A user of ours, name@address, asks to join: the wish, and where the home is
--- another server the item that asks it. Returns the wish, which is the one
--- there is already while it is open.
+-- A user of ours, name@address, asks to join: the request, and where the home
+-- is another server the item that asks it. Returns the request, which is the
+-- one there is already while it is open.
 CREATE FUNCTION federation.room_join_ask(room text, member text, nonce bytea)
 RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -166,7 +167,7 @@ DECLARE
 	home uuid := federation.room_server(split_part(room_join_ask.room, '@',
 	    2));
 	target uuid;
-	wish uuid;
+	request uuid;
 BEGIN
 	INSERT INTO federation.federated_rooms (room_id, origin_server_id,
 	    is_local_origin, global_room_id)
@@ -180,17 +181,17 @@ BEGIN
 	UPDATE federation.room_states s SET asked = true,
 	    version = s.version + 1
 	    WHERE s.room_id = target AND NOT s.asked AND home IS NOT NULL;
-	SELECT w.id INTO wish FROM federation.room_wishes w
+	SELECT w.id INTO request FROM federation.room_asked w
 	    WHERE w.room_id = target AND w.kind = 'join'
 	    AND w.member = room_join_ask.member
 	    AND w.state IN ('new', 'asked');
 	IF FOUND THEN
-		RETURN wish;
+		RETURN request;
 	END IF;
-	INSERT INTO federation.room_wishes AS w (room_id, kind, member, nonce,
+	INSERT INTO federation.room_asked AS w (room_id, kind, member, nonce,
 	    state) VALUES (target, 'join', room_join_ask.member,
 	    room_join_ask.nonce, CASE WHEN home IS NULL THEN 'new'
-	    ELSE 'asked' END) RETURNING w.id INTO wish;
+	    ELSE 'asked' END) RETURNING w.id INTO request;
 	IF home IS NULL THEN
 		PERFORM pg_notify('federation_rooms', '');
 	ELSE
@@ -198,9 +199,9 @@ BEGIN
 		    format('{"globalRoomId":"%s","nonce":%s,"userId":"%s"}',
 		    room_join_ask.room, coalesce('"' ||
 		    federation.base64(room_join_ask.nonce) || '"', 'null'),
-		    split_part(room_join_ask.member, '@', 1)), wish);
+		    split_part(room_join_ask.member, '@', 1)), request);
 	END IF;
-	RETURN wish;
+	RETURN request;
 END
 $$;
 
@@ -208,22 +209,22 @@ $$;
 -- automatic the invitee asks to join at once; else it is pending. most: how
 -- many may wait for him, null any number. false: it does not wait to be shown,
 -- or nobody of that name is published, or as many wait already.
-CREATE FUNCTION federation.room_shown_tell(invitation uuid, showing text,
+CREATE FUNCTION federation.room_invited_tell(invitation uuid, showing text,
     most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	shown federation.room_shown;
+	shown federation.room_invited;
 BEGIN
-	IF (room_shown_tell.showing IN ('pending', 'automatic'))
+	IF (room_invited_tell.showing IN ('pending', 'automatic'))
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'showing does not have its form';
 	END IF;
 	-- Both locked, so that what is shown to him is counted by one after
 	-- the other. Whoever else has them is not waited for: it comes again.
-	SELECT w.* INTO shown FROM federation.room_shown w
-	    WHERE w.id = room_shown_tell.invitation AND w.state = 'pending'
+	SELECT w.* INTO shown FROM federation.room_invited w
+	    WHERE w.id = room_invited_tell.invitation AND w.state = 'pending'
 	    AND NOT w.told AND w.expires_at > now() FOR UPDATE SKIP LOCKED;
 	IF NOT FOUND THEN
 		RETURN false;
@@ -231,12 +232,12 @@ BEGIN
 	PERFORM 1 FROM federation.local_users u
 	    WHERE u.handle = shown.invitee AND u.public_key IS NOT NULL
 	    AND NOT u.hidden FOR NO KEY UPDATE SKIP LOCKED;
-	IF NOT FOUND OR federation.room_shown_invitee(shown.invitee) >=
-	    room_shown_tell.most THEN
+	IF NOT FOUND OR federation.room_invited_invitee(shown.invitee) >=
+	    room_invited_tell.most THEN
 		RETURN false;
 	END IF;
-	UPDATE federation.room_shown w SET told = true,
-	    state = CASE room_shown_tell.showing WHEN 'automatic'
+	UPDATE federation.room_invited w SET told = true,
+	    state = CASE room_invited_tell.showing WHEN 'automatic'
 		THEN 'accepted' ELSE w.state END WHERE w.id = shown.id;
 	PERFORM federation.room_tell(shown.server_id, shown.global_room_id,
 	    'invitation', jsonb_build_object('invitation', shown.id,
@@ -244,9 +245,8 @@ BEGIN
 	    'encryptedRoomKey', shown.room_key,
 	    'expires', to_char(shown.expires_at AT TIME ZONE 'UTC',
 		'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-	    'metadata', shown.metadata::jsonb,
-	    'showing', room_shown_tell.showing));
-	IF room_shown_tell.showing = 'automatic' THEN
+	    'showing', room_invited_tell.showing), shown.metadata);
+	IF room_invited_tell.showing = 'automatic' THEN
 		PERFORM federation.room_join_ask(shown.global_room_id,
 		    shown.invitee || '@' || s.onion_address, shown.nonce)
 		    FROM federation.self s;
@@ -257,13 +257,13 @@ $$;
 
 -- Invitations that wait to be shown, and can be: somebody was published since,
 -- or has fewer than invitee_most of them. The oldest, most at most.
-CREATE FUNCTION federation.room_shown_due(invitee_most integer, most integer)
+CREATE FUNCTION federation.room_invited_due(invitee_most integer, most integer)
 RETURNS TABLE (invitation uuid, origin_level integer, home_level integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	IF (room_shown_due.invitee_most > 0 AND room_shown_due.most > 0)
+	IF (room_invited_due.invitee_most > 0 AND room_invited_due.most > 0)
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'a number is not above 0';
@@ -271,7 +271,7 @@ BEGIN
 	RETURN QUERY SELECT w.id, coalesce(s.trust_level, 0),
 	    CASE WHEN o.onion_address = split_part(w.global_room_id, '@', 2)
 	    THEN 3 ELSE coalesce(h.trust_level, 0) END
-	    FROM federation.room_shown w
+	    FROM federation.room_invited w
 	    JOIN federation.local_users u ON u.handle = w.invitee
 		AND u.public_key IS NOT NULL AND NOT u.hidden
 	    LEFT JOIN federation.self o ON true
@@ -279,19 +279,19 @@ BEGIN
 	    LEFT JOIN federation.federation_servers h
 		ON h.onion_address = split_part(w.global_room_id, '@', 2)
 	    WHERE w.state = 'pending' AND NOT w.told AND w.expires_at > now()
-	    AND federation.room_shown_invitee(w.invitee) <
-		room_shown_due.invitee_most
-	    ORDER BY w.received_at, w.id LIMIT room_shown_due.most;
+	    AND federation.room_invited_invitee(w.invitee) <
+		room_invited_due.invitee_most
+	    ORDER BY w.received_at, w.id LIMIT room_invited_due.most;
 END
 $$;
 
 -- Keeps an invitation that was judged good, and with it the item's id; what is
 -- written does not depend on who our users are. showing: quarantine, pending
--- or automatic. open_most, waiting_most: see room_shown_counts(), null any
+-- or automatic. open_most, waiting_most: see room_invited_counts(), null any
 -- number. It is shown at once where invitee_most is given: see
--- room_shown_tell(). false: nothing was written, since what it was judged by
+-- room_invited_tell(). false: nothing was written, since what it was judged by
 -- is so no more.
-CREATE FUNCTION federation.room_shown_write(room text, origin text,
+CREATE FUNCTION federation.room_invitation_write(room text, origin text,
     nonce bytea, event_hash bytea, invitee text, inviter text, room_key text,
     metadata text, expires bigint, showing text, message uuid, digest bytea,
     open_most integer, waiting_most integer, invitee_most integer)
@@ -302,47 +302,50 @@ DECLARE
 	server uuid;
 	shown uuid;
 BEGIN
-	IF (octet_length(room_shown_write.nonce) = 16 AND
-	    octet_length(room_shown_write.event_hash) = 32 AND
-	    octet_length(room_shown_write.digest) = 32 AND
-	    room_shown_write.showing IN ('quarantine', 'pending', 'automatic'))
+	IF (octet_length(room_invitation_write.nonce) = 16 AND
+	    octet_length(room_invitation_write.event_hash) = 32 AND
+	    octet_length(room_invitation_write.digest) = 32 AND
+	    room_invitation_write.showing IN ('quarantine', 'pending',
+	    'automatic'))
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
 		    MESSAGE = 'an argument does not have its form';
 	END IF;
 	-- Locked: what a server has shown is counted by one after the other.
 	SELECT s.id INTO server FROM federation.federation_servers s
-	    WHERE s.onion_address = room_shown_write.origin
+	    WHERE s.onion_address = room_invitation_write.origin
 	    AND s.trust_level >= 1 FOR NO KEY UPDATE;
 	IF NOT FOUND OR EXISTS (SELECT 1
-	    FROM federation.room_shown_counts(server) c
-	    WHERE c.open >= room_shown_write.open_most
-	    OR c.waiting >= room_shown_write.waiting_most) OR
+	    FROM federation.room_invited_counts(server) c
+	    WHERE c.open >= room_invitation_write.open_most
+	    OR c.waiting >= room_invitation_write.waiting_most) OR
 	    EXISTS (SELECT 1 FROM federation.received_ids r
 	    WHERE r.server_id = server
-	    AND r.message_id = room_shown_write.message) THEN
+	    AND r.message_id = room_invitation_write.message) THEN
 		RETURN false;
 	END IF;
-	INSERT INTO federation.room_shown AS w (global_room_id, nonce,
+	INSERT INTO federation.room_invited AS w (global_room_id, nonce,
 	    event_hash, invitee, inviter, server_id, room_key, metadata, state,
 	    told, expires_at)
-	    VALUES (room_shown_write.room, room_shown_write.nonce,
-	    room_shown_write.event_hash, room_shown_write.invitee,
-	    room_shown_write.inviter, server, room_shown_write.room_key,
-	    room_shown_write.metadata, CASE room_shown_write.showing
+	    VALUES (room_invitation_write.room, room_invitation_write.nonce,
+	    room_invitation_write.event_hash, room_invitation_write.invitee,
+	    room_invitation_write.inviter, server,
+	    room_invitation_write.room_key,
+	    room_invitation_write.metadata, CASE room_invitation_write.showing
 		WHEN 'quarantine' THEN 'quarantine' ELSE 'pending' END, false,
-	    to_timestamp(room_shown_write.expires))
+	    to_timestamp(room_invitation_write.expires))
 	    ON CONFLICT (global_room_id, nonce) DO NOTHING
 	    RETURNING w.id INTO shown;
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
 	INSERT INTO federation.received_ids (server_id, message_id, digest)
-	    VALUES (server, room_shown_write.message,
-	    room_shown_write.digest);
-	IF room_shown_write.invitee_most IS NOT NULL THEN
-		PERFORM federation.room_shown_tell(shown,
-		    room_shown_write.showing, room_shown_write.invitee_most);
+	    VALUES (server, room_invitation_write.message,
+	    room_invitation_write.digest);
+	IF room_invitation_write.invitee_most IS NOT NULL THEN
+		PERFORM federation.room_invited_tell(shown,
+		    room_invitation_write.showing,
+		    room_invitation_write.invitee_most);
 	END IF;
 	RETURN true;
 END
@@ -352,7 +355,7 @@ $$;
 
 -- A request that is given up, refused by its home or not answered in time; or
 -- one that an admin tries again, or that did arrive. An invitation that is to
--- be shown has an id of its own: its wish, which is done, has the nonce.
+-- be shown has an id of its own: its request, which is done, has the nonce.
 CREATE FUNCTION federation.room_request_ends() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -363,9 +366,9 @@ DECLARE
 	    #> '{event,payload}' END;
 	otherwise CONSTANT text := CASE WHEN event IS NULL THEN 'asked'
 	    ELSE 'done' END;
-	wish federation.room_wishes;
+	request federation.room_asked;
 BEGIN
-	UPDATE federation.room_wishes w SET
+	UPDATE federation.room_asked w SET
 	    state = CASE WHEN given_up THEN 'refused' ELSE otherwise END,
 	    code = CASE WHEN given_up
 		THEN coalesce(NEW.last_error, 'CANCELLED') END,
@@ -377,12 +380,13 @@ BEGIN
 		w.kind = 'invite' AND
 		w.nonce = decode(event->>'nonce', 'base64') AND
 		w.inviter = event->>'inviter')
-	    RETURNING w.* INTO wish;
+	    RETURNING w.* INTO request;
 	IF FOUND AND given_up THEN
 		PERFORM federation.room_tell(NEW.destination_server_id,
 		    r.global_room_id, 'refused', jsonb_build_object('request',
-		    wish.id, 'kind', wish.kind, 'code', wish.code))
-		    FROM federation.federated_rooms r WHERE r.id = wish.room_id;
+		    request.id, 'kind', request.kind, 'code', request.code))
+		    FROM federation.federated_rooms r
+		    WHERE r.id = request.room_id;
 	END IF;
 	RETURN NULL;
 END
@@ -400,9 +404,9 @@ CREATE TRIGGER room_request_ends
 GRANT EXECUTE ON FUNCTION
     federation.room_present(text, text),
     federation.room_item_received(text, uuid, bytea, bytea),
-    federation.room_shown_facts(text, text, bytea, bytea, bigint, text, uuid,
-	boolean),
-    federation.room_shown_write(text, text, bytea, bytea, text, text, text,
+    federation.room_invitation_facts(text, text, bytea, bytea, bigint, text,
+	uuid, boolean),
+    federation.room_invitation_write(text, text, bytea, bytea, text, text, text,
 	text, bigint, text, uuid, bytea, integer, integer, integer),
-    federation.room_shown_due(integer, integer),
-    federation.room_shown_tell(uuid, text, integer) TO _fedqueued;
+    federation.room_invited_due(integer, integer),
+    federation.room_invited_tell(uuid, text, integer) TO _fedqueued;

@@ -25,6 +25,7 @@ DECLARE
 	server uuid;
 	own boolean;
 	facts federation.room_origin_row;
+	out_number bigint;
 BEGIN
 	SELECT s.* INTO self FROM federation.self s;
 	own := self.onion_address IS NOT DISTINCT FROM room_origin.origin;
@@ -48,7 +49,7 @@ BEGIN
 		WHERE m.room_id = room_origin.room AND m.server_id IS NULL
 		AND m.state_left IS DISTINCT FROM m.state_joined);
 	facts.here := federation.room_attended(room_origin.room);
-	facts.waiting := EXISTS (SELECT 1 FROM federation.room_wishes w
+	facts.waiting := EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_origin.room AND w.kind = 'join'
 	    AND w.state IN ('new', 'asked'));
 	facts.answered := (SELECT f.origin_server_id = ANY (s.answered)
@@ -64,6 +65,21 @@ BEGIN
 	    FROM federation.room_streams t
 	    WHERE t.room_id = room_origin.room
 	    AND t.origin = room_origin.origin);
+	-- by which the last of ours went, when none is there
+	IF NOT EXISTS (SELECT 1 FROM federation.room_members m
+	    WHERE m.room_id = room_origin.room AND m.server_id IS NULL
+	    AND m.state_left IS NULL) THEN
+		out_number := (SELECT max(m.state_left)
+		    FROM federation.room_members m
+		    WHERE m.room_id = room_origin.room AND m.server_id IS NULL
+		    AND m.state_left > m.state_joined);
+		facts.out_kind := (SELECT e.kind
+		    FROM federation.room_state_events e
+		    WHERE e.room_id = room_origin.room
+		    AND e.number = out_number);
+		facts.out_learned := federation.room_event_learned(
+		    room_origin.room, out_number);
+	END IF;
 	RETURN facts;
 END
 $$;
@@ -102,6 +118,11 @@ BEGIN
 	SELECT state, extract(epoch FROM now())::bigint, speaker,
 	    ROW(m.state_joined, m.state_left)::federation.room_member_row,
 	    federation.room_event_learned(target, m.state_left),
+	    NOT speaker.here AND EXISTS (SELECT 1
+		FROM federation.room_members u
+		WHERE u.room_id = target AND u.server_id IS NULL
+		AND u.state_joined <= a.state_number AND
+		(u.state_left IS NULL OR u.state_left > a.state_number)),
 	    (SELECT k.digest FROM federation.received_ids k
 		WHERE k.server_id = server AND k.message_id = a.message_id),
 	    (SELECT i.digest FROM federation.room_items i
@@ -218,17 +239,17 @@ CREATE FUNCTION federation.room_messages_keep(room uuid, origin text,
     proof bigint, messages federation.room_message_row[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	INSERT INTO federation.room_items AS i (room_id, origin, message_id,
-	    sender, status, code, flags, lane, epoch, sequence, state_number,
-	    digest, previous, payload, message_type, proof_id)
+	    sender, status, code, flags, again, lane, epoch, sequence,
+	    state_number, digest, previous, payload, message_type, proof_id)
 	    SELECT room_messages_keep.room, room_messages_keep.origin,
-		u.message_id, u.sender, u.status, u.code, u.flags, u.lane,
-		u.epoch, u.sequence, u.state_number, u.digest, u.previous,
-		u.payload, u.message_type, room_messages_keep.proof
+		u.message_id, u.sender, u.status, u.code, u.flags, u.again,
+		u.lane, u.epoch, u.sequence, u.state_number, u.digest,
+		u.previous, u.payload, u.message_type, room_messages_keep.proof
 	    FROM unnest(room_messages_keep.messages) WITH ORDINALITY AS u
 	    WHERE u.status <> 'conflict' ORDER BY u.ordinality
 	    ON CONFLICT (origin, message_id) DO UPDATE SET
 		status = excluded.status, code = excluded.code,
-		flags = excluded.flags, since = now()
+		flags = excluded.flags, again = excluded.again, since = now()
 	    WHERE i.status = 'refused' AND i.digest = excluded.digest
 $$;
 
@@ -364,8 +385,7 @@ BEGIN
 	RETURN QUERY
 	WITH i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = target
-	    AND (i.status = 'held' OR i.flags & 4 <> 0)
-	    AND i.status IN ('held', 'taken') AND i.id > behind
+	    AND i.again AND i.id > behind
 	    ORDER BY i.id LIMIT most)
 	SELECT state, extract(epoch FROM now())::bigint, i.id,
 	    i.sender || '@' || i.origin, i.status, i.flags, i.state_number,
@@ -418,7 +438,8 @@ BEGIN
 		ON s.onion_address = i.origin
 	    WHERE u.shown ORDER BY i.id;
 	UPDATE federation.room_items i SET status = u.status, code = u.code,
-	    flags = u.flags FROM unnest(room_messages_judge.messages) AS u
+	    flags = u.flags, again = u.again
+	    FROM unnest(room_messages_judge.messages) AS u
 	    WHERE i.id = u.id;
 	RETURN true;
 END
@@ -455,7 +476,7 @@ BEGIN
 	WITH i AS MATERIALIZED (SELECT i.* FROM federation.room_items i
 	    WHERE i.room_id = target AND i.status = 'new'
 	    -- Who is about to be a member waits for that.
-	    AND NOT EXISTS (SELECT 1 FROM federation.room_wishes w
+	    AND NOT EXISTS (SELECT 1 FROM federation.room_asked w
 		WHERE w.room_id = i.room_id AND w.state = 'new'
 		AND w.kind IN ('create', 'join')
 		AND w.member = i.sender || '@' || self.onion_address)

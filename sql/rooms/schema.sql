@@ -32,6 +32,8 @@ CREATE TABLE federation.room_states (
 	number		bigint NOT NULL DEFAULT 0,
 	hash		bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex')
 	    CHECK (octet_length(hash) = 32),
+	-- the last event's own time, seconds since 1970
+	event_time	bigint NOT NULL DEFAULT 0,
 	closed		bigint NOT NULL DEFAULT 0,
 	disputed	bigint NOT NULL DEFAULT 0,
 	require_invite	boolean NOT NULL DEFAULT true,
@@ -51,7 +53,7 @@ CREATE TABLE federation.room_states (
 
 -- Events, and what follows from them ---------------------------------------
 
--- Room state events, byte for byte as signed.
+-- Room state events, byte for byte as signed. kind: room_event.h.
 CREATE TABLE federation.room_state_events (
 	room_id		uuid NOT NULL
 	    REFERENCES federation.federated_rooms (id),
@@ -64,7 +66,7 @@ CREATE TABLE federation.room_state_events (
 	signature	bytea,
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	-- of one that we decided: see common/room/room_restore.h, and the id
-	-- of the item or wish that it answers
+	-- of the item or request that it answers
 	mark		bigint,
 	request		uuid,
 	PRIMARY KEY (room_id, number)
@@ -117,7 +119,7 @@ CREATE INDEX room_invites_invitee
 
 -- Invitations shown to users of ours, by another server or by one of our own
 -- users. The room need not be known here yet.
-CREATE TABLE federation.room_shown (
+CREATE TABLE federation.room_invited (
 	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	global_room_id	text NOT NULL,
 	nonce		bytea NOT NULL CHECK (octet_length(nonce) = 16),
@@ -127,7 +129,7 @@ CREATE TABLE federation.room_shown (
 	inviter		text NOT NULL,	-- name@address
 	server_id	uuid REFERENCES federation.federation_servers (id),
 	room_key	text NOT NULL,	-- base64, for the invitee alone
-	metadata	text NOT NULL,	-- canonical JSON, "{}" none
+	metadata	text NOT NULL,	-- JSON, "{}" none
 	-- quarantine (for an admin), pending (for the invitee), accepted,
 	-- declined, void (removed, or another one was used)
 	state		text NOT NULL CHECK (state IN ('quarantine', 'pending',
@@ -138,17 +140,17 @@ CREATE TABLE federation.room_shown (
 	received_at	timestamptz NOT NULL DEFAULT now(),
 	UNIQUE (global_room_id, nonce)
 );
-CREATE INDEX room_shown_server ON federation.room_shown (server_id, state);
-CREATE INDEX room_shown_invitee ON federation.room_shown (invitee, state);
+CREATE INDEX room_invited_server ON federation.room_invited (server_id, state);
+CREATE INDEX room_invited_invitee ON federation.room_invited (invitee, state);
 
-CREATE INDEX room_shown_expires ON federation.room_shown (expires_at);
-CREATE INDEX room_shown_untold ON federation.room_shown (invitee)
+CREATE INDEX room_invited_expires ON federation.room_invited (expires_at);
+CREATE INDEX room_invited_untold ON federation.room_invited (invitee)
     WHERE state = 'pending' AND NOT told;
 
 -- What the application asked for, until it is so or was refused. Of rooms that
 -- we are the home of, fed-queued takes them in the order of number; of others
 -- an item of the same id is in the queue.
-CREATE TABLE federation.room_wishes (
+CREATE TABLE federation.room_asked (
 	id		uuid PRIMARY KEY DEFAULT gen_random_uuid(),
 	number		bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
 	room_id		uuid NOT NULL
@@ -167,7 +169,7 @@ CREATE TABLE federation.room_wishes (
 	metadata	bytea,		-- rename
 	-- invite: what the invitation carries, kept until it was sent
 	room_key	text,		-- base64
-	invite_metadata	text,		-- canonical JSON
+	invite_metadata	text,		-- JSON
 	-- expired: an invitation that was made, and that nobody joined with
 	state		text NOT NULL DEFAULT 'new' CHECK (state IN ('new',
 	    'asked', 'done', 'refused', 'expired')),
@@ -177,14 +179,14 @@ CREATE TABLE federation.room_wishes (
 	created_at	timestamptz NOT NULL DEFAULT now(),
 	settled_at	timestamptz
 );
-CREATE INDEX room_wishes_new ON federation.room_wishes (number)
+CREATE INDEX room_asked_new ON federation.room_asked (number)
     WHERE state = 'new';
-CREATE INDEX room_wishes_room ON federation.room_wishes (room_id, kind);
-CREATE INDEX room_wishes_settled ON federation.room_wishes (settled_at)
+CREATE INDEX room_asked_room ON federation.room_asked (room_id, kind);
+CREATE INDEX room_asked_settled ON federation.room_asked (settled_at)
     WHERE state IN ('done', 'refused', 'expired');
-CREATE INDEX room_wishes_expires ON federation.room_wishes (expires_at)
+CREATE INDEX room_asked_expires ON federation.room_asked (expires_at)
     WHERE kind = 'invite' AND state = 'done' AND NOT over;
-CREATE INDEX room_wishes_nonce ON federation.room_wishes (nonce)
+CREATE INDEX room_asked_nonce ON federation.room_asked (nonce)
     WHERE kind = 'invite';
 
 -- Messages -----------------------------------------------------------------
@@ -235,6 +237,8 @@ CREATE TABLE federation.room_items (
 	    'refused', 'cancelled')),
 	code		text,		-- why refused
 	flags		integer NOT NULL DEFAULT 0,	-- room_verdict.h
+	-- to be judged again: held, or taken without its state
+	again		boolean NOT NULL DEFAULT false,
 	lane		integer NOT NULL CHECK (lane BETWEEN 1 AND 3),
 	epoch		bigint,
 	sequence	bigint,
@@ -245,7 +249,9 @@ CREATE TABLE federation.room_items (
 	payload		bytea,
 	content		bytea,
 	message_type	text,
-	metadata	text,		-- canonical JSON
+	metadata	text,		-- JSON
+	-- ours: a request for it was begun once, to anybody
+	sent		boolean NOT NULL DEFAULT false,
 	-- of others
 	proof_id	bigint REFERENCES federation.room_proofs (id),
 	since		timestamptz NOT NULL DEFAULT now(),
@@ -255,9 +261,7 @@ CREATE TABLE federation.room_items (
 CREATE INDEX room_items_new ON federation.room_items (room_id, id)
     WHERE status = 'new';
 CREATE INDEX room_items_open ON federation.room_items (room_id, id)
-    WHERE status = 'held' OR flags & 4 <> 0;
-
- -- ROOM_UNVERIFIED
+    WHERE again;
 CREATE INDEX room_items_proof ON federation.room_items (proof_id);
 CREATE INDEX room_items_age ON federation.room_items (since);
 
@@ -266,7 +270,8 @@ CREATE INDEX room_items_due ON federation.room_items (since)
 CREATE INDEX room_items_held ON federation.room_items (room_id, origin)
     WHERE status = 'held';
 
--- Numbers that an origin declared void to us.
+-- Numbers that an origin declared void or gone to us. asked: other servers that
+-- were asked for them since; told: that nobody has them, to the application.
 CREATE TABLE federation.room_voids (
 	room_id		uuid NOT NULL
 	    REFERENCES federation.federated_rooms (id),
@@ -275,12 +280,18 @@ CREATE TABLE federation.room_voids (
 	lane		integer NOT NULL,
 	first		bigint NOT NULL,
 	last		bigint NOT NULL,
+	gone		boolean NOT NULL,
+	asked		uuid[] NOT NULL DEFAULT '{}',
+	told		boolean NOT NULL DEFAULT false,
+	declared_at	timestamptz NOT NULL DEFAULT now(),
 	previous	bytea NOT NULL CHECK (octet_length(previous) = 32),
 	digest		bytea NOT NULL CHECK (octet_length(digest) = 32),
 	proof_id	bigint NOT NULL REFERENCES federation.room_proofs (id),
 	PRIMARY KEY (room_id, origin, epoch, lane, first, last)
 );
 CREATE INDEX room_voids_proof ON federation.room_voids (proof_id);
+CREATE INDEX room_voids_gone ON federation.room_voids (declared_at)
+    WHERE gone AND NOT told;
 
 -- What an origin's own head of a stream named last (epoch 0: a home's, of the
 -- room's state): that much of what is under a revoked certificate it vouches
@@ -317,3 +328,29 @@ CREATE TABLE federation.room_evidence (
 );
 CREATE INDEX room_evidence_place
     ON federation.room_evidence (room_id, origin, epoch, lane, number);
+
+-- Limits, as the daemon told them when it last started; one row. What an
+-- application's calls are held to at once: bytes of a room key, of metadata in
+-- clear, of a room's metadata, of a message's content; servers of a list; and
+-- in seconds how long an invitation lasts when nothing is said and at most,
+-- after how long a home is called silent, and how long messages may wait for
+-- the daemon before they are counted. Then how much evidence of one kind is
+-- kept of an origin; events, certificates and bytes of events in one item
+-- "room_state"; and how many seconds what is settled stays.
+CREATE TABLE federation.room_limits (
+	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+	room_key	bigint NOT NULL,
+	clear		bigint NOT NULL,
+	metadata	bigint NOT NULL,
+	content		bigint NOT NULL,
+	servers		bigint NOT NULL,
+	invite		bigint NOT NULL,
+	invite_most	bigint NOT NULL,
+	silent		bigint NOT NULL,
+	waiting		bigint NOT NULL,
+	evidence	bigint NOT NULL,
+	events		bigint NOT NULL,
+	certificates	bigint NOT NULL,
+	bytes		bigint NOT NULL,
+	settled		bigint NOT NULL
+);

@@ -1,45 +1,60 @@
 -- SPDX-License-Identifier: ISC
--- Rooms: what several files of this folder call. Nobody else may.
+-- Rooms: what several files of this folder call, and nobody else may but for
+-- the daemon, which tells the limits.
 
--- Canonical JSON (RFC 8785) of what holds integers alone: keys by their bytes,
--- which is their order in UTF-16 as long as they are ASCII. PostgreSQL writes
--- strings as the RFC asks for.
-CREATE FUNCTION federation.json_canonical(value jsonb) RETURNS text
-LANGUAGE plpgsql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	text text;
+-- Limits -------------------------------------------------------------------
+
+-- What the daemon told; nothing is within what is null, before it ever ran.
+CREATE FUNCTION federation.room_limits_get()
+RETURNS federation.room_limits_row
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT l.room_key, l.clear, l.metadata, l.content, l.servers, l.invite,
+	    l.invite_most, l.silent, l.waiting, l.evidence, l.events,
+	    l.certificates, l.bytes, l.settled FROM federation.room_limits l;
+$$;
+
+CREATE FUNCTION federation.room_limits_set(limits federation.room_limits_row)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	CASE jsonb_typeof(value)
-	WHEN 'object' THEN
-		SELECT string_agg(to_jsonb(e.key)::text || ':' ||
-		    federation.json_canonical(e.value), ','
-		    ORDER BY e.key COLLATE "C") INTO text
-		    FROM jsonb_each(value) e;
-		RETURN '{' || coalesce(text, '') || '}';
-	WHEN 'array' THEN
-		SELECT string_agg(federation.json_canonical(e.value), ','
-		    ORDER BY e.ordinality) INTO text
-		    FROM jsonb_array_elements(value) WITH ORDINALITY e;
-		RETURN '[' || coalesce(text, '') || ']';
-	ELSE
-		RETURN value::text;
-	END CASE;
+	IF NOT (limits IS NOT NULL) THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'a limit is null';
+	END IF;
+	IF limits IS DISTINCT FROM federation.room_limits_get() THEN
+		DELETE FROM federation.room_limits;
+		INSERT INTO federation.room_limits (room_key, clear, metadata,
+		    content, servers, invite, invite_most, silent, waiting,
+		    evidence, events, certificates, bytes, settled)
+		    SELECT (limits).*;
+	END IF;
 END
 $$;
 
+
 -- Tells the application what happened in a room: an inbox row of the type
--- "room", canonical. server: whose doing it was; null ours.
+-- "room", canonical, since it holds strings and integers alone, in the order of
+-- their ASCII names, and PostgreSQL writes both as RFC 8785 asks for. server:
+-- whose doing it was, null ours; metadata: canonical already, null none.
 CREATE FUNCTION federation.room_tell(server uuid, room text, event text,
-    more jsonb) RETURNS void
+    more jsonb, metadata text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	INSERT INTO federation.inbox (message_id, server_id, type, payload,
 	    trust_level)
 	    SELECT gen_random_uuid(), room_tell.server, 'room',
-		convert_to(federation.json_canonical(room_tell.more ||
-		jsonb_build_object('event', room_tell.event, 'room',
-		room_tell.room)), 'UTF8'),
+		(SELECT convert_to('{' || string_agg('"' || m.name || '":' ||
+		    m.value, ',' ORDER BY m.name COLLATE "C") || '}', 'UTF8')
+		    FROM (SELECT e.key, e.value::text
+			FROM jsonb_each(room_tell.more) e
+			UNION ALL SELECT 'event',
+			    to_jsonb(room_tell.event)::text
+			UNION ALL SELECT 'room',
+			    to_jsonb(room_tell.room)::text
+			UNION ALL SELECT 'metadata', room_tell.metadata
+			WHERE room_tell.metadata IS NOT NULL)
+			m(name, value)),
 		coalesce((SELECT s.trust_level
 		FROM federation.federation_servers s
 		WHERE s.id = room_tell.server), 3);
@@ -93,7 +108,7 @@ $$;
 CREATE FUNCTION federation.room_state_now(room uuid)
 RETURNS federation.room_state_row
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT s.version, s.number, s.hash, s.closed, s.disputed,
+	SELECT s.version, s.number, s.hash, s.event_time, s.closed, s.disputed,
 	    s.require_invite, s.federated, s.restricted
 	    FROM federation.room_states s
 	    WHERE s.room_id = room_state_now.room
@@ -119,12 +134,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    AND e.number = room_event_learned.number
 $$;
 
--- Servers of others that have a member.
+-- Servers of others that have a member, or had one when the room was closed.
 CREATE FUNCTION federation.room_servers(room uuid) RETURNS uuid[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT coalesce(array_agg(DISTINCT m.server_id), '{}')
 	    FROM federation.room_members m
-	    WHERE m.room_id = room_servers.room AND m.state_left IS NULL
+	    JOIN federation.room_states s ON s.room_id = m.room_id
+	    WHERE m.room_id = room_servers.room
+	    AND (m.state_left IS NULL OR m.state_left = s.closed)
 	    AND m.server_id IS NOT NULL;
 $$;
 
@@ -133,7 +150,7 @@ $$;
 CREATE FUNCTION federation.room_leaves(room uuid, member text,
     before timestamptz DEFAULT NULL) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT EXISTS (SELECT 1 FROM federation.room_wishes w
+	SELECT EXISTS (SELECT 1 FROM federation.room_asked w
 	    WHERE w.room_id = room_leaves.room AND w.kind = 'leave'
 	    AND w.member = room_leaves.member
 	    AND w.state IN ('new', 'asked')
@@ -245,9 +262,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- The digest of a number, by the item itself, by a declaration, or by what
--- stands behind it and calls it previous; null: it is not known. The same rule
--- as tests/simulate has in room_digest_at(), which tests/integration/sql
--- compares.
+-- stands behind it and calls it previous; null: it is not known. The simulator
+-- has the same rule in room_digest_at().
 CREATE FUNCTION federation.room_digest(room uuid, origin text, epoch bigint,
     lane integer, number bigint) RETURNS bytea
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -326,15 +342,16 @@ AS $$
 $$;
 
 -- Keeps two documents of one origin that contradict each other. Of events and
--- streams the lowest number alone counts; of ids a hundred of an origin in a
--- room are enough. The admin is told, too: a hundred of each kind of a server.
+-- streams the lowest number alone counts; of ids as many as the limit says are
+-- kept of an origin in a room. The admin is told of as many of a kind of a
+-- server.
 CREATE FUNCTION federation.room_evidence_keep(room uuid, origin text,
     kind text, epoch bigint, lane integer, number bigint, message uuid,
     first bytea, second bytea) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	most CONSTANT integer := 100;
+	most CONSTANT bigint := (federation.room_limits_get()).evidence;
 	server uuid;
 BEGIN
 	IF EXISTS (SELECT 1 FROM federation.room_evidence e
@@ -396,3 +413,8 @@ BEGIN
 	RETURN true;
 END
 $$;
+
+-- Rights -------------------------------------------------------------------
+
+GRANT EXECUTE ON FUNCTION
+    federation.room_limits_set(federation.room_limits_row) TO _fedqueued;

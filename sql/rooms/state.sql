@@ -7,9 +7,9 @@
 
 -- Reading ------------------------------------------------------------------
 
--- What an event is judged by, and a request or wish. number: the event's;
--- member: whom it is about; nonce: of an invitation; origin and request: who
--- asked, and the item's id.
+-- What an event is judged by, and a request. number: the event's; member: whom
+-- it is about; nonce: of an invitation; origin and request: which server asked,
+-- and its item's id.
 CREATE FUNCTION federation.room_event_facts(room text, number bigint,
     member text, inviter text, nonce bytea, origin text, request uuid)
 RETURNS federation.room_event_facts_row
@@ -43,6 +43,9 @@ BEGIN
 	    m.member_servers,
 	    EXISTS (SELECT 1 FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.signature IS NULL),
+	    EXISTS (SELECT 1 FROM federation.room_asked w
+		WHERE w.room_id = r.id AND w.kind = 'create'
+		AND w.state = 'new'),
 	    ROW(extract(epoch FROM o.restored_at)::bigint, m.servers,
 		m.answered)::federation.room_recovery_row,
 	    (SELECT d.digest FROM federation.received_ids d
@@ -101,14 +104,16 @@ SET search_path = pg_catalog, pg_temp AS $$
 	    '}', 'UTF8');
 $$;
 
--- Payloads of room_state with the events of that range, in order: at most 64
--- events, 4 certificates and some 60 KiB in each.
+-- Payloads of room_state with the events of that range, in order, each within
+-- the limits.
 CREATE FUNCTION federation.room_state_payloads(room uuid, first bigint,
     last bigint) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
+	limits CONSTANT federation.room_limits_row :=
+	    federation.room_limits_get();
 	certificates text[] := '{}';
 	events text[] := '{}';
 	bytes integer := 0;
@@ -122,9 +127,9 @@ BEGIN
 	    WHERE e.room_id = room_state_payloads.room
 	    AND e.number BETWEEN first AND last AND e.signature IS NOT NULL
 	    ORDER BY e.number LOOP
-		IF bytes + octet_length(event.json) > 57344 OR
-		    cardinality(events) = 64 OR
-		    (cardinality(certificates) = 4 AND
+		IF bytes + octet_length(event.json) > limits.bytes OR
+		    cardinality(events) = limits.events OR
+		    (cardinality(certificates) = limits.certificates AND
 		    event.certificate <> ALL (certificates)) THEN
 			RETURN NEXT format('{"certificates":[%s],'
 			    '"events":[%s]}', array_to_string(certificates,
@@ -217,7 +222,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- A user of ours invited somebody, and the home has made it so: it is shown to
--- the invitee, to his server, that is, with what the wish has kept for that.
+-- the invitee, to his server, that is, with what the request has kept for that.
 CREATE FUNCTION federation.room_invitation_show(room uuid,
     event federation.room_state_events, body jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -228,9 +233,9 @@ DECLARE
 	invitee text := body->>'invitee';
 	server uuid;
 	shown uuid;
-	wish federation.room_wishes;
+	request federation.room_asked;
 BEGIN
-	SELECT * INTO wish FROM federation.room_wishes w
+	SELECT * INTO request FROM federation.room_asked w
 	    WHERE w.room_id = room_invitation_show.room AND w.kind = 'invite'
 	    AND w.nonce = decode(body->>'nonce', 'base64')
 	    AND w.inviter = body->>'inviter' AND w.room_key IS NOT NULL
@@ -238,57 +243,56 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN;
 	END IF;
-	UPDATE federation.room_wishes w SET state = 'done', settled_at = now(),
-	    room_key = NULL, invite_metadata = NULL WHERE w.id = wish.id;
+	UPDATE federation.room_asked w SET state = 'done', settled_at = now(),
+	    room_key = NULL, invite_metadata = NULL WHERE w.id = request.id;
 	server := federation.room_server(split_part(invitee, '@', 2));
 	IF server IS NOT NULL THEN
 		PERFORM federation.room_enqueue(server, 'room_invite',
 		    format('{"certificate":"%s","encryptedRoomKey":%s,'
 		    '"event":%s,"metadata":%s}',
 		    federation.base64(c.certificate),
-		    to_jsonb(wish.room_key),
+		    to_jsonb(request.room_key),
 		    federation.room_event_json(event.payload, event.signature,
 			event.signing_text),
-		    coalesce(wish.invite_metadata, '{}')), gen_random_uuid())
+		    coalesce(request.invite_metadata, '{}')), gen_random_uuid())
 		    FROM federation.room_certificates c
 		    WHERE c.key_id = event.key_id;
 		RETURN;
 	END IF;
-	INSERT INTO federation.room_shown (global_room_id, nonce, event_hash,
+	INSERT INTO federation.room_invited (global_room_id, nonce, event_hash,
 	    invitee, inviter, room_key, metadata, state, expires_at)
-	    VALUES (global, wish.nonce, sha256(event.signing_text),
-	    split_part(invitee, '@', 1), wish.inviter, wish.room_key,
-	    coalesce(wish.invite_metadata, '{}'), 'pending',
+	    VALUES (global, request.nonce, sha256(event.signing_text),
+	    split_part(invitee, '@', 1), request.inviter, request.room_key,
+	    coalesce(request.invite_metadata, '{}'), 'pending',
 	    (body->>'expires')::timestamptz)
 	    ON CONFLICT (global_room_id, nonce) DO NOTHING
 	    RETURNING id INTO shown;
 	IF shown IS NOT NULL THEN
 		PERFORM federation.room_tell(NULL, global, 'invitation',
 		    jsonb_build_object('invitation', shown, 'inviter',
-		    wish.inviter, 'invitee', split_part(invitee, '@', 1),
-		    'encryptedRoomKey', wish.room_key,
-		    'expires', body->'expires', 'metadata',
-		    coalesce(wish.invite_metadata, '{}')::jsonb, 'showing',
-		    'pending'));
+		    request.inviter, 'invitee', split_part(invitee, '@', 1),
+		    'encryptedRoomKey', request.room_key,
+		    'expires', body->'expires', 'showing', 'pending'),
+		    coalesce(request.invite_metadata, '{}'));
 	END IF;
 END
 $$;
 
 -- What was asked for is so. Of a room of others its home tells it by the event
 -- alone, which may answer a copy of the request that we gave up.
-CREATE FUNCTION federation.room_wishes_end(room uuid,
+CREATE FUNCTION federation.room_asked_end(room uuid,
     event federation.room_state_events, subject text, nonce bytea)
 RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	UPDATE federation.room_wishes w SET state = 'done', settled_at = now(),
+	UPDATE federation.room_asked w SET state = 'done', settled_at = now(),
 	    room_key = NULL, invite_metadata = NULL
-	    WHERE w.room_id = room_wishes_end.room
+	    WHERE w.room_id = room_asked_end.room
 	    AND w.state IN ('new', 'asked') AND (w.id = event.request
 	    OR (w.state = 'asked' AND CASE w.kind
 		WHEN 'invite' THEN event.kind = 'invite' AND
-		    w.nonce = room_wishes_end.nonce AND w.member = subject
+		    w.nonce = room_asked_end.nonce AND w.member = subject
 		WHEN 'join' THEN event.kind = 'join' AND w.member = subject
 		WHEN 'leave' THEN EXISTS (SELECT 1
 		    FROM federation.room_members m WHERE m.room_id = w.room_id
@@ -296,9 +300,9 @@ BEGIN
 		ELSE false END));
 	-- He is in, or shall not be: other invitations are worth nothing.
 	IF event.kind IN ('join', 'remove') THEN
-		UPDATE federation.room_shown s SET state = 'void'
+		UPDATE federation.room_invited s SET state = 'void'
 		    FROM federation.federated_rooms f, federation.self o
-		    WHERE f.id = room_wishes_end.room
+		    WHERE f.id = room_asked_end.room
 		    AND s.global_room_id = f.global_room_id
 		    AND s.invitee || '@' || o.onion_address = subject
 		    AND s.state IN ('quarantine', 'pending');
@@ -345,7 +349,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	UPDATE federation.room_states s SET number = stored.number,
-	    hash = sha256(stored.signing_text), closed = state.closed,
+	    hash = sha256(stored.signing_text),
+	    event_time = state.event_time, closed = state.closed,
 	    disputed = state.disputed, require_invite = state.require_invite,
 	    federated = state.federated, restricted = state.restricted,
 	    metadata = CASE stored.kind WHEN 'rename'
@@ -379,8 +384,9 @@ DECLARE
 	stored federation.room_state_events;
 BEGIN
 	PERFORM federation.room_name_check(room_event_write.room);
-	IF (num_nulls(state.version, state.closed, state.disputed,
-	    state.require_invite, state.federated, state.restricted,
+	IF (num_nulls(state.version, state.event_time, state.closed,
+	    state.disputed, state.require_invite, state.federated,
+	    state.restricted,
 	    event.kind, event.signing_text, event.payload, event.signature,
 	    event.key_id, event.certificate, effect.members,
 	    effect.invitation_add, effect.invitation_used,
@@ -422,7 +428,7 @@ BEGIN
 	PERFORM federation.room_state_write(target, state, effect, stored,
 	    body);
 
-	IF here OR federation.room_here(target) THEN
+	IF stored.kind <> 'key' AND (here OR federation.room_here(target)) THEN
 		PERFORM federation.room_event_tell(target, stored.number,
 		    stored.kind, subject, body);
 	END IF;
@@ -434,7 +440,7 @@ BEGIN
 	IF stored.kind = 'invite' THEN
 		PERFORM federation.room_invitation_show(target, stored, body);
 	END IF;
-	PERFORM federation.room_wishes_end(target, stored, subject, bound);
+	PERFORM federation.room_asked_end(target, stored, subject, bound);
 	RETURN true;
 END
 $$;
@@ -491,9 +497,46 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    WHERE f.id IN (SELECT e.room_id FROM federation.room_state_events e
 		WHERE e.signature IS NULL
 		UNION SELECT x.room_id FROM (SELECT w.room_id
-		    FROM federation.room_wishes w WHERE w.state = 'new'
+		    FROM federation.room_asked w WHERE w.state = 'new'
 		    ORDER BY w.number LIMIT 1000) x)
 	    AND f.is_local_origin;
+$$;
+
+-- Our certificates that signed events, by the address in their second line.
+CREATE FUNCTION federation.room_home_certificates()
+RETURNS TABLE (certificate bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT c.certificate FROM federation.room_certificates c,
+	    federation.self o
+	    WHERE split_part(convert_from(c.certificate, 'UTF8'), E'\n', 2) =
+	    o.onion_address;
+$$;
+
+-- Rooms of ours that are not frozen and whose last event has one of those key
+-- ids, in their order, behind that room.
+CREATE FUNCTION federation.room_home_signed(keys bytea[], after text,
+    most integer) RETURNS TABLE (room text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	IF (num_nulls(keys, after) = 0 AND
+	    array_position(room_home_signed.keys, NULL) IS NULL AND
+	    room_home_signed.most BETWEEN 1 AND 1000) IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'keys, after or most do not have their form';
+	END IF;
+	RETURN QUERY SELECT f.global_room_id::text
+	    FROM federation.federated_rooms f
+	    JOIN federation.room_states s ON s.room_id = f.id
+	    JOIN federation.room_state_events e ON e.room_id = f.id
+		AND e.number = s.number
+	    WHERE f.is_local_origin AND s.disputed = 0
+	    AND e.signature IS NOT NULL
+	    AND e.key_id = ANY (room_home_signed.keys)
+	    AND f.global_room_id > room_home_signed.after
+	    ORDER BY f.global_room_id LIMIT room_home_signed.most;
+END
 $$;
 
 -- What is next in a room of ours; null where it is none.
@@ -507,11 +550,15 @@ DECLARE
 BEGIN
 	PERFORM federation.room_name_check(room_home_next.room);
 	SELECT e.signing_text, e.payload, e.mark, e.request,
+	    (SELECT l.key_id FROM federation.room_states s
+		JOIN federation.room_state_events l ON l.room_id = s.room_id
+		AND l.number = s.number
+		WHERE s.room_id = f.id AND l.signature IS NOT NULL),
 	    (SELECT ROW(a.id, a.kind, a.member, a.inviter, a.nonce,
 		    extract(epoch FROM a.expires_at)::bigint, a.require_invite,
 		    a.enabled, array_to_string(a.servers, ','),
 		    a.metadata)::federation.room_request_row
-		FROM federation.room_wishes a
+		FROM federation.room_asked a
 		WHERE a.room_id = f.id AND a.state = 'new'
 		-- What he wrote before he left has its place first.
 		AND NOT (a.kind = 'leave' AND EXISTS (SELECT 1
@@ -606,27 +653,28 @@ BEGIN
 END
 $$;
 
--- A wish about a room of ours is refused with a code; or, without, it is so
+-- A request about a room of ours is refused with a code; or, without, it is so
 -- already.
-CREATE FUNCTION federation.room_wish_end(wish uuid, code text) RETURNS void
+CREATE FUNCTION federation.room_request_end(request uuid, code text)
+RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	ended federation.room_wishes;
+	ended federation.room_asked;
 BEGIN
-	IF room_wish_end.wish IS NULL OR
-	    room_wish_end.code !~ '^[A-Z0-9_]{1,32}$' THEN
+	IF room_request_end.request IS NULL OR
+	    room_request_end.code !~ '^[A-Z0-9_]{1,32}$' THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
-		    MESSAGE = 'wish is null, or code is none';
+		    MESSAGE = 'request is null, or code is none';
 	END IF;
-	UPDATE federation.room_wishes w SET settled_at = now(),
-	    state = CASE WHEN room_wish_end.code IS NULL THEN 'done'
+	UPDATE federation.room_asked w SET settled_at = now(),
+	    state = CASE WHEN room_request_end.code IS NULL THEN 'done'
 		ELSE 'refused' END,
-	    code = room_wish_end.code, room_key = NULL,
+	    code = room_request_end.code, room_key = NULL,
 	    invite_metadata = NULL
-	    WHERE w.id = room_wish_end.wish AND w.state = 'new'
+	    WHERE w.id = room_request_end.request AND w.state = 'new'
 	    RETURNING w.* INTO ended;
-	IF FOUND AND room_wish_end.code IS NOT NULL THEN
+	IF FOUND AND room_request_end.code IS NOT NULL THEN
 		PERFORM federation.room_tell(NULL, f.global_room_id,
 		    'refused', jsonb_build_object('request', ended.id,
 		    'kind', ended.kind, 'code', ended.code))
@@ -645,8 +693,10 @@ GRANT EXECUTE ON FUNCTION
     federation.room_event_conflict(text, bigint, text, bigint, bigint,
 	federation.room_event_row),
     federation.room_home_work(),
+    federation.room_home_certificates(),
+    federation.room_home_signed(bytea[], text, integer),
     federation.room_home_next(text),
     federation.room_event_decide(text, bigint, federation.room_event_row, text,
 	uuid, bytea),
     federation.room_event_drop(text, bigint),
-    federation.room_wish_end(uuid, text) TO _fedqueued;
+    federation.room_request_end(uuid, text) TO _fedqueued;

@@ -12,6 +12,7 @@ CREATE TYPE federation.room_state_row AS (
 	version		bigint,
 	number		bigint,
 	hash		bytea,
+	event_time	bigint,
 	closed		bigint,
 	disputed	bigint,
 	require_invite	boolean,
@@ -46,6 +47,24 @@ CREATE TYPE federation.room_event_row AS (
 	signature	bytea
 );
 
+-- The limits (room_limits).
+CREATE TYPE federation.room_limits_row AS (
+	room_key	bigint,
+	clear		bigint,
+	metadata	bigint,
+	content		bigint,
+	servers		bigint,
+	invite		bigint,
+	invite_most	bigint,
+	silent		bigint,
+	waiting		bigint,
+	evidence	bigint,
+	events		bigint,
+	certificates	bigint,
+	bytes		bigint,
+	settled		bigint
+);
+
 -- State -------------------------------------------------------------------
 
 -- Whom an event is about. invited: number of the newest invitation that is not
@@ -69,7 +88,8 @@ CREATE TYPE federation.room_recovery_row AS (
 -- What an event is judged by, and a request. wanted: the room's events are
 -- taken at all; known: the hash of the event that we have under its number;
 -- servers: of others that have a member; pending: an event of ours is not
--- signed yet; digest: what who asks named with the same id before.
+-- signed yet; creating: our application's request to create the room is not
+-- decided yet; digest: what who asks named with the same id before.
 CREATE TYPE federation.room_event_facts_row AS (
 	state		federation.room_state_row,
 	wanted		boolean,
@@ -79,6 +99,7 @@ CREATE TYPE federation.room_event_facts_row AS (
 	invitation	federation.room_invitation_row,
 	servers		bigint,
 	pending		boolean,
+	creating	boolean,
 	recovery	federation.room_recovery_row,
 	digest		bytea
 );
@@ -108,12 +129,14 @@ CREATE TYPE federation.room_request_row AS (
 );
 
 -- What is next in a room of ours: an event that is not signed (signing_text to
--- request, as room_state_events has them), and the first request.
+-- request, as room_state_events has them), and the first request. last_key: of
+-- the certificate that signed the last event.
 CREATE TYPE federation.room_home_next_row AS (
 	signing_text	bytea,
 	payload		bytea,
 	mark		bigint,
 	request		uuid,
+	last_key	bytea,
 	asked		federation.room_request_row
 );
 
@@ -153,7 +176,8 @@ CREATE TYPE federation.room_place_row AS (
 -- server_seen: it has or had a member; here: one of ours is a member;
 -- waiting: one of ours waits to be let in; restored: since when our database
 -- is; answered: the home has told since how far it is; held: messages, of the
--- room and of them of the origin; epochs: how many it has begun.
+-- room and of them of the origin; epochs: how many it has begun; out_kind,
+-- out_learned: the event by which the last of ours went, while none is there.
 CREATE TYPE federation.room_origin_row AS (
 	trust_level	integer,
 	server_seen	boolean,
@@ -163,7 +187,9 @@ CREATE TYPE federation.room_origin_row AS (
 	answered	boolean,
 	held		bigint,
 	held_server	bigint,
-	epochs		bigint
+	epochs		bigint,
+	out_kind	text,
+	out_learned	bigint
 );
 
 -- What is stored beside a number; see room_digest().
@@ -184,6 +210,7 @@ CREATE TYPE federation.room_message_facts_row AS (
 	origin		federation.room_origin_row,
 	member		federation.room_member_row,
 	left_learned	bigint,
+	here_then	boolean,
 	known		bytea,
 	refused		bytea,
 	epoch_known	boolean,
@@ -192,7 +219,8 @@ CREATE TYPE federation.room_message_facts_row AS (
 );
 
 -- A message as it was judged. status: taken, held or refused (a number that is
--- settled all the same), or conflict: not kept; shown: it goes to the
+-- settled all the same), or conflict: not kept; again: it is to be judged
+-- again; shown: it goes to the
 -- application; disputed: not 0, it is evidence, of SEQUENCE_CONFLICT about
 -- that number, or of ID_CONFLICT.
 CREATE TYPE federation.room_message_row AS (
@@ -203,6 +231,7 @@ CREATE TYPE federation.room_message_row AS (
 	status		text,
 	code		text,
 	flags		integer,
+	again		boolean,
 	shown		boolean,
 	lane		integer,
 	epoch		bigint,
@@ -235,6 +264,7 @@ CREATE TYPE federation.room_judged_row AS (
 	status		text,
 	code		text,
 	flags		integer,
+	again		boolean,
 	shown		boolean
 );
 
@@ -342,7 +372,8 @@ CREATE TYPE federation.sync_compared_stream_row AS (
 CREATE TYPE federation.sync_event_row AS (
 	event		federation.room_event_row,
 	home		boolean,
-	peer		federation.room_member_row
+	peer		federation.room_member_row,
+	closed		bigint
 );
 
 -- The stream of a range that a server asks for, and whether it has a member
@@ -355,7 +386,9 @@ CREATE TYPE federation.sync_range_row AS (
 
 -- What stands at a number of it: an item, with what its origin signed, or, of
 -- our own, its row in the server's queue: coming, delivered, dead or none.
--- member_then: the server had a member when it was written.
+-- member_then: the server had a member when it was written; age: in seconds;
+-- kept: there is a payload; sent: see room_items; cancelled: for all that it
+-- was to go to.
 CREATE TYPE federation.sync_item_row AS (
 	sequence	bigint,
 	digest		bytea,
@@ -367,6 +400,10 @@ CREATE TYPE federation.sync_item_row AS (
 	proof_id	bigint,
 	signing		federation.room_signed_row,
 	queue		text,
+	age		bigint,
+	kept		boolean,
+	sent		boolean,
+	cancelled	boolean,
 	range		federation.sync_range_row
 );
 
@@ -379,12 +416,23 @@ CREATE TYPE federation.sync_void_facts_row AS (
 	epochs		bigint
 );
 
--- A declaration: numbers that their origin declared void.
+-- A declaration: numbers that their origin declared void, or gone.
 CREATE TYPE federation.room_void_row AS (
+	gone		boolean,
 	first		bigint,
 	last		bigint,
 	previous	bytea,
 	digest		bytea
+);
+
+-- Numbers of a stream, to be asked for.
+CREATE TYPE federation.sync_range_ask_row AS (
+	room		text,
+	origin		text,
+	epoch		bigint,
+	lane		integer,
+	first		bigint,
+	last		bigint
 );
 
 -- What is in dispute. epoch 0: the room's state. first, last: where an item

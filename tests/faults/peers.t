@@ -177,7 +177,7 @@ def refuse(code, chosen):
 
 def refusals(node, other):
     """One bad item is rejected alone."""
-    for code, attempts in (("PAYLOAD_MALFORMED", None), ("UNTRUSTED", 3)):
+    for code, attempts in (("PAYLOAD_MALFORMED", None), ("STORAGE", 3)):
         other.behaviour = refuse(code, lambda payload: payload["bad"])
         numbers = [node.enqueue(other.address, {"bad": n == 2, "n": n})
                    for n in range(5)]

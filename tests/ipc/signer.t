@@ -435,7 +435,8 @@ def signals():
         tap.ok("signer stop reason=signal" in child.log(), "and says so")
         child.stop()
     child = start(go=False)
-    child.parent.receive(20)
+    while child.parent.receive(20).type != ipc.READY:
+        continue
     os.kill(child.pid, signal.SIGTERM)
     tap.equal(child.wait(), 0, "SIGTERM before GO: ends with 0")
     child.stop()

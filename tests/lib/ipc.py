@@ -368,7 +368,10 @@ def start_child(path, role, settings=None, descriptors=None, peers=(),
     theirs.close()
     os.close(log)
     if setup:
-        child.setup(settings or {}, descriptors, ends, database, start)
+        try:
+            child.setup(settings or {}, descriptors, ends, database, start)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has ended already; how, the test looks at
     for descriptor in given.values():
         os.close(descriptor)
     for end in ends.values():

@@ -5,6 +5,7 @@ of a room's state without the events that would have made it."""
 import base64
 import hashlib
 import os
+import re
 import subprocess
 import uuid
 
@@ -15,6 +16,12 @@ ZERO = bytes(32)
 EVENT = """INSERT INTO federation.room_state_events (room_id, number, kind,
     key_id, signing_text, payload, signature, received_at)
     VALUES (%s, %s, 'rename', '', '', '{}', '', now() - %s * interval '1 s')"""
+
+
+# What fed-queued tells at its start: rooms/limits_tell.c.
+LIMITS = """SELECT federation.room_limits_set(ROW(4096, 4096, 16384, 45056,
+    256, 518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000)
+    ::federation.room_limits_row)"""
 
 
 def b64(data):
@@ -66,8 +73,8 @@ class Room:
             "version + 1, " + ", ".join(name + " = %s" for name in values) +
             " WHERE room_id = %s", *values.values(), self.row)
 
-    def wish(self, kind, member, state="new"):
-        run(self.owner, "INSERT INTO federation.room_wishes (room_id, kind, "
+    def request(self, kind, member, state="new"):
+        run(self.owner, "INSERT INTO federation.room_asked (room_id, kind, "
             "member, state) VALUES (%s, %s, %s, %s)", self.row, kind, member,
             state)
 
@@ -159,6 +166,35 @@ class Talk:
     def close(self):
         self.process.stdin.close()
         self.process.wait(30)
+
+
+class Statements:
+    """Which prepared statements the daemon's code runs meanwhile, in order:
+    round trips are counted, not timed."""
+
+    def __init__(self, cluster, prefix):
+        self.cluster, self.prefix, self.ran = cluster, prefix, []
+
+    def _level(self, level):
+        self.cluster.configure(log_statement=level)
+        self.cluster.reload()
+        owner = self.cluster.connect()
+        while run(owner, "SHOW log_statement")[0][0] != level:
+            pass
+        owner.close()
+
+    def __enter__(self):
+        self._level("all")
+        self.begun = os.path.getsize(self.cluster.log)
+        return self
+
+    def __exit__(self, *_):
+        with open(self.cluster.log, "rb") as log:
+            log.seek(self.begun)
+            text = log.read().decode(errors="replace")
+        self.ran = [name for name in re.findall(r"execute (\w+): ", text)
+                    if name.startswith(self.prefix)]
+        self._level("none")
 
 
 def digest(payload):

@@ -2,7 +2,7 @@
 /* What each operation does. Numbers are taken modulo what there is. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static int
 server_of(uint32_t number)
@@ -53,7 +53,7 @@ home_event(const struct op *op, enum room_kind kind)
 	if (kind == ROOM_CREATE &&
 	    world.nodes[node].db.rooms[room].state.number != 0)
 		return;
-	if (state_decide(node, room, &event, list, &verdict) && op->d % 4 != 3)
+	if (state_make(node, room, &event, list, &verdict) && op->d % 4 != 3)
 		state_sign(node, room);
 }
 
@@ -91,6 +91,12 @@ static void
 act_close(const struct op *op)
 {
 	home_event(op, ROOM_CLOSE);
+}
+
+static void
+act_key(const struct op *op)
+{
+	home_event(op, ROOM_KEY);
 }
 
 static void
@@ -149,7 +155,7 @@ act_say(const struct op *op)
 	int user = user_of(op->b);
 
 	talk_say(node_of(user, op->d), room_of(op->a), user,
-	    1 + (int)(op->c % LANES));
+	    1 + (int)(op->c % LANES_USED));
 }
 
 static void
@@ -212,6 +218,7 @@ act_backup(const struct op *op)
 {
 	struct node *node = &world.nodes[server_of(op->a)];
 
+	mirror_backup(server_of(op->a));
 	node->backup = node->db;
 	node->has_backup = true;
 }
@@ -225,6 +232,17 @@ act_restore(const struct op *op)
 	 * itself: an admin names the server whose chain it takes. */
 	if (server != world.robbed || world.serial[server] == 1)
 		node_restart(server, true);
+}
+
+/* A clock is wrong: up to a day and a half ahead, or an hour behind. */
+static void
+act_clock(const struct op *op)
+{
+	static const int64_t seconds[] = {0, 0, 0, 0, -3600, -60, 60, 3600,
+	    ROOM_AHEAD_S - 1, ROOM_AHEAD_S + ROOM_AHEAD_S / 2};
+
+	world.nodes[server_of(op->a)].skew =
+	    seconds[op->b % (sizeof(seconds) / sizeof(seconds[0]))];
 }
 
 static void
@@ -273,13 +291,13 @@ act_false_message(const struct op *op)
 	if (op->c % 8 == 6)
 		number += 100;
 	stream = room_stream_get(room, world.dishonest,
-	    world.nodes[node].db.epoch, 1 + (int)(op->d / 2 % LANES));
+	    world.nodes[node].db.epoch, 1 + (int)(op->d / 2 % LANES_USED));
 	item =
 	    talk_item_new(node, index, sender, stream, number < 1 ? 1 : number,
 		op->c % 8 == 5 ? 1 + op->b % (world.ids + 1) : ++world.ids);
 	if (item == NONE)
 		return;
-	if (op->c % 8 != 4)
+	if (op->c % 8 != 4 && room_entry(room, item) == NULL)
 		talk_item_keep(node, item);
 	for (i = 0; i < world.servers; i++) {
 		if (i == world.dishonest || (op->d >> (8 + i) & 1) == 0)
@@ -301,7 +319,7 @@ act_false_request(const struct op *op)
 	const struct room *room;
 	struct packet *packet;
 
-	if (world.dishonest == NONE)
+	if (world.dishonest == NONE || world.event_count == 0)
 		return;
 	node = node_of(world.dishonest * USERS, op->d);
 	room = &world.nodes[node].db.rooms[index];
@@ -313,7 +331,9 @@ act_false_request(const struct op *op)
 	packet->user = user;
 	packet->other = user_of(op->d);
 	packet->id = ++world.ids;
-	packet->index = (int)(op->d % (uint32_t)(world.event_count + 1));
+	packet->index = (int)(op->d % (uint32_t)world.event_count);
+	if (kind == PACKET_INVITATION)
+		packet->room = world.events[packet->index].room;
 	if (room->invitation_count == 0)
 		return;
 	packet->has_nonce = true;
@@ -326,44 +346,42 @@ act_false_request(const struct op *op)
 static void
 act_false_event(const struct op *op)
 {
-	int node, index = room_of(op->a), i;
+	int node, index = room_of(op->a), i, number;
 	const struct room *room;
+	struct room_event made, *event = &made;
 	struct packet *packet;
-	struct event *event;
 
-	if (world.dishonest == NONE || world.event_count == EVENTS)
+	if (world.dishonest == NONE)
 		return;
 	node = node_of(world.dishonest * USERS, op->d);
 	room = &world.nodes[node].db.rooms[index];
-	if (room->state.number == 0 || room->state.number >= NUMBERS)
+	if (room->state.number == 0)
 		return;
-	event = &world.events[world.event_count];
 	memset(event, 0, sizeof(*event));
-	event->room = index;
-	event->signer = world.dishonest;
-	event->serial = world.serial[world.dishonest];
-	event->event.timestamp = world.now;
-	room_home_event(&event->event, &room->state);
-	event->event.kind = (enum room_kind)(op->c % ROOM_KINDS);
-	event->event.content.user = world.users[user_of(op->b)];
-	event->event.content.inviter = world.users[user_of(op->d)];
-	event->event.content.expires = world.now + (int64_t)(op->d % 1000000);
-	event->event.content.has_nonce = room->invitation_count > 0;
+	room_home_event(event, &room->state, world.now);
+	if (op->c / 64 % 4 == 0)
+		event->timestamp--;
+	else if (op->c / 64 % 4 == 1)
+		event->timestamp += (int64_t)(op->d % (3 * ROOM_AHEAD_S));
+	event->kind = (enum room_kind)(op->c % ROOM_KINDS);
+	event->content.user = world.users[user_of(op->b)];
+	event->content.inviter = world.users[user_of(op->d)];
+	event->content.expires = world.now + (int64_t)(op->d % 1000000);
+	event->content.has_nonce = room->invitation_count > 0;
 	if (room->invitation_count > 0)
-		memcpy(event->event.content.nonce,
+		memcpy(event->content.nonce,
 		    room->invitations[op->d % (uint32_t)room->invitation_count]
 			.nonce,
 		    ROOM_NONCE);
-	event->event.payload_hash[0] = (uint8_t)world.event_count;
-	event->event.payload_hash[3] = 1;
-	room_event_hash(event->hash, &event->event);
-	world.event_count++;
+	number = ledger_event_add(index, world.dishonest, event, 0);
+	if (number == NONE)
+		return;
 	for (i = 0; i < world.servers; i++) {
 		if (i == world.dishonest || (op->d >> (8 + i) & 1) == 0)
 			continue;
 		packet = packet_new(PACKET_EVENT, node, i);
 		packet->room = index;
-		packet->index = world.event_count - 1;
+		packet->index = number;
 	}
 }
 
@@ -393,11 +411,13 @@ static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_RENAME] = act_rename,
     [OP_FEDERATION] = act_federation,
     [OP_CLOSE] = act_close,
+    [OP_KEY] = act_key,
     [OP_CUT] = act_cut,
     [OP_MEND] = act_mend,
     [OP_CRASH] = act_crash,
     [OP_BACKUP] = act_backup,
     [OP_RESTORE] = act_restore,
+    [OP_CLOCK] = act_clock,
     [OP_SPLIT] = act_split,
     [OP_ROUTE] = act_route,
     [OP_FALSE_MESSAGE] = act_false_message,

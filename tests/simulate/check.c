@@ -12,9 +12,10 @@
 /* A chain read from its beginning. */
 struct reading {
 	int64_t last;
+	int64_t time; /* of the event before */
 	int home;
-	bool closed;
-	bool invite; /* needed */
+	int64_t closed; /* number; 0 open */
+	bool invite;	/* needed */
 	bool federated;
 	bool restricted;
 	unsigned int list;
@@ -135,7 +136,8 @@ read_event(struct reading *reading, const struct event *event)
 	const struct room_content *content = &e->content;
 	unsigned int before = reading->members[e->number - 1], after = before;
 	int user = room_user_find(&content->user);
-	bool good = !reading->closed && event->signer == reading->home;
+	bool good = event->signer == reading->home &&
+		    (reading->closed == 0 || e->kind == ROOM_KEY);
 
 	switch (e->kind) {
 	case ROOM_CREATE:
@@ -174,11 +176,11 @@ read_event(struct reading *reading, const struct event *event)
 			after &= members_of(reading, 0);
 		break;
 	case ROOM_CLOSE:
-		reading->closed = true;
+		reading->closed = e->number;
 		after = 0;
 		break;
 	default:
-		good &= e->kind == ROOM_RENAME;
+		good &= e->kind == ROOM_RENAME || e->kind == ROOM_KEY;
 		break;
 	}
 	for (user = 0; user < ALL_USERS; user++)
@@ -207,9 +209,11 @@ read_chain(struct reading *reading, const struct room *room, int index)
 		event = &world.events[room->chain[number]];
 		if (event->room != index || event->event.number != number ||
 		    memcmp(event->event.previous, previous, ROOM_HASH) != 0 ||
+		    event->event.timestamp < reading->time ||
 		    !read_event(reading, event))
 			return false;
 		previous = event->hash;
+		reading->time = event->event.timestamp;
 	}
 	return true;
 }
@@ -219,6 +223,18 @@ server_in(const struct reading *reading, int identity, int64_t number)
 {
 	return (reading->members[number] >> (identity * USERS) &
 		   ((1U << USERS) - 1)) != 0;
+}
+
+/* When a server that has no member learned of the last one's end. */
+static int64_t
+gone_learned(
+    const struct reading *reading, const struct room *room, int identity)
+{
+	int64_t number = reading->last;
+
+	while (number > 1 && !server_in(reading, identity, number - 1))
+		number--;
+	return room->learned[number];
 }
 
 /* When a message was taken: is it marked as late when it should be? */
@@ -233,18 +249,23 @@ check_taken(int node, const struct room *room, const struct entry *entry)
 	if (!world_honest(world.nodes[node].identity) ||
 	    (entry->flags & (ROOM_WAS_HELD | ROOM_UNVERIFIED)) != 0)
 		return;
-	if (!room_here(room, world.nodes[node].identity))
-		world_fail("server %d takes a message and is not there", node);
 	read_chain(&reading, room, item->room);
 	if (number > reading.last) {
 		world_fail("a message of an unknown state is taken");
 		return;
 	}
+	if (!server_in(&reading, world.nodes[node].identity, number) &&
+	    !room_here(room, world.nodes[node].identity))
+		world_fail("server %d takes a message and is not there", node);
 	for (; number <= reading.last; number++)
 		if ((reading.members[number] >> item->sender & 1) == 0) {
 			late = world.now - room->learned[number] > 3600;
 			break;
 		}
+	late |= !room_here(room, world.nodes[node].identity) &&
+		world.now - gone_learned(
+				&reading, room, world.nodes[node].identity) >
+		    3600;
 	if (late != ((entry->flags & ROOM_LATE) != 0))
 		world_fail("server %d: a message is %s", node,
 		    late ? "late and not marked" : "marked as late");
@@ -282,7 +303,8 @@ check_entries(int node, const struct room *room, const struct reading *reading)
 		item = &world.items[entry->item];
 		number = item->message.state_number;
 		if (user_server(item->sender) != item->origin &&
-		    entry->status != STATUS_REFUSED)
+		    entry->status == STATUS_TAKEN &&
+		    (entry->flags & ROOM_HIDDEN) == 0)
 			world_fail("server %d: spoke for another's user",
 			    item->origin);
 		if (number > reading->last)
@@ -324,18 +346,26 @@ evidence_state(const struct room *room, int64_t number)
 static bool
 evidence_stream(const struct room *room, const struct item *item)
 {
-	const struct item *other;
+	const struct evidence *evidence;
 	int i;
 
 	for (i = 0; i < room->evidence_count; i++) {
-		other = &world.items[room->evidence[i].a];
-		if (room->evidence[i].kind == EVIDENCE_SEQUENCE &&
-		    other->origin == item->origin &&
-		    other->message.epoch == item->message.epoch &&
-		    other->message.lane == item->message.lane)
+		evidence = &room->evidence[i];
+		if (evidence->kind == EVIDENCE_SEQUENCE &&
+		    evidence->origin == item->origin &&
+		    evidence->epoch == item->message.epoch &&
+		    evidence->lane == item->message.lane)
 			return true;
 	}
 	return false;
+}
+
+/* What a robbed server wrote under the key that it has revoked since: where a
+ * thief was quicker it may be gone for some. What follows is there. */
+static bool
+forgotten(const struct item *item)
+{
+	return item->origin == world.robbed && item->serial == 1;
 }
 
 /* Whether an honest server has what is missing here and is for us. */
@@ -355,7 +385,7 @@ had_elsewhere(int index, const struct stream *stream, int identity,
 		    room->entries[entry].status != STATUS_TAKEN)
 			continue;
 		item = &world.items[room->entries[entry].item];
-		if (!item->stolen &&
+		if (!item->stolen && !forgotten(item) &&
 		    item->message.state_number <= reading->last &&
 		    server_in(reading, identity, item->message.state_number))
 			return true;
@@ -416,12 +446,18 @@ kept(const struct room *room, int item)
 	return false;
 }
 
-/* What a robbed server wrote under the key that it has revoked since: where a
- * thief was quicker it may be gone for some. What follows is there. */
+/* Its origin has it, and gives it no more. */
 static bool
-forgotten(const struct item *item)
+pruned(const struct room *room, int identity, int item)
 {
-	return item->origin == world.robbed && item->serial == 1;
+	int i;
+
+	if (world.items[item].origin != identity)
+		return false;
+	for (i = 0; i < room->entry_count; i++)
+		if (room->entries[i].item == item)
+			return room->entries[i].pruned;
+	return false;
 }
 
 /* Two servers that are in the room have what is for both. */
@@ -441,6 +477,13 @@ check_messages(int index, const struct reading *reading, int a, int b)
 		    item->stolen || forgotten(item) || number > reading->last ||
 		    !server_in(reading, world.nodes[a].identity, number) ||
 		    !server_in(reading, world.nodes[b].identity, number))
+			continue;
+		/* Asked before a dishonest server gave it to one of them. */
+		if (world.dishonest != NONE &&
+		    world.nodes[item->origin].db.restored != 0)
+			continue;
+		if (pruned(room_a, world.nodes[a].identity, i) ||
+		    pruned(room_b, world.nodes[b].identity, i))
 			continue;
 		if (kept(room_a, i) != kept(room_b, i))
 			world_fail("servers %d and %d differ about message %d "
@@ -515,7 +558,7 @@ check_chains(const struct room *room_a, const struct room *room_b, int a, int b)
 	}
 }
 
-/* In the room, or its home. */
+/* In the room, or there until it was closed, or its home. */
 static bool
 partakes(int node, const struct reading *reading)
 {
@@ -523,7 +566,9 @@ partakes(int node, const struct reading *reading)
 
 	return reading->last > 0 &&
 	       (identity == reading->home ||
-		   server_in(reading, identity, reading->last));
+		   server_in(reading, identity, reading->last) ||
+		   (reading->closed > 0 &&
+		       server_in(reading, identity, reading->closed - 1)));
 }
 
 static void
@@ -550,6 +595,16 @@ check_two(int index, int a, int b, const struct reading *of_a,
 	check_pair(room_a, room_b, a, b);
 }
 
+/* It heard nobody for a day after a restore: what it forgot then it may never
+ * hear of. */
+static bool
+out_of_time(int identity)
+{
+	int64_t restored = world.nodes[identity].db.restored;
+
+	return restored != 0 && !room_restored_lately(restored, world.healing);
+}
+
 /* Who is a member by an honest home knows the room. */
 static void
 check_home(int index, const struct reading readings[NODES])
@@ -559,7 +614,7 @@ check_home(int index, const struct reading readings[NODES])
 	if (!world_honest(home))
 		return;
 	for (i = 0; i < world.servers; i++)
-		if (world_honest(i) &&
+		if (world_honest(i) && !out_of_time(i) &&
 		    server_in(&readings[home], i, readings[home].last) &&
 		    readings[i].last != readings[home].last)
 			world_fail("server %d is in room %d and does not "

@@ -2,7 +2,7 @@
 /* Invitations, joins and leaves: requests to the home, and what it answers. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static struct room *
 room_of(int node, int room)
@@ -26,10 +26,12 @@ again_check(int node, int room, const struct room_event *event)
 
 	if (planted_is("again") && event->kind == ROOM_INVITE)
 		again.content.nonce[0] ^= 0xff;
+	mirror_aside(true);
 	if (room_of(node, room)->state.disputed == 0 &&
 	    state_verdict(node, room, &again).outcome != ROOM_KNOWN)
 		world_fail("server %d: asked again, %s is another", node,
 		    room_kind_name(event->kind));
+	mirror_aside(false);
 }
 
 /* As the home. Half of all events are signed later, after a crash perhaps. */
@@ -39,7 +41,7 @@ home_make(int node, int room, struct room_event *event)
 	const struct room_state *state = &room_of(node, room)->state;
 	struct room_verdict verdict;
 
-	if (state_decide(node, room, event, 0, &verdict) &&
+	if (state_make(node, room, event, 0, &verdict) &&
 	    world.event_count % 2 == 0) {
 		state_sign(node, room);
 		if (state->number == event->number)
@@ -114,10 +116,10 @@ shown_find(int node, int room, int user)
 
 	for (i = db->shown_count - 1; i >= 0; i--) {
 		event = &world.events[db->shown[i].event].event;
-		if (db->shown[i].room == room &&
+		if (db->shown[i].room == room && !db->shown[i].gone &&
 		    room_user_equal(&event->content.user, &world.users[user]) &&
 		    room_invite_accept(event->content.expires,
-			db->shown[i].used, ROOM_LEVEL_VERIFIED,
+			db->shown[i].used, TRUST_VERIFIED,
 			world.now) == CODE_OK)
 			return &db->shown[i];
 	}
@@ -159,7 +161,10 @@ member_join(int node, int room, int user, bool bare)
 	if (ours->joining[user % USERS] || /* one request at a time */
 	    (shown == NULL && !bare) || (row.joined != 0 && row.left == 0))
 		return;
+	mirror_step(node);
 	memset(ours->nonce[user % USERS], 0, ROOM_NONCE);
+	mirror_join(node, room, user,
+	    shown == NULL ? NULL : &world.events[shown->event].event);
 	if (shown != NULL) {
 		shown->used = true;
 		memcpy(ours->nonce[user % USERS],
@@ -171,7 +176,7 @@ member_join(int node, int room, int user, bool bare)
 		return;
 	}
 	ours->joining[user % USERS] = true;
-	ours->asked = true;
+	ours->asked = ours->known = true;
 	ours->request[user % USERS] = ++world.ids;
 	join_send(node, room, user);
 }
@@ -183,12 +188,14 @@ member_leave(int node, int room, int user)
 	struct room *ours = room_of(node, room);
 	struct room_member row = room_last_row(ours, user);
 
-	if (row.joined == 0 || row.left != 0)
+	if (row.joined == 0 || row.left != 0 || ours->state.disputed != 0)
 		return;
 	if (world_home(room) == world.nodes[node].identity) {
 		home_leave(node, room, user);
 		return;
 	}
+	mirror_step(node);
+	mirror_leave(node, room, user);
 	ours->leaving[user % USERS] = true;
 	ours->request[user % USERS] = ++world.ids;
 }
@@ -243,35 +250,100 @@ identity_key(int node)
 	return world.users[world.nodes[node].identity * USERS].server;
 }
 
+/* Who showed it can see that it has ended: the invitee was in the room since,
+ * or was removed. */
+static bool
+shown_ended(int node, const struct shown *shown)
+{
+	const struct room *room = room_of(node, shown->room);
+	const struct room_event *event = &world.events[shown->event].event;
+	const struct room_member *row;
+	int64_t number = 0;
+	int i;
+
+	for (i = 0; i < room->invitation_count; i++)
+		if (memcmp(room->invitations[i].nonce, event->content.nonce,
+			ROOM_NONCE) == 0)
+			number = room->invitations[i].number;
+	for (i = 0; i < room->row_count && number != 0; i++) {
+		row = &room->rows[i].member;
+		if (room->rows[i].user ==
+			room_user_find(&event->content.user) &&
+		    (row->left == 0 || row->left > number))
+			return true;
+	}
+	return false;
+}
+
+/* What an invitation that was shown before makes of the facts. */
+static void
+shown_count(int node, const struct packet *packet, const struct shown *shown,
+    struct room_invite_facts *facts)
+{
+	const struct room_content *ours =
+	    &world.events[packet->index].event.content;
+	const struct room_content *content =
+	    &world.events[shown->event].event.content;
+	bool theirs = packet->from != node &&
+		      shown->from == world.nodes[packet->from].identity;
+
+	if (shown->event == packet->index)
+		facts->known = true;
+	else if (shown->room == packet->room &&
+		 memcmp(content->nonce, ours->nonce, ROOM_NONCE) == 0)
+		facts->other = true;
+	if (content->expires <= world.now)
+		return;
+	facts->open_server += theirs && !shown_ended(node, shown);
+	if (shown->used || shown->gone)
+		return;
+	facts->waiting_server += theirs;
+	facts->waiting_invitee += room_user_equal(&content->user, &ours->user);
+}
+
 static void
 invitation_receive(int node, const struct packet *packet)
 {
 	struct database *db = &world.nodes[node].db;
 	const struct event *event = &world.events[packet->index];
 	struct room *room = room_of(node, packet->room);
+	struct room_verdict verdict;
 	struct room_invite_facts facts;
 	struct room_invite_effect effect;
 	int i;
 
+	if (event->signer != world_home(packet->room))
+		return;
+	mirror_step(node);
 	memset(&facts, 0, sizeof(facts));
 	facts.self = identity_key(node);
 	facts.origin = identity_key(packet->from);
-	facts.origin_level = ROOM_LEVEL_VERIFIED;
-	facts.home_level = ROOM_LEVEL_VERIFIED;
+	facts.origin_level = TRUST_VERIFIED;
+	facts.home_level =
+	    world_home(packet->room) == world.nodes[node].identity
+		? TRUST_TRUSTED
+		: TRUST_VERIFIED;
 	facts.looks_up = true;
-	facts.user_exists = true;
+	i = room_user_find(&event->event.content.user);
+	facts.user_exists =
+	    i != NONE && user_server(i) == world.nodes[node].identity;
 	if (event->event.number <= room->state.number)
 		facts.own = world.events[room->chain[event->event.number]].hash;
 	for (i = 0; i < db->shown_count; i++)
-		if (db->shown[i].event == packet->index)
-			facts.known = true;
-	if (room_invite_take(&event->event, &facts, world.now, &effect)
-		    .outcome != ROOM_TAKEN ||
-	    db->shown_count == INVITATIONS)
+		shown_count(node, packet, &db->shown[i], &facts);
+	verdict = room_invite_take(&event->event, &facts, world.now, &effect);
+	if (verdict.outcome == ROOM_TAKEN && db->shown_count == INVITATIONS) {
+		world_fail("simulator: invitations");
 		return;
-	db->shown[db->shown_count].event = packet->index;
-	db->shown[db->shown_count].room = packet->room;
-	db->shown[db->shown_count++].used = false;
+	}
+	if (verdict.outcome == ROOM_TAKEN) {
+		memset(&db->shown[db->shown_count], 0, sizeof(db->shown[0]));
+		db->shown[db->shown_count].event = packet->index;
+		db->shown[db->shown_count].from =
+		    world.nodes[packet->from].identity;
+		db->shown[db->shown_count++].room = packet->room;
+	}
+	mirror_shown(node, packet->index, packet->from, &verdict);
 }
 
 /* A request that was accepted before is a duplicate, whatever came since. */
@@ -320,13 +392,20 @@ request_receive(int node, const struct packet *packet)
 	    [PACKET_LEAVE] = ROOM_ACT_LEAVE_REQUEST,
 	};
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	bool pending = room_of(node, packet->room)->pending != NONE;
 	struct packet *answer;
 
 	verdict.code = room_speaker_check(acts[packet->kind],
 	    &world.rooms[packet->room], identity_key(packet->from),
 	    identity_key(node), &world.users[packet->user]);
+	state_asked(world.nodes[packet->from].identity, packet->id);
 	if (verdict.code == CODE_OK)
 		verdict = request_judge(node, packet);
+	if (pending && verdict.outcome == ROOM_REFUSED &&
+	    verdict.code != CODE_SPEAKER && verdict.code != CODE_ROOM_FROZEN)
+		world_fail("server %d refuses while an event is not signed: %s",
+		    node, code_name(verdict.code));
+	state_asked(NONE, 0);
 	answer =
 	    packet_new(PACKET_ANSWER, node, world.nodes[packet->from].identity);
 	packet_answer(answer, packet);
@@ -346,8 +425,12 @@ answer_receive(int node, const struct packet *packet)
 	    user_server(packet->user) != world.nodes[node].identity)
 		return;
 	if (packet->index == PACKET_JOIN &&
-	    memcmp(packet->nonce, room->nonce[local], ROOM_NONCE) == 0)
+	    memcmp(packet->nonce, room->nonce[local], ROOM_NONCE) == 0 &&
+	    room->joining[local]) {
+		mirror_step(node);
 		room->joining[local] = false;
+		mirror_join_refused(node, packet->room, packet->user);
+	}
 }
 
 void

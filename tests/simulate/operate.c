@@ -7,9 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "world.h"
-
-#define START 1700000000 /* seconds since 1970 */
+#include "sql/mirror.h"
 
 struct world world;
 const char *planted;
@@ -36,11 +34,13 @@ static const struct {
     [OP_RENAME] = {"rename", 2},
     [OP_FEDERATION] = {"federation", 1},
     [OP_CLOSE] = {"close", 1},
+    [OP_KEY] = {"key", 2},
     [OP_CUT] = {"cut", 8},
     [OP_MEND] = {"mend", 10},
     [OP_CRASH] = {"crash", 5},
     [OP_BACKUP] = {"backup", 5},
     [OP_RESTORE] = {"restore", 2},
+    [OP_CLOCK] = {"clock", 4},
     [OP_SPLIT] = {"split", 3},
     [OP_ROUTE] = {"route", 3},
     [OP_FALSE_MESSAGE] = {"false-message", 10},
@@ -154,7 +154,8 @@ history_make(struct history *history, uint64_t seed)
 	if (next(&seed) % 3 == 0)
 		history->robbed =
 		    (int)(next(&seed) % (uint64_t)history->servers);
-	if (history->robbed == history->dishonest)
+	/* The mirror does not know certificates: sql.py has no thieves. */
+	if (history->robbed == history->dishonest || mirror_on)
 		history->robbed = NONE;
 	beginning(history, &seed);
 	count = history->count + 60 + (int)(next(&seed) % 300);
@@ -181,7 +182,7 @@ world_begin(const struct history *history)
 	int i, j;
 
 	memset(&world, 0, offsetof(struct world, packets));
-	world.now = START;
+	world.now = WORLD_START;
 	world.servers = history->servers;
 	world.dishonest = history->dishonest;
 	world.robbed = history->robbed;
@@ -189,13 +190,15 @@ world_begin(const struct history *history)
 		world.serial[i] = world.min_serial[i] = 1;
 	for (i = 0; i < ALL_USERS; i++) {
 		memset(&world.users[i], 0, sizeof(world.users[i]));
-		memset(world.users[i].server, user_server(i) + 1, ONION_KEY);
+		memcpy(world.users[i].server, ledger_key(user_server(i)),
+		    ONION_KEY);
 		snprintf(world.users[i].name, sizeof(world.users[i].name),
 		    "user%d", i);
 	}
 	for (i = 0; i < ROOMS; i++) {
-		memset(world.rooms[i].uuid, 0x40 + i, UUID_SIZE);
-		memset(world.rooms[i].home, world_home(i) + 1, ONION_KEY);
+		ledger_uuid(world.rooms[i].uuid, 'h', world_home(i), 0);
+		memcpy(
+		    world.rooms[i].home, ledger_key(world_home(i)), ONION_KEY);
 	}
 	for (i = 0; i < NODES; i++) {
 		world.nodes[i].exists = i < world.servers;
@@ -208,6 +211,7 @@ world_begin(const struct history *history)
 		for (j = 0; j < world.servers; j++)
 			world.route[i][j] = j;
 	}
+	mirror_begin();
 	for (i = 0; i < world.servers; i++)
 		node_restart(i, false);
 }
@@ -266,11 +270,20 @@ heal(void)
 	int round, quiet = 0;
 
 	memset(world.cut, 0, sizeof(world.cut));
+	world.healing = world.now;
 	packets_flush();
 	thief_revoke();
 	/* A home that lost what it has revoked since adopts nothing. */
 	if (world.robbed != NONE)
 		world.now += ROOM_RECOVERY_S + 1;
+	/* Who was restored lately heeds rooms that it forgot for a day. */
+	for (round = 0; round < 4 && world.failure[0] == '\0'; round++)
+		heal_round();
+	/* No event is ahead of a clock any more. */
+	world.now += 3 * ROOM_AHEAD_S;
+	for (round = 0; round < NODES; round++)
+		world.nodes[round].skew = 0;
+	packets_flush();
 	for (round = 0; round < 60 && quiet < 3; round++) {
 		before = after;
 		heal_round();
@@ -306,10 +319,13 @@ history_run(const struct history *history)
 	int i;
 
 	world_begin(history);
-	for (i = 0; i < history->count && world.failure[0] == '\0'; i++)
+	for (i = 0; i < history->count && world.failure[0] == '\0'; i++) {
 		op_apply(&history->ops[i]);
+		mirror_compare(false);
+	}
 	if (world.failure[0] == '\0')
 		heal();
+	mirror_compare(true);
 	if (world.failure[0] == '\0' && planted_is("forget"))
 		forget();
 	if (world.failure[0] == '\0')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* A server: what it does with a packet, with time, and when it starts. */
-#include "world.h"
+#include "sql/mirror.h"
 
 static void
 evidence_receive(int node, const struct packet *packet)
@@ -42,6 +42,12 @@ node_receive(const struct packet *packet)
 	receivers[packet->kind](packet->to, packet);
 }
 
+int64_t
+node_clock(int node)
+{
+	return world.now + world.nodes[node].skew;
+}
+
 void
 node_tick(int node)
 {
@@ -68,23 +74,40 @@ node_signs(int node, int64_t mark)
 		world.nodes[node].log_mark = mark;
 }
 
+/* What a backup holds as never sent may have left since. */
+static void
+all_left(struct node *server, struct room *room)
+{
+	int i;
+
+	for (i = 0; i < room->entry_count; i++)
+		if (world.items[room->entries[i].item].origin ==
+			server->identity &&
+		    room->entries[i].status != STATUS_CANCELLED)
+			room->entries[i].sent = true;
+}
+
 /* The mark goes into the database first, then into the sign log. */
 void
 node_restart(int node, bool restore)
 {
 	struct node *server = &world.nodes[node];
+	bool back = restore && server->has_backup, restored;
 	int room;
 
 	packets_lose(node);
 	world.now++;
-	if (restore && server->has_backup)
+	if (back)
 		server->db = server->backup;
-	if (room_restored(server->log_mark, server->db.mark)) {
+	restored = room_restored(server->log_mark, server->db.mark);
+	mirror_restart(node, back, restored);
+	if (restored) {
 		server->db.restored = world.now;
 		server->db.epoch = room_epoch_next(
 		    server->db.epoch, server->db.epoch_seen, world.now);
 		for (room = 0; room < ROOMS; room++) {
 			server->db.rooms[room].answered = 0;
+			all_left(server, &server->db.rooms[room]);
 			if (world_home(room) == server->identity)
 				world.restored_home[room] = true;
 		}

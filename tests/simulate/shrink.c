@@ -5,9 +5,10 @@
  */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 #define RUNS_MAX 20000
+#define RUNS_SQL 300 /* with databases, which take longer */
 
 static int runs;
 
@@ -17,7 +18,7 @@ cut_out(struct history *history, int first, int count)
 {
 	static struct history shorter;
 
-	if (++runs > RUNS_MAX)
+	if (++runs > (mirror_on ? RUNS_SQL : RUNS_MAX))
 		return false;
 	shorter = *history;
 	memmove(&shorter.ops[first], &shorter.ops[first + count],

@@ -2,7 +2,7 @@
 /* State events on a server: made, taken, asked for, and found to differ. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static struct room *
 room_of(int node, int room)
@@ -18,7 +18,7 @@ recovery_make(int node, const struct room *room, struct room_recovery *recovery)
 	memset(recovery, 0, sizeof(*recovery));
 	recovery->since = world.nodes[node].db.restored;
 	for (i = 0; i < world.servers; i++) {
-		if (i == self || !room_server_now(room, i))
+		if (i == self || !room_server_open(room, i))
 			continue;
 		recovery->servers++;
 		if ((room->answered >> i & 1) != 0)
@@ -32,32 +32,24 @@ node_recovering(int node, int room)
 	struct room_recovery recovery;
 
 	recovery_make(node, room_of(node, room), &recovery);
-	return !room_recovery_over(&recovery, world.now);
+	return !room_recovery_over(&recovery, node_clock(node));
 }
 
-static int
-ledger_add(
-    int room, int signer, const struct room_event *made, unsigned int list)
+static struct {
+	int identity;
+	uint32_t id;
+} asked = {NONE, 0};
+
+void
+state_asked(int identity, uint32_t id)
 {
-	struct event *event;
-
-	if (world.event_count == EVENTS || made->number > NUMBERS) {
-		return NONE;
-	}
-	event = &world.events[world.event_count];
-	event->event = *made;
-	event->room = room;
-	event->signer = signer;
-	event->list = list;
-	event->serial = world.serial[signer];
-	event->stolen = false;
-	room_event_hash(event->hash, &event->event);
-	return world.event_count++;
+	asked.identity = identity;
+	asked.id = id;
 }
 
-/* What would be decided now; nothing is changed but the event's place. */
-struct room_verdict
-state_verdict(int node, int index, struct room_event *event)
+/* again: it was decided before, and its place is taken. */
+static struct room_verdict
+decide(int node, int index, struct room_event *event, bool again)
 {
 	struct room *room = room_of(node, index);
 	struct room_recovery recovery;
@@ -65,35 +57,56 @@ state_verdict(int node, int index, struct room_event *event)
 	struct room_facts facts;
 	bool has;
 
-	room_home_event(event, &room->state);
+	room_home_event(event, &room->state, node_clock(node));
+	if (planted_is("clock"))
+		event->timestamp = node_clock(node);
+	memcpy(event->key_id, ledger_key_now(world.nodes[node].identity),
+	    ROOM_HASH);
 	room_facts_make(room, event, &facts, &found, &has);
 	recovery_make(node, room, &recovery);
 	return room_home_decide(&room->state, event, &facts, &recovery,
-	    room->pending != NONE, world.now);
+	    room->pending != NONE && !again, node_clock(node));
+}
+
+/* What would be decided now; nothing is changed but the event's place. */
+struct room_verdict
+state_verdict(int node, int index, struct room_event *event)
+{
+	return decide(node, index, event, false);
 }
 
 /*
  * As the home: what was decided is committed, number and content, and signed
- * afterwards by state_sign(). The payload's hash stands for the payload.
+ * afterwards by state_sign().
  */
 bool
-state_decide(int node, int index, struct room_event *event, unsigned int list,
+state_make(int node, int index, struct room_event *event, unsigned int list,
     struct room_verdict *verdict)
 {
 	struct room *room = room_of(node, index);
+	int asker = asked.identity;
 
-	event->timestamp = world.now;
-	event->payload_hash[0] = (uint8_t)list;
-	event->payload_hash[1] = (uint8_t)(world.event_count & 0xff);
-	event->payload_hash[2] = (uint8_t)(world.event_count >> 8);
-	*verdict = state_verdict(node, index, event);
-	if (verdict->outcome != ROOM_TAKEN)
-		return false;
-	room->pending =
-	    ledger_add(index, world.nodes[node].identity, event, list);
-	room->pending_mark = ++world.nodes[node].db.mark;
-	room->pending_request = 0;
-	return room->pending != NONE;
+	state_asked(NONE, asked.id);
+	mirror_step(node);
+	ledger_content(event, list);
+	event->room = world.rooms[index];
+	*verdict = decide(node, index, event, false);
+	/* What needs nobody is refused only where nothing is decided. */
+	if (event->kind >= ROOM_SERVERS && event->number > 1 &&
+	    verdict->code == CODE_STATE_INVALID)
+		world_fail("a home breaks a rule of its own accord");
+	if (verdict->outcome == ROOM_TAKEN) {
+		room->pending = ledger_event_add(
+		    index, world.nodes[node].identity, event, list);
+		room->pending_mark = ++world.nodes[node].db.mark;
+		room->pending_request = 0;
+		if (room->pending == NONE)
+			return false; /* the ledger is full */
+		room->known = true;
+	}
+	mirror_decide(node, event, list, asker,
+	    asker == NONE ? ++world.ids : asked.id, verdict);
+	return verdict->outcome == ROOM_TAKEN;
 }
 
 static void
@@ -110,6 +123,23 @@ joined_or_left(int node, struct room *room)
 		if (row.joined == 0 || row.left != 0)
 			room->leaving[i] = false;
 	}
+}
+
+/* Who is in, or shall not be, needs no other invitation. */
+static void
+shown_end(int node, int index, const struct event *event)
+{
+	struct database *db = &world.nodes[node].db;
+	const struct room_user *user = &event->event.content.user;
+	int i;
+
+	if (event->event.kind != ROOM_JOIN && event->event.kind != ROOM_REMOVE)
+		return;
+	for (i = 0; i < db->shown_count; i++)
+		if (db->shown[i].room == index && !db->shown[i].used &&
+		    room_user_equal(user,
+			&world.events[db->shown[i].event].event.content.user))
+			db->shown[i].gone = true;
 }
 
 /* Who shows us the other history is shown what we have in its place. */
@@ -151,13 +181,22 @@ conflict_note(int node, int index, int event, int peer,
     const struct room_verdict *verdict)
 {
 	struct room *room = room_of(node, index);
+	struct evidence evidence = {.kind = EVIDENCE_STATE,
+	    .invalid = verdict->code == CODE_STATE_INVALID,
+	    .number = verdict->from,
+	    .b = event};
 	int ours = event;
 
 	if (verdict->code == CODE_STATE_CONFLICT)
 		ours = room->chain[verdict->from];
 	if (room->state.disputed == 0 || room->state.disputed > verdict->from)
 		world_fail("a contradiction does not freeze");
-	room_evidence_add(room, EVIDENCE_STATE, verdict->from, ours, event);
+	room->known = true;
+	evidence.a = ours;
+	/* It follows, and yet may not. */
+	if (evidence.invalid && room->state.number > 0)
+		evidence.a = room->chain[room->state.number];
+	room_evidence_add(room, &evidence);
 	evidence_show(node, index, peer, ours, event);
 	if (verdict->code == CODE_STATE_CONFLICT)
 		fork_go_on(node, index, peer, verdict->from, false);
@@ -176,14 +215,16 @@ state_take(int node, int index, int number)
 	bool has;
 
 	room_facts_make(room, &event->event, &facts, &found, &has);
-	verdict =
-	    room_state_apply(&room->state, &event->event, &facts, &effect);
+	verdict = room_state_apply(
+	    &room->state, &event->event, &facts, node_clock(node), &effect);
 	if (verdict.outcome != ROOM_TAKEN)
 		return verdict;
+	room->known = true;
 	room->chain[event->event.number] = number;
 	room->learned[event->event.number] = world.now;
 	room_effect_write(room, event, &effect);
 	joined_or_left(node, room);
+	shown_end(node, index, event);
 	return verdict;
 }
 
@@ -243,7 +284,8 @@ signing_check(int node, const struct room *room)
 	const struct node *home = &world.nodes[node];
 	int i;
 
-	if (home->db.restored == 0 || world.now - home->db.restored >= 900 ||
+	if (home->db.restored == 0 ||
+	    node_clock(node) - home->db.restored >= 900 ||
 	    !world_honest(home->identity))
 		return;
 	for (i = 0; i < world.servers; i++)
@@ -252,40 +294,95 @@ signing_check(int node, const struct room *room)
 			world_fail("a restored home signs before it asked");
 }
 
-void
-state_sign(int node, int index)
+/*
+ * A longer chain may have been adopted meanwhile, or it is frozen: it is
+ * decided again, and has its place behind, or it is gone. false: it waits.
+ */
+static bool
+decide_again(int node, int index)
 {
 	struct room *room = room_of(node, index);
-	struct packet *packet;
-	unsigned int before = 0;
-	int i, pending = room->pending;
+	struct room_event event = world.events[room->pending].event;
+	unsigned int list = world.events[room->pending].list;
+	struct room_verdict verdict;
 
-	if (pending == NONE || node_recovering(node, index))
-		return;
-	for (i = 0; i < world.servers; i++)
-		if (room_server_now(room, i))
-			before |= 1U << i;
+	verdict = decide(node, index, &event, true);
+	if (verdict.outcome == ROOM_WAIT)
+		return false;
+	if (verdict.outcome == ROOM_TAKEN) {
+		room->pending = ledger_event_add(
+		    index, world.nodes[node].identity, &event, list);
+		room->pending_mark = ++world.nodes[node].db.mark;
+		return room->pending != NONE;
+	}
 	room->pending = NONE;
-	/* A longer chain may have been adopted meanwhile, or it is frozen. */
-	if (world.events[pending].event.number != room->state.number + 1 ||
-	    room->state.disputed != 0) {
-		request_forget(room);
-		return;
-	}
-	signing_check(node, room);
-	node_signs(node, room->pending_mark);
-	if (state_take(node, index, pending).outcome != ROOM_TAKEN) {
-		world_fail("the home's own event is not taken");
-		return;
-	}
+	request_forget(room);
+	return false;
+}
+
+static bool
+overtaken(const struct room *room)
+{
+	const struct room_event *event = &world.events[room->pending].event;
+
+	return event->number != room->state.number + 1 ||
+	       room->state.disputed != 0 ||
+	       memcmp(event->previous, room->state.hash, ROOM_HASH) != 0;
+}
+
+static void
+spread(int node, int index, int number, unsigned int before)
+{
+	const struct room *room = room_of(node, index);
+	struct packet *packet;
+	int i;
+
 	for (i = 0; i < world.servers; i++) {
 		if (i == world.nodes[node].identity ||
 		    ((before >> i & 1) == 0 && !room_server_now(room, i)))
 			continue;
 		packet = packet_new(PACKET_EVENT, node, i);
 		packet->room = index;
-		packet->index = pending;
+		packet->index = number;
 	}
+}
+
+static void
+pending_sign(int node, int index)
+{
+	struct room *room = room_of(node, index);
+	unsigned int before = 0;
+	int i, pending;
+
+	for (i = 0; i < world.servers; i++)
+		if (room_server_now(room, i))
+			before |= 1U << i;
+	if (overtaken(room) && !decide_again(node, index))
+		return;
+	pending = room->pending;
+	/* The signer signs nothing further ahead: the clock went back. */
+	if (world.events[pending].event.timestamp - node_clock(node) >
+	    ROOM_AHEAD_S)
+		return;
+	room->pending = NONE;
+	signing_check(node, room);
+	node_signs(node, room->pending_mark);
+	if (state_take(node, index, pending).outcome != ROOM_TAKEN) {
+		world_fail("the home's own event is not taken");
+		return;
+	}
+	spread(node, index, pending, before);
+}
+
+void
+state_sign(int node, int index)
+{
+	if (room_of(node, index)->pending == NONE ||
+	    node_recovering(node, index))
+		return;
+	mirror_step(node);
+	pending_sign(node, index);
+	mirror_sign(node, index);
 }
 
 /* Whether events of a room that we do not have are wanted at all. */
@@ -331,19 +428,24 @@ state_receive(int node, const struct packet *packet)
 	const struct room_user nobody = {{0}, {0}};
 	struct room_verdict verdict;
 
-	if (!room_wanted(node, packet->room) ||
-	    room_speaker_check(ROOM_ACT_STATE, &event->event.room,
+	if (room_speaker_check(ROOM_ACT_STATE, &event->event.room,
 		world.users[event->signer * USERS].server,
 		world.users[world.nodes[node].identity * USERS].server,
 		&nobody) != CODE_OK)
 		return;
+	mirror_step(node);
+	if (!room_wanted(node, packet->room)) {
+		mirror_event(node, packet->index, packet->from, NULL);
+		return;
+	}
 	verdict = state_judge(node, packet);
+	mirror_event(node, packet->index, packet->from, &verdict);
 	if (verdict.outcome == ROOM_WAIT && verdict.code == CODE_UNVOUCHED)
 		state_ask(node, packet->room,
 		    world.route[node][world_home(packet->room)],
 		    room_of(node, packet->room)->state.number + 1,
 		    event->event.number, false);
-	else if (verdict.outcome == ROOM_WAIT)
+	else if (verdict.code == CODE_STATE_GAP)
 		state_ask(node, packet->room, packet->from, verdict.from,
 		    verdict.to, false);
 	else if (verdict.outcome == ROOM_CONFLICT)
@@ -362,7 +464,8 @@ state_ask(int node, int room, int peer, int64_t first, int64_t last, bool one)
 
 	packet->room = room;
 	packet->first = first;
-	packet->last = last;
+	packet->last =
+	    last - first < ROOM_EVENTS_MAX ? last : first + ROOM_EVENTS_MAX - 1;
 	packet->one = one;
 }
 
@@ -373,6 +476,8 @@ state_evidence(int node, const struct packet *packet)
 	struct room *room = room_of(node, packet->room);
 	const struct event *a = &world.events[packet->index];
 	const struct event *b = &world.events[packet->second];
+	struct evidence evidence = {
+	    .kind = EVIDENCE_STATE, .a = packet->index, .b = packet->second};
 	int64_t number;
 
 	if (room->state.number == 0 || a->signer != world_home(packet->room) ||
@@ -383,10 +488,12 @@ state_evidence(int node, const struct packet *packet)
 		state_receive(node, packet);
 		return;
 	}
+	mirror_step(node);
 	number = room_state_contradiction(&a->event, &b->event);
-	if (number == 0)
-		return;
-	room_state_dispute(&room->state, number);
-	room_evidence_add(
-	    room, EVIDENCE_STATE, number, packet->index, packet->second);
+	if (number != 0) {
+		room_state_dispute(&room->state, number);
+		evidence.number = number;
+		room_evidence_add(room, &evidence);
+	}
+	mirror_evidence(node, packet);
 }

@@ -65,6 +65,19 @@ room_server_now(const struct room *room, int identity)
 	return room_server_at(room, identity, room_state_last(&room->state));
 }
 
+/* By the rows alone, also those in dispute: no event follows then. */
+bool
+room_server_open(const struct room *room, int identity)
+{
+	int i;
+
+	for (i = 0; i < room->row_count; i++)
+		if (user_server(room->rows[i].user) == identity &&
+		    room->rows[i].member.left == 0)
+			return true;
+	return false;
+}
+
 bool
 room_server_ever(const struct room *room, int identity)
 {
@@ -127,7 +140,7 @@ servers_count(const struct room *room, const struct room_event *event,
 	int i;
 
 	for (i = 0; i < SERVERS; i++) {
-		if (!room_server_now(room, i))
+		if (!room_server_open(room, i))
 			continue;
 		key = world.users[i * USERS].server;
 		facts->servers += memcmp(key, event->room.home, ONION_KEY) != 0;
@@ -145,6 +158,7 @@ room_facts_make(const struct room *room, const struct room_event *event,
 	bool nonce = event->kind == ROOM_INVITE || content->has_nonce;
 
 	memset(facts, 0, sizeof(*facts));
+	memset(found, 0, sizeof(*found));
 	if (event->number >= 1 && event->number <= room->state.number)
 		facts->known = world.events[room->chain[event->number]].hash;
 	if (user != NONE) {
@@ -220,7 +234,7 @@ room_effect_write(struct room *room, const struct event *event,
 	if (effect->members == ROOM_MEMBERS_TAKE_BACK)
 		row_add(room, room_user_find(&content->user), number, number);
 	if (effect->servers_set)
-		room->list = event->list;
+		room->list = content->restricted ? event->list : 0;
 	if (effect->invitation_used) {
 		i = invitation_find(room, content->nonce);
 		room->invitations[i].used = number;
@@ -327,24 +341,43 @@ room_digest_at(const struct room *room, int origin, int64_t epoch, int lane,
 	return NULL;
 }
 
-void
-room_evidence_add(
-    struct room *room, enum evidence_kind kind, int64_t number, int a, int b)
+static bool
+evidence_covers(const struct evidence *known, const struct evidence *evidence)
 {
-	struct evidence *evidence;
+	if (known->kind != evidence->kind ||
+	    known->origin != evidence->origin ||
+	    known->epoch != evidence->epoch || known->lane != evidence->lane)
+		return false;
+	return known->kind == EVIDENCE_ID ? known->number == evidence->number
+					  : known->number <= evidence->number;
+}
+
+void
+room_evidence_add(struct room *room, const struct evidence *evidence)
+{
 	int i;
 
-	for (i = 0; i < room->evidence_count; i++) {
-		evidence = &room->evidence[i];
-		if (evidence->kind == kind && evidence->a == a &&
-		    evidence->b == b)
+	for (i = 0; i < room->evidence_count; i++)
+		if (evidence_covers(&room->evidence[i], evidence))
 			return;
-	}
 	if (room->evidence_count == EVIDENCES)
-		return;
-	evidence = &room->evidence[room->evidence_count++];
-	evidence->kind = kind;
-	evidence->number = number;
-	evidence->a = a;
-	evidence->b = b;
+		world_fail("simulator: evidence");
+	else
+		room->evidence[room->evidence_count++] = *evidence;
+}
+
+void
+room_evidence_item(struct room *room, enum evidence_kind kind, int64_t number,
+    int item, int a, int b)
+{
+	const struct item *of = &world.items[item];
+	struct evidence evidence = {.kind = kind,
+	    .number = number,
+	    .a = a,
+	    .b = b,
+	    .origin = of->origin,
+	    .epoch = of->message.epoch,
+	    .lane = of->message.lane};
+
+	room_evidence_add(room, &evidence);
 }

@@ -2,7 +2,7 @@
 /* server_sync: heads told, compared, and what is asked for and given. */
 #include <string.h>
 
-#include "world.h"
+#include "sql/mirror.h"
 
 static struct room *
 room_of(int node, int room)
@@ -15,15 +15,16 @@ static void
 head_add(struct packet *packet, const struct room *room, int peer, bool home)
 {
 	struct room_member last = room_server_last(room, peer);
-	int64_t number = room_state_last(&room->state);
+	int64_t number = room_state_last(&room->state), shown;
 
 	room_head_make(&packet->head, &room->state,
 	    number == 0 ? NULL : world.events[room->chain[number]].hash);
-	packet->has_state = home || last.joined != 0;
-	if (!home && last.left != 0 && last.left < number) {
-		packet->head.number = last.left;
-		memcpy(packet->head.hash,
-		    world.events[room->chain[last.left]].hash, ROOM_HASH);
+	shown = room_state_shown(&room->state, &last, home);
+	packet->has_state = shown != 0;
+	if (packet->has_state && shown < number) {
+		packet->head.number = shown;
+		memcpy(packet->head.hash, world.events[room->chain[shown]].hash,
+		    ROOM_HASH);
 	}
 }
 
@@ -69,13 +70,18 @@ sync_send(int node, int index, int peer)
 	bool home = peer == world_home(index);
 	struct packet *packet;
 
+	mirror_step(node);
 	if (room->state.number == 0 || peer == self ||
-	    (!home && !room_server_ever(room, peer)))
+	    (!home && !room_server_ever(room, peer))) {
+		if (peer != self)
+			mirror_heads_made(node, index, peer, NULL);
 		return;
+	}
 	packet = packet_new(PACKET_HEADS, node, peer);
 	packet->room = index;
 	head_add(packet, room, peer, home);
 	streams_add(packet, room, self, peer);
+	mirror_heads_made(node, index, peer, packet);
 }
 
 static void
@@ -109,7 +115,18 @@ evidence_push(int node, const struct packet *heads, enum packet_kind kind,
 		asked.epoch = heads->heads[at].head.epoch;
 		asked.lane = heads->heads[at].head.lane;
 	}
+	/* Production gives it in its next message. */
+	mirror_aside(true);
 	evidence_give(node, &asked);
+	mirror_aside(false);
+}
+
+static bool
+restored_lately(int node)
+{
+	int64_t restored = world.nodes[node].db.restored;
+
+	return restored != 0 && world.now - restored < 24 * 3600;
 }
 
 static void
@@ -121,6 +138,9 @@ state_compare(int node, const struct packet *packet)
 	int64_t number = packet->head.number;
 	struct room_want want;
 
+	/* A room that we do not know concerns us only after a restore. */
+	if (!room->known && !restored_lately(node))
+		return;
 	if (number >= 1 && number <= room->state.number)
 		ours = world.events[room->chain[number]].hash;
 	want = room_head_compare(&room->state, &packet->head, ours,
@@ -136,7 +156,7 @@ state_compare(int node, const struct packet *packet)
 	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
 		evidence_push(
 		    node, packet, PACKET_ASK_EVIDENCE, 0, want.evidence);
-	if (number <= room->state.number)
+	if (room->known && number <= room->state.number)
 		room->answered |= 1U << peer;
 }
 
@@ -199,19 +219,46 @@ stream_compare(int node, const struct packet *packet, int at)
 	}
 }
 
+/* What its origin declared to us others may have. */
+static void
+declared_ask(int node, const struct packet *packet, int at)
+{
+	const struct room_stream_head *theirs = &packet->heads[at].head;
+	struct room *room = room_of(node, packet->room);
+	int peer = world.nodes[packet->from].identity, i;
+	struct declared *declared;
+	int64_t from, to;
+
+	for (i = 0; i < room->void_count && !planted_is("holders"); i++) {
+		declared = &room->voids[i];
+		if (declared->origin != packet->heads[at].origin ||
+		    declared->origin == peer ||
+		    declared->epoch != theirs->epoch ||
+		    declared->lane != theirs->lane ||
+		    (declared->asked >> peer & 1) != 0 ||
+		    !room_void_ask(&declared->range, theirs, &from, &to))
+			continue;
+		declared->asked |= 1U << peer;
+		ask_items(node, packet, at, PACKET_ASK_ITEMS, from, to, false);
+	}
+}
+
 void
 sync_heads(int node, const struct packet *packet)
 {
 	struct room *room = room_of(node, packet->room);
 	int i;
 
+	mirror_step(node);
 	if (packet->has_state)
 		state_compare(node, packet);
-	if (room->state.number == 0 ||
-	    !room_here(room, world.nodes[node].identity))
-		return;
-	for (i = 0; i < packet->head_count; i++)
-		stream_compare(node, packet, i);
+	if (room->state.number != 0 &&
+	    room_here(room, world.nodes[node].identity))
+		for (i = 0; i < packet->head_count; i++) {
+			stream_compare(node, packet, i);
+			declared_ask(node, packet, i);
+		}
+	mirror_heads(node, packet);
 }
 
 /* The highest serial in a run from number on. */
@@ -237,14 +284,17 @@ events_give(int node, const struct packet *packet)
 
 	for (number = packet->first;
 	     number <= packet->last && number <= room->state.number; number++) {
-		if (!room_event_give(
-			&last, asker == world_home(packet->room), number))
-			continue;
+		if (number > room_state_shown(&room->state, &last,
+				 asker == world_home(packet->room)) ||
+		    (planted_is("shown") && room->state.closed != 0 &&
+			number > room->state.closed))
+			break;
 		answer = packet_new(PACKET_EVENT, node, asker);
 		packet_answer(answer, packet);
 		answer->index = room->chain[number];
 		answer->run = run_serial(room, number, packet->last);
 		answer->one = packet->one;
+		mirror_given(answer);
 	}
 }
 
@@ -257,6 +307,8 @@ declared_give(int node, const struct packet *packet)
 	struct packet *answer;
 	int i;
 
+	if (!room_server_now(room, world.nodes[packet->from].identity))
+		return;
 	for (i = 0; i < room->void_count; i++) {
 		declared = &room->voids[i];
 		if (declared->origin != packet->origin ||
@@ -273,66 +325,14 @@ declared_give(int node, const struct packet *packet)
 		answer->lane = packet->lane;
 		answer->range = declared->range;
 		answer->one = true;
-	}
-}
-
-/* What we have under a number in dispute, which may be proof by itself. */
-static void
-own_give(int node, const struct packet *packet)
-{
-	const struct room *room = room_of(node, packet->room);
-	int i = room_item_at(
-	    room, packet->origin, packet->epoch, packet->lane, packet->first);
-	struct packet *answer;
-
-	if (i == NONE ||
-	    !room_server_now(room, world.nodes[packet->from].identity))
-		return;
-	answer =
-	    packet_new(PACKET_ITEM, node, world.nodes[packet->from].identity);
-	packet_answer(answer, packet);
-	answer->index = room->entries[i].item;
-	if (packet->origin != world.nodes[node].identity)
-		answer->proof = room->entries[i].serial;
-}
-
-static void
-evidence_give(int node, const struct packet *packet)
-{
-	const struct room *room = room_of(node, packet->room);
-	bool items = packet->kind == PACKET_ASK_ITEM_EVIDENCE;
-	const struct evidence *evidence;
-	const struct item *item;
-	struct packet *answer;
-	int i;
-
-	for (i = 0; i < room->evidence_count; i++) {
-		evidence = &room->evidence[i];
-		if (evidence->number != packet->first || evidence->b == NONE ||
-		    evidence->kind !=
-			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE))
-			continue;
-		item = &world.items[evidence->a];
-		if (items && (item->origin != packet->origin ||
-				 item->message.epoch != packet->epoch ||
-				 item->message.lane != packet->lane))
-			continue;
-		answer = packet_new(
-		    PACKET_EVIDENCE, node, world.nodes[packet->from].identity);
-		packet_answer(answer, packet);
-		answer->index = evidence->a;
-		answer->second = evidence->b;
-		answer->one = items;
-	}
-	if (items) {
-		own_give(node, packet);
-		declared_give(node, packet);
+		mirror_given(answer);
 	}
 }
 
 /* Numbers of our own that are for nobody, or not for the one who asks. */
 static void
-void_give(int node, const struct packet *packet, int64_t first, int64_t last)
+void_give(int node, const struct packet *packet, int64_t first, int64_t last,
+    bool gone)
 {
 	const struct room *room = room_of(node, packet->room);
 	struct packet *answer;
@@ -352,11 +352,19 @@ void_give(int node, const struct packet *packet, int64_t first, int64_t last)
 	answer->epoch = packet->epoch;
 	answer->lane = packet->lane;
 	node_signs(node, ++world.nodes[node].db.mark);
+	answer->range.gone = gone;
 	answer->range.first = first;
 	answer->range.last = last;
 	memcpy(answer->range.digest, digest, ROOM_HASH);
 	if (previous != NULL)
 		memcpy(answer->range.previous, previous, ROOM_HASH);
+	mirror_given(answer);
+}
+
+static bool
+proof_wanted(const struct packet *packet)
+{
+	return packet->one || packet->kind == PACKET_ASK_ITEM_EVIDENCE;
 }
 
 /* What is given under a number, and with ROOM_GIVE the entry. */
@@ -364,25 +372,28 @@ static enum room_giving
 giving_find(struct room *room, const struct packet *packet, int asker,
     int64_t number, struct entry **entry)
 {
-	bool now = room_server_now(room, asker);
+	struct room_asked asked = {.member_now = room_server_now(room, asker),
+	    .proof = proof_wanted(packet)};
 	int i = room_item_at(
 	    room, packet->origin, packet->epoch, packet->lane, number);
-	enum room_giving giving;
-	int64_t under;
 
 	*entry = NULL;
-	if (i == NONE)
-		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
-	under = world.items[room->entries[i].item].message.state_number;
-	giving = room_message_give(
-	    &room->state, under, room_server_at(room, asker, under), now);
-	*entry = &room->entries[i];
-	/* As proof of what was signed; what we refused others refuse, too. */
-	if (now && (packet->one || (*entry)->status == STATUS_REFUSED))
-		giving = ROOM_GIVE;
-	if (giving == ROOM_GIVE && (*entry)->status == STATUS_CANCELLED)
-		giving = ROOM_GIVE_VOID;
-	return giving;
+	if (i != NONE) {
+		*entry = &room->entries[i];
+		asked.known = true;
+		asked.state_number =
+		    world.items[(*entry)->item].message.state_number;
+		asked.member_then =
+		    room_server_at(room, asker, asked.state_number);
+		asked.refused = (*entry)->status == STATUS_REFUSED;
+		asked.payload =
+		    !(*entry)->pruned &&
+		    (packet->origin != world.nodes[packet->to].identity ||
+			world.now - (*entry)->since < ROOM_SENT_S);
+		asked.left = (*entry)->sent;
+		asked.cancelled = (*entry)->status == STATUS_CANCELLED;
+	}
+	return room_message_give(&room->state, &asked);
 }
 
 static void
@@ -395,6 +406,7 @@ item_give(int node, const struct packet *packet, struct entry *entry)
 	answer->index = entry->item;
 	if (packet->origin != world.nodes[node].identity)
 		answer->proof = entry->serial;
+	mirror_given(answer);
 	if (packet->origin == world.nodes[node].identity)
 		talk_claim(node, entry); /* to give is to send */
 }
@@ -408,43 +420,139 @@ items_give(int node, const struct packet *packet)
 	    room_stream_find(room, packet->origin, packet->epoch, packet->lane);
 	bool own = packet->origin == world.nodes[node].identity;
 	int64_t number, first = 0, last = packet->last;
-	enum room_giving giving;
+	enum room_giving giving, before = ROOM_GIVE;
 	struct entry *entry;
+	bool declare;
 
 	if (stream == NULL)
-		return;
-	if (last > stream->stream.highest)
+		last = 0;
+	else if (last > stream->stream.highest)
 		last = stream->stream.highest;
 	for (number = packet->first; number <= last; number++) {
 		giving = giving_find(room, packet,
 		    world.nodes[packet->from].identity, number, &entry);
-		if (giving == ROOM_GIVE_VOID && own &&
-		    room_stream_is_settled(&stream->stream, number)) {
-			if (first == 0)
-				first = number;
+		declare =
+		    own &&
+		    (giving == ROOM_GIVE_VOID || giving == ROOM_GIVE_GONE) &&
+		    room_stream_is_settled(&stream->stream, number);
+		if (first != 0 && (!declare || giving != before))
+			void_give(node, packet, first, number - 1,
+			    before == ROOM_GIVE_GONE);
+		if (first == 0 || giving != before)
+			first = number;
+		before = giving;
+		if (declare)
 			continue;
-		}
-		if (first != 0)
-			void_give(node, packet, first, number - 1);
 		first = 0;
 		if (giving == ROOM_GIVE)
 			item_give(node, packet, entry);
 	}
 	if (first != 0)
-		void_give(node, packet, first, last);
+		void_give(node, packet, first, last, before == ROOM_GIVE_GONE);
 	if (!own)
 		declared_give(node, packet);
+}
+
+/* In the room, or once was; or its home. */
+static bool
+acquainted(const struct room *room, int index, int asker)
+{
+	int i;
+
+	for (i = 0; i < room->row_count; i++)
+		if (user_server(room->rows[i].user) == asker)
+			return true;
+	return asker == world_home(index);
+}
+
+/* Of an event that breaks the rules, it alone; what was declared against an
+ * item is not in the ledger. */
+static void
+pair_give(int node, const struct packet *packet, const struct evidence *pair)
+{
+	struct packet *answer, none = {.kind = PACKET_EVIDENCE};
+
+	none.to = packet->from;
+	none.from = node;
+	none.index = pair->a;
+	none.second = pair->b;
+	mirror_given(&none);
+	if (pair->b == NONE)
+		return;
+	answer = packet_new(
+	    PACKET_EVIDENCE, node, world.nodes[packet->from].identity);
+	packet_answer(answer, packet);
+	answer->index = pair->invalid ? pair->b : pair->a;
+	answer->second = pair->b;
+	answer->one = pair->kind == EVIDENCE_SEQUENCE;
+	none.kind = PACKET_EVENT;
+	if (!pair->invalid)
+		return;
+	mirror_given(&none);
+	none.index = pair->b;
+	mirror_given(&none);
+}
+
+static void
+evidence_give(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	bool items = packet->kind == PACKET_ASK_ITEM_EVIDENCE;
+	const struct evidence *evidence;
+	int i;
+
+	for (i = 0; i < room->evidence_count; i++) {
+		evidence = &room->evidence[i];
+		if (evidence->number != packet->first ||
+		    evidence->kind !=
+			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE) ||
+		    !acquainted(
+			room, packet->room, world.nodes[packet->from].identity))
+			continue;
+		if (items && (evidence->origin != packet->origin ||
+				 evidence->epoch != packet->epoch ||
+				 evidence->lane != packet->lane))
+			continue;
+		pair_give(node, packet, evidence);
+	}
+	/* What we have under the number may be proof by itself. */
+	if (items && packet->origin != world.nodes[node].identity)
+		items_give(node, packet);
+}
+
+/* What became of our items since. */
+static void
+items_mirror(int node, struct room *room)
+{
+	struct entry *entry;
+	int i;
+
+	for (i = 0; i < room->entry_count; i++) {
+		entry = &room->entries[i];
+		if (world.items[entry->item].origin !=
+		    world.nodes[node].identity)
+			continue;
+		if (entry->sent && !entry->mirrored[0])
+			mirror_sent(node, entry->item);
+		if (entry->pruned && !entry->mirrored[1])
+			mirror_pruned(node, entry->item);
+		entry->mirrored[0] = entry->sent;
+		entry->mirrored[1] = entry->pruned;
+	}
 }
 
 void
 sync_ask(int node, const struct packet *packet)
 {
+	items_mirror(node, room_of(node, packet->room));
+	mirror_step(node);
 	if (packet->kind == PACKET_ASK_EVENTS)
 		events_give(node, packet);
 	else if (packet->kind == PACKET_ASK_ITEMS)
 		items_give(node, packet);
 	else
 		evidence_give(node, packet);
+	mirror_asked(node, packet);
 }
 
 void

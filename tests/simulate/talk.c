@@ -2,8 +2,7 @@
 /* Messages on a server: written, sent until acknowledged, taken, judged. */
 #include <string.h>
 
-#include "proto/ed.h"
-#include "world.h"
+#include "sql/mirror.h"
 
 static struct room *
 room_of(int node, int room)
@@ -38,17 +37,21 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	struct room_place *place = &item->message.place;
 	const uint8_t *previous;
 	bool is_void;
+	int i;
 
 	if (world.item_count == ITEMS)
 		return NONE;
 	memset(item, 0, sizeof(*item));
 	item->room = room;
 	item->origin = world.nodes[node].identity;
-	item->sender = sender;
+	item->sender = user_server(sender) == item->origin ? sender : NOBODY;
 	item->id = id;
 	item->serial = world.serial[item->origin];
 	item->message.room = world.rooms[room];
 	item->message.sender = world.users[sender];
+	/* A name alone travels: whoever signs it is its server. */
+	memcpy(
+	    item->message.sender.server, ledger_key(item->origin), ONION_KEY);
 	item->message.state_number = state_number;
 	item->message.epoch = stream->stream.epoch;
 	item->message.lane = stream->stream.lane;
@@ -58,10 +61,13 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	    &is_void);
 	if (previous != NULL)
 		memcpy(place->previous, previous, ROOM_HASH);
-	/* No two items have the same content. */
-	place->digest[0] = (uint8_t)world.item_count;
-	place->digest[1] = (uint8_t)(world.item_count >> 8);
-	sha256(place->digest, item, sizeof(*item));
+	ledger_item_digest(item);
+	/* The same bytes under the same id are the same item. */
+	for (i = 0; i < world.item_count; i++)
+		if (world.items[i].origin == item->origin &&
+		    memcmp(world.items[i].message.place.digest,
+			item->message.place.digest, ROOM_HASH) == 0)
+			return i;
 	return world.item_count++;
 }
 
@@ -86,18 +92,21 @@ talk_say(int node, int index, int user, int lane)
 	struct room_member row = room_last_row(room, user);
 	struct stream *stream;
 	int64_t number;
-	int item;
+	int item = NONE;
 
+	if (world.item_count == ITEMS)
+		return false;
+	mirror_step(node);
 	if (room_message_send(&room->state, &row, room->leaving[user % USERS],
-		&number) != CODE_OK)
-		return false;
-	stream = room_stream_get(
-	    room, world.nodes[node].identity, world.nodes[node].db.epoch, lane);
-	item = talk_item_new(node, index, user, stream, number, ++world.ids);
-	if (item == NONE)
-		return false;
-	talk_item_keep(node, item);
-	return true;
+		&number) == CODE_OK) {
+		stream = room_stream_get(room, world.nodes[node].identity,
+		    world.nodes[node].db.epoch, lane);
+		item = talk_item_new(
+		    node, index, user, stream, number, world.ids + 1);
+		talk_item_keep(node, item);
+	}
+	mirror_say(node, index, user, lane, item, ++world.ids);
+	return item != NONE;
 }
 
 /* A message that has left for nobody yet is taken back. */
@@ -113,8 +122,73 @@ talk_cancel(int node, int index, unsigned int which)
 	if (world.items[entry->item].origin == world.nodes[node].identity &&
 	    entry->status == STATUS_TAKEN && !entry->sent &&
 	    /* a backup may know of it as one that was not sent */
-	    world.nodes[node].db.restored == 0)
+	    world.nodes[node].db.restored == 0) {
+		mirror_step(node);
 		entry->status = STATUS_CANCELLED;
+		mirror_cancel(node, entry->item);
+	}
+}
+
+/* Different ones. */
+static uint32_t
+epochs_count(const struct room *room, int origin)
+{
+	const struct stream *stream, *other;
+	uint32_t count = 0;
+
+	for (stream = room->streams;
+	     stream < room->streams + room->stream_count; stream++) {
+		if (stream->origin != origin)
+			continue;
+		for (other = room->streams; other < stream; other++)
+			if (other->origin == origin &&
+			    other->stream.epoch == stream->stream.epoch)
+				break;
+		count += other == stream;
+	}
+	return count;
+}
+
+static bool
+epoch_known(const struct room *room, int origin, int64_t epoch)
+{
+	int i;
+
+	for (i = 0; i < room->stream_count; i++)
+		if (room->streams[i].origin == origin &&
+		    room->streams[i].stream.epoch == epoch)
+			return true;
+	return false;
+}
+
+/*
+ * We were restored and have not heard from the room's home since; of a room of
+ * ours, or one that we do not know, for 15 minutes.
+ */
+static bool
+home_awaited(
+    const struct database *db, const struct room *room, int index, int node)
+{
+	int home = world_home(index);
+
+	if (db->restored == 0)
+		return false;
+	if (home == world.nodes[node].identity || !room->known)
+		return world.now - db->restored < ROOM_RECOVERY_S;
+	return (room->answered >> home & 1) == 0;
+}
+
+/* The kind of the event by which the last of ours went, and when we had it. */
+static enum room_kind
+out_kind(int node, const struct room *room, int64_t *learned)
+{
+	struct room_member last =
+	    room_server_last(room, world.nodes[node].identity);
+
+	if (last.left == 0)
+		return ROOM_KINDS;
+	*learned = room->learned[last.left];
+	return world.events[room->chain[last.left]].event.kind;
 }
 
 static void
@@ -122,7 +196,7 @@ facts_make(int node, const struct room *room, const struct item *item,
     struct room_message_facts *facts)
 {
 	const struct database *db = &world.nodes[node].db;
-	int i, home = world_home(item->room);
+	int i;
 
 	memset(facts, 0, sizeof(*facts));
 	facts->member =
@@ -131,10 +205,14 @@ facts_make(int node, const struct room *room, const struct item *item,
 		facts->left_learned = room->learned[facts->member.left];
 	facts->server_seen = room_server_ever(room, item->origin);
 	facts->here = room_here(room, world.nodes[node].identity);
+	facts->here_then = room_server_at(
+	    room, world.nodes[node].identity, item->message.state_number);
+	facts->out = out_kind(node, room, &facts->out_learned);
+	if (planted_is("late"))
+		facts->out = ROOM_KINDS;
 	for (i = 0; i < USERS; i++)
 		facts->joining |= room->joining[i];
-	facts->joining |=
-	    db->restored != 0 && (room->answered >> home & 1) == 0;
+	facts->joining |= home_awaited(db, room, item->room, node);
 	for (i = 0; i < room->entry_count; i++) {
 		if (room->entries[i].status != STATUS_HELD)
 			continue;
@@ -142,17 +220,15 @@ facts_make(int node, const struct room *room, const struct item *item,
 		if (world.items[room->entries[i].item].origin == item->origin)
 			facts->held_server++;
 	}
-	for (i = 0; i < room->stream_count; i++)
-		if (room->streams[i].origin == item->origin)
-			facts->epochs++;
+	facts->epochs = epochs_count(room, item->origin);
 }
 
-/* What was written under the same id before; NONE. */
-static int
+/* What was written under the same id before; NULL. */
+static struct entry *
 id_find(int node, const struct item *item)
 {
-	const struct room *room;
 	const struct item *other;
+	struct room *room;
 	int i, r;
 
 	for (r = 0; r < ROOMS; r++) {
@@ -161,10 +237,10 @@ id_find(int node, const struct item *item)
 			other = &world.items[room->entries[i].item];
 			if (other->origin == item->origin &&
 			    other->id == item->id)
-				return room->entries[i].item;
+				return &room->entries[i];
 		}
 	}
-	return NONE;
+	return NULL;
 }
 
 static void
@@ -226,13 +302,13 @@ conflict_note(int node, int index, int peer, int64_t number)
 			&world.items[room->entries[i].item].message.place,
 			&message->place) == 0)
 			continue;
-		room_evidence_add(room, EVIDENCE_SEQUENCE, number,
+		room_evidence_item(room, EVIDENCE_SEQUENCE, number, index,
 		    room->entries[i].item, index);
 		evidence_show(
 		    node, item->room, peer, room->entries[i].item, index);
 		return;
 	}
-	room_evidence_add(room, EVIDENCE_SEQUENCE, number, index, NONE);
+	room_evidence_item(room, EVIDENCE_SEQUENCE, number, index, index, NONE);
 }
 
 static void
@@ -248,40 +324,50 @@ store(int node, int index, int peer, const struct room_verdict *verdict)
 	if (verdict->outcome != ROOM_TAKEN && verdict->outcome != ROOM_HELD &&
 	    (verdict->flags & ROOM_SETTLED) == 0)
 		return;
-	if (entry == NULL)
+	if (entry == NULL) {
+		/* An id has one item. */
+		if (verdict->code == CODE_ID_CONFLICT)
+			return;
 		entry = entry_add(room, index, STATUS_REFUSED, 0);
+	} else if (entry->status != STATUS_REFUSED)
+		return;
 	entry->flags = verdict->flags;
+	entry->since = world.now;
 	entry->status = verdict->outcome == ROOM_TAKEN	? STATUS_TAKEN
 			: verdict->outcome == ROOM_HELD ? STATUS_HELD
 							: STATUS_REFUSED;
+	if (entry->status != STATUS_REFUSED)
+		entry->received =
+		    world.items[index].origin != world.nodes[node].identity;
 	if (entry->status == STATUS_TAKEN)
 		check_taken(node, room, entry);
 }
 
-/* The id was used for something else: refused, its number settled. */
+/*
+ * The id was used for something else: refused, its number settled. Evidence of
+ * one who may write here.
+ */
 static struct room_verdict
-id_conflict(int node, int index, int other)
+id_conflict(int node, int index, int other, struct room_stream *stream,
+    const struct room_message_facts *facts)
 {
-	const struct room_message *message = &world.items[index].message;
+	const struct room_place *at = &world.items[index].message.place;
 	struct room *room = room_of(node, world.items[index].room);
 	struct room_verdict verdict = {
 	    ROOM_REFUSED, CODE_ID_CONFLICT, 0, 0, 0, 0};
 	struct room_verdict place;
-	struct room_beside beside;
-	struct stream *stream;
 
-	room_evidence_add(room, EVIDENCE_ID, 0, other, index);
-	stream = room_stream_get(
-	    room, world.items[index].origin, message->epoch, message->lane);
-	beside_make(room, &world.items[index], &beside);
-	if (room->state.number == 0)
+	if (room->state.number == 0 || !facts->here || !facts->server_seen ||
+	    (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX))
 		return verdict;
-	place = room_stream_check(&stream->stream, &message->place, &beside);
+	room_evidence_item(
+	    room, EVIDENCE_ID, at->sequence, index, other, index);
+	place = room_stream_check(stream, at, &facts->beside);
 	if (place.outcome == ROOM_CONFLICT)
 		return place;
 	if (place.outcome != ROOM_TAKEN)
 		return verdict;
-	room_stream_settle(&stream->stream, message->place.sequence, world.now);
+	room_stream_settle(stream, at->sequence, world.now);
 	verdict.flags = ROOM_SETTLED;
 	return verdict;
 }
@@ -294,29 +380,34 @@ item_take(int node, int index)
 	const uint8_t *self =
 	    world.users[world.nodes[node].identity * USERS].server;
 	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
+	const struct entry *other = id_find(node, item);
 	struct room_message_facts facts;
 	struct room_stream fresh, *stream = &fresh;
 	struct stream *known;
-	int other;
 
 	verdict.code = room_speaker_check(ROOM_ACT_MESSAGE, &item->message.room,
 	    world.users[item->origin * USERS].server, self,
 	    &item->message.sender);
 	if (verdict.code != CODE_OK)
 		return verdict;
-	other = id_find(node, item);
-	if (other != NONE && other != index)
-		return id_conflict(node, index, other);
+	if (other != NULL && other->item == index && other->received) {
+		verdict.outcome = ROOM_KNOWN;
+		return verdict;
+	}
 	facts_make(node, room, item, &facts);
 	beside_make(room, item, &facts.beside);
 	known = room_stream_find(
 	    room, item->origin, item->message.epoch, item->message.lane);
-	facts.epoch_known = known != NULL;
+	facts.epoch_known =
+	    epoch_known(room, item->origin, item->message.epoch);
 	room_stream_init(&fresh, item->message.epoch, item->message.lane);
 	if (known != NULL)
 		stream = &known->stream;
-	verdict = room_message_judge(
-	    &room->state, stream, &item->message, &facts, world.now);
+	if (other != NULL && other->item != index)
+		verdict = id_conflict(node, index, other->item, stream, &facts);
+	else
+		verdict = room_message_judge(
+		    &room->state, stream, &item->message, &facts, world.now);
 	if (known == NULL && fresh.highest > 0)
 		room_stream_get(
 		    room, item->origin, item->message.epoch, item->message.lane)
@@ -340,6 +431,42 @@ settled_check(int node, const struct item *item, enum code code)
 		world_fail("server %d: refused and not settled", node);
 }
 
+/* Who refuses it has left, or is about to; nobody put it out. */
+static bool
+left_itself(int node, const struct room *room)
+{
+	int64_t learned;
+	int i;
+
+	for (i = 0; i < USERS; i++)
+		if (room->leaving[i])
+			return true;
+	return out_kind(node, room, &learned) == ROOM_LEAVE;
+}
+
+/* Between honest servers of an honest home nothing is refused. */
+static void
+refusal_check(
+    int node, const struct item *item, const struct room_verdict *verdict)
+{
+	if (verdict->outcome != ROOM_REFUSED &&
+	    verdict->outcome != ROOM_CONFLICT)
+		return;
+	/* Whom a thief was quicker than is refused, until it revokes. */
+	if (world.robbed != NONE)
+		return;
+	if (!world_honest(world.nodes[node].identity) ||
+	    !world_honest(item->origin) || verdict->code == CODE_ROOM_UNKNOWN ||
+	    (verdict->code == CODE_ROOM_LEFT &&
+		left_itself(node, room_of(node, item->room))))
+		return;
+	if (!world_honest(world_home(item->room)) ||
+	    world.restored_home[item->room])
+		return;
+	world_fail("server %d refuses an honest message of server %d: %s",
+	    world.nodes[node].identity, item->origin, code_name(verdict->code));
+}
+
 void
 talk_item(int node, const struct packet *packet)
 {
@@ -354,12 +481,13 @@ talk_item(int node, const struct packet *packet)
 	if (!vouch_item(node, packet) ||
 	    (item->stolen && world.nodes[node].identity == item->origin))
 		return;
+	mirror_step(node);
 	verdict = item_take(node, packet->index);
 	if (verdict.outcome == ROOM_CONFLICT &&
 	    vouch_stream_cut(node, item->room, item->origin,
 		item->message.epoch, item->message.lane, verdict.from))
 		verdict = item_take(node, packet->index);
-
+	mirror_item(node, packet->index, packet->from, &verdict);
 	store(node, packet->index, packet->from, &verdict);
 	entry =
 	    room_entry(&world.nodes[node].db.rooms[item->room], packet->index);
@@ -373,34 +501,11 @@ talk_item(int node, const struct packet *packet)
 		    verdict.from, verdict.to, false);
 	if (world.nodes[packet->from].identity != item->origin)
 		return;
+	refusal_check(node, item, &verdict);
 	answer = packet_new(PACKET_ITEM_ACK, node, item->origin);
 	packet_answer(answer, packet);
 	answer->index = packet->index;
 	answer->verdict = verdict;
-}
-
-/* Between honest servers of an honest home nothing is refused. */
-static void
-refusal_check(int node, const struct packet *packet)
-{
-	enum code code = packet->verdict.code;
-	int receiver = world.nodes[packet->from].identity;
-
-	if (packet->verdict.outcome != ROOM_REFUSED &&
-	    packet->verdict.outcome != ROOM_CONFLICT)
-		return;
-	/* Whom a thief was quicker than is refused, until it revokes. */
-	if (world.robbed != NONE)
-		return;
-	if (!world_honest(receiver) ||
-	    !world_honest(world.nodes[node].identity) ||
-	    code == CODE_ROOM_LEFT || code == CODE_ROOM_UNKNOWN)
-		return;
-	if (!world_honest(world_home(packet->room)) ||
-	    world.restored_home[packet->room])
-		return;
-	world_fail("server %d refuses an honest message of server %d: %s",
-	    receiver, world.nodes[node].identity, code_name(code));
 }
 
 void
@@ -409,7 +514,6 @@ talk_ack(int node, const struct packet *packet)
 	struct room *room = room_of(node, packet->room);
 	struct entry *entry = room_entry(room, packet->index);
 
-	refusal_check(node, packet);
 	if (entry != NULL && packet->verdict.outcome != ROOM_WAIT)
 		entry->acked |= 1U << world.nodes[packet->from].identity;
 }
@@ -427,7 +531,8 @@ judge_again(int node, struct room *room, struct entry *entry)
 	    &room->state, &item->message, &facts, entry->since, world.now);
 	if (verdict.outcome == ROOM_HELD)
 		return;
-	entry->flags = verdict.flags;
+	/* Whether it filled a void does not depend on the room's state. */
+	entry->flags = verdict.flags | (entry->flags & ROOM_FILLED);
 	entry->status =
 	    verdict.outcome == ROOM_TAKEN ? STATUS_TAKEN : STATUS_REFUSED;
 	if (entry->status == STATUS_TAKEN)
@@ -451,6 +556,8 @@ push(int node, int index, struct room *room, struct entry *entry)
 	struct packet *packet;
 	int i;
 
+	if (world.now - entry->since >= LIFETIME)
+		return;
 	for (i = 0; i < world.servers; i++) {
 		if (i == item->origin || (entry->acked >> i & 1) != 0 ||
 		    !room_server_at(room, i, item->message.state_number))
@@ -469,14 +576,23 @@ talk_tick(int node, int index)
 	struct entry *entry;
 	int i;
 
+	mirror_step(node);
 	for (i = 0; i < room->entry_count; i++) {
 		entry = &room->entries[i];
 		if (entry->status == STATUS_HELD ||
-		    (entry->flags & ROOM_UNVERIFIED) != 0)
+		    (entry->status == STATUS_TAKEN &&
+			(entry->flags & ROOM_UNVERIFIED) != 0))
 			judge_again(node, room, entry);
-		if (entry->status == STATUS_TAKEN &&
-		    world.items[entry->item].origin ==
-			world.nodes[node].identity)
+	}
+	mirror_judge(node, index);
+	for (i = 0; i < room->entry_count; i++) {
+		entry = &room->entries[i];
+		if (world.items[entry->item].origin !=
+		    world.nodes[node].identity)
+			continue;
+		if (world.now - entry->since >= KEPT)
+			entry->pruned = true;
+		if (entry->status == STATUS_TAKEN)
 			push(node, index, room, entry);
 	}
 }
@@ -493,6 +609,7 @@ void_beside(const struct room *room, const struct packet *packet,
 	    packet->lane, packet->range.first - 1, &ignored);
 	beside->at = room_digest_at(room, packet->origin, packet->epoch,
 	    packet->lane, packet->range.last, &ignored);
+	beside->at_void = true;
 	i = room_item_at(room, packet->origin, packet->epoch, packet->lane,
 	    packet->range.last + 1);
 	if (i != NONE)
@@ -505,18 +622,88 @@ static void
 void_conflict(struct room *room, const struct packet *packet,
     struct room_stream *stream, int64_t number)
 {
-	int64_t at;
+	struct evidence evidence = {.kind = EVIDENCE_SEQUENCE,
+	    .number = number,
+	    .a = NONE,
+	    .b = NONE,
+	    .beside = NONE,
+	    .origin = packet->origin,
+	    .epoch = packet->epoch,
+	    .lane = packet->lane};
+	const int64_t near[] = {packet->range.last, packet->range.first - 1,
+	    packet->range.last + 1};
+	int i, at;
+
+	for (i = 0; i < 3 && evidence.beside == NONE; i++) {
+		at = room_item_at(room, packet->origin, packet->epoch,
+		    packet->lane, near[i]);
+		if (at != NONE)
+			evidence.beside = room->entries[at].item;
+	}
+	room_stream_fork(stream, number);
+	room_evidence_add(room, &evidence);
+}
+
+static void
+void_keep(struct room *room, const struct packet *packet)
+{
+	struct declared *declared;
 	int i;
 
-	room_stream_fork(stream, number);
-	for (at = number; at <= number + 1; at++) {
-		i = room_item_at(
-		    room, packet->origin, packet->epoch, packet->lane, at);
-		if (i == NONE)
-			continue;
-		room_evidence_add(room, EVIDENCE_SEQUENCE, number,
-		    room->entries[i].item, NONE);
+	for (i = 0; i < room->void_count; i++) {
+		declared = &room->voids[i];
+		if (declared->origin == packet->origin &&
+		    declared->epoch == packet->epoch &&
+		    declared->lane == packet->lane &&
+		    declared->range.first == packet->range.first &&
+		    declared->range.last == packet->range.last)
+			return;
+	}
+	if (room->void_count == VOIDS) {
+		world_fail("simulator: voids");
 		return;
+	}
+	declared = &room->voids[room->void_count++];
+	declared->origin = packet->origin;
+	declared->epoch = packet->epoch;
+	declared->lane = packet->lane;
+	declared->range = packet->range;
+}
+
+static void
+void_take(int node, struct room *room, const struct packet *packet)
+{
+	struct stream *known =
+	    room_stream_find(room, packet->origin, packet->epoch, packet->lane);
+	struct room_beside beside;
+	struct room_stream stream;
+	int64_t number;
+
+	room_stream_init(&stream, packet->epoch, packet->lane);
+	if (known != NULL)
+		stream = known->stream;
+	void_beside(room, packet, &beside);
+	/* One that was made to another server is proof and no more. */
+	if (packet->one)
+		number = room_void_contradiction(&packet->range, &beside);
+	else
+		number = room_stream_void(
+		    &stream, &packet->range, &beside, world.now);
+	if (number != 0 && !packet->one &&
+	    vouch_stream_cut(node, packet->room, packet->origin, packet->epoch,
+		packet->lane, number)) {
+		void_take(node, room, packet);
+		return;
+	}
+	if (number != 0 && known != NULL) {
+		void_conflict(room, packet, &known->stream, number);
+	} else if (number == 0 && !packet->one &&
+		   (known != NULL ||
+		       epochs_count(room, packet->origin) < ROOM_EPOCHS_MAX)) {
+		room_stream_get(
+		    room, packet->origin, packet->epoch, packet->lane)
+		    ->stream = stream;
+		void_keep(room, packet);
 	}
 }
 
@@ -524,39 +711,11 @@ void
 talk_void(int node, const struct packet *packet)
 {
 	struct room *room = room_of(node, packet->room);
-	struct declared *declared;
-	struct room_beside beside;
-	struct stream *stream;
-	int64_t number;
 
-	if (room->state.number == 0 || room->void_count == VOIDS)
-		return;
-	stream =
-	    room_stream_get(room, packet->origin, packet->epoch, packet->lane);
-	void_beside(room, packet, &beside);
-	/* One that was made to another server is proof and no more. */
-	if (packet->one)
-		number = room_void_contradiction(&packet->range, &beside);
-	else
-		number = room_stream_void(
-		    &stream->stream, &packet->range, &beside, world.now);
-	if (number != 0 && !packet->one &&
-	    vouch_stream_cut(node, packet->room, packet->origin, packet->epoch,
-		packet->lane, number)) {
-		talk_void(node, packet);
-		return;
-	}
-	if (number != 0) {
-		void_conflict(room, packet, &stream->stream, number);
-		return;
-	}
-	if (packet->one)
-		return;
-	declared = &room->voids[room->void_count++];
-	declared->origin = packet->origin;
-	declared->epoch = packet->epoch;
-	declared->lane = packet->lane;
-	declared->range = packet->range;
+	mirror_step(node);
+	if (room->state.number != 0)
+		void_take(node, room, packet);
+	mirror_void(node, packet);
 }
 
 /* Two items that somebody shows us: believed for what their origin signed. */
@@ -574,13 +733,15 @@ talk_evidence(int node, const struct packet *packet)
 	    a->room != b->room || a->message.epoch != b->message.epoch ||
 	    a->message.lane != b->message.lane)
 		return;
+	mirror_step(node);
 	number =
 	    room_stream_contradiction(&a->message.place, &b->message.place);
 	stream = room_stream_find(
 	    room, a->origin, a->message.epoch, a->message.lane);
-	if (number == 0 || stream == NULL)
-		return;
-	room_stream_fork(&stream->stream, number);
-	room_evidence_add(
-	    room, EVIDENCE_SEQUENCE, number, packet->index, packet->second);
+	if (number != 0 && stream != NULL && room->state.number != 0) {
+		room_stream_fork(&stream->stream, number);
+		room_evidence_item(room, EVIDENCE_SEQUENCE, number,
+		    packet->index, packet->index, packet->second);
+	}
+	mirror_evidence(node, packet);
 }

@@ -41,36 +41,28 @@ stolen_event(const struct op *op)
 	int index = (int)(op->b % ROOMS);
 	const struct room *room =
 	    &world.nodes[server_of(op->a)].db.rooms[index];
-	struct event *event = &world.events[world.event_count];
-	struct room_event *made = &event->event;
+	struct room_event made;
 
-	if (world_home(index) != world.robbed || room->state.number == 0 ||
-	    room->state.number >= NUMBERS || world.event_count == EVENTS)
+	if (world_home(index) != world.robbed || room->state.number == 0)
 		return NONE;
-	memset(event, 0, sizeof(*event));
-	event->room = index;
-	event->signer = world.robbed;
-	event->serial = 1;
-	event->stolen = true;
-	room_home_event(made, &room->state);
-	if (op->d % 8 == 7 && made->number > 2) {
-		made->number--;
-		memcpy(made->previous,
-		    world.events[room->chain[made->number - 1]].hash,
+	memset(&made, 0, sizeof(made));
+	room_home_event(&made, &room->state, world.now);
+	if (op->d % 8 == 7 && made.number > 2) {
+		made.number--;
+		memcpy(made.previous,
+		    world.events[room->chain[made.number - 1]].hash,
 		    ROOM_HASH);
 	}
-	made->kind = kinds[op->a % 6];
-	made->timestamp = op->a % 2 == 0 ? world.now : world.now - 86400;
-	made->content.user =
+	made.kind = kinds[op->a % 6];
+	if (op->a % 2 != 0)
+		made.timestamp -= 86400;
+	made.content.user =
 	    world.users[op->a / 6 % (uint32_t)(world.servers * USERS)];
-	made->content.inviter = world.users[world.robbed * USERS];
-	made->content.expires = made->timestamp + 3600;
-	made->content.nonce[0] = (uint8_t)world.event_count;
-	made->content.nonce[15] = 0xff;
-	made->payload_hash[0] = (uint8_t)world.event_count;
-	made->payload_hash[3] = 2;
-	room_event_hash(event->hash, made);
-	return world.event_count++;
+	made.content.inviter = world.users[world.robbed * USERS];
+	made.content.expires = made.timestamp + 3600;
+	made.content.nonce[0] = (uint8_t)world.event_count;
+	made.content.nonce[15] = 0xff;
+	return ledger_event_steal(index, world.robbed, &made);
 }
 
 /* The next of a stream as one server has it. */
@@ -80,7 +72,10 @@ stolen_item(const struct op *op)
 	int node = server_of(op->a), index = (int)(op->b % ROOMS), item, i;
 	struct room *room = &world.nodes[node].db.rooms[index];
 	const struct stream *stream = NULL;
+	const uint8_t *previous;
+	struct item *said;
 	struct stream fresh;
+	bool is_void;
 
 	for (i = 0; i < room->stream_count; i++)
 		if (room->streams[i].origin == world.robbed)
@@ -93,9 +88,18 @@ stolen_item(const struct op *op)
 	    stream == NULL ? &fresh : stream, room->state.number, ++world.ids);
 	if (item == NONE)
 		return NONE;
-	world.items[item].origin = world.robbed;
-	world.items[item].serial = 1;
-	world.items[item].stolen = true;
+	said = &world.items[item];
+	said->origin = world.robbed;
+	said->sender = world.robbed * USERS;
+	said->serial = 1;
+	said->stolen = true;
+	memcpy(said->message.sender.server, ledger_key(world.robbed),
+	    ONION_KEY);
+	previous = room_digest_at(room, world.robbed, said->message.epoch,
+	    said->message.lane, said->message.place.sequence - 1, &is_void);
+	if (previous != NULL)
+		memcpy(said->message.place.previous, previous, ROOM_HASH);
+	ledger_item_digest(said);
 	return item;
 }
 
@@ -145,8 +149,8 @@ thief_key(int node)
 		    world.events[room->chain[room->state.number]].serial != 1)
 			continue;
 		memset(&event, 0, sizeof(event));
-		event.kind = ROOM_RENAME;
-		if (state_decide(node, index, &event, 0, &verdict))
+		event.kind = ROOM_KEY;
+		if (state_make(node, index, &event, 0, &verdict))
 			state_sign(node, index);
 	}
 }

@@ -126,6 +126,9 @@ evidence_stands(int node, const struct evidence *evidence)
 		       vouch_event_side(node, evidence->b);
 	if (evidence->kind == EVIDENCE_ID)
 		return true;
+	if (evidence->a == NONE)
+		return evidence->beside == NONE ||
+		       vouch_item_side(node, evidence->beside);
 	return vouch_item_side(node, evidence->a) &&
 	       (evidence->b == NONE || vouch_item_side(node, evidence->b));
 }
@@ -133,12 +136,10 @@ evidence_stands(int node, const struct evidence *evidence)
 static bool
 evidence_of(const struct evidence *evidence, const struct stream *stream)
 {
-	const struct item *item = &world.items[evidence->a];
-
 	return evidence->kind == EVIDENCE_SEQUENCE &&
-	       item->origin == stream->origin &&
-	       item->message.epoch == stream->stream.epoch &&
-	       item->message.lane == stream->stream.lane;
+	       evidence->origin == stream->origin &&
+	       evidence->epoch == stream->stream.epoch &&
+	       evidence->lane == stream->stream.lane;
 }
 
 /* What is frozen or forked is so by the evidence that is left. */
@@ -335,7 +336,9 @@ vouch_check(int node)
 				    node, index, (long long)number);
 		for (i = 0; i < room->entry_count; i++) {
 			entry = &room->entries[i];
-			if (world.items[entry->item].stolen &&
+			/* Of one that shares no room nobody hears. */
+			if (db->min_serial[world.robbed] >= 2 &&
+			    world.items[entry->item].stolen &&
 			    entry->status == STATUS_TAKEN &&
 			    entry->came > db->revoked[world.robbed])
 				world_fail("server %d: a thief's message is "

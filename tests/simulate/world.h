@@ -6,13 +6,18 @@
  * plays the database and the network. Nothing depends on anything but the list
  * of operations, so a history can be run again and cut shorter.
  *
- * Signatures are played by the ledger: events and items exist there once, with
- * who made them, and a packet refers to one. Nobody can show what is not in
- * it.
+ * Signatures are played by the ledger: events and items exist there once, byte
+ * for byte, with who made them, and a packet refers to one. Nobody can show
+ * what is not in it.
+ *
+ * With databases (sql/mirror.h) production does the same beside it, and what it
+ * decides by and has stored then is compared.
  */
 #ifndef TORFED_SIMULATE_WORLD_H
 #define TORFED_SIMULATE_WORLD_H
 
+#include "json/signed_event.h"
+#include "proto/cert.h"
 #include "room/room_heads.h"
 #include "room/room_home.h"
 #include "room/room_invite.h"
@@ -26,26 +31,30 @@
 #define USERS	    2 /* of each server */
 #define ALL_USERS   (SERVERS * USERS)
 #define ROOMS	    2
-#define LANES	    2
+#define LANES_USED  2
 #define NUMBERS	    40 /* state events of a room */
 #define ROWS	    48 /* memberships of a room */
 #define INVITATIONS 24
 #define STREAMS	    24
 #define ENTRIES	    128 /* messages of a room on one server */
-#define VOIDS	    32
+#define VOIDS	    96
 #define EVIDENCES   64
 #define REQUEST_IDS 64	/* that a home remembers */
 #define EVENTS	    256 /* in the ledger */
 #define ITEMS	    256
 #define PACKETS	    1024
 #define NONE	    (-1)
+#define NOBODY	    ALL_USERS	    /* a sender who is no user of his server */
+#define WORLD_START 1700000000	    /* seconds since 1970 */
+#define LIFETIME    (3 * 24 * 3600) /* a message is pushed for so long */
+#define KEPT	    (9 * 24 * 3600) /* and kept */
 
 /* An item, signed by its origin. */
 struct item {
 	struct room_message message;
 	int room;
 	int origin; /* identity */
-	int sender; /* user */
+	int sender; /* user, or NOBODY */
 	uint32_t id;
 	uint64_t serial; /* of the certificate it is signed under */
 	bool stolen;	 /* by whoever has the key, not by its origin */
@@ -72,12 +81,16 @@ struct entry {
 	int64_t since;
 	int64_t came;
 	uint64_t serial;    /* of the certificate that proves it */
+	bool received;	    /* of others: taken or held once, its id is kept */
 	bool sent;	    /* own: left this server at least once */
+	bool pruned;	    /* own: its payload is kept no more */
+	bool mirrored[2];   /* sent, pruned: the mirror knows */
 	int64_t mark;	    /* own: of its first claim */
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared { /* void by its origin */
+struct declared {	    /* void or gone, by its origin */
+	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;
 	int lane;
@@ -93,9 +106,15 @@ enum evidence_kind { EVIDENCE_STATE, EVIDENCE_SEQUENCE, EVIDENCE_ID };
 
 struct evidence {
 	enum evidence_kind kind;
+	bool invalid; /* of a state: it breaks the rules */
 	int64_t number;
 	int a; /* in the ledger */
 	int b; /* NONE: the void that was declared */
+	int beside; /* with both NONE: the item that it contradicts */
+	/* of a stream; else 0 */
+	int origin;
+	int64_t epoch;
+	int lane;
 };
 
 struct membership {
@@ -106,11 +125,14 @@ struct membership {
 struct shown { /* an invitation shown to us */
 	int event;
 	int room;
+	int from; /* identity that showed it */
 	bool used;
+	bool gone; /* the invitee is in the room, or was removed */
 };
 
 /* A room on a server: what the database would hold. */
 struct room {
+	bool known; /* it has a row */
 	struct room_state state;
 	int chain[NUMBERS + 1]; /* ledger, by number */
 	int64_t learned[NUMBERS + 1];
@@ -157,6 +179,7 @@ struct database {
 struct node {
 	bool exists;
 	int identity;
+	int64_t skew;	  /* of its clock, seconds */
 	int64_t log_mark; /* in the sign log: outlives the database */
 	struct database db;
 	struct database backup;
@@ -234,6 +257,7 @@ struct world {
 	int packet_count;
 	struct room_user users[ALL_USERS];
 	struct room_id rooms[ROOMS];
+	int64_t healing; /* since when all reach all */
 	bool restored_home[ROOMS]; /* a home that may contradict itself */
 	unsigned long delivered;
 	char failure[256]; /* "" none */
@@ -252,6 +276,35 @@ bool world_honest(int identity);
 int world_home(int room); /* identity */
 int user_server(int user);
 
+/* ledger.c: what is signed, as it travels. */
+void ledger_begin(void);
+/* Who the servers are, a line each: number, id, address, key id,
+ * certificate. */
+void ledger_print(void);
+const uint8_t *ledger_key(int identity); /* ONION_KEY bytes */
+/* Of its first certificate, and of that which it signs under now. */
+const uint8_t *ledger_key_id(int identity);
+const uint8_t *ledger_key_now(int identity);
+const struct cert *ledger_cert(int identity);
+void ledger_servers(struct room_payload_servers *, unsigned int list);
+/* What a rename carries. */
+void ledger_metadata(const uint8_t **bytes, size_t *length);
+/* Content as its payload has it, and the payload's hash. */
+void ledger_content(struct room_event *, unsigned int list);
+/* Its number in the ledger; NONE: it is full. */
+int ledger_event_add(
+    int room, int signer, const struct room_event *, unsigned int list);
+/* The same by a thief, under the first certificate. */
+int ledger_event_steal(int room, int signer, const struct room_event *);
+/* to->payload is the caller's. */
+void ledger_event(struct signed_event *to, int event);
+/* Ids of messages ("m"), requests ("r"), servers ("s") and the like. */
+void ledger_uuid(uint8_t uuid[UUID_SIZE], char kind, int origin, uint32_t id);
+extern const char ledger_said[]; /* content of each message */
+/* Newly allocated. */
+char *ledger_item_payload(const struct item *, size_t *length);
+void ledger_item_digest(struct item *);
+
 /* wire.c: packets. */
 struct packet *packet_new(enum packet_kind, int from, int to_identity);
 void packet_answer(struct packet *, const struct packet *to);
@@ -267,6 +320,7 @@ struct room_member room_last_row(const struct room *, int user);
 struct room_member room_row_at(const struct room *, int user, int64_t number);
 bool room_server_at(const struct room *, int identity, int64_t number);
 bool room_server_now(const struct room *, int identity);
+bool room_server_open(const struct room *, int identity);
 bool room_server_ever(const struct room *, int identity);
 struct room_member room_server_last(const struct room *, int identity);
 void room_facts_make(const struct room *, const struct room_event *,
@@ -282,14 +336,19 @@ int room_item_at(
     const struct room *, int origin, int64_t epoch, int lane, int64_t number);
 const uint8_t *room_digest_at(const struct room *, int origin, int64_t epoch,
     int lane, int64_t number, bool *is_void);
-void room_evidence_add(
-    struct room *, enum evidence_kind, int64_t number, int a, int b);
+/* Of each stream, and of the state, what names the lowest number counts. */
+void room_evidence_add(struct room *, const struct evidence *);
+/* Of the stream of an item. */
+void room_evidence_item(
+    struct room *, enum evidence_kind, int64_t number, int item, int a, int b);
 bool room_here(const struct room *, int identity);
 
 /* state.c: events. */
 struct room_verdict state_verdict(int node, int room, struct room_event *);
-bool state_decide(int node, int room, struct room_event *, unsigned int list,
+bool state_make(int node, int room, struct room_event *, unsigned int list,
     struct room_verdict *);
+/* Whose request, with that id, the next event answers. */
+void state_asked(int identity, uint32_t id);
 void state_sign(int node, int room);
 void state_receive(int node, const struct packet *);
 void state_ask(
@@ -340,6 +399,7 @@ void vouch_check(int node);
 void node_receive(const struct packet *);
 void node_tick(int node);
 void node_restart(int node, bool restore);
+int64_t node_clock(int node); /* what events are stamped and taken by */
 bool node_recovering(int node, int room);
 void node_signs(int node, int64_t mark);
 void node_split(int identity);
@@ -364,11 +424,13 @@ enum op_kind {
 	OP_RENAME,
 	OP_FEDERATION,
 	OP_CLOSE,
+	OP_KEY,
 	OP_CUT,
 	OP_MEND,
 	OP_CRASH,
 	OP_BACKUP,
 	OP_RESTORE,
+	OP_CLOCK,
 	OP_SPLIT,
 	OP_ROUTE,
 	OP_FALSE_MESSAGE,

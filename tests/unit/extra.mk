@@ -17,10 +17,10 @@ UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
 		types_online.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
 UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
-UNIT_EXTRA_fed-queued/rooms/items/certificate = $(PEER)
+UNIT_EXTRA_fed-queued/rooms/certificate = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \
-		rooms/items/item_kind.c rooms/items/certificate.c \
-		rooms/vouch.c \
+		rooms/items/item_kind.c rooms/certificate.c \
+		rooms/home_certificate.c rooms/vouch.c \
 		db/db_parameters.c)
 
 # The same for tests/lib/NAME.c.

@@ -118,12 +118,12 @@ invitation_write(struct invitation *invitation)
 	most_add(&parameters, effect->open_most);
 	most_add(&parameters, effect->waiting_most);
 	most_add(&parameters, effect->at_once ? ROOM_PENDING_INVITEE : 0);
-	db_call(env.db, SQL_ROOM_SHOWN_WRITE, &parameters, invitation_written,
-	    invitation);
+	db_call(env.db, SQL_ROOM_INVITATION_WRITE, &parameters,
+	    invitation_written, invitation);
 	db_parameters_free(&parameters);
 }
 
-/* Columns: see room_shown_facts(). own: ROOM_HASH bytes for facts->own. */
+/* Columns: see room_invitation_facts(). own: ROOM_HASH bytes for facts->own. */
 static void
 facts_read(
     struct room_invite_facts *facts, PGresult *result, uint8_t own[ROOM_HASH])
@@ -233,8 +233,8 @@ invitation_load(struct invitation *invitation)
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
 	invitation->looks_up = origin_looks_up(invitation);
 	db_add_text(&parameters, invitation->looks_up ? "t" : "f");
-	db_call(env.db, SQL_ROOM_SHOWN_FACTS, &parameters, invitation_loaded,
-	    invitation);
+	db_call(env.db, SQL_ROOM_INVITATION_FACTS, &parameters,
+	    invitation_loaded, invitation);
 	db_parameters_free(&parameters);
 }
 

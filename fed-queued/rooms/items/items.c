@@ -11,7 +11,7 @@
 #include "json/batch.h"
 #include "json/canon.h"
 #include "room/room_speaker.h"
-#include "rooms/items/certificate.h"
+#include "rooms/home_certificate.h"
 #include "rooms/items/invitation.h"
 #include "rooms/items/item_kind.h"
 #include "rooms/items/items.h"
@@ -146,33 +146,6 @@ messages_begin(struct incoming *incoming)
 	    incoming->proof.origin, messages_answered, incoming);
 }
 
-/* Certificates ------------------------------------------------------------- */
-
-static void
-certificates_init(struct room_certificates *certificates,
-    const uint8_t home[ONION_KEY], const struct cert *given, uint32_t count)
-{
-	memset(certificates, 0, sizeof(*certificates));
-	if (memcmp(home, env.identity.server, ONION_KEY) == 0)
-		certificates->own = &env.certificate;
-	certificates->home = peer_table_find(home);
-	certificates->given = given;
-	certificates->count = count;
-}
-
-static const struct cert *
-certificate_find(
-    struct room_certificates *certificates, const struct room_event *event)
-{
-	const struct cert *cert =
-	    certificate_choose(certificates, event, clock_now());
-
-	if (certificates->known != NULL)
-		evidence_certificates(certificates->home, certificates->known,
-		    certificates->contradicts);
-	return cert;
-}
-
 /* State -------------------------------------------------------------------- */
 
 static void
@@ -225,9 +198,7 @@ state_next(struct incoming *incoming)
 		return;
 	}
 	event = &incoming->state.events[incoming->event];
-	/* The home may have been added or removed since the last event. */
-	incoming->certificates.home = peer_table_find(event->event.room.home);
-	cert = certificate_find(&incoming->certificates, &event->event);
+	cert = home_certificate_find(&incoming->certificates, &event->event);
 	if (cert == NULL)
 		state_end(&verdict, true, incoming);
 	else
@@ -251,7 +222,7 @@ state_vouch(struct incoming *incoming)
 
 	for (i = 0; i < state->event_count; i++) {
 		event = &state->events[i];
-		cert = certificate_find(&incoming->certificates, &event->event);
+		cert = home_certificate_find(&incoming->certificates, &event->event);
 		if (cert != NULL && !vouch_revoked(cert) &&
 		    !room_event_verify(
 			&event->event, event->signature, cert->signing_key))
@@ -271,8 +242,7 @@ state_begin(struct incoming *incoming)
 		incoming_refuse(incoming, CODE_PAYLOAD_MALFORMED);
 		return;
 	}
-	certificates_init(&incoming->certificates,
-	    incoming->state.events->event.room.home,
+	home_certificates_init(&incoming->certificates,
 	    incoming->state.certificates, incoming->state.certificate_count);
 	incoming->event = 0;
 	incoming->taken = false;
@@ -457,9 +427,8 @@ invite_begin(struct incoming *incoming)
 		return;
 	}
 	event = &invite.event.event;
-	certificates_init(
-	    &certificates, event->room.home, &invite.certificate, 1);
-	cert = certificate_find(&certificates, event);
+	home_certificates_init(&certificates, &invite.certificate, 1);
+	cert = home_certificate_find(&certificates, event);
 	if (cert == NULL || !room_event_verify(event, invite.event.signature,
 				cert->signing_key))
 		incoming_refuse(incoming, CODE_NOT_HOME);

@@ -220,6 +220,7 @@ item_judge(struct intake *intake, struct intake_item *item)
 	entry = stream_get(intake, item);
 	facts.member = item->member;
 	facts.left_learned = item->left_learned;
+	facts.here_then = item->here_then;
 	counts_make(intake, item, &facts);
 	beside_make(intake, item, &facts.beside);
 	if (known == KNOWN_OTHER)

@@ -18,6 +18,7 @@ struct intake_item {
 	/* what is known of this message alone */
 	struct room_member member;
 	int64_t left_learned;
+	bool here_then;
 	bool epoch_known;
 	bool has_stream;
 	struct room_stream stream;

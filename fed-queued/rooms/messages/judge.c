@@ -144,6 +144,7 @@ change_add(struct change *change, int64_t id,
 	row->code = db_span_text(
 	    verdict->code == CODE_OK ? NULL : code_name(verdict->code));
 	row->flags = (int32_t)verdict->flags;
+	row->again = room_message_open(verdict);
 	row->shown = shown;
 }
 

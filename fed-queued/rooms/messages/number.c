@@ -165,22 +165,40 @@ sender_row(
 	return true;
 }
 
-/* The whole message; false: a part does not have its form. *content: what
- * message->content points to, owned by the caller. */
+/* Of a message as it is on the wire, in base64 and canonical. */
+struct parts {
+	char *content;
+	char *metadata; /* NULL none */
+};
+
+static void
+parts_free(struct parts *parts)
+{
+	free(parts->content);
+	free(parts->metadata);
+}
+
+/* The whole message, which points into parts; false: one does not have its
+ * form. */
 static bool
-message_row(struct room_payload_message *message, char **content,
+message_row(struct room_payload_message *message, struct parts *parts,
     const struct room_draft_row *row)
 {
+	const struct db_span *metadata = &row->metadata;
 	size_t length = row->content.length;
 
 	if (length == 0 || length > ITEM_MAX || !sender_row(message, row))
 		return false;
-	*content = xmalloc(BASE64_LENGTH(length) + 1);
-	base64_encode(*content, row->content.bytes, length);
-	message->content = *content;
+	if (metadata->bytes != NULL &&
+	    canon_rewrite(&parts->metadata, &message->metadata_length,
+		metadata->bytes, metadata->length, CANON_DEPTH,
+		true) != CODE_OK)
+		return false;
+	message->metadata = parts->metadata;
+	parts->content = xmalloc(BASE64_LENGTH(length) + 1);
+	base64_encode(parts->content, row->content.bytes, length);
+	message->content = parts->content;
 	message->content_length = BASE64_LENGTH(length);
-	message->metadata = row->metadata.bytes;
-	message->metadata_length = row->metadata.length;
 	return true;
 }
 
@@ -189,13 +207,16 @@ static char *
 payload_make(struct room_payload_message *message, size_t *length,
     enum code *code, const struct room_draft_row *row)
 {
-	char *content = NULL, *payload;
+	struct parts parts = {NULL, NULL};
+	char *payload = NULL;
 
 	*code = CODE_PAYLOAD_MALFORMED;
-	if (!message_row(message, &content, row))
+	if (message_row(message, &parts, row))
+		payload =
+		    xpointer(room_payload_message_format(message, length));
+	parts_free(&parts);
+	if (payload == NULL)
 		return NULL;
-	payload = xpointer(room_payload_message_format(message, length));
-	free(content);
 	*code = CODE_OK;
 	if (*length > ITEM_MAX)
 		*code = CODE_PAYLOAD_TOO_LARGE;

@@ -39,6 +39,7 @@ item_row(struct intake_item *item, const struct room_message_facts_row *row)
 
 	values_member(&item->member, &row->member);
 	item->left_learned = row->left_learned;
+	item->here_then = row->here_then;
 	item->has_known = db_span_copy(item->known, ROOM_HASH, &row->known);
 	item->has_item = db_span_copy(item->item, ROOM_HASH, &row->refused);
 	item->epoch_known = row->epoch_known;
@@ -79,6 +80,8 @@ origin_row(struct take *take, const struct room_message_facts_row *row)
 	facts->held = (uint32_t)origin->held;
 	facts->held_server = (uint32_t)origin->held_server;
 	facts->epochs = (uint32_t)origin->epochs;
+	facts->out = values_kind(&origin->out_kind);
+	facts->out_learned = origin->out_learned;
 }
 
 void
@@ -144,6 +147,7 @@ written_add(struct written *written, const struct take *take, uint32_t i,
 	row->code = db_span_text(
 	    verdict->code == CODE_OK ? NULL : code_name(verdict->code));
 	row->flags = (int32_t)(verdict->flags & ~ROOM_SETTLED);
+	row->again = disputed == 0 && room_message_open(verdict);
 	row->shown = disputed == 0 && take_visible(take, verdict);
 	row->lane = message->lane;
 	row->epoch = message->epoch;

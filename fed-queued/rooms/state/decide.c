@@ -128,26 +128,12 @@ deciding_drop(struct deciding *deciding, int64_t version)
 	db_parameters_free(&parameters);
 }
 
-/* A room of ours that does not exist, or that a restored database forgot. */
-static struct room_verdict
-deciding_unknown(const struct event_facts *facts)
-{
-	struct room_verdict verdict = {
-	    ROOM_REFUSED, CODE_ROOM_UNKNOWN, 0, 0, 0, 0};
-
-	if (!room_recovery_over(&facts->recovery, clock_now())) {
-		verdict.outcome = ROOM_WAIT;
-		verdict.code = CODE_RECOVERING;
-		verdict.seconds = ROOM_RECOVERING_RETRY_S;
-	}
-	return verdict;
-}
-
 static struct room_verdict
 deciding_judge(struct deciding *deciding, const struct event_facts *facts)
 {
 	struct room_verdict verdict = {ROOM_KNOWN, CODE_OK, 0, 0, 0, 0};
 	struct room_event *event = &deciding->event;
+	bool pending;
 
 	if (deciding->asked && facts->has_digest) {
 		if (memcmp(facts->digest, deciding->digest, 32) == 0)
@@ -156,13 +142,14 @@ deciding_judge(struct deciding *deciding, const struct event_facts *facts)
 		verdict.code = CODE_ID_CONFLICT;
 		return verdict;
 	}
-	if (facts->state.number == 0 && event->kind != ROOM_CREATE)
-		return deciding_unknown(facts);
-	room_home_event(event, &facts->state);
-	event->timestamp = clock_now();
+	room_home_event(event, &facts->state, clock_now());
 	memcpy(event->key_id, env.identity.key_id, sizeof(event->key_id));
+	/* One that is decided again is what is pending itself, and so is the
+	 * request to create. */
+	pending = (facts->pending && !deciding->again) ||
+		  (facts->creating && event->kind != ROOM_CREATE);
 	return room_home_decide(&facts->state, event, &facts->facts,
-	    &facts->recovery, facts->pending && !deciding->again, clock_now());
+	    &facts->recovery, pending, clock_now());
 }
 
 /* The event before it is about to be signed: this one comes after that. */

@@ -85,6 +85,7 @@ facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 	facts->servers = (uint32_t)row.servers;
 	facts->server_in = row.subject.server_in;
 	to->pending = row.pending;
+	to->creating = row.creating;
 	recovery_row(&to->recovery, &row.recovery);
 	to->has_digest =
 	    db_span_copy(to->digest, sizeof(to->digest), &row.digest);

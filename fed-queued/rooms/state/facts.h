@@ -13,8 +13,9 @@ struct event_facts {
 	struct room_facts facts; /* points into what follows */
 	uint8_t known[ROOM_HASH];
 	struct room_invitation invitation;
-	bool wanted;  /* we take the room's events */
-	bool pending; /* an event that we decided is not signed yet */
+	bool wanted;   /* we take the room's events */
+	bool pending;  /* an event that we decided is not signed yet */
+	bool creating; /* our application's request to do so is not decided */
 	struct room_recovery recovery;
 	bool has_digest;    /* the request's id came from origin before, */
 	uint8_t digest[32]; /* with this item */

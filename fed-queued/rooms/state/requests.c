@@ -18,6 +18,7 @@
 #include "rooms/confirmed.h"
 #include "rooms/state/decide.h"
 #include "rooms/state/facts.h"
+#include "rooms/state/rekey.h"
 #include "rooms/state/requests.h"
 #include "rooms/state/take.h"
 #include "rooms/values.h"
@@ -130,7 +131,8 @@ request_end(struct chain *chain, const struct room_verdict *verdict)
 		db_add_text(&parameters, code_name(verdict->code));
 	} else
 		db_add_null(&parameters);
-	db_call(env.db, SQL_ROOM_WISH_END, &parameters, request_ended, chain);
+	db_call(
+	    env.db, SQL_ROOM_REQUEST_END, &parameters, request_ended, chain);
 	db_parameters_free(&parameters);
 }
 
@@ -307,6 +309,32 @@ request_decide(struct chain *chain, const struct room_request_row *row)
 	state_decide(&request, NULL, NULL, chain_decided, chain);
 }
 
+/* Our new key -------------------------------------------------------------- */
+
+static void
+key_decided(const struct room_verdict *verdict, bool ok, void *argument)
+{
+	struct chain *chain = argument;
+
+	if (ok &&
+	    (verdict->outcome == ROOM_TAKEN || verdict->code == CODE_BUSY))
+		chain_step(chain);
+	else
+		chain_end(chain); /* until it is found again */
+}
+
+/* A key that we have revoked signed the room's last event. */
+static void
+key_decide(struct chain *chain)
+{
+	struct state_request request;
+
+	memset(&request, 0, sizeof(request));
+	request.kind = ROOM_KEY;
+	request.room = chain->room;
+	state_decide(&request, NULL, NULL, key_decided, chain);
+}
+
 /* A room ------------------------------------------------------------------- */
 
 static void
@@ -314,6 +342,7 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct chain *chain = argument;
 	struct room_home_next_row next;
+	uint8_t key[ROOM_HASH];
 
 	if (result == NULL) {
 		log_warning("room-next failed sqlstate=%s", sqlstate);
@@ -331,6 +360,9 @@ chain_next(PGresult *result, const char *sqlstate, void *argument)
 	} else if (db_span_copy(chain->request, sizeof(chain->request),
 		       &next.asked.id)) {
 		request_decide(chain, &next.asked);
+	} else if (db_span_copy(key, sizeof(key), &next.last_key) &&
+		   rekey_due(key)) {
+		key_decide(chain);
 	} else if (chain->more)
 		chain_step(chain);
 	else

@@ -243,8 +243,8 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 		taking_end(taking, true);
 		return;
 	}
-	taking->verdict = room_state_apply(
-	    &facts.state, &taking->event.event, &facts.facts, &effect);
+	taking->verdict = room_state_apply(&facts.state, &taking->event.event,
+	    &facts.facts, clock_now(), &effect);
 	taking_vouch(taking, &facts);
 	/* We have just signed it ourselves, and nobody else has seen it:
 	 * another worker's event came first, which is no contradiction. */
@@ -255,7 +255,7 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	else if (taking->verdict.outcome == ROOM_CONFLICT)
 		taking_contradicted(taking, &facts);
 	else {
-		if (taking->verdict.outcome == ROOM_WAIT)
+		if (taking->verdict.code == CODE_STATE_GAP)
 			taking_sync(taking);
 		taking_end(taking, true);
 	}

@@ -60,6 +60,7 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_giving *giving = argument;
 	struct sync_event_row row;
+	struct room_state state = {.number = 0};
 	struct room_member last;
 	bool full = false;
 	int i;
@@ -71,8 +72,10 @@ events_loaded(PGresult *result, const char *sqlstate, void *argument)
 	for (i = 0; i < PQntuples(result) && !full; i++) {
 		db_row_read(&row, env.db, TYPE_sync_event_row, result, i, 0);
 		values_member(&last, &row.peer);
+		state.closed = row.closed;
 		if (row.event.certificate.bytes != NULL &&
-		    room_event_give(&last, row.home, row.event.number))
+		    row.event.number <=
+			room_state_shown(&state, &last, row.home))
 			event_give(giving, &row.event, &full);
 	}
 	sync_give_next(giving);

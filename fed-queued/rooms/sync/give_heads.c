@@ -58,6 +58,7 @@ head_row(struct sync_head *head, PGresult *result, int at)
 	struct room_state state;
 	struct room_member last;
 	struct sync_head_row row;
+	int64_t shown;
 
 	db_row_read(&row, env.db, TYPE_sync_head_row, result, at, 0);
 	values_room(&head->room, &row.room);
@@ -66,9 +67,10 @@ head_row(struct sync_head *head, PGresult *result, int at)
 	room_head_make(&head->state, &state, row.last_hash.bytes);
 	head->has_state = true;
 	values_member(&last, &row.peer);
-	if (row.home || last.left == 0 || last.left >= head->state.number)
+	shown = room_state_shown(&state, &last, row.home);
+	if (shown >= head->state.number)
 		return;
-	head->state.number = last.left;
+	head->state.number = shown;
 	if (!db_span_copy(head->state.hash, ROOM_HASH, &row.peer_hash))
 		memset(head->state.hash, 0, ROOM_HASH);
 }

@@ -137,7 +137,7 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 	case ROOM_KNOWN:
 		parting_go_on(taking, &event->room, event->number, true);
 		break;
-	case ROOM_WAIT:
+	case ROOM_WAIT: /* of STATE_AHEAD there is nothing to ask */
 		events_want(taking, &event->room, verdict->from, verdict->to);
 		break;
 	case ROOM_CONFLICT:

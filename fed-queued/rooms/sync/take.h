@@ -9,6 +9,7 @@
 #define TORFED_ROOMS_SYNC_TAKE_H
 
 #include "room/room_vouch.h"
+#include "db/db.h"
 #include "rooms/document.h"
 
 /* A head of the author's own, that names what we lack; epoch 0: of state. */
@@ -63,6 +64,7 @@ struct sync_taking {
 	struct document other;
 	struct sync_message declared; /* DOCUMENT_VOIDS, read */
 	uint32_t declared_at;
+	void (*held)(struct sync_taking *); /* goes on behind the holders */
 };
 
 /* done() comes once, perhaps before this returns. */
@@ -99,6 +101,13 @@ void sync_stated_state(
     struct sync_taking *, const struct sync_head *, const struct room_want *);
 void sync_stated_write(
     struct sync_taking *, void (*done)(struct sync_taking *));
+/* take_holders.c: adds a message's heads of streams as an array. */
+void sync_heads_add(struct db_parameters *, const struct sync_message *);
+/* Asks for what others declared and via shows, and settles what it has. */
+void sync_take_holders(
+    struct sync_taking *, void (*done)(struct sync_taking *));
+/* At each sweep: tells the application of what nobody has. */
+void sync_lost_sweep(void);
 /* take_heads.c: heads, then done(). */
 void sync_take_heads(struct sync_taking *);
 

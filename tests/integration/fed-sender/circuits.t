@@ -119,7 +119,8 @@ def returns():
             first = node.enqueue(other.onion, {"text": "there?"})
             tapped.wait(1, other.onion)
             back = other.enqueue(node.onion, {"text": "here"})
-            asked = tapped.wait(2, other.onion)
+            # Once a minute at most: the handshakes of trust have woken it.
+            asked = tapped.wait(2, other.onion, 90)
             tap.ok(len(asked) == 2 and
                    asked[0].password != asked[1].password,
                    "a server is heard while it is connected to in vain: it is "

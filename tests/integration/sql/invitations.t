@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Invitations and requests in rooms, as functions of the database: what
-becomes of the wish when its item is given up, is tried again or arrives; how
+becomes of the request when its item is given up, is tried again or arrives; how
 long both stay; and limits when two workers are at it."""
 
 import json
@@ -15,12 +15,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
+from rooms import LIMITS  # noqa: E402
 from sqlhelp import code, one, rows  # noqa: E402
 
 SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
 WISHES = ("SELECT kind, state, code, settled_at IS NULL FROM "
-          "federation.room_wishes WHERE id = %s")
-WRITE = ("SELECT federation.room_shown_write(%s, %s, %s, %s, 'bob', %s, "
+          "federation.room_asked WHERE id = %s")
+WRITE = ("SELECT federation.room_invitation_write(%s, %s, %s, %s, 'bob', %s, "
          "'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s, %s, %s, "
          "%s, %s, %s)")
 
@@ -32,6 +33,7 @@ class World:
         self.daemon = cluster.connect(user="_fedqueued").cursor()
         self.daemon.execute("SELECT federation.self_set(%s, 'certificate')",
                             (SELF,))
+        self.daemon.execute(LIMITS)
         self.servers = {}
         for address in (HOME, OTHER):
             self.servers[address] = one(
@@ -49,9 +51,9 @@ class World:
     def new_room():
         return str(uuid.uuid4()) + "@" + HOME
 
-    def wish(self, kind, state="asked", **columns):
+    def request(self, kind, state="asked", **columns):
         columns = dict(columns, kind=kind, state=state, room_id=self.row)
-        return one(self.owner, "INSERT INTO federation.room_wishes (%s) "
+        return one(self.owner, "INSERT INTO federation.room_asked (%s) "
                    "VALUES (%s) RETURNING id" % (
                        ", ".join(columns), ", ".join(["%s"] * len(columns))),
                    *columns.values())
@@ -66,8 +68,8 @@ class World:
             "UPDATE federation.federated_message_queue SET status = %s, "
             "last_error = %s WHERE message_id = %s", (status, error, number))
 
-    def state(self, wish):
-        return rows(self.owner, WISHES, wish)[0]
+    def state(self, request):
+        return rows(self.owner, WISHES, request)[0]
 
     def told(self):
         """What is new in the inbox."""
@@ -78,25 +80,25 @@ class World:
 
 def requests(world):
     for kind in ("join", "leave", "invite"):
-        wish = world.wish(kind)
-        world.ask("room_" + kind, wish)
-        world.end(wish, "sending")
-        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+        request = world.request(kind)
+        world.ask("room_" + kind, request)
+        world.end(request, "sending")
+        tap.equal((world.state(request)[1], world.told()), ("asked", []),
                   "%s: asked, and on its way" % kind)
-        world.end(wish, "failed", "NOT_MEMBER")
-        tap.equal((world.state(wish), world.told()), (
+        world.end(request, "failed", "NOT_MEMBER")
+        tap.equal((world.state(request), world.told()), (
             (kind, "refused", "NOT_MEMBER", False), [{
-                "event": "refused", "room": world.room, "request": wish,
+                "event": "refused", "room": world.room, "request": request,
                 "kind": kind, "code": "NOT_MEMBER"}]),
             kind + ": refused, and told")
-        world.end(wish, "pending")
-        tap.equal((world.state(wish), world.told()),
+        world.end(request, "pending")
+        tap.equal((world.state(request), world.told()),
                   ((kind, "asked", None, True), []),
                   kind + ": put back, it is asked again")
-        world.end(wish, "delivered")
-        tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+        world.end(request, "delivered")
+        tap.equal((world.state(request)[1], world.told()), ("asked", []),
                   kind + ": accepted, the home's event will tell")
-        late = world.wish(kind)
+        late = world.request(kind)
         world.ask("room_" + kind, late)
         world.end(late, "failed", None)
         tap.equal((world.state(late)[2], len(world.told())),
@@ -105,17 +107,17 @@ def requests(world):
         tap.equal((world.state(late), world.told()),
                   ((kind, "asked", None, True), []),
                   kind + ": it did arrive")
-    wish = world.wish("join")
-    world.ask("room_join", wish)
-    world.owner.execute("UPDATE federation.room_wishes SET state = 'done' "
-                        "WHERE id = %s", (wish,))
-    world.end(wish, "failed", "EXPIRED")
-    tap.equal((world.state(wish)[1], world.told()), ("done", []),
+    request = world.request("join")
+    world.ask("room_join", request)
+    world.owner.execute("UPDATE federation.room_asked SET state = 'done' "
+                        "WHERE id = %s", (request,))
+    world.end(request, "failed", "EXPIRED")
+    tap.equal((world.state(request)[1], world.told()), ("done", []),
               "what is done already is not refused")
-    wish = world.wish("join")
-    world.ask("message", wish)
-    world.end(wish, "failed", "EXPIRED")
-    tap.equal((world.state(wish)[1], world.told()), ("asked", []),
+    request = world.request("join")
+    world.ask("message", request)
+    world.end(request, "failed", "EXPIRED")
+    tap.equal((world.state(request)[1], world.told()), ("asked", []),
               "a message of that id is none of its")
 
 
@@ -123,37 +125,37 @@ def shown(world):
     """An invitation that could not be shown; its item has another id."""
     nonce = os.urandom(16)
     inviter = "ann@" + SELF
-    wish = world.wish("invite", "done", nonce=nonce, inviter=inviter)
-    others = world.wish("invite", "done", nonce=nonce, inviter="eve@" + SELF)
+    request = world.request("invite", "done", nonce=nonce, inviter=inviter)
+    others = world.request("invite", "done", nonce=nonce, inviter="eve@" + SELF)
     number = str(uuid.uuid4())
     world.ask("room_invite", number, json.dumps({"event": {"payload": {
         "inviter": inviter, "nonce": peer.b64(nonce)}}}), OTHER)
     world.end(number, "failed", "INVITE_UNKNOWN")
-    tap.equal((world.state(wish), world.state(others)[1], world.told()), (
+    tap.equal((world.state(request), world.state(others)[1], world.told()), (
         ("invite", "refused", "INVITE_UNKNOWN", False), "done", [{
-            "event": "refused", "room": world.room, "request": wish,
+            "event": "refused", "room": world.room, "request": request,
             "kind": "invite", "code": "INVITE_UNKNOWN"}]),
         "an invitation that could not be shown is told")
     world.end(number, "pending")
-    tap.equal((world.state(wish), world.told()),
+    tap.equal((world.state(request), world.told()),
               (("invite", "done", None, False), []), "and tried again")
 
 
 def upkeep(world):
-    world.owner.execute("DELETE FROM federation.room_wishes")
+    world.owner.execute("DELETE FROM federation.room_asked")
     for state in ("new", "asked", "done", "refused"):
         for days in (44, 46):
-            wish = world.wish("join", state)
+            request = world.request("join", state)
             if state in ("done", "refused"):
                 world.owner.execute(
-                    "UPDATE federation.room_wishes SET settled_at = now() - "
-                    "%s * interval '1 day' WHERE id = %s", (days, wish))
+                    "UPDATE federation.room_asked SET settled_at = now() - "
+                    "%s * interval '1 day' WHERE id = %s", (days, request))
     one(world.daemon, "SELECT federation.prune(%s, '30 d', '7 d', 1000)",
         str(uuid.uuid4()))
     tap.equal(rows(world.owner, "SELECT state, count(*) FROM "
-                   "federation.room_wishes GROUP BY 1 ORDER BY 1"),
+                   "federation.room_asked GROUP BY 1 ORDER BY 1"),
               [("asked", 2), ("done", 1), ("new", 2), ("refused", 1)],
-              "wishes that are settled go after 45 days")
+              "requests that are settled go after 45 days")
 
 
 def write(cursor, showing="pending", most=(None, 10, 100), room=None,
@@ -182,11 +184,11 @@ def presence(world):
 
 
 def limits(world):
-    shown_now = "SELECT count(*) FROM federation.room_shown"
+    shown_now = "SELECT count(*) FROM federation.room_invited"
     told = shown_now + " WHERE told"
     tap.equal((write(world.daemon), one(world.owner, told)), (True, 0),
               "there is no bob: it is kept, and not shown")
-    world.owner.execute("DELETE FROM federation.room_shown")
+    world.owner.execute("DELETE FROM federation.room_invited")
     publish = "SELECT federation.user_publish('bob', 'key', hidden => %s)"
     one(world.owner, publish, False)
     first, second = (world.cluster.connect(user="_fedqueued")
@@ -208,11 +210,11 @@ def limits(world):
     tap.equal([write(world.daemon, most=most) for most in (
         (2, None, None), (3, 2, None), (3, None, None))],
         [False, False, True], "open and waiting ones are counted")
-    due = "SELECT * FROM federation.room_shown_due(%s, %s)"
+    due = "SELECT * FROM federation.room_invited_due(%s, %s)"
     tap.equal([len(rows(world.daemon, due, *most)) for most in (
         (1, 9), (2, 9), (2, 1))], [0, 2, 1],
         "two of them can be shown when there is room")
-    shows = "SELECT federation.room_shown_tell(%s, 'pending', %s)"
+    shows = "SELECT federation.room_invited_tell(%s, 'pending', %s)"
     (row, *levels), other = rows(world.daemon, due, 2, 9)
     tap.equal(levels, [2, 2], "with the levels of origin and home")
     tap.equal([one(world.daemon, shows, row, most) for most in (1, 2, 2)],
@@ -222,7 +224,7 @@ def limits(world):
                rows(world.daemon, due, 9, 9)), (False, []),
               "and none to one who is hidden")
     one(world.owner, publish, False)
-    world.owner.execute("DELETE FROM federation.room_shown")
+    world.owner.execute("DELETE FROM federation.room_invited")
     number = str(uuid.uuid4())
     tap.equal([write(world.daemon, number=number) for _ in range(2)],
               [True, False], "an id is written once")
@@ -238,13 +240,13 @@ def limits(world):
 
 def expiry(world):
     """The application is told of invitations that nobody joined with."""
-    world.owner.execute("DELETE FROM federation.room_wishes")
+    world.owner.execute("DELETE FROM federation.room_asked")
     chain = ("INSERT INTO federation.room_invites (room_id, nonce, number, "
              "expires_at, used, inviter, invitee) VALUES (%s, %s, 5, now(), "
              "%s, 'ann', %s)")
     member = ("INSERT INTO federation.room_members (room_id, member, "
               "state_joined, state_left) VALUES (%s, %s, %s, %s)")
-    wishes = {}
+    requests = {}
     for name, state, rest, stays in (
             ("nobody", "done", (), None), ("joined", "done", (6, None), 6),
             ("left", "done", (6, 7), 6), ("back", "done", (6, 6), None),
@@ -252,13 +254,14 @@ def expiry(world):
             ("other", "done", (6, None), None), ("refused", "refused", (), 0),
             ("asked", "asked", (), 0), ("later", "done", (), 0)):
         nonce, guest = os.urandom(16), name + "@" + OTHER
-        wishes[name] = world.wish("invite", state, nonce=nonce, member=guest,
+        requests[name] = world.request("invite", state, nonce=nonce,
+                                       member=guest,
                                   inviter="ann@" + SELF)
         world.owner.execute(
-            "UPDATE federation.room_wishes SET expires_at = now() + "
+            "UPDATE federation.room_asked SET expires_at = now() + "
             "%s * interval '1 s', settled_at = CASE WHEN state IN ('done', "
             "'refused') THEN now() END WHERE id = %s",
-            (9 if name == "later" else -1, wishes[name]))
+            (9 if name == "later" else -1, requests[name]))
         world.owner.execute(chain, (world.row, nonce, stays or 0, guest))
         if rest:
             world.owner.execute(member, (world.row, guest, *rest))
@@ -267,10 +270,11 @@ def expiry(world):
     tap.equal([one(world.owner, prune, most) for most in (2, 9)],
               [True, False], "a few at a time")
     told = {one["request"]: one for one in world.told()}
-    tap.equal(sorted(name for name, wish in wishes.items() if wish in told),
+    tap.equal(sorted(name for name, request in requests.items()
+                     if request in told),
               ["before", "nobody"], "nobody joined, or was taken back")
-    tap.equal(told[wishes["nobody"]], {
-        "event": "expired", "room": world.room, "request": wishes["nobody"],
+    tap.equal(told[requests["nobody"]], {
+        "event": "expired", "room": world.room, "request": requests["nobody"],
         "member": "nobody@" + OTHER, "inviter": "ann@" + SELF},
         "whose it was")
     tap.equal(dict(rows(world.owner, "SELECT split_part(member, '@', 1), "
@@ -280,19 +284,19 @@ def expiry(world):
         "left": "done", "back": "done", "other": "done",
         "refused": "refused", "asked": "waiting", "later": "done"},
         "the view shows it")
-    world.owner.execute("UPDATE federation.room_wishes SET expires_at = "
+    world.owner.execute("UPDATE federation.room_asked SET expires_at = "
                         "now() - interval '1 s' WHERE id = %s",
-                        (wishes["later"],))
+                        (requests["later"],))
     one(world.owner, prune, 9)
     one(world.owner, prune, 9)
-    tap.equal([t["request"] for t in world.told()], [wishes["later"]], "once")
+    tap.equal([t["request"] for t in world.told()], [requests["later"]], "once")
     number = str(uuid.uuid4())
-    nonce = one(world.owner, "SELECT nonce FROM federation.room_wishes "
-                "WHERE id = %s", wishes["later"])
+    nonce = one(world.owner, "SELECT nonce FROM federation.room_asked "
+                "WHERE id = %s", requests["later"])
     world.ask("room_invite", number, json.dumps({"event": {"payload": {
         "inviter": "ann@" + SELF, "nonce": peer.b64(bytes(nonce))}}}), OTHER)
     world.end(number, "failed", "INVITE_EXPIRED")
-    tap.equal((world.state(wishes["later"])[1], world.told()),
+    tap.equal((world.state(requests["later"])[1], world.told()),
               ("expired", []), "an item that is given up after that is not")
     world.owner.execute("DELETE FROM federation.room_members")
     world.owner.execute("DELETE FROM federation.room_invites")
@@ -300,25 +304,25 @@ def expiry(world):
 
 def counts(world):
     """What a server may not learn does not make room for more."""
-    world.owner.execute("DELETE FROM federation.room_shown")
-    count = ("SELECT c.open, c.waiting FROM federation.room_shown_counts(%s) "
+    world.owner.execute("DELETE FROM federation.room_invited")
+    count = ("SELECT c.open, c.waiting FROM federation.room_invited_counts(%s) "
              "c")
 
     def now():
         return rows(world.owner, count, world.servers[OTHER])[0]
     for state in ("quarantine", "pending", "accepted", "declined", "void"):
         write(world.owner, room=world.room)
-        world.owner.execute("UPDATE federation.room_shown SET state = %s "
+        world.owner.execute("UPDATE federation.room_invited SET state = %s "
                             "WHERE state = 'pending'", (state,))
         if state == "pending":
             tap.equal(now(), (2, 2), "both wait")
-            world.owner.execute("UPDATE federation.room_shown SET state = "
+            world.owner.execute("UPDATE federation.room_invited SET state = "
                                 "'accepted' WHERE state = 'pending'")
     tap.equal(now(), (5, 1), "what became of the others cannot be seen")
     world.owner.execute(
         "INSERT INTO federation.room_invites (room_id, nonce, number, "
         "expires_at, used, inviter, invitee) SELECT %s, nonce, 1 + row_number"
-        "() OVER (), expires_at, 0, inviter, %s FROM federation.room_shown",
+        "() OVER (), expires_at, 0, inviter, %s FROM federation.room_invited",
         (world.row, "bob@" + SELF))
     tap.equal(now(), (5, 1), "in the room they are open")
     world.owner.execute(
@@ -329,10 +333,10 @@ def counts(world):
         "INSERT INTO federation.room_members (room_id, member, state_joined) "
         "VALUES (%s, %s, 7)", (world.row, "bob@" + SELF))
     tap.equal(now(), (0, 1), "and all of them when he is in")
-    world.owner.execute("UPDATE federation.room_shown SET expires_at = "
+    world.owner.execute("UPDATE federation.room_invited SET expires_at = "
                         "now() - interval '1 s'")
     tap.equal(now(), (0, 0), "none that has expired")
-    for table in ("members", "invites", "shown"):
+    for table in ("members", "invites", "invited"):
         world.owner.execute("DELETE FROM federation.room_" + table)
     world.told()
 
@@ -341,25 +345,25 @@ def locks(world):
     """No lock that any role can hold keeps the daemon waiting."""
     prune = "SELECT federation.prune(%s, '30 d', '7 d', 1000)"
     app = world.cluster.connect("fed_app").cursor()
-    for name in ("room_shown", "prune"):
+    for name in ("room_invited", "prune"):
         app.execute("SELECT pg_advisory_lock(hashtext(%s))",
                     ("federation." + name,))
     world.daemon.execute("SET statement_timeout = '20s'")
     tap.equal(write(world.daemon), True, "an invitation is kept")
-    wish = world.wish("join", "done")
-    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
-                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    request = world.request("join", "done")
+    world.owner.execute("UPDATE federation.room_asked SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (request,))
     one(world.daemon, prune, str(uuid.uuid4()))
-    tap.equal(rows(world.owner, WISHES, wish), [], "and pruning proceeds")
+    tap.equal(rows(world.owner, WISHES, request), [], "and pruning proceeds")
     world.daemon.execute("RESET statement_timeout")
     first = world.cluster.connect(user="_fedqueued")
     first.autocommit = False
     one(first.cursor(), prune, str(uuid.uuid4()))
-    wish = world.wish("join", "done")
-    world.owner.execute("UPDATE federation.room_wishes SET settled_at = "
-                        "now() - interval '46 days' WHERE id = %s", (wish,))
+    request = world.request("join", "done")
+    world.owner.execute("UPDATE federation.room_asked SET settled_at = "
+                        "now() - interval '46 days' WHERE id = %s", (request,))
     tap.equal((one(world.daemon, prune, str(uuid.uuid4())),
-               len(rows(world.owner, WISHES, wish))), (False, 1),
+               len(rows(world.owner, WISHES, request))), (False, 1),
               "one worker at a time, and the other does not wait")
     first.rollback()
     world.told()
@@ -369,7 +373,7 @@ def automatic(world):
     room = world.new_room()
     joins = ("SELECT q.message_id, convert_from(q.encrypted_payload, 'UTF8') "
              "FROM federation.federated_message_queue q "
-             "JOIN federation.room_wishes w ON w.id = q.message_id "
+             "JOIN federation.room_asked w ON w.id = q.message_id "
              "JOIN federation.federated_rooms r ON r.id = w.room_id "
              "WHERE r.global_room_id = %s AND q.type = 'room_join'")
     tap.equal([write(world.daemon, "automatic", room=room)
@@ -389,7 +393,7 @@ def automatic(world):
     tap.equal(write(world.daemon, "automatic", room=room), True,
               "a room of our own")
     tap.equal((rows(world.owner, joins, room), rows(
-        world.owner, "SELECT w.kind, w.state FROM federation.room_wishes w "
+        world.owner, "SELECT w.kind, w.state FROM federation.room_asked w "
         "JOIN federation.federated_rooms r ON r.id = w.room_id "
         "WHERE r.global_room_id = %s", room)), ([], [("join", "new")]),
         "is decided here")
@@ -402,13 +406,13 @@ def arguments(world):
             ("room_present(NULL, NULL)", ()),
             ("room_item_received(%s, %s, %s, %s)", ("", zero, empty, empty)),
             ("room_item_received(NULL, NULL, NULL, NULL)", ()),
-            ("room_shown_facts(%s, %s, %s, %s, -9, %s, %s, true)",
+            ("room_invitation_facts(%s, %s, %s, %s, -9, %s, %s, true)",
              ("", "", empty, empty, "", zero)),
-            ("room_shown_due(0, 0)", ()), ("room_shown_due(NULL, 1)", ()),
-            ("room_shown_tell(%s, '', 1)", (zero,)),
-            ("room_shown_facts(%s)" % ", ".join(["NULL"] * 8), ()),
-            ("room_shown_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, %s, "
-             "%s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
+            ("room_invited_due(0, 0)", ()), ("room_invited_due(NULL, 1)", ()),
+            ("room_invited_tell(%s, '', 1)", (zero,)),
+            ("room_invitation_facts(%s)" % ", ".join(["NULL"] * 8), ()),
+            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, "
+             "%s, %s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
                                  zero, empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
                        *values), "FD007", statement.split("(")[0] +

@@ -88,7 +88,8 @@ def claimed(server, **more):
 def settle(server, number, status, error="", delay=0, leaves=0):
     return statement("settle", server, 2, CLAIM, "{%d}" % number,
                      "{%s}" % status, "{0}", '{"%s"}' % error,
-                     "{%d}" % delay, "{%d}" % leaves, None, None, None, None, None)[0][0]
+                     "{%d}" % delay, "{%d}" % leaves, None, None, None, None,
+                     None)[0][0]
 
 
 def clear():
@@ -580,7 +581,8 @@ def test():
         daemon = cluster.connect("_fedqueued").cursor()
         for part in (claims_read_little, stopped_lines_are_not_read,
                      order_in_a_line, order_after_a_crash, what_an_admin_does,
-                     locked_ones, leaves, clock_set_back, held_counts, stale_ends,
+                     locked_ones, leaves, clock_set_back, held_counts,
+                     stale_ends,
                      settled_while_held, cancelled, at_once, crossing,
                      histories, arguments):
             part()

@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "..", "lib"))
 import peer  # noqa: E402
+import rooms  # noqa: E402
 import psycopg2  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
@@ -46,9 +47,9 @@ class World:
             return error.pgcode
         return ""
 
-    def wish(self, request):
+    def request(self, request):
         return self.rows("SELECT kind, member, state FROM "
-                         "federation.room_wishes WHERE id = %s", request)[0]
+                         "federation.room_asked WHERE id = %s", request)[0]
 
     def queued(self):
         """What waits for servers, taken away."""
@@ -84,7 +85,7 @@ class World:
 
     def invitation(self, room, state="pending", ends="1 day"):
         return self.rows(
-            "INSERT INTO federation.room_shown (global_room_id, nonce, "
+            "INSERT INTO federation.room_invited (global_room_id, nonce, "
             "event_hash, invitee, inviter, room_key, metadata, state, "
             "expires_at) VALUES (%s, uuid_send(gen_random_uuid()), %s, "
             "'ann', %s, 'a2V5', '{}', %s, now() + %s::interval) "
@@ -99,6 +100,7 @@ def test_before(world):
         ["FD030"] * 3, "before the daemon has run")
     world.rows("SELECT federation.self_set(%s, 'certificate')", SELF,
                cursor=world.daemon)
+    world.rows(rooms.LIMITS, cursor=world.daemon)
     tap.equal(world.call("own_address"), SELF, "then the address is known")
     for address, level in ((HOME, 2), (OTHER, 2), (STRANGER, 1),
                            (BLOCKED, -1)):
@@ -110,16 +112,16 @@ def test_create(world):
     room = world.call("room_create", "ann")
     tap.equal((room[36:], world.rows(
         "SELECT kind, member, require_invite, enabled, servers, state FROM "
-        "federation.room_wishes")),
+        "federation.room_asked")),
         ("@" + SELF, [("create", "ann@" + SELF, True, True, None, "new")]),
-        "a room is a wish")
+        "a room is a request")
     tap.equal(world.rows("SELECT room, own, state, number, members FROM "
                          "federation.rooms", cursor=world.app),
               [(room, True, "waiting", 0, 0)], "and shown as one")
     number = str(uuid.uuid4())
     tap.equal(world.call("room_create", "ann", number, False, False,
                          [OTHER, HOME]), number + "@" + SELF, "with all")
-    tap.equal(world.rows("SELECT servers FROM federation.room_wishes "
+    tap.equal(world.rows("SELECT servers FROM federation.room_asked "
                          "ORDER BY number DESC LIMIT 1"),
               [(sorted([HOME, OTHER]),)], "servers in their order")
     for name, expected, values in (
@@ -158,7 +160,7 @@ def test_state(world):
             ("room_federate", (False,), "federation", None),
             ("room_close", (), "close", None)):
         request = world.call(function, own, *values)
-        tap.equal(world.wish(request), (kind, member, "new"), function)
+        tap.equal(world.request(request), (kind, member, "new"), function)
     tap.equal(world.rows(
         "SELECT kind, state FROM federation.room_requests WHERE room = %s "
         "AND kind = 'close'", own, cursor=world.app), [("close", "waiting")],
@@ -192,10 +194,10 @@ def test_invite(world):
     tap.equal(world.rows(
         "SELECT kind, member, inviter, room_key, invite_metadata, state, "
         "octet_length(nonce), expires_at BETWEEN now() + interval '143 hours' "
-        "AND now() + interval '145 hours' FROM federation.room_wishes "
+        "AND now() + interval '145 hours' FROM federation.room_asked "
         "WHERE id = %s", request),
         [("invite", "eve@" + OTHER, "ann@" + SELF, "a2V5", "{}", "new", 16,
-          True)], "an invitation into a room of ours is a wish")
+          True)], "an invitation into a room of ours is a request")
     request = world.call("room_invite", foreign, "ann", "carol", b"key",
                          json.dumps({"title": "\u05d0", "n": 1}))
     (server, kind, number, payload), = world.queued()
@@ -203,10 +205,10 @@ def test_invite(world):
                payload["invitee"], payload["inviterId"],
                len(peer.unb64(payload["nonce"]))),
               (HOME, "room_invite", request, foreign, "carol@" + SELF,
-               "ann", 16), "another home is asked, under the wish's id")
-    tap.equal(world.rows("SELECT invite_metadata FROM federation.room_wishes "
+               "ann", 16), "another home is asked, under the request's id")
+    tap.equal(world.rows("SELECT invite_metadata FROM federation.room_asked "
                          "WHERE id = %s", request),
-              [('{"n":1,"title":"\u05d0"}',)], "metadata is canonical")
+              [('{"n": 1, "title": "\u05d0"}',)], "metadata is kept as it is")
     good = {"room": own, "inviter": "ann", "invitee": "eve@" + OTHER,
             "room_key": b"k"}
     for name, expected, more in (
@@ -224,9 +226,9 @@ def test_invite(world):
             ("2^53", "FD041", {"metadata": '{"a":9007199254740992}'}),
             ("null metadata", "FD041", {"metadata": None}),
             ("4096 bytes of it", "",
-             {"metadata": json.dumps({"a": "x" * 4088})}),
+             {"metadata": json.dumps({"a": "x" * 4087})}),
             ("more of it", "FD041",
-             {"metadata": json.dumps({"a": "x" * 4089})}),
+             {"metadata": json.dumps({"a": "x" * 4088})}),
             ("ended", "FD042", {"expires": "2020-01-01T00:00:00Z"}),
             ("far away", "FD042", {"expires": "infinity"})):
         tap.equal(world.code("room_invite", **dict(good, **more)), expected,
@@ -257,7 +259,7 @@ def test_answer(world):
                payload["userId"], payload["nonce"] is None),
               (HOME, "room_join", request, room, "ann", False),
               "accepted: the home is asked with its nonce")
-    tap.equal((world.wish(request), world.call("room_accept", shown),
+    tap.equal((world.request(request), world.call("room_accept", shown),
                world.code("room_decline", shown), world.queued()),
               (("join", "ann@" + SELF, "asked"), request, "FD045", []),
               "once; again it is the same request")
@@ -265,34 +267,34 @@ def test_answer(world):
     tap.equal([world.call("room_accept", second) for _ in range(2)],
               [request] * 2, "so it is with another invitation there")
     for state, ends in (("done", "1 day"), ("done", "-1 s")):
-        world.rows("UPDATE federation.room_wishes SET state = %s "
+        world.rows("UPDATE federation.room_asked SET state = %s "
                    "WHERE id = %s", state, request)
-        world.rows("UPDATE federation.room_shown SET expires_at = now() + "
+        world.rows("UPDATE federation.room_invited SET expires_at = now() + "
                    "%s::interval WHERE id = %s", ends, shown)
         tap.equal([world.call("room_accept", one)
                    for one in (shown, second)] + world.queued(),
                   [request] * 2, "when it is done, and expires in " + ends)
-    world.rows("UPDATE federation.room_wishes SET state = 'refused' "
+    world.rows("UPDATE federation.room_asked SET state = 'refused' "
                "WHERE id = %s", request)
     tap.equal(world.code("room_accept", shown), "FD046",
               "it was refused, and the invitation has expired")
     again = world.call("room_accept", second)
-    tap.equal((again == request, world.wish(again), len(world.queued())),
+    tap.equal((again == request, world.request(again), len(world.queued())),
               (False, ("join", "ann@" + SELF, "asked"), 1),
               "or has not: he asks again")
-    world.rows("UPDATE federation.room_shown SET state = 'void'")
+    world.rows("UPDATE federation.room_invited SET state = 'void'")
     hidden = world.invitation(room)
-    world.rows("UPDATE federation.room_shown SET told = false WHERE id = %s",
+    world.rows("UPDATE federation.room_invited SET told = false WHERE id = %s",
                hidden)
     tap.equal((world.code("room_accept", hidden),
                world.code("room_decline", hidden), world.rows(
                    "SELECT 1 FROM federation.room_invitations WHERE "
                    "invitation = %s", hidden, cursor=world.app)),
               ("FD043", "FD043", []), "one that waits for somebody is none")
-    world.rows("DELETE FROM federation.room_shown WHERE id = %s", hidden)
+    world.rows("DELETE FROM federation.room_invited WHERE id = %s", hidden)
     untrusted = world.invitation("%s@%s" % (uuid.uuid4(), STRANGER))
     tap.equal((world.code("room_accept", untrusted), world.rows(
-        "SELECT state FROM federation.room_shown WHERE id = %s",
+        "SELECT state FROM federation.room_invited WHERE id = %s",
         untrusted)), ("FD047", [("pending",)]),
         "of a home that is not verified: goes on waiting")
     world.call("server_set_trust", STRANGER, 2, cursor=world.admin)
@@ -324,7 +326,7 @@ def test_membership(world):
     tap.equal((world.call("room_join", room, "ann"), world.queued()),
               (request, []), "once")
     mine = world.room(SELF, ["bob@" + SELF])
-    tap.equal(world.wish(world.call("room_join", mine, "ann")),
+    tap.equal(world.request(world.call("room_join", mine, "ann")),
               ("join", "ann@" + SELF, "new"), "our own")
     tap.equal([world.code("room_join", *values) for values in (
         (mine, "bob"), ("%s@%s" % (uuid.uuid4(), STRANGER), "ann"),
@@ -337,7 +339,7 @@ def test_membership(world):
     tap.equal(world.code("room_join", there, "ann"), "FD038",
               "nor who is in")
     joined = world.rows(
-        "INSERT INTO federation.room_wishes (room_id, kind, member, state) "
+        "INSERT INTO federation.room_asked (room_id, kind, member, state) "
         "SELECT id, 'join', %s, 'done' FROM federation.federated_rooms "
         "WHERE global_room_id = %s RETURNING id::text", "ann@" + SELF,
         there)[0][0]
@@ -360,7 +362,7 @@ def test_membership(world):
         "federation.room_membership WHERE room = %s", there,
         cursor=world.app), [("ann@" + SELF, False, 1)],
         "members are shown")
-    world.rows("UPDATE federation.room_wishes SET state = 'done' WHERE id = "
+    world.rows("UPDATE federation.room_asked SET state = 'done' WHERE id = "
                "%s", request)
     world.rows("UPDATE federation.room_members m SET state_left = 2 FROM "
                "federation.federated_rooms r WHERE r.id = m.room_id AND "
@@ -424,7 +426,7 @@ def test_send(world):
             ("no content", "FD050", {"content": b""}),
             ("null", "FD050", {"content": None}),
             ("44 KiB", "", {"content": bytes(45056),
-                            "metadata": json.dumps({"a": "x" * 4088})}),
+                            "metadata": json.dumps({"a": "x" * 4087})}),
             ("more", "FD050", {"content": bytes(45057)}),
             ("no type", "FD051", {"message_type": None}),
             ("an empty one", "FD051", {"message_type": ""}),
@@ -505,7 +507,7 @@ def test_admin(world):
     tap.equal((world.call("invitation_release", shown, cursor=world.admin),
                world.call("invitation_release", shown, cursor=world.admin)),
               (True, False), "out of quarantine, once")
-    due = ("SELECT count(*) FROM federation.room_shown_due(100, 64)")
+    due = ("SELECT count(*) FROM federation.room_invited_due(100, 64)")
     tap.equal((world.rows("SELECT 1 FROM federation.inbox"),
                world.code("room_accept", shown),
                world.rows(due, cursor=world.daemon)),
@@ -516,7 +518,7 @@ def test_admin(world):
     world.call("user_publish", "ann", b"key")
     tap.equal(world.rows(due, cursor=world.daemon), [(1,)],
               "who is published then")
-    world.rows("SELECT federation.room_shown_tell(%s, 'pending', 100)", shown,
+    world.rows("SELECT federation.room_invited_tell(%s, 'pending', 100)", shown,
                cursor=world.daemon)
     (payload,), = world.rows("SELECT convert_from(payload, 'UTF8')::json "
                              "FROM federation.inbox")

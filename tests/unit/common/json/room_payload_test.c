@@ -98,6 +98,7 @@ contents(void **state)
 	assert_int_equal(take(ROOM_FEDERATION, "{\"enabled\":true}"), CODE_OK);
 	assert_true(content.federated);
 	assert_int_equal(take(ROOM_CLOSE, "{}"), CODE_OK);
+	assert_int_equal(take(ROOM_KEY, "{}"), CODE_OK);
 }
 
 /* What is read, written again: byte for byte the same. */
@@ -145,6 +146,7 @@ contents_written(void **state)
 	written(ROOM_FEDERATION, "{\"enabled\":true}");
 	written(ROOM_FEDERATION, "{\"enabled\":false}");
 	written(ROOM_CLOSE, "{}");
+	written(ROOM_KEY, "{}");
 }
 
 /* As long as it can be: its memory is enough. */
@@ -182,6 +184,7 @@ contents_refused(void **state)
 	} bad[] = {
 	    {ROOM_CLOSE, ""},
 	    {ROOM_CLOSE, "[]"},
+	    {ROOM_KEY, "[]"},
 	    {ROOM_CLOSE, "{}x"},
 	    {ROOM_KINDS, "{}"},
 	    {ROOM_CREATE, "{}"},

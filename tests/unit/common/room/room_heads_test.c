@@ -181,22 +181,6 @@ streams_behind(void **unused)
 	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE);
 }
 
-static void
-giving(void **unused)
-{
-	struct room_member last = {0, 0};
-
-	(void)unused;
-	assert_false(room_event_give(&last, false, 1));
-	assert_true(room_event_give(&last, true, 1));
-	last.joined = 4;
-	assert_true(room_event_give(&last, false, 1));
-	assert_true(room_event_give(&last, false, 99));
-	last.left = 6;
-	assert_true(room_event_give(&last, false, 6));
-	assert_false(room_event_give(&last, false, 7));
-}
-
 /* Every fork of histories of up to 200 events is found, in few steps. */
 static void
 halving(void **unused)
@@ -239,7 +223,6 @@ main(void)
 	    TEST(evidence),
 	    TEST(streams),
 	    TEST(streams_behind),
-	    TEST(giving),
 	    TEST(halving),
 	};
 

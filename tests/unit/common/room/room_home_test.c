@@ -65,7 +65,7 @@ static struct room_verdict
 decide(enum room_kind kind)
 {
 	event.kind = kind;
-	room_home_event(&event, &state);
+	room_home_event(&event, &state, NOW);
 	return room_home_decide(&state, &event, &facts, &recovery, false, NOW);
 }
 
@@ -82,6 +82,10 @@ home_taken(void **unused)
 	assert_int_equal(event.number, 10);
 	assert_memory_equal(event.previous, state.hash, 32);
 	assert_true(room_id_equal(&event.room, &state.room));
+	assert_int_equal(event.timestamp, NOW);
+	state.timestamp = NOW + 9; /* the clock went back */
+	assert_int_equal(decide(ROOM_INVITE).outcome, ROOM_TAKEN);
+	assert_int_equal(event.timestamp, NOW + 9);
 }
 
 static void
@@ -134,7 +138,7 @@ home_join_again(void **unused)
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
 	event.content.has_nonce = false;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_KNOWN);
-	facts.user.left = 9; /* without a nonce it is another wish */
+	facts.user.left = 9; /* without a nonce it is another request */
 	state.require_invite = false;
 	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_TAKEN);
 }
@@ -194,12 +198,22 @@ home_pending(void **unused)
 
 	(void)unused;
 	event.kind = ROOM_RENAME;
-	room_home_event(&event, &state);
+	room_home_event(&event, &state, NOW);
 	verdict =
 	    room_home_decide(&state, &event, &facts, &recovery, true, NOW);
 	assert_int_equal(verdict.outcome, ROOM_WAIT);
 	assert_int_equal(verdict.code, CODE_BUSY);
 	assert_true(verdict.seconds > 0);
+	/* Of a room that is about to be made, too. */
+	state.number = 0;
+	event.kind = ROOM_JOIN;
+	verdict =
+	    room_home_decide(&state, &event, &facts, &recovery, true, NOW);
+	assert_int_equal(verdict.code, CODE_BUSY);
+	assert_int_equal(decide(ROOM_JOIN).outcome, ROOM_REFUSED);
+	assert_int_equal(decide(ROOM_JOIN).code, CODE_ROOM_UNKNOWN);
+	recovery.since = NOW - 1; /* it may have been forgotten */
+	assert_int_equal(decide(ROOM_JOIN).code, CODE_RECOVERING);
 }
 
 static void
@@ -224,6 +238,15 @@ home_recovering(void **unused)
 	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_WAIT);
 	recovery.servers = 0; /* nobody to ask */
 	assert_int_equal(decide(ROOM_RENAME).outcome, ROOM_TAKEN);
+}
+
+static void
+key_due(void **unused)
+{
+	(void)unused;
+	assert_true(room_home_key_due(4, 5));
+	assert_false(room_home_key_due(5, 5));
+	assert_false(room_home_key_due(6, 5));
 }
 
 static void
@@ -325,6 +348,7 @@ main(void)
 	    TEST(home_invite_again),
 	    TEST(home_pending),
 	    TEST(home_recovering),
+	    TEST(key_due),
 	    TEST(restored),
 	    TEST(epochs),
 	    TEST(silence),

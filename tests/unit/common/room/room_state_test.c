@@ -70,7 +70,7 @@ static struct room_verdict
 apply(enum room_kind kind)
 {
 	event.kind = kind;
-	return room_state_apply(&state, &event, &facts, &effect);
+	return room_state_apply(&state, &event, &facts, NOW, &effect);
 }
 
 static void
@@ -315,10 +315,55 @@ closing(void **unused)
 	facts.user = member;
 	facts.inviter = member;
 	event.content.expires = NOW + 1;
-	for (kind = ROOM_INVITE; kind < ROOM_KINDS; kind++)
+	for (kind = ROOM_INVITE; kind < ROOM_KEY; kind++)
 		assert_int_equal(rules((enum room_kind)kind), CODE_ROOM_CLOSED);
 	assert_int_equal(rules(ROOM_KINDS), CODE_STATE_INVALID);
 	assert_int_equal(rules((enum room_kind)77), CODE_STATE_INVALID);
+}
+
+/* The home's new key changes nothing, and may follow the end. */
+static void
+key(void **unused)
+{
+	struct room_state before = state;
+
+	(void)unused;
+	state.number = 0;
+	assert_int_equal(rules(ROOM_KEY), CODE_STATE_INVALID);
+	state = before;
+	assert_int_equal(apply(ROOM_KEY).outcome, ROOM_TAKEN);
+	assert_int_equal(effect.members, ROOM_MEMBERS_SAME);
+	before.number = state.number;
+	before.timestamp = state.timestamp;
+	memcpy(before.hash, state.hash, sizeof(state.hash));
+	assert_memory_equal(&before, &state, sizeof(state));
+	state.closed = 9;
+	event.number = 11;
+	memcpy(event.previous, state.hash, sizeof(event.previous));
+	assert_int_equal(apply(ROOM_KEY).outcome, ROOM_TAKEN);
+	assert_int_equal(state.closed, 9);
+	state.disputed = 12;
+	event.number = 12;
+	assert_int_equal(apply(ROOM_KEY).code, CODE_ROOM_FROZEN);
+}
+
+/* Whom the chain is shown, and how much of it. */
+static void
+shown(void **unused)
+{
+	struct room_member last = {0, 0};
+
+	(void)unused;
+	assert_int_equal(room_state_shown(&state, &last, false), 0);
+	assert_true(room_state_shown(&state, &last, true) >= 99);
+	last.joined = 4;
+	assert_true(room_state_shown(&state, &last, false) >= 99);
+	last.left = 6;
+	assert_int_equal(room_state_shown(&state, &last, false), 6);
+	state.closed = 7;
+	assert_int_equal(room_state_shown(&state, &last, false), 6);
+	state.closed = 6; /* it was there until the end */
+	assert_true(room_state_shown(&state, &last, false) >= 99);
 }
 
 static void
@@ -413,6 +458,44 @@ broken_rule(void **unused)
 	assert_int_equal(room_state_last(&state), 9);
 }
 
+/* Times of the chain never go back; those that are equal are good. */
+static void
+times(void **unused)
+{
+	(void)unused;
+	state.timestamp = NOW;
+	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_TAKEN);
+	assert_int_equal(state.timestamp, NOW);
+	set_up(NULL);
+	state.timestamp = NOW + 1;
+	assert_int_equal(apply(ROOM_RENAME).code, CODE_STATE_INVALID);
+	assert_int_equal(state.disputed, 10);
+}
+
+/* What is good waits for the clock; what is not freezes whatever it says. */
+static void
+ahead(void **unused)
+{
+	struct room_verdict verdict;
+
+	(void)unused;
+	event.timestamp = NOW + ROOM_AHEAD_S;
+	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_TAKEN);
+	set_up(NULL);
+	event.timestamp = NOW + ROOM_AHEAD_S + 1;
+	verdict = apply(ROOM_RENAME);
+	assert_int_equal(verdict.outcome, ROOM_WAIT);
+	assert_int_equal(verdict.code, CODE_STATE_AHEAD);
+	assert_int_equal(verdict.seconds, 1);
+	assert_int_equal(verdict.from, 0);
+	assert_int_equal(state.number, 9);
+	assert_int_equal(state.disputed, 0);
+	event.timestamp = NOW + 999 * ROOM_AHEAD_S;
+	assert_int_equal(apply(ROOM_RENAME).seconds, 3600);
+	assert_int_equal(apply(ROOM_LEAVE).code, CODE_STATE_INVALID);
+	assert_int_equal(state.disputed, 10);
+}
+
 /* Frozen above what we have: what lies below is still taken. */
 static void
 frozen_above(void **unused)
@@ -470,10 +553,14 @@ main(void)
 	    TEST(servers),
 	    TEST(federation),
 	    TEST(closing),
+	    TEST(key),
+	    TEST(shown),
 	    TEST(order),
 	    TEST(two_of_a_number),
 	    TEST(other_predecessor),
 	    TEST(broken_rule),
+	    TEST(times),
+	    TEST(ahead),
 	    TEST(frozen_above),
 	    TEST(contradiction),
 	};

@@ -91,7 +91,6 @@ static const struct row {
     SIGNED(ACK_REJECTED, CODE_UNTRUSTED, LATER, LONG),
     SIGNED(ACK_REJECTED, CODE_VERSION, LATER, LONG),
     SIGNED(ACK_REJECTED, CODE_CLOCK_AHEAD, LATER, BACK_OFF),
-    SIGNED(ACK_REJECTED, CODE_HOME_UNTRUSTED, APPEALS, GOOD),
     /* the server's own trouble, and the item's */
     SIGNED(ACK_REJECTED, CODE_STORAGE, REFUSED, BACK_OFF),
     SIGNED(ACK_REJECTED, CODE_RATE, REFUSED, BACK_OFF),
@@ -108,7 +107,6 @@ static const struct row {
     SIGNED(ACK_RETRY, CODE_SEQUENCE_AHEAD, POSTPONED, GOOD),
     SIGNED(ACK_RETRY, CODE_RECOVERING, POSTPONED, GOOD),
     SIGNED(ACK_RETRY, CODE_INVITE_LIMIT, POSTPONED, GOOD),
-    SIGNED(ACK_RETRY, CODE_HOME_UNTRUSTED, APPEALS, GOOD),
     SIGNED(ACK_RETRY, CODE_COUNT, POSTPONED, GOOD),
     /* of other items than messages */
     OTHER(ACK_RETRY, CODE_RATE, LATER, WAIT),
@@ -158,7 +156,8 @@ introduced_meanwhile(void **state)
 		    .retry_after = rows[i].retry_after,
 		    .introduced = true};
 
-		reaction = reaction_find(&outcome, &rows[i].result);
+		reaction =
+		    reaction_find(&outcome, &rows[i].result, !rows[i].other);
 		assert_int_equal(reaction.item, rows[i].item);
 		assert_int_equal(reaction.destination,
 		    rows[i].destination == DESTINATION_HANDSHAKE

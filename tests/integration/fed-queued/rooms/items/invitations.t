@@ -24,7 +24,7 @@ from peer import DAY, Certificate, Identity, Key, time_text  # noqa: E402
 from pgcluster import ROOT  # noqa: E402
 
 SHOWN = ("SELECT state, invitee, inviter, room_key, metadata FROM "
-         "federation.room_shown WHERE global_room_id = %s")
+         "federation.room_invited WHERE global_room_id = %s")
 
 
 def result(one):
@@ -176,17 +176,17 @@ def test_automatic(bench, directory):
                       "kind": "join", "code": "INVITE_VOID",
                       "request": asked[0].envelope["id"]}],
                   "what the home refuses is told")
-        wish = ("SELECT id::text, kind, member, state, code, settled_at IS "
-                "NULL FROM federation.room_wishes")
-        tap.equal(bench.server.sql(wish), [
+        request = ("SELECT id::text, kind, member, state, code, settled_at IS "
+                "NULL FROM federation.room_asked")
+        tap.equal(bench.server.sql(request), [
             (asked[0].envelope["id"], "join", bench.bob, "refused",
-             "INVITE_VOID", False)], "and the wish is settled")
+             "INVITE_VOID", False)], "and the request is settled")
         status, _, error = bench.server.fedctl(
             "queue", "requeue", asked[0].envelope["id"])
         tap.equal(status, 0, "an admin has it tried again " + error)
         tap.equal(len(home.wait(2, kind="room_join")), 2, "it is asked again")
-        tap.equal(bench.server.sql(wish)[0][3:], ("asked", None, True),
-                  "and the wish is open")
+        tap.equal(bench.server.sql(request)[0][3:], ("asked", None, True),
+                  "and the request is open")
 
 
 def test_bad(bench):
@@ -289,12 +289,12 @@ def test_used(bench):
     chain, event = bench.invited(friend)
     tap.equal(bench.show(friend, chain, event), "accepted", "shown")
     for state in ("quarantine", "pending", "accepted", "declined", "void"):
-        bench.server.sql("UPDATE federation.room_shown SET state = %s "
+        bench.server.sql("UPDATE federation.room_invited SET state = %s "
                          "WHERE global_room_id = %s", state, chain.room)
         tap.equal((bench.show(friend, chain, event), bench.states(chain)),
                   ("duplicate", [state]),
                   "again in another item, when it is " + state)
-    bench.server.sql("UPDATE federation.room_shown SET expires_at = now() - "
+    bench.server.sql("UPDATE federation.room_invited SET expires_at = now() - "
                      "interval '1 s' WHERE global_room_id = %s", chain.room)
     tap.equal(bench.show(friend, chain, event), "duplicate",
               "and when it has expired")
@@ -316,13 +316,14 @@ class Watch:
     and rows written."""
 
     FUNCTIONS = ("SELECT funcname, calls FROM pg_stat_user_functions WHERE "
-                 "funcname IN ('room_shown_facts', 'room_shown_write', "
-                 "'room_shown_tell', 'room_tell', 'room_join_ask', "
+                 "funcname IN ('room_invitation_facts', "
+                  "'room_invitation_write', "
+                 "'room_invited_tell', 'room_tell', 'room_join_ask', "
                  "'room_item_received', 'room_enqueue')")
     TABLES = ("SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM "
               "pg_stat_user_tables WHERE schemaname = 'federation' AND "
-              "relname IN ('room_shown', 'received_ids', 'inbox', "
-              "'evidence', 'room_wishes', 'federated_message_queue', "
+              "relname IN ('room_invited', 'received_ids', 'inbox', "
+              "'evidence', 'room_asked', 'federated_message_queue', "
               "'federated_rooms', 'local_users')")
 
     def __init__(self, bench):
@@ -348,7 +349,7 @@ class Watch:
         """What came since the last time, when so many were judged."""
         def settled():
             now = self.now()
-            name = ("calls", "room_shown_facts")
+            name = ("calls", "room_invitation_facts")
             if facts is not None and now.get(name, 0) < \
                     self.before.get(name, 0) + facts:
                 return None
@@ -420,9 +421,9 @@ def test_names(bench):
               "each accepted")
     tap.equal(done[0], done[1], "as many calls, and as many rows")
     tap.equal([done[0].get(("calls", name), 0) for name in (
-        "room_shown_facts", "room_shown_write", "room_tell")],
+        "room_invitation_facts", "room_invitation_write", "room_tell")],
         [20, 20, 0], "two calls for each, and nobody is told")
-    tap.equal((done[0]["rows", "room_shown"], done[0]["rows", "received_ids"],
+    tap.equal((done[0]["rows", "room_invited"], done[0]["rows", "received_ids"],
                done[0]["rows", "inbox"]),
               ((20, 0, 0), (20, 0, 0), (0, 0, 0)), "and two rows")
     said = [[p.ten(10, 2) for p in probers] for probers in (exist, nobody)]
@@ -430,7 +431,7 @@ def test_names(bench):
               (said[1], "INVITE_LIMIT"), "the eleventh of each must wait")
     # Of the users' all but two are decided about; and two names are users.
     bench.server.sql(
-        "UPDATE federation.room_shown SET state = CASE WHEN invitee LIKE "
+        "UPDATE federation.room_invited SET state = CASE WHEN invitee LIKE "
         "'user_' THEN 'accepted' WHEN invitee LIKE 'user1_' THEN 'declined' "
         "ELSE 'void' END WHERE invitee LIKE 'user%%' AND invitee NOT IN "
         "('user1', 'user11')")
@@ -459,7 +460,7 @@ def test_names(bench):
                     made[1], **more), id=number))))
         tap.equal(answers[0], answers[1], "one id: " + result(
             answers[0][2]["results"][0]))
-    bench.server.sql("DELETE FROM federation.room_shown")
+    bench.server.sql("DELETE FROM federation.room_invited")
 
 
 def test_lookups(bench):
@@ -481,7 +482,7 @@ def test_lookups(bench):
     told = net.wait(lambda: bench.told(made[3][0]), 20)
     tap.equal([t["showing"] for t in told], ["pending"],
               "and is shown somewhat later")
-    number = bench.server.sql("SELECT id FROM federation.room_shown WHERE "
+    number = bench.server.sql("SELECT id FROM federation.room_invited WHERE "
                               "global_room_id = %s", made[1][0].room)[0][0]
     tap.equal((bench.told(made[1][0]), bench.server.sql(
         "SELECT 1 FROM federation.room_invitations WHERE invitation = %s",
@@ -510,13 +511,13 @@ def test_lookups(bench):
     tap.equal(sorted(said), ["accepted"] * 7 + ["rejected INVITE_UNKNOWN"],
               "eight at the same time, and one look-up")
     bench.server.sql("SELECT federation.user_withdraw('eve')", user="app")
-    bench.server.sql("DELETE FROM federation.room_shown")
+    bench.server.sql("DELETE FROM federation.room_invited")
 
 
 def test_limits(bench):
     friend = bench.friend()
     rooms = [bench.invited(friend) for _ in range(12)]
-    bench.server.sql("DELETE FROM federation.room_shown")
+    bench.server.sql("DELETE FROM federation.room_invited")
     said = [("room_invite", chain.invitation(event))
             for chain, event in rooms]
     tap.equal(bench.batch(friend, *said[:11]),
@@ -526,13 +527,13 @@ def test_limits(bench):
     chain, event = bench.invited(other)
     tap.equal(bench.show(other, chain, event), "accepted",
               "another server's do not")
-    bench.server.sql("UPDATE federation.room_shown SET state = 'declined' "
+    bench.server.sql("UPDATE federation.room_invited SET state = 'declined' "
                      "WHERE global_room_id = %s", rooms[0][0].room)
     tap.equal(bench.batch(friend, *said[10:]),
               ["accepted", "retry INVITE_LIMIT"],
               "one is declined: one more is shown")
     bench.server.sql(
-        "INSERT INTO federation.room_shown (global_room_id, nonce, "
+        "INSERT INTO federation.room_invited (global_room_id, nonce, "
         "event_hash, invitee, inviter, room_key, metadata, state, "
         "expires_at) SELECT 'room' || n, %s, %s, 'bob', 'ann', '', '{}', "
         "'pending', now() + interval '1 hour' FROM generate_series(1, 88) n",
@@ -543,18 +544,18 @@ def test_limits(bench):
               ["accepted", "retry INVITE_LIMIT"],
               "100 for an invitee wait, and the next must")
     # Those that have expired are void, and wait no longer.
-    bench.server.sql("UPDATE federation.room_shown SET expires_at = "
+    bench.server.sql("UPDATE federation.room_invited SET expires_at = "
                      "now() - interval '1 s'")
     tap.equal(bench.show(other, *more[1]), "accepted",
               "what has expired does not count")
-    bench.server.sql("UPDATE federation.room_shown SET expires_at = now() - "
+    bench.server.sql("UPDATE federation.room_invited SET expires_at = now() - "
                      "interval '46 days' WHERE global_room_id LIKE 'room%%'")
     for most, more in ((50, True), (1000, False)):
         tap.equal(bench.server.value("SELECT federation.prune_rooms(%s)",
                                      most), more,
                   "upkeep, at most %d rows of a kind" % most)
     tap.equal(bench.server.sql(
-        "SELECT state, count(*) FROM federation.room_shown "
+        "SELECT state, count(*) FROM federation.room_invited "
         "GROUP BY 1 ORDER BY 1"),
         [("declined", 1), ("pending", 1), ("void", 12)],
         "they are void, and gone after 45 days")

@@ -16,7 +16,7 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from pgcluster import Cluster  # noqa: E402
-from rooms import Room, Talk, Voice, run  # noqa: E402
+from rooms import LIMITS, Room, Statements, Talk, Voice, run  # noqa: E402
 
 LATE, WAS_HELD, UNVERIFIED, HIDDEN, FILLED, SETTLED = 1, 2, 4, 8, 16, 32
 SELF, HOME, PEER, LOST = (peer.onion_address(peer.Key().public)
@@ -47,6 +47,7 @@ class World:
         self.owner = cluster.connect()
         daemon = cluster.connect(user="_fedqueued")
         run(daemon, "SELECT federation.self_set(%s, 'certificate')", SELF)
+        run(daemon, LIMITS)
         daemon.close()
         for address in (HOME, PEER, LOST):
             run(self.owner, "INSERT INTO federation.federation_servers "
@@ -194,16 +195,16 @@ def test_here(world):
     eve = Voice(room, "eve")
     tap.equal(world.take(room, eve.say(), origin=LOST),
               [refused("ROOM_UNKNOWN")], "a stranger learns nothing")
-    room.wish("leave", "me@" + SELF)
+    room.request("leave", "me@" + SELF)
     bob = Voice(room, "bob", state=3)
     said = bob.say()
     tap.equal(world.take(room, said), [refused("ROOM_LEFT", False)],
               "who leaves takes nothing more")
     tap.equal(world.take(room, eve.say(), origin=LOST),
               [refused("ROOM_UNKNOWN", False)], "nor does the stranger")
-    room.wish("join", "me@" + SELF, "asked")
+    room.request("join", "me@" + SELF, "asked")
     tap.equal(world.take(room, said), [wait], "a join under way: retry")
-    run(world.owner, "UPDATE federation.room_wishes SET state = 'done' "
+    run(world.owner, "UPDATE federation.room_asked SET state = 'done' "
         "WHERE room_id = %s", room.row)
     tap.equal(world.take(room, said), [TAKEN], "and nothing was lost")
     run(world.owner, "DELETE FROM federation.room_members WHERE room_id = %s "
@@ -218,6 +219,32 @@ def test_here(world):
     tap.equal(world.take(room, said), [refused("ROOM_LEFT", False)],
               "heard: left")
     run(world.owner, "UPDATE federation.self SET restored_at = NULL")
+    world.inbox()
+
+
+def test_around_the_end(world):
+    """None of ours is there any more: written before, learnt when."""
+    for kind, first, later in (
+            ("close", TAKEN, ("taken", "OK", LATE, 0, 0, 0)),
+            ("remove", TAKEN, ("taken", "OK", LATE, 0, 0, 0)),
+            ("leave", refused("ROOM_LEFT", False),
+             refused("ROOM_LEFT", False))):
+        room = world.room(5, closed=5 if kind == "close" else 0)
+        bob = Voice(room, "bob", state=4)
+        run(world.owner, "UPDATE federation.room_members SET state_left = 5 "
+            "WHERE room_id = %s AND member = ANY (%s)", room.row,
+            ["me@" + SELF] + ["bob@" + PEER] * (kind == "close"))
+        room.left(5)
+        run(world.owner, "UPDATE federation.room_state_events SET kind = %s "
+            "WHERE room_id = %s AND number = 5", kind, room.row)
+        tap.equal(world.take(room, bob.say()), [first],
+                  "written before a %s, learnt now" % kind)
+        run(world.owner, "UPDATE federation.room_state_events SET "
+            "received_at = now() - interval '3602 s' WHERE room_id = %s",
+            room.row)
+        if kind == "leave":
+            bob = Voice(room, "bob", state=4)
+        tap.equal(world.take(room, bob.say()), [later], "and an hour ago")
     world.inbox()
 
 
@@ -395,9 +422,10 @@ def void_add(world, room, first, last, previous, digest):
     proof = run(world.owner, "INSERT INTO federation.room_proofs (origin, "
                 "signing_text, signature, key_id, payload) VALUES (%s, 'v', "
                 "%s, %s, '{}') RETURNING id", PEER, b"v" * 64, b"k" * 32)
-    run(world.owner, "INSERT INTO federation.room_voids VALUES (%s, %s, 1, "
-        "2, %s, %s, %s, %s, %s)", room.row, PEER, first, last, previous,
-        digest, proof[0][0])
+    run(world.owner, "INSERT INTO federation.room_voids (room_id, origin, "
+        "epoch, lane, first, last, gone, previous, digest, proof_id) VALUES "
+        "(%s, %s, 1, 2, %s, %s, false, %s, %s, %s)", room.row, PEER, first,
+        last, previous, digest, proof[0][0])
     run(world.owner, "INSERT INTO federation.room_streams (room_id, origin, "
         "epoch, lane, contiguous, highest) VALUES (%s, %s, 1, 2, %s, %s)",
         room.row, PEER, last, last)
@@ -692,16 +720,27 @@ def test_judge_failed(world):
     tap.equal([n for n, _, _ in world.inbox()], [said[0]], "once")
 
 
+def test_trips(world):
+    """As many messages as a request has cost two statements."""
+    room = world.room()
+    said = Voice(room, "bob").many(64)
+    with Statements(world.cluster, "room_") as statements:
+        tap.equal(world.take(room, *said), [TAKEN] * 64, "64 in")
+    tap.equal(statements.ran, ["room_messages_facts", "room_messages_take"],
+              "read at once and written at once")
+
+
 def main():
     with Cluster(fsync=True) as cluster:
         cluster.migrate()
         world = World(cluster)
         for test in (test_taken, test_form, test_state, test_late, test_here,
-                     test_trust, test_window, test_epochs, test_held,
-                     test_conflict, test_conflict_beside, test_void, test_id,
+                     test_around_the_end, test_trust, test_window,
+                     test_epochs, test_held, test_conflict,
+                     test_conflict_beside, test_void, test_id,
                      test_own, test_together, test_race, test_judge,
                      test_unverified, test_judge_many,
-                     test_judge_failed):
+                     test_judge_failed, test_trips):
             test(world)
         world.talk.close()
 

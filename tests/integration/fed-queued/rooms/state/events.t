@@ -7,6 +7,7 @@ bad one stay, and what comes with it proceeds."""
 
 import os
 import sys
+import threading
 import time
 import uuid
 
@@ -148,6 +149,54 @@ def test_conflict(bench):
             ["ann@" + home.address, bench.bob]), "with the members it had")
 
 
+def test_times(bench):
+    """Of events: they never go back, and no clock of ours freezes a room."""
+    now, home = int(time.time()), bench.friend()
+    chain = bench.asked(home)
+    bench.events(home, chain, *chain.events)
+    chain.add("rename", {"metadata": "AAAA"}, at=now + 3600)
+    tap.equal((bench.events(home, chain, chain.events[3]),
+               bench.number(chain)), ("accepted", (4, 0)),
+              "an hour ahead: taken")
+    chain.add("rename", {"metadata": "AAAA"}, at=now + 3600)
+    tap.equal(bench.events(home, chain, chain.events[4]), "accepted",
+              "the same time again, too")
+    ahead = chain.event("federation", {"enabled": True}, at=now + DAY + 600)
+    tap.equal((bench.events(home, chain, ahead), bench.number(chain)),
+              ("retry STATE_AHEAD", (5, 0)), "a day and more ahead: later")
+    nothing = chain.add("allowed_servers", {"allowedServers": None},
+                        at=now + 3601)
+    tap.equal((bench.events(home, chain, nothing), bench.number(chain)),
+              ("accepted", (6, 0)), "what changes nothing is good")
+    back = chain.event("rename", {"metadata": "AAAA"}, at=now + 3600)
+    tap.equal((bench.events(home, chain, back), bench.number(chain)),
+              ("rejected STATE_INVALID", (6, 7)), "back in time: frozen")
+    chain = bench.asked(home)
+    bench.events(home, chain, *chain.events)
+    bad = chain.event("leave", {"member": "eve@" + home.address},
+                      at=now + 9 * DAY)
+    tap.equal((bench.events(home, chain, bad), bench.number(chain)),
+              ("rejected STATE_INVALID", (3, 4)),
+              "a rule broken freezes, whatever the time that it names")
+
+
+def test_key(bench):
+    """The home's new key follows the close, and nothing else does."""
+    home = bench.friend()
+    chain = bench.asked(home)
+    chain.add("close", {})
+    chain.add("key", {})
+    tap.equal((bench.events(home, chain, *chain.events),
+               bench.number(chain), bench.members(chain)),
+              ("accepted", (5, 0), []), "key behind close")
+    chain.add("key", {})
+    tap.equal(bench.events(home, chain, chain.events[5]), "accepted",
+              "and another")
+    other = chain.event("rename", {"metadata": "AAAA"})
+    tap.equal((bench.events(home, chain, other), bench.number(chain)),
+              ("rejected STATE_INVALID", (6, 7)), "but nothing else")
+
+
 def test_batch(bench):
     home = bench.friend()
     chain, other = bench.asked(home), bench.asked(home)
@@ -177,6 +226,33 @@ def test_batch(bench):
               "and both messages are there")
 
 
+def test_at_once(bench):
+    """A room is used before its first event is signed."""
+    friend = bench.friend()
+    for late in ("fed-signer", None):
+        if late:
+            bench.network.freeze(1, late)
+        room = bench.server.sql(
+            "SELECT federation.room_create('bob', NULL, false)",
+            user="app")[0][0]
+        if late:
+            threading.Timer(1, bench.network.thaw, (1, late)).start()
+        asked = [("room_join", {"globalRoomId": room, "nonce": None,
+                                "userId": "ann"}),
+                 ("room_invite", {
+                     "expires": peer.time_text(int(time.time()) + 3600),
+                     "globalRoomId": room, "invitee": bench.bob,
+                     "inviterId": "ann", "nonce": peer.b64(bytes(16))}),
+                 ("room_leave", {"globalRoomId": room, "userId": "ann"})]
+        found = bench.batch(friend, *asked)
+        tap.equal([one for one in found if one not in (
+            "accepted", "retry BUSY", "rejected STATE_INVALID")], [],
+            "asked at once: done, or later (bob is a member: his invitation "
+            "is refused)")
+        tap.ok(net.wait(lambda: bench.batch(friend, asked[0])[0] in (
+            "accepted", "duplicate")), "then in")
+
+
 def test_nowhere(bench):
     """Requests about a room of this server's that there is not."""
     friend = bench.friend()
@@ -200,7 +276,7 @@ def test():
         before = network.processes(1)
         for part in (test_taken, test_order, test_foreign,
                      test_certificates, test_conflict, test_batch,
-                     test_nowhere):
+                     test_times, test_key, test_at_once, test_nowhere):
             part(bench)
         tap.equal(network.processes(1), before,
                   "the same processes as at the beginning")

@@ -99,7 +99,7 @@ def test_refused(a, b):
     request = a.call("room_remove", room, b.address("bob"))
     said = a.wait("refused", room)
     tap.equal((said["request"], said["code"]), (str(request), "NOT_MEMBER"),
-              "and so is our own wish")
+              "and so is our own request")
     nowhere = "%s@%s" % (uuid.uuid4(), a.node.onion)
     b.call("room_join", nowhere, "bob")
     tap.equal(b.wait("refused", nowhere)["code"], "ROOM_UNKNOWN",

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fed-queued/rooms/items/certificate.h"
+#include "fed-queued/rooms/certificate.h"
 #include "proto/ed.h"
 
 #define NOW   INT64_C(1770000000)

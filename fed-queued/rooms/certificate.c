@@ -2,7 +2,7 @@
 /* The certificate that verifies a state event; see certificate.h. */
 #include <string.h>
 
-#include "rooms/items/certificate.h"
+#include "rooms/certificate.h"
 
 static bool
 cert_named(const struct cert *cert, const struct room_event *event)

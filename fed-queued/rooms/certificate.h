@@ -5,8 +5,8 @@
  * time, not now: events stay good when certificates expire or are revoked, or
  * two servers would have different members. Pure.
  */
-#ifndef TORFED_ROOMS_ITEMS_CERTIFICATE_H
-#define TORFED_ROOMS_ITEMS_CERTIFICATE_H
+#ifndef TORFED_ROOMS_CERTIFICATE_H
+#define TORFED_ROOMS_CERTIFICATE_H
 
 #include "room/room_event.h"
 #include "servers/peer_table.h"

@@ -55,6 +55,7 @@
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
 #include "rooms/sync/exchange.h"
+#include "rooms/sync/take.h"
 #include "servers/limits.h"
 #include "servers/observe.h"
 #include "servers/peer_table.h"
@@ -168,6 +169,7 @@ everything_due(void)
 	lookup_out_doorbell();
 	rooms_doorbell();
 	revocation_doorbell();
+	sync_lost_sweep();
 }
 
 static void

@@ -340,6 +340,13 @@ BEGIN
 		    WHERE m.room_id = f.id AND m.server_id IS NULL
 		    AND m.state_left IS NULL))
 	    UNION ALL
+	    SELECT 'room-lost', f.global_room_id, max(v.declared_at)
+		FROM federation.room_voids v
+		JOIN federation.federated_rooms f ON f.id = v.room_id
+		WHERE v.gone AND v.told
+		AND v.declared_at > now() - interval '30 days'
+		AND federation.sync_missing(v) GROUP BY f.global_room_id
+	    UNION ALL
 	    SELECT 'quarantine', i.global_room_id, i.received_at
 		FROM federation.room_invited i
 		WHERE i.state = 'quarantine' AND i.expires_at > now()

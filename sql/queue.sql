@@ -489,7 +489,11 @@ BEGIN
 	    AND (f.total <= bytes OR f.position = 1)
 	    RETURNING q.id, q.message_id, q.encrypted_payload, q.attempts,
 		q.max_attempts, extract(epoch FROM now() - q.created_at)::bigint
-		AS age, q.type, q.line, q.postponed)
+		AS age, q.type, q.line, q.postponed),
+	r AS (UPDATE federation.room_items i SET sent = true
+	    FROM u, federation.self o WHERE u.line IS NOT NULL
+	    AND u.type = 'message' AND i.origin = o.onion_address
+	    AND i.message_id = u.message_id AND NOT i.sent)
 	SELECT leased, u.id, u.message_id, u.encrypted_payload, u.attempts,
 	    u.max_attempts, u.age, others_ms, oldest, next, u.type, u.line,
 	    u.postponed, stopped, due_ms

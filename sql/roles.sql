@@ -96,7 +96,7 @@ GRANT INSERT ON federation.audit TO fed_definer;
 GRANT SELECT, INSERT, DELETE ON federation.federated_message_queue
     TO fed_definer;
 GRANT UPDATE (status, attempts, next_attempt_at, last_error, encrypted_payload,
-    delivered_at, exchange_id, held_at, history, postponed)
+    delivered_at, exchange_id, held_at, history, postponed, created_at)
     ON federation.federated_message_queue TO fed_definer;
 GRANT SELECT ON federation.epochs TO fed_definer;
 GRANT SELECT, INSERT ON federation.leases TO fed_definer;

@@ -261,6 +261,18 @@ head_read(struct reader *reader, const json_t *object)
 	return 0;
 }
 
+/* kind: "void" or "gone". */
+static int
+void_kind_get(bool *gone, const json_t *object)
+{
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+
+	if (kind == NULL)
+		return -1;
+	*gone = strcmp(kind, "gone") == 0;
+	return *gone || strcmp(kind, "void") == 0 ? 0 : -1;
+}
+
 static int
 void_read(struct reader *reader, const json_t *object)
 {
@@ -271,6 +283,7 @@ void_read(struct reader *reader, const json_t *object)
 	if (message->void_count == SYNC_PAYLOAD_VOIDS ||
 	    room_get(&declared->room, object) == -1 ||
 	    lane_get(&declared->epoch, &declared->lane, object) == -1 ||
+	    void_kind_get(&range->gone, object) == -1 ||
 	    number_get(&range->first, object, "first", 1, ROOM_NUMBER_MAX) ==
 		-1 ||
 	    number_get(&range->last, object, "last", range->first,

@@ -257,7 +257,8 @@ sync_payload_void(struct sync_writer *writer, const struct sync_void *declared)
 	    (long long)declared->epoch, (long long)range->first);
 	put_room(writer, VOIDS, &declared->room);
 	put(writer, VOIDS,
-	    ",\"lane\":%d,\"last\":%lld,\"previous\":", declared->lane,
+	    ",\"kind\":\"%s\",\"lane\":%d,\"last\":%lld,\"previous\":",
+	    range->gone ? "gone" : "void", declared->lane,
 	    (long long)range->last);
 	put_base64(writer, VOIDS, range->previous, ROOM_HASH);
 	put(writer, VOIDS, "}");

@@ -121,3 +121,17 @@ room_fork_learn(struct room_fork *fork, int64_t number, bool same)
 	else
 		fork->differ = number;
 }
+
+bool
+room_void_ask(const struct room_void *declared,
+    const struct room_stream_head *theirs, int64_t *from, int64_t *to)
+{
+	int64_t most = theirs->highest > theirs->sequence ? theirs->highest
+							  : theirs->sequence;
+
+	*from = declared->first;
+	*to = declared->last < most ? declared->last : most;
+	if (*to - *from >= ROOM_RANGE_MAX)
+		*to = *from + ROOM_RANGE_MAX - 1;
+	return *from <= *to;
+}

@@ -64,6 +64,14 @@ struct room_want room_stream_compare(const struct room_stream *,
     const uint8_t *tip, bool own, bool current);
 
 /*
+ * Numbers that their origin declared void or gone to us, asked of another
+ * server that shows them: the range (of ROOM_RANGE_MAX at most); false: it does
+ * not show the first of them. Once of each server.
+ */
+bool room_void_ask(const struct room_void *,
+    const struct room_stream_head *theirs, int64_t *from, int64_t *to);
+
+/*
  * Where two histories part, by halving. Begin with common 0 and differ the
  * number that is known to differ; ask the other server for room_fork_next()
  * until that is 0; then differ is the first that differs.

@@ -208,14 +208,23 @@ room_message_send(const struct room_state *state,
 }
 
 enum room_giving
-room_message_give(const struct room_state *state, int64_t state_number,
-    bool member_then, bool member_now)
+room_message_give(
+    const struct room_state *state, const struct room_asked *asked)
 {
-	if (!member_now)
+	enum room_giving otherwise =
+	    asked->left ? ROOM_GIVE_GONE : ROOM_GIVE_VOID;
+
+	if (!asked->member_now)
 		return ROOM_GIVE_NOTHING;
-	if (state_disputed(state, state_number))
+	if (!asked->known)
+		return ROOM_GIVE_GONE;
+	if (asked->proof || asked->refused)
+		return asked->payload ? ROOM_GIVE : ROOM_GIVE_GONE;
+	if (state_disputed(state, asked->state_number))
 		return ROOM_GIVE_VOID;
-	if (state_number > room_state_last(state))
+	if (asked->state_number > room_state_last(state))
 		return ROOM_GIVE_NOTHING;
-	return member_then ? ROOM_GIVE : ROOM_GIVE_VOID;
+	if (!asked->member_then || (asked->cancelled && !asked->left))
+		return ROOM_GIVE_VOID;
+	return asked->payload ? ROOM_GIVE : otherwise;
 }

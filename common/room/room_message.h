@@ -12,6 +12,10 @@
 
 #define ROOM_LATE_S   3600 /* after learning that the sender, or we, went */
 #define ROOM_HOLD_S   3600 /* a message waits for the state it needs */
+/* Nothing of ours is sent that is older: others forget ids after 45 days. */
+#define ROOM_SENT_S   (30 * 24 * 3600)
+/* So long those are waited for that may have what its origin gives no more. */
+#define ROOM_LOST_S   (24 * 3600)
 #define ROOM_HELD_MAX 1000 /* of a room */
 #define ROOM_HELD_SERVER \
 	250 /* of them from one server, so that nobody
@@ -78,17 +82,37 @@ bool room_message_visible(unsigned int flags);
  */
 enum code room_message_send(const struct room_state *,
     const struct room_member *member, bool leaving, int64_t *state_number);
+/* A number of a stream that a server asks for, and what we know of it. */
+struct room_asked {
+	bool known; /* there is a message: what follows says something */
+	int64_t state_number;
+	bool member_then; /* the asker had a member at that number */
+	bool member_now;
+	bool refused; /* we refused it, and others do, too */
+	bool proof;   /* it is asked for as proof of what was signed */
+	bool payload; /* is kept */
+	/* of our own */
+	bool left;	/* an attempt to send it began once, to anybody */
+	bool cancelled; /* for all that it was to go to */
+};
 /*
  * What a server that asks for a message is answered. It is for the servers
- * that had a member at the state number it was written under; one that had
- * none is told by the origin that the number is void. One that has none now,
- * as far as we know, is told nothing: it may have one by an event that we lack.
- * Nor is anybody about a message under a number that we lack, since who had a
- * member then we cannot tell; under one that is in dispute nobody takes it, and
- * it is void.
+ * that had a member at the state number it was written under, and given while
+ * its payload is kept, whether or not it was given up meanwhile. Otherwise the
+ * origin declares its number: void, since nobody has it or it is not for the
+ * asker; or gone, since others may have what the origin has no more. One that
+ * has no member now, as far as we know, is told nothing: it may have one by an
+ * event that we lack. Nor is anybody about a message under a number that we
+ * lack, since who had a member then we cannot tell; under one that is in
+ * dispute nobody takes it, and it is void.
  */
-enum room_giving { ROOM_GIVE, ROOM_GIVE_VOID, ROOM_GIVE_NOTHING };
-enum room_giving room_message_give(const struct room_state *,
-    int64_t state_number, bool member_then, bool member_now);
+enum room_giving {
+	ROOM_GIVE,
+	ROOM_GIVE_VOID,
+	ROOM_GIVE_GONE,
+	ROOM_GIVE_NOTHING
+};
+enum room_giving room_message_give(
+    const struct room_state *, const struct room_asked *);
 
 #endif

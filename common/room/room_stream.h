@@ -65,10 +65,12 @@ struct room_verdict room_stream_check(const struct room_stream *,
 /* Settles a number within the window, whether taken or refused for good. */
 void room_stream_settle(struct room_stream *, int64_t sequence, int64_t now);
 /*
- * Numbers that the origin declared void in an answer that it signed:
- * cancelled, dead, or not meant for us. It stands in the chain all the same.
+ * Numbers that the origin declared in an answer that it signed: void, which
+ * never left it or are not meant for us, or gone, whose content it has no more.
+ * They stand in the chain all the same.
  */
 struct room_void {
+	bool gone;
 	int64_t first;
 	int64_t last;
 	uint8_t previous[ROOM_HASH]; /* digest of first - 1; zeros at 1 */

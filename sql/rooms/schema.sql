@@ -250,6 +250,8 @@ CREATE TABLE federation.room_items (
 	content		bytea,
 	message_type	text,
 	metadata	text,		-- JSON
+	-- ours: a request for it was begun once, to anybody
+	sent		boolean NOT NULL DEFAULT false,
 	-- of others
 	proof_id	bigint REFERENCES federation.room_proofs (id),
 	since		timestamptz NOT NULL DEFAULT now(),
@@ -268,7 +270,8 @@ CREATE INDEX room_items_due ON federation.room_items (since)
 CREATE INDEX room_items_held ON federation.room_items (room_id, origin)
     WHERE status = 'held';
 
--- Numbers that an origin declared void to us.
+-- Numbers that an origin declared void or gone to us. asked: other servers that
+-- were asked for them since; told: that nobody has them, to the application.
 CREATE TABLE federation.room_voids (
 	room_id		uuid NOT NULL
 	    REFERENCES federation.federated_rooms (id),
@@ -277,12 +280,18 @@ CREATE TABLE federation.room_voids (
 	lane		integer NOT NULL,
 	first		bigint NOT NULL,
 	last		bigint NOT NULL,
+	gone		boolean NOT NULL,
+	asked		uuid[] NOT NULL DEFAULT '{}',
+	told		boolean NOT NULL DEFAULT false,
+	declared_at	timestamptz NOT NULL DEFAULT now(),
 	previous	bytea NOT NULL CHECK (octet_length(previous) = 32),
 	digest		bytea NOT NULL CHECK (octet_length(digest) = 32),
 	proof_id	bigint NOT NULL REFERENCES federation.room_proofs (id),
 	PRIMARY KEY (room_id, origin, epoch, lane, first, last)
 );
 CREATE INDEX room_voids_proof ON federation.room_voids (proof_id);
+CREATE INDEX room_voids_gone ON federation.room_voids (declared_at)
+    WHERE gone AND NOT told;
 
 -- Contradictions in rooms, whole, so that they can be shown to others: two
 -- documents as server_sync has them.

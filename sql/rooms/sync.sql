@@ -326,6 +326,13 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN false;
 	END IF;
+	-- What a backup holds as never sent may have left since.
+	UPDATE federation.room_items i SET sent = true
+	    FROM federation.self o WHERE i.origin = o.onion_address
+	    AND NOT i.sent AND i.status = 'taken' AND NOT coalesce((SELECT
+		bool_and(q.status = 'failed' AND q.last_error = 'CANCELLED')
+		FROM federation.federated_message_queue q
+		WHERE q.message_id = i.message_id), false);
 	UPDATE federation.room_states s SET answered = '{}'
 	    WHERE s.answered <> '{}';
 	RETURN true;
@@ -411,6 +418,13 @@ BEGIN
 	    CASE WHEN q.status IN ('pending', 'sending') THEN 'coming'
 		WHEN q.status = 'delivered' THEN 'delivered'
 		WHEN q.status = 'failed' THEN 'dead' ELSE 'none' END,
+	    extract(epoch FROM now() - i.since)::bigint,
+	    i.payload IS NOT NULL, i.sent,
+	    i.status = 'cancelled' OR i.proof_id IS NULL AND
+		coalesce((SELECT bool_and(c.status =
+		'failed' AND c.last_error = 'CANCELLED')
+		FROM federation.federated_message_queue c
+		WHERE c.message_id = i.message_id), false),
 	    range
 	    FROM generate_series(sync_items.first - 1, least(sync_items.last,
 		(range.stream).highest)) n
@@ -447,8 +461,8 @@ BEGIN
 		encrypted_payload = excluded.encrypted_payload,
 		status = 'pending', attempts = 0, postponed = 0,
 		next_attempt_at = now(), last_error = NULL,
-		delivered_at = NULL, exchange_id = NULL
-	    WHERE q.status = 'delivered';
+		delivered_at = NULL, exchange_id = NULL, created_at = now()
+	    WHERE q.status IN ('delivered', 'failed');
 	PERFORM pg_notify('federation_queue', '');
 END
 $$;
@@ -581,8 +595,8 @@ DECLARE
 BEGIN
 	PERFORM federation.sync_check(num_nulls(sync_void.origin,
 	    stream.epoch, stream.lane, stream.contiguous, stream.highest,
-	    stream.gap_since, stream.forked, void.last, proof.signing_text,
-	    proof.payload) = 0 AND sync_void.room <> '' AND
+	    stream.gap_since, stream.forked, void.last, void.gone,
+	    proof.signing_text, proof.payload) = 0 AND sync_void.room <> '' AND
 	    sync_void.version >= 0 AND void.first >= 1 AND
 	    octet_length(void.previous) = 32 AND
 	    octet_length(void.digest) = 32 AND
@@ -611,11 +625,120 @@ BEGIN
 		    sync_void.proof);
 	END IF;
 	INSERT INTO federation.room_voids (room_id, origin, epoch, lane, first,
-	    last, previous, digest, proof_id)
+	    last, gone, previous, digest, proof_id)
 	    VALUES (target, sync_void.origin, stream.epoch, stream.lane,
-	    void.first, void.last, void.previous, void.digest, kept)
+	    void.first, void.last, void.gone, void.previous, void.digest, kept)
 	    ON CONFLICT DO NOTHING;
 	RETURN true;
+END
+$$;
+
+-- Whether something is missing still of what was declared void or gone to us.
+CREATE FUNCTION federation.sync_missing(void federation.room_voids)
+RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT (SELECT count(*) FROM federation.room_items i
+	    WHERE i.room_id = void.room_id AND i.origin = void.origin
+	    AND i.epoch = void.epoch AND i.lane = void.lane
+	    AND i.sequence BETWEEN void.first AND void.last
+	    AND i.status <> 'refused') <= void.last - void.first
+$$;
+
+-- Numbers that were declared void or gone to us and that a server shows in its
+-- heads: it was not asked for them yet. Ranges, so many at most; asking: it is
+-- asked now.
+CREATE FUNCTION federation.sync_holders(server uuid,
+    heads federation.sync_ask_row[], most integer, asking boolean)
+RETURNS SETOF federation.sync_range_ask_row
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.sync_check(sync_holders.server IS NOT NULL AND
+	    cardinality(heads) <= 1000 AND sync_holders.most >= 0 AND
+	    sync_holders.asking IS NOT NULL);
+	RETURN QUERY WITH v AS (SELECT x.ctid AS place, h.room
+	    FROM unnest(heads) AS h
+	    JOIN federation.federated_rooms f ON f.global_room_id = h.room
+	    JOIN federation.room_voids x ON x.room_id = f.id
+		AND x.origin = h.origin AND x.epoch = h.epoch
+		AND x.lane = h.lane
+	    WHERE x.first <= greatest(h.sequence, h.highest)
+	    AND sync_holders.server <> ALL (x.asked)
+	    AND federation.sync_missing(x)
+	    AND NOT EXISTS (SELECT 1 FROM federation.federation_servers s
+		WHERE s.id = sync_holders.server
+		AND s.onion_address = x.origin)
+	    ORDER BY x.declared_at, x.first LIMIT sync_holders.most)
+	UPDATE federation.room_voids r
+	    SET asked = CASE WHEN sync_holders.asking
+		THEN r.asked || sync_holders.server ELSE r.asked END
+	    FROM v WHERE r.ctid = v.place
+	    RETURNING v.room, r.origin, r.epoch, r.lane, r.first, r.last;
+END
+$$;
+
+-- What a server shows of our streams it has, though we had given it up: so it
+-- was delivered. codes: why it may have been given up; youngest: of what is
+-- older the number may have been declared to it.
+CREATE FUNCTION federation.sync_holds(server uuid,
+    heads federation.sync_ask_row[], codes text[], youngest interval)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.sync_check(sync_holds.server IS NOT NULL AND
+	    cardinality(heads) <= 1000 AND cardinality(codes) >= 1 AND
+	    youngest > interval '0');
+	UPDATE federation.federated_message_queue q SET status = 'delivered',
+	    delivered_at = now(), last_error = NULL
+	    FROM unnest(heads) AS h
+	    JOIN federation.self o ON o.onion_address = h.origin
+	    JOIN federation.federated_rooms f ON f.global_room_id = h.room
+	    JOIN federation.room_items i ON i.room_id = f.id
+		AND i.origin = h.origin AND i.epoch = h.epoch
+		AND i.lane = h.lane AND i.sequence <= h.sequence
+	    WHERE i.sent AND i.payload IS NOT NULL
+	    AND i.since > now() - youngest
+	    AND q.message_id = i.message_id
+	    AND q.destination_server_id = sync_holds.server
+	    AND q.status = 'failed' AND q.last_error = ANY (codes);
+END
+$$;
+
+-- Tells the application of numbers that are gone and that nobody gave: of whom
+-- all others in the room were asked, or that were declared so long ago.
+CREATE FUNCTION federation.sync_lost(age interval, most integer)
+RETURNS TABLE (room text, origin text, numbers bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.sync_check(age >= interval '0' AND most > 0);
+	RETURN QUERY WITH l AS (UPDATE federation.room_voids r SET told = true
+	    FROM (SELECT x.ctid AS place FROM federation.room_voids x
+		WHERE x.gone AND NOT x.told AND (
+		    x.declared_at < now() - sync_lost.age OR NOT EXISTS (
+		    SELECT 1 FROM federation.room_members m
+		    JOIN federation.federation_servers s ON s.id = m.server_id
+		    WHERE m.room_id = x.room_id AND m.state_left IS NULL
+		    AND s.onion_address <> x.origin
+		    AND s.id <> ALL (x.asked)))
+		ORDER BY x.declared_at LIMIT sync_lost.most
+		FOR UPDATE SKIP LOCKED) d
+	    WHERE r.ctid = d.place
+	    RETURNING r.*),
+	m AS (SELECT f.global_room_id AS room, l.origin,
+	    (SELECT count(*) FROM generate_series(l.first, l.last) n
+		WHERE NOT EXISTS (SELECT 1 FROM federation.room_items i
+		WHERE i.room_id = l.room_id AND i.origin = l.origin
+		AND i.epoch = l.epoch AND i.lane = l.lane
+		AND i.sequence = n AND i.status <> 'refused')) AS numbers
+	    FROM l JOIN federation.federated_rooms f ON f.id = l.room_id),
+	t AS (SELECT m.room, m.origin, m.numbers, federation.room_tell(s.id,
+		m.room, 'lost', jsonb_build_object('server', m.origin,
+		'count', m.numbers))
+	    FROM m LEFT JOIN federation.federation_servers s
+		ON s.onion_address = m.origin WHERE m.numbers > 0)
+	SELECT t.room, t.origin, t.numbers FROM t;
 END
 $$;
 
@@ -707,6 +830,9 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint,
 	bigint),
     federation.sync_resend(uuid, bigint[]),
+    federation.sync_holders(uuid, federation.sync_ask_row[], integer, boolean),
+    federation.sync_holds(uuid, federation.sync_ask_row[], text[], interval),
+    federation.sync_lost(interval, integer),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,
 	bigint),
     federation.sync_evidence(uuid, text, text, bigint, integer, bigint),

@@ -386,7 +386,9 @@ CREATE TYPE federation.sync_range_row AS (
 
 -- What stands at a number of it: an item, with what its origin signed, or, of
 -- our own, its row in the server's queue: coming, delivered, dead or none.
--- member_then: the server had a member when it was written.
+-- member_then: the server had a member when it was written; age: in seconds;
+-- kept: there is a payload; sent: see room_items; cancelled: for all that it
+-- was to go to.
 CREATE TYPE federation.sync_item_row AS (
 	sequence	bigint,
 	digest		bytea,
@@ -398,6 +400,10 @@ CREATE TYPE federation.sync_item_row AS (
 	proof_id	bigint,
 	signing		federation.room_signed_row,
 	queue		text,
+	age		bigint,
+	kept		boolean,
+	sent		boolean,
+	cancelled	boolean,
 	range		federation.sync_range_row
 );
 
@@ -410,12 +416,23 @@ CREATE TYPE federation.sync_void_facts_row AS (
 	epochs		bigint
 );
 
--- A declaration: numbers that their origin declared void.
+-- A declaration: numbers that their origin declared void, or gone.
 CREATE TYPE federation.room_void_row AS (
+	gone		boolean,
 	first		bigint,
 	last		bigint,
 	previous	bytea,
 	digest		bytea
+);
+
+-- Numbers of a stream, to be asked for.
+CREATE TYPE federation.sync_range_ask_row AS (
+	room		text,
+	origin		text,
+	epoch		bigint,
+	lane		integer,
+	first		bigint,
+	last		bigint
 );
 
 -- What is in dispute. epoch 0: the room's state. first, last: where an item

@@ -427,6 +427,20 @@ kept(const struct room *room, int item)
 	return false;
 }
 
+/* Its origin has it, and gives it no more. */
+static bool
+pruned(const struct room *room, int identity, int item)
+{
+	int i;
+
+	if (world.items[item].origin != identity)
+		return false;
+	for (i = 0; i < room->entry_count; i++)
+		if (room->entries[i].item == item)
+			return room->entries[i].pruned;
+	return false;
+}
+
 /* Two servers that are in the room have what is for both. */
 static void
 check_messages(int index, const struct reading *reading, int a, int b)
@@ -444,6 +458,13 @@ check_messages(int index, const struct reading *reading, int a, int b)
 		    number > reading->last ||
 		    !server_in(reading, world.nodes[a].identity, number) ||
 		    !server_in(reading, world.nodes[b].identity, number))
+			continue;
+		/* Asked before a dishonest server gave it to one of them. */
+		if (world.dishonest != NONE &&
+		    world.nodes[item->origin].db.restored != 0)
+			continue;
+		if (pruned(room_a, world.nodes[a].identity, i) ||
+		    pruned(room_b, world.nodes[b].identity, i))
 			continue;
 		if (kept(room_a, i) != kept(room_b, i))
 			world_fail("servers %d and %d differ about message %d "

@@ -66,6 +66,19 @@ node_signs(int node, int64_t mark)
 		world.nodes[node].log_mark = mark;
 }
 
+/* What a backup holds as never sent may have left since. */
+static void
+all_left(struct node *server, struct room *room)
+{
+	int i;
+
+	for (i = 0; i < room->entry_count; i++)
+		if (world.items[room->entries[i].item].origin ==
+			server->identity &&
+		    room->entries[i].status != STATUS_CANCELLED)
+			room->entries[i].sent = true;
+}
+
 /* The mark goes into the database first, then into the sign log. */
 void
 node_restart(int node, bool restore)
@@ -86,6 +99,7 @@ node_restart(int node, bool restore)
 		    server->db.epoch, server->db.epoch_seen, world.now);
 		for (room = 0; room < ROOMS; room++) {
 			server->db.rooms[room].answered = 0;
+			all_left(server, &server->db.rooms[room]);
 			if (world_home(room) == server->identity)
 				world.restored_home[room] = true;
 		}

@@ -172,6 +172,8 @@ static const char *const faults[] = {
     "late",
     /* sync.c: nobody is given what follows the close */
     "shown",
+    /* sync.c: a number that its origin gives no more is asked of nobody else */
+    "holders",
 };
 
 static bool

@@ -219,6 +219,30 @@ stream_compare(int node, const struct packet *packet, int at)
 	}
 }
 
+/* What its origin declared to us others may have. */
+static void
+declared_ask(int node, const struct packet *packet, int at)
+{
+	const struct room_stream_head *theirs = &packet->heads[at].head;
+	struct room *room = room_of(node, packet->room);
+	int peer = world.nodes[packet->from].identity, i;
+	struct declared *declared;
+	int64_t from, to;
+
+	for (i = 0; i < room->void_count && !planted_is("holders"); i++) {
+		declared = &room->voids[i];
+		if (declared->origin != packet->heads[at].origin ||
+		    declared->origin == peer ||
+		    declared->epoch != theirs->epoch ||
+		    declared->lane != theirs->lane ||
+		    (declared->asked >> peer & 1) != 0 ||
+		    !room_void_ask(&declared->range, theirs, &from, &to))
+			continue;
+		declared->asked |= 1U << peer;
+		ask_items(node, packet, at, PACKET_ASK_ITEMS, from, to, false);
+	}
+}
+
 void
 sync_heads(int node, const struct packet *packet)
 {
@@ -230,8 +254,10 @@ sync_heads(int node, const struct packet *packet)
 		state_compare(node, packet);
 	if (room->state.number != 0 &&
 	    room_here(room, world.nodes[node].identity))
-		for (i = 0; i < packet->head_count; i++)
+		for (i = 0; i < packet->head_count; i++) {
 			stream_compare(node, packet, i);
+			declared_ask(node, packet, i);
+		}
 	mirror_heads(node, packet);
 }
 
@@ -292,7 +318,8 @@ declared_give(int node, const struct packet *packet)
 
 /* Numbers of our own that are for nobody, or not for the one who asks. */
 static void
-void_give(int node, const struct packet *packet, int64_t first, int64_t last)
+void_give(int node, const struct packet *packet, int64_t first, int64_t last,
+    bool gone)
 {
 	const struct room *room = room_of(node, packet->room);
 	struct packet *answer;
@@ -312,6 +339,7 @@ void_give(int node, const struct packet *packet, int64_t first, int64_t last)
 	answer->epoch = packet->epoch;
 	answer->lane = packet->lane;
 	node_signs(node, ++world.nodes[node].db.mark);
+	answer->range.gone = gone;
 	answer->range.first = first;
 	answer->range.last = last;
 	memcpy(answer->range.digest, digest, ROOM_HASH);
@@ -331,25 +359,28 @@ static enum room_giving
 giving_find(struct room *room, const struct packet *packet, int asker,
     int64_t number, struct entry **entry)
 {
-	bool now = room_server_now(room, asker);
+	struct room_asked asked = {.member_now = room_server_now(room, asker),
+	    .proof = proof_wanted(packet)};
 	int i = room_item_at(
 	    room, packet->origin, packet->epoch, packet->lane, number);
-	enum room_giving giving;
-	int64_t under;
 
 	*entry = NULL;
-	if (i == NONE)
-		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
-	under = world.items[room->entries[i].item].message.state_number;
-	giving = room_message_give(
-	    &room->state, under, room_server_at(room, asker, under), now);
-	*entry = &room->entries[i];
-	/* As proof of what was signed; what we refused others refuse, too. */
-	if (now && (proof_wanted(packet) || (*entry)->status == STATUS_REFUSED))
-		giving = ROOM_GIVE;
-	if (giving == ROOM_GIVE && (*entry)->status == STATUS_CANCELLED)
-		giving = ROOM_GIVE_VOID;
-	return giving;
+	if (i != NONE) {
+		*entry = &room->entries[i];
+		asked.known = true;
+		asked.state_number =
+		    world.items[(*entry)->item].message.state_number;
+		asked.member_then =
+		    room_server_at(room, asker, asked.state_number);
+		asked.refused = (*entry)->status == STATUS_REFUSED;
+		asked.payload =
+		    !(*entry)->pruned &&
+		    (packet->origin != world.nodes[packet->to].identity ||
+			world.now - (*entry)->since < ROOM_SENT_S);
+		asked.left = (*entry)->sent;
+		asked.cancelled = (*entry)->status == STATUS_CANCELLED;
+	}
+	return room_message_give(&room->state, &asked);
 }
 
 static void
@@ -374,8 +405,9 @@ items_give(int node, const struct packet *packet)
 	    room_stream_find(room, packet->origin, packet->epoch, packet->lane);
 	bool own = packet->origin == world.nodes[node].identity;
 	int64_t number, first = 0, last = packet->last;
-	enum room_giving giving;
+	enum room_giving giving, before = ROOM_GIVE;
 	struct entry *entry;
+	bool declare;
 
 	if (stream == NULL)
 		last = 0;
@@ -384,20 +416,24 @@ items_give(int node, const struct packet *packet)
 	for (number = packet->first; number <= last; number++) {
 		giving = giving_find(room, packet,
 		    world.nodes[packet->from].identity, number, &entry);
-		if (giving == ROOM_GIVE_VOID && own &&
-		    room_stream_is_settled(&stream->stream, number)) {
-			if (first == 0)
-				first = number;
+		declare =
+		    own &&
+		    (giving == ROOM_GIVE_VOID || giving == ROOM_GIVE_GONE) &&
+		    room_stream_is_settled(&stream->stream, number);
+		if (first != 0 && (!declare || giving != before))
+			void_give(node, packet, first, number - 1,
+			    before == ROOM_GIVE_GONE);
+		if (first == 0 || giving != before)
+			first = number;
+		before = giving;
+		if (declare)
 			continue;
-		}
-		if (first != 0)
-			void_give(node, packet, first, number - 1);
 		first = 0;
 		if (giving == ROOM_GIVE)
 			item_give(node, packet, entry);
 	}
 	if (first != 0)
-		void_give(node, packet, first, last);
+		void_give(node, packet, first, last, before == ROOM_GIVE_GONE);
 	if (!own)
 		declared_give(node, packet);
 }
@@ -469,9 +505,31 @@ evidence_give(int node, const struct packet *packet)
 		items_give(node, packet);
 }
 
+/* What became of our items since. */
+static void
+items_mirror(int node, struct room *room)
+{
+	struct entry *entry;
+	int i;
+
+	for (i = 0; i < room->entry_count; i++) {
+		entry = &room->entries[i];
+		if (world.items[entry->item].origin !=
+		    world.nodes[node].identity)
+			continue;
+		if (entry->sent && !entry->mirrored[0])
+			mirror_sent(node, entry->item);
+		if (entry->pruned && !entry->mirrored[1])
+			mirror_pruned(node, entry->item);
+		entry->mirrored[0] = entry->sent;
+		entry->mirrored[1] = entry->pruned;
+	}
+}
+
 void
 sync_ask(int node, const struct packet *packet)
 {
+	items_mirror(node, room_of(node, packet->room));
 	mirror_step(node);
 	if (packet->kind == PACKET_ASK_EVENTS)
 		events_give(node, packet);

@@ -537,6 +537,8 @@ push(int node, int index, struct room *room, struct entry *entry)
 	struct packet *packet;
 	int i;
 
+	if (world.now - entry->since >= LIFETIME)
+		return;
 	for (i = 0; i < world.servers; i++) {
 		if (i == item->origin || (entry->acked >> i & 1) != 0 ||
 		    !room_server_at(room, i, item->message.state_number))
@@ -566,9 +568,12 @@ talk_tick(int node, int index)
 	mirror_judge(node, index);
 	for (i = 0; i < room->entry_count; i++) {
 		entry = &room->entries[i];
-		if (entry->status == STATUS_TAKEN &&
-		    world.items[entry->item].origin ==
-			world.nodes[node].identity)
+		if (world.items[entry->item].origin !=
+		    world.nodes[node].identity)
+			continue;
+		if (world.now - entry->since >= KEPT)
+			entry->pruned = true;
+		if (entry->status == STATUS_TAKEN)
 			push(node, index, room, entry);
 	}
 }

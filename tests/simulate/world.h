@@ -43,8 +43,10 @@
 #define ITEMS	    256
 #define PACKETS	    1024
 #define NONE	    (-1)
-#define NOBODY	    ALL_USERS  /* a sender who is no user of his server */
-#define WORLD_START 1700000000 /* seconds since 1970 */
+#define NOBODY	    ALL_USERS	    /* a sender who is no user of his server */
+#define WORLD_START 1700000000	    /* seconds since 1970 */
+#define LIFETIME    (3 * 24 * 3600) /* a message is pushed for so long */
+#define KEPT	    (9 * 24 * 3600) /* and kept */
 
 /* An item, signed by its origin. */
 struct item {
@@ -74,11 +76,14 @@ struct entry {
 	int64_t since;
 	bool received;	    /* of others: taken or held once, its id is kept */
 	bool sent;	    /* own: left this server at least once */
+	bool pruned;	    /* own: its payload is kept no more */
+	bool mirrored[2];   /* sent, pruned: the mirror knows */
 	int64_t mark;	    /* own: of its first claim */
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared { /* void by its origin */
+struct declared {	    /* void or gone, by its origin */
+	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;
 	int lane;

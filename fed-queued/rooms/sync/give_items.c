@@ -26,7 +26,8 @@ struct range {
 	struct room_state state;
 	struct room_stream stream;
 	struct sync_item_row rows[ROOM_RANGE_MAX + 1];
-	int first; /* row of the first void number under way; 0 none */
+	int first; /* row of the first number to be declared; 0 none */
+	bool gone; /* how, else void */
 	struct db_array *again; /* ids of ours to be sent once more */
 	uint32_t again_count;
 };
@@ -39,7 +40,8 @@ void_give(struct range *range, int last)
 	const struct sync_item_row *first = &range->rows[range->first];
 	struct sync_void declared = {.room = range->ask.room,
 	    .epoch = range->ask.epoch,
-	    .lane = range->ask.lane};
+	    .lane = range->ask.lane,
+	    .range = {.gone = range->gone}};
 	struct room_void *numbers = &declared.range;
 
 	numbers->first = first->sequence;
@@ -54,22 +56,17 @@ void_give(struct range *range, int last)
 static enum room_giving
 giving_find(const struct range *range, const struct sync_item_row *row)
 {
-	bool now = row->range.member_now;
-	enum room_giving giving;
+	struct room_asked asked = {.known = row->id != 0,
+	    .state_number = row->state_number,
+	    .member_then = row->member_then,
+	    .member_now = row->range.member_now,
+	    .refused = db_span_is(&row->status, "refused"),
+	    .proof = range->ask.want != SYNC_ITEMS,
+	    .payload = row->kept && (!range->own || row->age < ROOM_SENT_S),
+	    .left = row->sent,
+	    .cancelled = row->cancelled};
 
-	if (row->id == 0)
-		return now ? ROOM_GIVE_VOID : ROOM_GIVE_NOTHING;
-	giving = room_message_give(
-	    &range->state, row->state_number, row->member_then, now);
-	/* Whoever asks for proof gets what was signed. What we refused, others
-	 * refuse, too. */
-	if (now && (range->ask.want != SYNC_ITEMS ||
-		       db_span_is(&row->status, "refused")))
-		giving = ROOM_GIVE;
-	if (giving == ROOM_GIVE && (db_span_is(&row->status, "cancelled") ||
-				       db_span_is(&row->queue, "dead")))
-		giving = ROOM_GIVE_VOID;
-	return giving;
+	return room_message_give(&range->state, &asked);
 }
 
 /* Ours is given by sending it, unless it is on its way already. */
@@ -142,6 +139,24 @@ sent_again(PGresult *result, const char *sqlstate, void *argument)
 	sync_give_fail(giving, sqlstate);
 }
 
+/* A number of ours is declared, with those before it that are so alike. */
+static bool
+row_declare(struct range *range, int row, enum room_giving giving)
+{
+	bool gone = giving == ROOM_GIVE_GONE;
+	bool declare =
+	    range->own && (gone || giving == ROOM_GIVE_VOID) &&
+	    room_stream_is_settled(&range->stream, range->rows[row].sequence);
+
+	if (range->first != 0 && (!declare || gone != range->gone))
+		void_give(range, row - 1);
+	if (declare && range->first == 0) {
+		range->first = row;
+		range->gone = gone;
+	}
+	return declare;
+}
+
 static void
 range_give(struct range *range, int last)
 {
@@ -153,15 +168,7 @@ range_give(struct range *range, int last)
 	for (i = 1; i <= last; i++) {
 		row = &range->rows[i];
 		giving = giving_find(range, row);
-		if (giving == ROOM_GIVE_VOID && range->own &&
-		    room_stream_is_settled(&range->stream, row->sequence)) {
-			if (range->first == 0)
-				range->first = i;
-			continue;
-		}
-		if (range->first != 0)
-			void_give(range, i - 1);
-		if (giving != ROOM_GIVE)
+		if (row_declare(range, i, giving) || giving != ROOM_GIVE)
 			continue;
 		if (range->own)
 			own_give(range, row);

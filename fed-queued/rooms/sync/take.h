@@ -8,6 +8,7 @@
 #ifndef TORFED_ROOMS_SYNC_TAKE_H
 #define TORFED_ROOMS_SYNC_TAKE_H
 
+#include "db/db.h"
 #include "rooms/document.h"
 
 struct sync_taking {
@@ -42,6 +43,7 @@ struct sync_taking {
 	struct document other;
 	struct sync_message declared; /* DOCUMENT_VOIDS, read */
 	uint32_t declared_at;
+	void (*held)(struct sync_taking *); /* goes on behind the holders */
 };
 
 /* done() comes once, perhaps before this returns. */
@@ -60,6 +62,13 @@ void sync_take_void(struct sync_taking *, const struct sync_void *,
 /* take_evidence.c: writes a contradiction, then goes on. */
 void sync_take_evidence(struct sync_taking *, const struct sync_document *a,
     const struct sync_document *b);
+/* take_holders.c: adds a message's heads of streams as an array. */
+void sync_heads_add(struct db_parameters *, const struct sync_message *);
+/* Asks for what others declared and via shows, and settles what it has. */
+void sync_take_holders(
+    struct sync_taking *, void (*done)(struct sync_taking *));
+/* At each sweep: tells the application of what nobody has. */
+void sync_lost_sweep(void);
 /* take_heads.c: heads, then done(). */
 void sync_take_heads(struct sync_taking *);
 

@@ -225,55 +225,16 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 			    taking, &head->room, &head->streams[j], &row);
 		}
 	}
-	confirmed_write(taking);
-}
-
-/* Streams of a message, to be compared. */
-struct compared {
-	struct sync_ask_row rows[SYNC_PAYLOAD_STREAMS];
-	char room[SYNC_PAYLOAD_STREAMS][ROOM_ID_SIZE];
-	char origin[SYNC_PAYLOAD_STREAMS][ONION_SIZE];
-	uint32_t count;
-};
-
-static void
-streams_add(struct compared *compared, const struct sync_head *head)
-{
-	const struct room_stream_head *stream;
-	struct sync_ask_row *row;
-	uint32_t i, at;
-
-	for (i = 0; i < head->stream_count; i++) {
-		at = compared->count++;
-		row = &compared->rows[at];
-		stream = &head->streams[i].head;
-		room_id_format(compared->room[at], &head->room);
-		onion_format(compared->origin[at], head->streams[i].origin);
-		memset(row, 0, sizeof(*row));
-		row->room = db_span_text(compared->room[at]);
-		row->origin = db_span_text(compared->origin[at]);
-		row->epoch = stream->epoch;
-		row->lane = stream->lane;
-		row->sequence = stream->sequence;
-		row->highest = stream->highest;
-	}
+	sync_take_holders(taking, confirmed_write);
 }
 
 static void
 streams_load(struct sync_taking *taking)
 {
-	static struct compared compared; /* large */
 	struct db_parameters parameters;
-	uint32_t i;
 
-	if (taking->message.stream_count > SYNC_PAYLOAD_STREAMS)
-		fatal("more streams than a message has");
-	compared.count = 0;
-	for (i = 0; i < taking->message.room_count; i++)
-		streams_add(&compared, &taking->message.rooms[i]);
 	db_parameters_init(&parameters);
-	db_add_rows(&parameters, env.db, TYPE_sync_ask_row, compared.rows,
-	    compared.count);
+	sync_heads_add(&parameters, &taking->message);
 	db_call(env.db, SQL_SYNC_COMPARE_STREAMS, &parameters, streams_loaded,
 	    taking);
 	db_parameters_free(&parameters);

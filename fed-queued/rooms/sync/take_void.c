@@ -126,7 +126,8 @@ void_write(struct declaration *declaration, int64_t version,
 {
 	const struct room_void *range = &declaration->declared.range;
 	const struct signed_text *proof = declaration->proof;
-	struct room_void_row row = {.first = range->first,
+	struct room_void_row row = {.gone = range->gone,
+	    .first = range->first,
 	    .last = range->last,
 	    .previous = db_span_bytes(range->previous, ROOM_HASH),
 	    .digest = db_span_bytes(range->digest, ROOM_HASH)};

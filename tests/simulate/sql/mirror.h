@@ -57,6 +57,8 @@ void mirror_say(int node, int room, int user, int lane, int item, uint32_t id);
 void mirror_item(int node, int item, int from, const struct room_verdict *);
 void mirror_judge(int node, int room);
 void mirror_cancel(int node, int item);
+void mirror_sent(int node, int item);
+void mirror_pruned(int node, int item);
 void mirror_void(int node, const struct packet *);
 
 /* sync.c. packet NULL: nothing is told. */

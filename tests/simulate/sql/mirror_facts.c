@@ -352,18 +352,24 @@ WRAP(enum code, room_message_send, const struct room_state *state,
 }
 
 WRAP(enum room_giving, room_message_give, const struct room_state *state,
-    int64_t number, bool then, bool member_now)
+    const struct room_asked *asked)
 {
 	if (begin("give")) {
 		put_state(state);
-		put_number("state_number", number);
+		put_number("known", asked->known);
+		put_number("member_now", asked->member_now);
 		/* Of what is in dispute nobody asks who was there. */
-		if (number <= room_state_last(state))
-			put_number("then", then);
-		put_number("member_now", member_now);
+		if (asked->known && asked->member_now) {
+			put_number("state_number", asked->state_number);
+			if (asked->state_number <= room_state_last(state))
+				put_number("then", asked->member_then);
+			put_number("refused", asked->refused);
+			put_number("proof", asked->proof);
+			put_number("payload", asked->payload);
+		}
 		end();
 	}
-	return __real_room_message_give(state, number, then, member_now);
+	return __real_room_message_give(state, asked);
 }
 
 WRAP(int64_t, room_state_shown, const struct room_state *state,

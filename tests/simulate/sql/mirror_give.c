@@ -58,9 +58,10 @@ void_line(char *line, size_t size, const struct room_void *range)
 {
 	char previous[HASH_TEXT], last[HASH_TEXT];
 
-	snprintf(line, size, "void %lld-%lld previous=%s digest=%s\n",
-	    (long long)range->first, (long long)range->last,
-	    digest(previous, range->previous), digest(last, range->digest));
+	snprintf(line, size, "%s %lld-%lld previous=%s digest=%s\n",
+	    range->gone ? "gone" : "void", (long long)range->first,
+	    (long long)range->last, digest(previous, range->previous),
+	    digest(last, range->digest));
 }
 
 /* Our own items travel from the queue. */

@@ -130,3 +130,37 @@ mirror_cancel(int node, int number)
 		mirror_fail("cancel", mirror_sqlstate(), "done");
 	mirror_leave_node();
 }
+
+/* Something becomes so of an item of ours. */
+static void
+item_set(int node, int number, const char *what, const char *sql)
+{
+	const struct item *item = &world.items[number];
+	char message[UUID_TEXT + 1];
+	const char *values[] = {message};
+	uint8_t uuid[UUID_SIZE];
+
+	if (!mirror_enter(node))
+		return;
+	ledger_uuid(uuid, 'm', item->origin, item->id);
+	uuid_format(message, uuid);
+	if (mirror_sql(sql, 1, values) == NULL)
+		mirror_fail(what, mirror_sqlstate(), "done");
+	mirror_leave_node();
+}
+
+void
+mirror_sent(int node, int number)
+{
+	item_set(node, number, "sent",
+	    "UPDATE federation.room_items SET sent = true"
+	    " WHERE message_id = $1::uuid AND proof_id IS NULL");
+}
+
+void
+mirror_pruned(int node, int number)
+{
+	item_set(node, number, "pruned",
+	    "UPDATE federation.room_items SET payload = NULL"
+	    " WHERE message_id = $1::uuid AND proof_id IS NULL");
+}

@@ -45,10 +45,12 @@
 	",\"streams\":[" streams "]}]}"
 #define STATE(disputed, hash, number) \
 	"{\"disputed\":" disputed ",\"hash\":" hash ",\"number\":" number "}"
-#define VOID(digest, first, last)                                        \
-	"{\"answer\":{\"voids\":[{\"digest\":" digest ",\"epoch\":1,\""  \
-	"first\":" first ",\"globalRoomId\":\"" ROOM "\",\"lane\":1,\"l" \
-	"ast\":" last ",\"previous\":" ZERO "}]}}"
+#define DECLARED(kind, digest, first, last)                                 \
+	"{\"answer\":{\"voids\":[{\"digest\":" digest ",\"epoch\":1,\""     \
+	"first\":" first ",\"globalRoomId\":\"" ROOM "\"" kind ",\"lane\":" \
+	"1,\"last\":" last ",\"previous\":" ZERO "}]}}"
+#define VOID(digest, first, last) \
+	DECLARED(",\"kind\":\"void\"", digest, first, last)
 
 static struct sync_message message;
 static struct room_id room;
@@ -162,6 +164,10 @@ voids(void **state)
 	bad(true, VOID(ZERO, "0", "1"));
 	bad(true, VOID(ZERO, "2", "1"));
 	bad(true, VOID("\"AAAA\"", "1", "1"));
+	good(true, DECLARED(",\"kind\":\"gone\"", ZERO, "1", "1"));
+	bad(true, DECLARED(",\"kind\":\"lost\"", ZERO, "1", "1"));
+	bad(true, DECLARED(",\"kind\":null", ZERO, "1", "1"));
+	bad(true, DECLARED("", ZERO, "1", "1"));
 	bad(false, "{\"voids\":[]}");
 }
 
@@ -241,7 +247,7 @@ round_trip(void **state)
 static void
 declared(void **state)
 {
-	struct sync_void given = {room, 8, 3, {2, 5, {1}, {2}}};
+	struct sync_void given = {room, 8, 3, {true, 2, 5, {1}, {2}}};
 	struct sync_head head = {.room = room};
 	struct sync_writer writer;
 	uint32_t i;
@@ -256,6 +262,7 @@ declared(void **state)
 	again(&writer, true);
 	assert_int_equal(message.void_count, SYNC_PAYLOAD_VOIDS);
 	assert_int_equal(message.room_count, 0);
+	assert_true(message.voids[0].range.gone);
 	assert_int_equal(message.voids[0].range.last, 5);
 	assert_int_equal(message.voids[0].range.digest[0], 2);
 	sync_payload_free(&message);

@@ -325,7 +325,13 @@ sending(void **unused)
 static enum room_giving
 give(int64_t number, bool member_then, bool member_now)
 {
-	return room_message_give(&state, number, member_then, member_now);
+	struct room_asked asked = {.known = true,
+	    .state_number = number,
+	    .member_then = member_then,
+	    .member_now = member_now,
+	    .payload = true};
+
+	return room_message_give(&state, &asked);
 }
 
 static void
@@ -344,6 +350,48 @@ giving(void **unused)
 	assert_int_equal(give(8, true, true), ROOM_GIVE_VOID);
 	assert_int_equal(give(99, true, true), ROOM_GIVE_VOID);
 	assert_int_equal(give(99, true, false), ROOM_GIVE_NOTHING);
+}
+
+/* Given while it is kept, void if it never left, gone otherwise. */
+static void
+given_or_gone(void **unused)
+{
+	struct room_asked asked = {.known = true,
+	    .state_number = 9,
+	    .member_then = true,
+	    .member_now = true,
+	    .payload = true,
+	    .left = true,
+	    .cancelled = true};
+
+	(void)unused;
+	/* to whom it was cancelled for, too */
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE);
+	asked.payload = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_GONE);
+	asked.left = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
+	asked.payload = true;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
+	asked.cancelled = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE);
+	/* not for the asker, but proof of what was signed */
+	asked.member_then = false;
+	asked.left = true;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
+	asked.proof = true;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE);
+	asked.payload = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_GONE);
+	asked.proof = false;
+	asked.refused = true;
+	asked.payload = true;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE);
+	/* what a backup forgot may have left */
+	asked.known = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_GONE);
+	asked.member_now = false;
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_NOTHING);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, set_up)
@@ -393,6 +441,7 @@ main(void)
 	    TEST(places),
 	    TEST(sending),
 	    TEST(giving),
+	    TEST(given_or_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

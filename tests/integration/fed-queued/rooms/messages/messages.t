@@ -422,9 +422,10 @@ def void_add(world, room, first, last, previous, digest):
     proof = run(world.owner, "INSERT INTO federation.room_proofs (origin, "
                 "signing_text, signature, key_id, payload) VALUES (%s, 'v', "
                 "%s, %s, '{}') RETURNING id", PEER, b"v" * 64, b"k" * 32)
-    run(world.owner, "INSERT INTO federation.room_voids VALUES (%s, %s, 1, "
-        "2, %s, %s, %s, %s, %s)", room.row, PEER, first, last, previous,
-        digest, proof[0][0])
+    run(world.owner, "INSERT INTO federation.room_voids (room_id, origin, "
+        "epoch, lane, first, last, gone, previous, digest, proof_id) VALUES "
+        "(%s, %s, 1, 2, %s, %s, false, %s, %s, %s)", room.row, PEER, first,
+        last, previous, digest, proof[0][0])
     run(world.owner, "INSERT INTO federation.room_streams (room_id, origin, "
         "epoch, lane, contiguous, highest) VALUES (%s, %s, 1, 2, %s, %s)",
         room.row, PEER, last, last)

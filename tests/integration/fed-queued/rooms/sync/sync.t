@@ -26,22 +26,25 @@ def test_cancelled(world):
     room, a, b = world.room(), world.a, world.b
     first = a.say("ann")
     tap.ok(net.wait(lambda: b.has(first)), "a message arrives")
-    a.node.fedctl("server", "pause", b.onion)
+    others = (b.onion, world.third.address)
+    for other in others:
+        a.node.fedctl("server", "pause", other)
     second = a.say("ann", b"cancelled")
     net.wait(lambda: a.stream(a.onion) == (2, 2, 0))
-    status, _, error = a.node.fedctl("queue", "cancel", second,
-                                     "--server", b.onion)
-    tap.equal(status, 0, "the next is cancelled " + error.strip())
+    tap.equal([a.node.fedctl("queue", "cancel", second, "--server", other)[0]
+               for other in others], [0, 0], "the next is cancelled for all")
     mark = a.value("SELECT mark FROM federation.self")
-    a.node.fedctl("server", "resume", b.onion)
+    for other in others:
+        a.node.fedctl("server", "resume", other)
     third = a.say("ann", b"after")
     tap.ok(net.wait(lambda: b.has(third)), "one behind it arrives")
     tap.equal(b.stream(a.onion), (1, 3, 0), "behind a gap")
     b.hurry()
     tap.ok(net.wait(lambda: b.stream(a.onion) == (3, 3, 0), 150),
            "which is declared void")
-    tap.equal(run(b.owner, "SELECT first, last FROM federation.room_voids "
-                  "WHERE room_id = %s", b.now.row), [(2, 2)],
+    tap.equal(run(b.owner, "SELECT first, last, gone FROM "
+                  "federation.room_voids WHERE room_id = %s", b.now.row),
+              [(2, 2, False)],
               "and kept with its proof")
     tap.ok(a.value("SELECT mark FROM federation.self") > mark,
            "the mark was raised for it")
@@ -53,6 +56,115 @@ def test_cancelled(world):
              for d in shown["documents"]]
     tap.equal(sorted(texts), ["ack", "message", "message", "message"],
               "three messages, and the answer that declared it")
+
+
+def stream_head(world, site, sequence):
+    """The third server shows so much of site's stream."""
+    zero = b64(bytes(32))
+    return {"globalRoomId": world.a.now.id, "state": None, "streams": [{
+        "digest": zero, "epoch": 1, "forked": 0, "highest": sequence,
+        "lane": 2, "origin": site.onion, "sequence": sequence, "tip": zero}]}
+
+
+def asked_for(world, site, first, last):
+    """How often the third server was asked for that."""
+    return sum(one.get("origin") == site.onion and
+               (one["from"], one["to"]) == (first, last)
+               for payload in world.asked for one in payload.get("ask", ()))
+
+
+def told(site):
+    return [json.loads(bytes(row[0])) for row in run(
+        site.owner, "SELECT payload FROM federation.inbox "
+        "WHERE type = 'room'")]
+
+
+def test_given_up(world):
+    """What was given up for one, and others have, is given on request."""
+    world.room()
+    a, b = world.a, world.b
+    first = a.say("ann")
+    tap.ok(net.wait(lambda: b.has(first)), "a message arrives")
+    for reason in ("CANCELLED", "EXPIRED"):
+        a.node.fedctl("server", "pause", b.onion)
+        second = a.say("ann", b"given up")
+        net.wait(lambda: run(
+            a.owner, "SELECT sent FROM federation.room_items WHERE "
+            "message_id = %s", second) == [(True,)])
+        run(a.owner, "UPDATE federation.federated_message_queue q SET "
+            "status = 'failed', last_error = %s "
+            "FROM federation.federation_servers s WHERE q.message_id = %s "
+            "AND s.id = q.destination_server_id AND s.onion_address = %s",
+            reason, second, b.onion)
+        a.node.fedctl("server", "resume", b.onion)
+        third = a.say("ann", b"after")
+        net.wait(lambda: b.has(third))
+        b.hurry()
+        tap.ok(net.wait(lambda: b.has(second), 150),
+               reason + ": it is given on request")
+    tap.equal(run(b.owner, "SELECT count(*) FROM federation.room_voids "
+                  "WHERE room_id = %s", b.now.row), [(0,)],
+              "nothing was declared")
+    given_up = "UPDATE federation.federated_message_queue q SET " \
+        "status = 'failed', last_error = %s, delivered_at = NULL " \
+        "FROM federation.federation_servers s WHERE q.message_id = %s " \
+        "AND s.id = q.destination_server_id AND s.onion_address = %s"
+    states = "SELECT q.status FROM federation.federated_message_queue q " \
+        "JOIN federation.federation_servers s " \
+        "ON s.id = q.destination_server_id " \
+        "WHERE q.message_id = ANY (%s::uuid[]) " \
+        "AND s.onion_address = %s ORDER BY q.id"
+    run(a.owner, given_up, "EXPIRED", first, world.third.address)
+    run(a.owner, given_up, "NOT_MEMBER", second, world.third.address)
+    world.sync(a, heads=[stream_head(world, a, 5)])
+    tap.equal(run(a.owner, states, [first, second], world.third.address),
+              [("delivered",), ("failed",)],
+              "what a server shows that it has was delivered; what it refused "
+              "was not")
+
+
+def test_gone(world):
+    """What its origin has no more comes from another that has it."""
+    world.room()
+    a, b = world.a, world.b
+    first = a.say("ann")
+    tap.ok(net.wait(lambda: b.has(first)), "a message arrives")
+    a.node.fedctl("server", "pause", b.onion)
+    second = a.say("ann", b"gone")
+    net.wait(lambda: run(
+        a.owner, "SELECT sent FROM federation.room_items WHERE "
+        "message_id = %s", second) == [(True,)])
+    run(a.owner, "DELETE FROM federation.federated_message_queue q "
+        "USING federation.federation_servers s WHERE q.message_id = %s "
+        "AND s.id = q.destination_server_id AND s.onion_address = %s",
+        second, b.onion)
+    run(a.owner, "UPDATE federation.room_items SET payload = NULL "
+        "WHERE message_id = %s", second)
+    a.node.fedctl("server", "resume", b.onion)
+    third = a.say("ann", b"after")
+    net.wait(lambda: b.has(third))
+    b.hurry()
+    tap.ok(net.wait(lambda: b.stream(a.onion) == (3, 3, 0), 150),
+           "which is declared")
+    tap.equal(run(b.owner, "SELECT first, last, gone FROM "
+                  "federation.room_voids WHERE room_id = %s", b.now.row),
+              [(2, 2, True)], "gone")
+    world.asked.clear()
+    world.answer = {"heads": [stream_head(world, a, 3)]}
+    for _ in range(2):
+        world.sync(b, heads=[stream_head(world, a, 3)])
+    fourth = a.say("ann", b"on")
+    net.wait(lambda: b.has(fourth))
+    tap.ok(net.wait(lambda: asked_for(world, a, 2, 2) > 0, 60),
+           "a server that shows it is asked for it")
+    tap.equal(asked_for(world, a, 2, 2), 1, "once")
+    run(b.owner, "UPDATE federation.room_voids SET declared_at = "
+        "now() - interval '2 days'")
+    lost = {"count": 1, "event": "lost", "room": world.a.now.id,
+            "server": a.onion}
+    tap.ok(net.wait(lambda: lost in told(b), 90),
+           "nobody has it: the application is told")
+    tap.ok("room-lost" in b.node.fedctl("check")[1], "and the administrator")
 
 
 def test_lost(world):
@@ -128,7 +240,7 @@ def test_declared(world):
     world.message(a, eve.say())
     world.answer = {"voids": [{
         "digest": b64(second), "epoch": 1, "first": 2,
-        "globalRoomId": room.id, "lane": 2, "last": 2,
+        "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
         "previous": b64(first)}]}
     tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
     a.hurry()
@@ -379,6 +491,8 @@ def test():
             peer.Server() as third:
         world = World(network, third)
         test_cancelled(world)
+        test_given_up(world)
+        test_gone(world)
         test_lost(world)
         test_other(world)
         test_large(world)

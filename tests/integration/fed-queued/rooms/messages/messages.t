@@ -184,7 +184,7 @@ def test_late(world):
 
 
 def test_here(world):
-    wait = ("wait", "ROOM_UNKNOWN", 0, 60, 0, 0)
+    wait = ("wait", "ROOM_UNKNOWN", 0, 2, 0, 0)
     unknown = str(uuid.uuid4()) + "@" + HOME
 
     class Nowhere:

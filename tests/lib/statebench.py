@@ -17,6 +17,7 @@ class Bench:
     """The server under test."""
 
     def __init__(self, network):
+        self.network = network
         self.server, = network.servers
         self.client = peer.Client.of(self.server)
         self.onion = self.server.onion

@@ -215,8 +215,8 @@ event_add(int room, int signer, const struct room_event *made,
 		return NONE;
 	memset(event, 0, sizeof(*event));
 	event->event = *made;
-	memcpy(event->event.key_id, signers[signer].key_id[serial - 1],
-	    ROOM_HASH);
+	memcpy(
+	    event->event.key_id, signers[signer].key_id[serial - 1], ROOM_HASH);
 	event->room = room;
 	event->signer = signer;
 	event->list = list;

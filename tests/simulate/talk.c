@@ -635,8 +635,8 @@ void_conflict(struct room *room, const struct packet *packet,
 	int i, at;
 
 	for (i = 0; i < 3 && evidence.beside == NONE; i++) {
-		at = room_item_at(room, packet->origin, packet->epoch,
-		    packet->lane, near[i]);
+		at = room_item_at(
+		    room, packet->origin, packet->epoch, packet->lane, near[i]);
 		if (at != NONE)
 			evidence.beside = room->entries[at].item;
 	}

@@ -50,8 +50,7 @@ stolen_event(const struct op *op)
 	if (op->d % 8 == 7 && made.number > 2) {
 		made.number--;
 		memcpy(made.previous,
-		    world.events[room->chain[made.number - 1]].hash,
-		    ROOM_HASH);
+		    world.events[room->chain[made.number - 1]].hash, ROOM_HASH);
 	}
 	made.kind = kinds[op->a % 6];
 	if (op->a % 2 != 0)
@@ -93,8 +92,8 @@ stolen_item(const struct op *op)
 	said->sender = world.robbed * USERS;
 	said->serial = 1;
 	said->stolen = true;
-	memcpy(said->message.sender.server, ledger_key(world.robbed),
-	    ONION_KEY);
+	memcpy(
+	    said->message.sender.server, ledger_key(world.robbed), ONION_KEY);
 	previous = room_digest_at(room, world.robbed, said->message.epoch,
 	    said->message.lane, said->message.place.sequence - 1, &is_void);
 	if (previous != NULL)

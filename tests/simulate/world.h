@@ -108,8 +108,8 @@ struct evidence {
 	enum evidence_kind kind;
 	bool invalid; /* of a state: it breaks the rules */
 	int64_t number;
-	int a; /* in the ledger */
-	int b; /* NONE: the void that was declared */
+	int a;	    /* in the ledger */
+	int b;	    /* NONE: the void that was declared */
 	int beside; /* with both NONE: the item that it contradicts */
 	/* of a stream; else 0 */
 	int origin;
@@ -257,7 +257,7 @@ struct world {
 	int packet_count;
 	struct room_user users[ALL_USERS];
 	struct room_id rooms[ROOMS];
-	int64_t healing; /* since when all reach all */
+	int64_t healing;	   /* since when all reach all */
 	bool restored_home[ROOMS]; /* a home that may contradict itself */
 	unsigned long delivered;
 	char failure[256]; /* "" none */

@@ -222,7 +222,8 @@ state_vouch(struct incoming *incoming)
 
 	for (i = 0; i < state->event_count; i++) {
 		event = &state->events[i];
-		cert = home_certificate_find(&incoming->certificates, &event->event);
+		cert = home_certificate_find(
+		    &incoming->certificates, &event->event);
 		if (cert != NULL && !vouch_revoked(cert) &&
 		    !room_event_verify(
 			&event->event, event->signature, cert->signing_key))

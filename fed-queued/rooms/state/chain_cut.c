@@ -11,8 +11,8 @@
 #include "json/room_payload.h"
 #include "room/room_state.h"
 #include "rooms/attempt.h"
-#include "rooms/values.h"
 #include "rooms/state/chain_cut.h"
+#include "rooms/values.h"
 #include "rooms/vouch.h"
 
 struct cut {

@@ -8,8 +8,8 @@
 #ifndef TORFED_ROOMS_SYNC_TAKE_H
 #define TORFED_ROOMS_SYNC_TAKE_H
 
-#include "room/room_vouch.h"
 #include "db/db.h"
+#include "room/room_vouch.h"
 #include "rooms/document.h"
 
 /* A head of the author's own, that names what we lack; epoch 0: of state. */

@@ -172,7 +172,8 @@ def test_invitation(bench):
     tap.equal(bench.batch(inviter, (
         "room_invite", dict(shown, event=stolen))),
         ["rejected INVITE_VOID"], "and one that the thief made")
-    tap.equal(bench.server.value("SELECT count(*) FROM federation.room_shown"),
+    tap.equal(bench.server.value("SELECT count(*) FROM "
+                                 "federation.room_invited"),
               0, "neither is shown")
     tap.equal(bench.batch(home, ("room_invite", shown)), ["accepted"],
               "the home itself shows it")

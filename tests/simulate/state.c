@@ -400,7 +400,7 @@ room_wanted(int node, int index)
 static struct room_verdict
 state_judge(int node, const struct packet *packet)
 {
-	static struct room before; /* large */
+	static struct room before, after; /* large */
 	struct room *room = room_of(node, packet->room);
 	bool own = world_home(packet->room) == world.nodes[node].identity;
 	bool adopting = world.nodes[node].db.restored != 0;
@@ -416,9 +416,12 @@ state_judge(int node, const struct packet *packet)
 	}
 	if (verdict.outcome != ROOM_CONFLICT || own)
 		return verdict;
+	after = *room;
 	*room = before;
-	(void)vouch_cut(node, packet->room, &verdict);
-	return state_take(node, packet->room, packet->index);
+	if (vouch_cut(node, packet->room, &verdict))
+		return state_take(node, packet->room, packet->index);
+	*room = after;
+	return verdict;
 }
 
 void

@@ -590,7 +590,9 @@ talk_tick(int node, int index)
 		if (world.items[entry->item].origin !=
 		    world.nodes[node].identity)
 			continue;
-		if (world.now - entry->since >= KEPT)
+		/* The mirror keeps them: of what a backup brings back it would
+		 * have to forget the same. */
+		if (world.now - entry->since >= KEPT && !mirror_on)
 			entry->pruned = true;
 		if (entry->status == STATUS_TAKEN)
 			push(node, index, room, entry);

@@ -55,6 +55,7 @@
 #include "rooms/state/take.h"
 #include "rooms/sync/answer.h"
 #include "rooms/sync/exchange.h"
+#include "rooms/sync/review.h"
 #include "rooms/sync/take.h"
 #include "servers/limits.h"
 #include "servers/observe.h"
@@ -159,6 +160,7 @@ rooms_doorbell(void)
 	messages_look();
 	showing_doorbell();
 	resync_doorbell();
+	review_doorbell();
 }
 
 /* Whatever may have come while we could not look. */

@@ -129,7 +129,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON federation.federated_rooms,
     federation.room_states, federation.room_invites, federation.room_invited,
     federation.room_asked, federation.room_streams, federation.room_proofs,
     federation.room_items, federation.room_voids, federation.room_evidence,
-    federation.room_limits TO fed_definer;
+    federation.room_stated, federation.room_limits TO fed_definer;
 GRANT SELECT, INSERT ON federation.room_certificates TO fed_definer;
 
 -- Administrators: everything but payloads and acknowledgements -------------

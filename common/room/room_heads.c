@@ -74,6 +74,13 @@ room_head_compare(const struct room_state *state,
 	return want;
 }
 
+/* From there on others may have other contents, and we know why. */
+static bool
+fork_known(const struct room_stream *stream, int64_t number)
+{
+	return stream->forked != 0 && number >= stream->forked;
+}
+
 struct room_want
 room_stream_compare(const struct room_stream *stream,
     const struct room_stream_head *theirs, const uint8_t *ours,
@@ -87,11 +94,13 @@ room_stream_compare(const struct room_stream *stream,
 
 	want_evidence(&want, theirs->forked, stream->forked);
 	if (theirs->highest > theirs->sequence &&
+	    !fork_known(stream, theirs->highest) &&
 	    digest_differs(tip, theirs->tip)) {
 		want.what |= ROOM_WANT_ONE;
 		want.one = theirs->highest;
 	}
-	if (theirs->sequence > 0 && digest_differs(ours, theirs->digest)) {
+	if (theirs->sequence > 0 && !fork_known(stream, theirs->sequence) &&
+	    digest_differs(ours, theirs->digest)) {
 		want.what |= ROOM_WANT_ONE;
 		want.one = theirs->sequence;
 	}

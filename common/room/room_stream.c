@@ -53,6 +53,9 @@ room_stream_check(const struct room_stream *stream,
 	struct room_verdict verdict;
 	int64_t number = place_conflict(place, beside);
 
+	/* From where it is forked on nothing new is learnt. */
+	if (number != 0 && stream->forked != 0 && number >= stream->forked)
+		return verdict_make(ROOM_REFUSED, CODE_SEQUENCE_CONFLICT, 0);
 	if (number != 0)
 		return verdict_make(
 		    ROOM_CONFLICT, CODE_SEQUENCE_CONFLICT, number);

@@ -293,6 +293,23 @@ CREATE INDEX room_voids_proof ON federation.room_voids (proof_id);
 CREATE INDEX room_voids_gone ON federation.room_voids (declared_at)
     WHERE gone AND NOT told;
 
+-- What an origin's own head of a stream named last (epoch 0: a home's, of the
+-- room's state): that much of what is under a revoked certificate it vouches
+-- for. serial: that the envelope's certificate had at least.
+CREATE TABLE federation.room_stated (
+	room_id		uuid NOT NULL
+	    REFERENCES federation.federated_rooms (id),
+	origin		text NOT NULL,
+	epoch		bigint NOT NULL,
+	lane		integer NOT NULL,
+	sequence	bigint NOT NULL,
+	digest		bytea NOT NULL CHECK (octet_length(digest) = 32),
+	highest		bigint NOT NULL,
+	tip		bytea NOT NULL CHECK (octet_length(tip) = 32),
+	serial		bigint NOT NULL,
+	PRIMARY KEY (room_id, origin, epoch, lane)
+);
+
 -- Contradictions in rooms, whole, so that they can be shown to others: two
 -- documents as server_sync has them.
 CREATE TABLE federation.room_evidence (

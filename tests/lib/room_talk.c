@@ -33,6 +33,7 @@
 #include "fed-queued/rooms/messages/take.h"
 #include "fed-queued/rooms/resync.h"
 #include "fed-queued/rooms/state/requests.h"
+#include "fed-queued/servers/peer_table.h"
 #include "json/batch.h"
 #include "json/canon.h"
 #include "proto/ed.h"
@@ -69,6 +70,14 @@ void
 requests_soon(const struct room_id *room)
 {
 	(void)room;
+}
+
+/* Nobody here has revoked anything. */
+struct peer *
+peer_table_find(const uint8_t key[32])
+{
+	(void)key;
+	return NULL;
 }
 
 void

@@ -226,7 +226,12 @@ act_backup(const struct op *op)
 static void
 act_restore(const struct op *op)
 {
-	node_restart(server_of(op->a), true);
+	int server = server_of(op->a);
+
+	/* A home that lost what it signed under a new key adopts nothing by
+	 * itself: an admin names the server whose chain it takes. */
+	if (server != world.robbed || world.serial[server] == 1)
+		node_restart(server, true);
 }
 
 /* A clock is wrong: up to a day and a half ahead, or an hour behind. */
@@ -380,6 +385,13 @@ act_false_event(const struct op *op)
 	}
 }
 
+static void
+act_revoke(const struct op *op)
+{
+	(void)op;
+	thief_revoke();
+}
+
 static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_DELIVER] = act_deliver,
     [OP_FLUSH] = act_flush,
@@ -411,6 +423,8 @@ static void (*const acts[OP_KINDS])(const struct op *) = {
     [OP_FALSE_MESSAGE] = act_false_message,
     [OP_FALSE_REQUEST] = act_false_request,
     [OP_FALSE_EVENT] = act_false_event,
+    [OP_THIEF] = thief_act,
+    [OP_REVOKE] = act_revoke,
 };
 
 void

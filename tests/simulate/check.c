@@ -310,7 +310,10 @@ check_entries(int node, const struct room *room, const struct reading *reading)
 		if (number > reading->last)
 			continue;
 		if (entry->status == STATUS_TAKEN &&
-		    world_honest(item->origin) && world_honest(reading->home) &&
+		    world_honest(item->origin) &&
+		    item->origin != world.robbed &&
+		    world_honest(reading->home) &&
+		    reading->home != world.robbed &&
 		    !world.restored_home[item->room] &&
 		    !server_in(reading, world.nodes[node].identity, number))
 			world_fail("server %d: got what is not for it", node);
@@ -318,7 +321,9 @@ check_entries(int node, const struct room *room, const struct reading *reading)
 		    (entry->status == STATUS_TAKEN &&
 			(entry->flags & ROOM_UNVERIFIED) != 0))
 			world_fail("server %d: held though judged", node);
+		/* A chain that was cut off had its own members. */
 		if (entry->status == STATUS_TAKEN &&
+		    reading->home != world.robbed &&
 		    (reading->members[number] >> item->sender & 1) == 0)
 			world_fail("server %d: message of user %d, who was "
 				   "no member at %lld",
@@ -355,6 +360,14 @@ evidence_stream(const struct room *room, const struct item *item)
 	return false;
 }
 
+/* What a robbed server wrote under the key that it has revoked since: where a
+ * thief was quicker it may be gone for some. What follows is there. */
+static bool
+forgotten(const struct item *item)
+{
+	return item->origin == world.robbed && item->serial == 1;
+}
+
 /* Whether an honest server has what is missing here and is for us. */
 static bool
 had_elsewhere(int index, const struct stream *stream, int identity,
@@ -372,7 +385,8 @@ had_elsewhere(int index, const struct stream *stream, int identity,
 		    room->entries[entry].status != STATUS_TAKEN)
 			continue;
 		item = &world.items[room->entries[entry].item];
-		if (item->message.state_number <= reading->last &&
+		if (!item->stolen && !forgotten(item) &&
+		    item->message.state_number <= reading->last &&
 		    server_in(reading, identity, item->message.state_number))
 			return true;
 	}
@@ -384,7 +398,9 @@ static bool
 gap_excused(int index, const struct stream *stream, int identity,
     const struct reading *reading)
 {
-	return world.nodes[stream->origin].db.restored != 0 &&
+	/* What a thief wrote beyond it, its origin does not know either. */
+	return (world.nodes[stream->origin].db.restored != 0 ||
+		   stream->origin == world.robbed) &&
 	       !had_elsewhere(index, stream, identity, reading);
 }
 
@@ -402,7 +418,10 @@ check_one(int node, int index, const struct reading *reading)
 		world_fail("server %d: frozen without evidence", node);
 	for (i = 0; i < room->stream_count; i++) {
 		stream = &room->streams[i];
-		if (!world_honest(stream->origin))
+		/* Of one that shares no room nobody hears that it revoked. */
+		if (!world_honest(stream->origin) ||
+		    (stream->origin == world.robbed &&
+			world.nodes[node].db.min_serial[world.robbed] < 2))
 			continue;
 		if (stream->stream.forked != 0)
 			world_fail("server %d: an honest stream forked", node);
@@ -455,7 +474,7 @@ check_messages(int index, const struct reading *reading, int a, int b)
 		item = &world.items[i];
 		number = item->message.state_number;
 		if (item->room != index || !world_honest(item->origin) ||
-		    number > reading->last ||
+		    item->stolen || forgotten(item) || number > reading->last ||
 		    !server_in(reading, world.nodes[a].identity, number) ||
 		    !server_in(reading, world.nodes[b].identity, number))
 			continue;
@@ -508,6 +527,8 @@ check_pair(const struct room *room_a, const struct room *room_b, int a, int b)
 		y = &world.items[room_b->entries[j].item];
 		if (number > contiguous(room_a, x) &&
 		    number > contiguous(room_b, y))
+			continue;
+		if (x->stolen || y->stolen)
 			continue;
 		if (!evidence_stream(room_a, x) || !evidence_stream(room_b, y))
 			world_fail("servers %d and %d: no evidence of number "
@@ -574,6 +595,16 @@ check_two(int index, int a, int b, const struct reading *of_a,
 	check_pair(room_a, room_b, a, b);
 }
 
+/* It heard nobody for a day after a restore: what it forgot then it may never
+ * hear of. */
+static bool
+out_of_time(int identity)
+{
+	int64_t restored = world.nodes[identity].db.restored;
+
+	return restored != 0 && !room_restored_lately(restored, world.healing);
+}
+
 /* Who is a member by an honest home knows the room. */
 static void
 check_home(int index, const struct reading readings[NODES])
@@ -583,7 +614,7 @@ check_home(int index, const struct reading readings[NODES])
 	if (!world_honest(home))
 		return;
 	for (i = 0; i < world.servers; i++)
-		if (world_honest(i) &&
+		if (world_honest(i) && !out_of_time(i) &&
 		    server_in(&readings[home], i, readings[home].last) &&
 		    readings[i].last != readings[home].last)
 			world_fail("server %d is in room %d and does not "
@@ -658,6 +689,11 @@ check_world(void)
 {
 	int room;
 
+	int i;
+
 	for (room = 0; room < ROOMS; room++)
 		check_room(room);
+	for (i = 0; i < world.servers && world.robbed != NONE; i++)
+		if (world_honest(i))
+			vouch_check(i);
 }

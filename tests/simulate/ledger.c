@@ -13,32 +13,45 @@
 #include "proto/ed.h"
 #include "world.h"
 
+/* Certificates of a server: the first, and that which revokes it. */
+#define CERTIFICATES 2
+
 static struct {
 	uint8_t key[ONION_KEY]; /* identity, the address */
-	struct cert cert;
-	uint8_t key_id[ROOM_HASH];
+	struct cert cert[CERTIFICATES];
+	uint8_t key_id[CERTIFICATES][ROOM_HASH];
 } signers[SERVERS];
 
 static void
-signer_make(int identity)
+certificate_make(
+    int identity, int which, const uint8_t secret[crypto_sign_SECRETKEYBYTES])
 {
-	struct cert *cert = &signers[identity].cert;
-	uint8_t seed[crypto_sign_SEEDBYTES];
-	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+	struct cert *cert = &signers[identity].cert[which];
 	char text[CERT_MAX];
 	size_t length;
 
-	memset(seed, identity + 1, sizeof(seed));
-	crypto_sign_seed_keypair(signers[identity].key, secret, seed);
 	memcpy(cert->server, signers[identity].key, ONION_KEY);
 	memcpy(cert->signing_key, signers[identity].key, ONION_KEY);
-	cert->serial = cert->min_serial = 1;
+	cert->serial = cert->min_serial = (uint64_t)which + 1;
 	cert->not_before = WORLD_START;
 	cert->not_after = WORLD_START + CERT_DAYS_MAX * 24 * 3600;
 	length = cert_text(text, cert);
 	crypto_sign_detached(
 	    cert->signature, NULL, (const unsigned char *)text, length, secret);
-	cert_key_id(signers[identity].key_id, cert);
+	cert_key_id(signers[identity].key_id[which], cert);
+}
+
+static void
+signer_make(int identity)
+{
+	uint8_t seed[crypto_sign_SEEDBYTES];
+	uint8_t secret[crypto_sign_SECRETKEYBYTES];
+	int i;
+
+	memset(seed, identity + 1, sizeof(seed));
+	crypto_sign_seed_keypair(signers[identity].key, secret, seed);
+	for (i = 0; i < CERTIFICATES; i++)
+		certificate_make(identity, i, secret);
 }
 
 void
@@ -59,13 +72,19 @@ ledger_key(int identity)
 const struct cert *
 ledger_cert(int identity)
 {
-	return &signers[identity].cert;
+	return &signers[identity].cert[0];
 }
 
 const uint8_t *
 ledger_key_id(int identity)
 {
-	return signers[identity].key_id;
+	return signers[identity].key_id[0];
+}
+
+const uint8_t *
+ledger_key_now(int identity)
+{
+	return signers[identity].key_id[world.serial[identity] - 1];
 }
 
 static void
@@ -185,20 +204,23 @@ ledger_event(struct signed_event *to, int number)
 	memcpy(to->signature, event->hash, ROOM_HASH);
 }
 
-int
-ledger_event_add(
-    int room, int signer, const struct room_event *made, unsigned int list)
+static int
+event_add(int room, int signer, const struct room_event *made,
+    unsigned int list, uint64_t serial)
 {
 	struct event *event = &world.events[world.event_count];
 	int i;
 
 	if (world.event_count == EVENTS || made->number > NUMBERS)
 		return NONE;
+	memset(event, 0, sizeof(*event));
 	event->event = *made;
-	memcpy(event->event.key_id, ledger_key_id(signer), ROOM_HASH);
+	memcpy(
+	    event->event.key_id, signers[signer].key_id[serial - 1], ROOM_HASH);
 	event->room = room;
 	event->signer = signer;
 	event->list = list;
+	event->serial = serial;
 	ledger_content(&event->event, list);
 	room_event_hash(event->hash, &event->event);
 	/* The same text again is the same event. */
@@ -207,6 +229,28 @@ ledger_event_add(
 		    memcmp(world.events[i].hash, event->hash, ROOM_HASH) == 0)
 			return i;
 	return world.event_count++;
+}
+
+int
+ledger_event_add(
+    int room, int signer, const struct room_event *made, unsigned int list)
+{
+	int event = event_add(room, signer, made, list, world.serial[signer]);
+
+	if (event != NONE) /* a thief may have thought of the same before */
+		world.events[event].stolen = false;
+	return event;
+}
+
+int
+ledger_event_steal(int room, int signer, const struct room_event *made)
+{
+	int count = world.event_count;
+	int event = event_add(room, signer, made, 0, 1);
+
+	if (event == count)
+		world.events[event].stolen = true;
+	return event;
 }
 
 void

@@ -46,6 +46,8 @@ static const struct {
     [OP_FALSE_MESSAGE] = {"false-message", 10},
     [OP_FALSE_REQUEST] = {"false-request", 8},
     [OP_FALSE_EVENT] = {"false-event", 1},
+    [OP_THIEF] = {"thief", 12},
+    [OP_REVOKE] = {"revoke", 2},
 };
 
 bool
@@ -148,6 +150,13 @@ history_make(struct history *history, uint64_t seed)
 	if (next(&seed) % 2 == 0)
 		history->dishonest =
 		    (int)(next(&seed) % (uint64_t)history->servers);
+	history->robbed = NONE;
+	if (next(&seed) % 3 == 0)
+		history->robbed =
+		    (int)(next(&seed) % (uint64_t)history->servers);
+	/* The mirror does not know certificates: sql.py has no thieves. */
+	if (history->robbed == history->dishonest || mirror_on)
+		history->robbed = NONE;
 	beginning(history, &seed);
 	count = history->count + 60 + (int)(next(&seed) % 300);
 	while (history->count < count) {
@@ -176,6 +185,9 @@ world_begin(const struct history *history)
 	world.now = WORLD_START;
 	world.servers = history->servers;
 	world.dishonest = history->dishonest;
+	world.robbed = history->robbed;
+	for (i = 0; i < SERVERS; i++)
+		world.serial[i] = world.min_serial[i] = 1;
 	for (i = 0; i < ALL_USERS; i++) {
 		memset(&world.users[i], 0, sizeof(world.users[i]));
 		memcpy(world.users[i].server, ledger_key(user_server(i)),
@@ -258,7 +270,12 @@ heal(void)
 	int round, quiet = 0;
 
 	memset(world.cut, 0, sizeof(world.cut));
+	world.healing = world.now;
 	packets_flush();
+	thief_revoke();
+	/* A home that lost what it has revoked since adopts nothing. */
+	if (world.robbed != NONE)
+		world.now += ROOM_RECOVERY_S + 1;
 	/* Who was restored lately heeds rooms that it forgot for a day. */
 	for (round = 0; round < 4 && world.failure[0] == '\0'; round++)
 		heal_round();

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 simulate=${TORFED_BUILD:-build}/tests/simulate/simulate
 
 # Rules broken on purpose: simulate.c's faults.
-faults='again clock holders late shown'
+faults='again clock holders late shown thief'
 # shellcheck disable=SC2086 # one a word
 set -- $faults
 echo 1..$((3 + $#))

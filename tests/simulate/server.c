@@ -32,6 +32,13 @@ static void (*const receivers[])(int, const struct packet *) = {
 void
 node_receive(const struct packet *packet)
 {
+	int from = world.nodes[packet->from].identity;
+
+	/* A certificate is shown before anything under it counts. */
+	vouch_learn(packet->to, from, packet->min_serial);
+	if (room_vouch_revoked(
+		packet->serial, world.nodes[packet->to].db.min_serial[from]))
+		return;
 	receivers[packet->kind](packet->to, packet);
 }
 
@@ -46,6 +53,7 @@ node_tick(int node)
 {
 	int room;
 
+	thief_key(node);
 	for (room = 0; room < ROOMS; room++) {
 		state_sign(node, room);
 		if (world.nodes[node].db.rooms[room].state.number == 0) {

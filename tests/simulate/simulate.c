@@ -93,9 +93,10 @@ failure_show(uint64_t seed, struct history *history)
 		return;
 	history_shrink(history);
 	history_run(history);
-	printf("shortest: %d servers, dishonest %d, %d operations: %s\n",
-	    history->servers, history->dishonest, history->count,
-	    world.failure);
+	printf("shortest: %d servers, dishonest %d, robbed %d, %d operations: "
+	       "%s\n",
+	    history->servers, history->dishonest, history->robbed,
+	    history->count, world.failure);
 	for (i = 0; i < history->count; i++)
 		op_print(&history->ops[i]);
 	if (verbose)
@@ -174,6 +175,8 @@ static const char *const faults[] = {
     "shown",
     /* sync.c: a number that its origin gives no more is asked of nobody else */
     "holders",
+    /* vouch.c: nobody heeds a revocation */
+    "thief",
 };
 
 static bool

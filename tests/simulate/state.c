@@ -60,7 +60,7 @@ decide(int node, int index, struct room_event *event, bool again)
 	room_home_event(event, &room->state, node_clock(node));
 	if (planted_is("clock"))
 		event->timestamp = node_clock(node);
-	memcpy(event->key_id, ledger_key_id(world.nodes[node].identity),
+	memcpy(event->key_id, ledger_key_now(world.nodes[node].identity),
 	    ROOM_HASH);
 	room_facts_make(room, event, &facts, &found, &has);
 	recovery_make(node, room, &recovery);
@@ -228,6 +228,43 @@ state_take(int node, int index, int number)
 	return verdict;
 }
 
+static void request_forget(struct room *room);
+
+/* The chain up to keep, and what follows from it, made anew. */
+void
+state_replay(int node, int index, int64_t keep)
+{
+	struct room *room = room_of(node, index);
+	int chain[NUMBERS + 1];
+	int64_t learned[NUMBERS + 1], number;
+	struct room_state fresh = {.room = room->state.room};
+
+	memcpy(chain, room->chain, sizeof(chain));
+	memcpy(learned, room->learned, sizeof(learned));
+	room->state = fresh;
+	room->row_count = 0;
+	room->invitation_count = 0;
+	memset(room->forks, 0, sizeof(room->forks));
+	for (number = 1; number <= keep; number++) {
+		if (state_take(node, index, chain[number]).outcome !=
+		    ROOM_TAKEN)
+			world_fail("what stands is not taken again");
+		room->learned[number] = learned[number];
+	}
+}
+
+/* What was decided and is not signed was so under another key. */
+void
+state_drop(int node, int index)
+{
+	struct room *room = room_of(node, index);
+
+	if (room->pending == NONE)
+		return;
+	room->pending = NONE;
+	request_forget(room);
+}
+
 /* What was overtaken is decided again: its request is as if it never came. */
 static void
 request_forget(struct room *room)
@@ -359,6 +396,34 @@ room_wanted(int node, int index)
 	       world_home(index) == world.nodes[node].identity;
 }
 
+/* As it counts, or does not: nothing is written that does not. */
+static struct room_verdict
+state_judge(int node, const struct packet *packet)
+{
+	static struct room before, after; /* large */
+	struct room *room = room_of(node, packet->room);
+	bool own = world_home(packet->room) == world.nodes[node].identity;
+	bool adopting = world.nodes[node].db.restored != 0;
+	struct room_verdict taken, verdict;
+
+	before = *room;
+	taken = state_take(node, packet->room, packet->index);
+	verdict =
+	    room_vouch_judge(&taken, vouch_event(node, packet), own, adopting);
+	if (verdict.outcome != taken.outcome || verdict.code != taken.code) {
+		*room = before;
+		return verdict;
+	}
+	if (verdict.outcome != ROOM_CONFLICT || own)
+		return verdict;
+	after = *room;
+	*room = before;
+	if (vouch_cut(node, packet->room, &verdict))
+		return state_take(node, packet->room, packet->index);
+	*room = after;
+	return verdict;
+}
+
 void
 state_receive(int node, const struct packet *packet)
 {
@@ -376,9 +441,14 @@ state_receive(int node, const struct packet *packet)
 		mirror_event(node, packet->index, packet->from, NULL);
 		return;
 	}
-	verdict = state_take(node, packet->room, packet->index);
+	verdict = state_judge(node, packet);
 	mirror_event(node, packet->index, packet->from, &verdict);
-	if (verdict.code == CODE_STATE_GAP)
+	if (verdict.outcome == ROOM_WAIT && verdict.code == CODE_UNVOUCHED)
+		state_ask(node, packet->room,
+		    world.route[node][world_home(packet->room)],
+		    room_of(node, packet->room)->state.number + 1,
+		    event->event.number, false);
+	else if (verdict.code == CODE_STATE_GAP)
 		state_ask(node, packet->room, packet->from, verdict.from,
 		    verdict.to, false);
 	else if (verdict.outcome == ROOM_CONFLICT)
@@ -414,7 +484,8 @@ state_evidence(int node, const struct packet *packet)
 	int64_t number;
 
 	if (room->state.number == 0 || a->signer != world_home(packet->room) ||
-	    b->signer != a->signer)
+	    b->signer != a->signer || !vouch_event_side(node, packet->index) ||
+	    !vouch_event_side(node, packet->second))
 		return;
 	if (packet->index == packet->second) {
 		state_receive(node, packet);

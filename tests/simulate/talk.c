@@ -24,7 +24,7 @@ entry_add(struct room *room, int item, enum status status, unsigned int flags)
 	entry->item = item;
 	entry->status = status;
 	entry->flags = flags;
-	entry->since = world.now;
+	entry->since = entry->came = world.now;
 	return entry;
 }
 
@@ -46,6 +46,7 @@ talk_item_new(int node, int room, int sender, const struct stream *stream,
 	item->origin = world.nodes[node].identity;
 	item->sender = user_server(sender) == item->origin ? sender : NOBODY;
 	item->id = id;
+	item->serial = world.serial[item->origin];
 	item->message.room = world.rooms[room];
 	item->message.sender = world.users[sender];
 	/* A name alone travels: whoever signs it is its server. */
@@ -80,7 +81,8 @@ talk_item_keep(int node, int item)
 	    room, world.nodes[node].identity, message->epoch, message->lane);
 
 	room_stream_settle(&stream->stream, message->place.sequence, world.now);
-	entry_add(room, item, STATUS_TAKEN, 0);
+	entry_add(room, item, STATUS_TAKEN, 0)->serial =
+	    world.items[item].serial;
 }
 
 bool
@@ -450,6 +452,9 @@ refusal_check(
 	if (verdict->outcome != ROOM_REFUSED &&
 	    verdict->outcome != ROOM_CONFLICT)
 		return;
+	/* Whom a thief was quicker than is refused, until it revokes. */
+	if (world.robbed != NONE)
+		return;
 	if (!world_honest(world.nodes[node].identity) ||
 	    !world_honest(item->origin) || verdict->code == CODE_ROOM_UNKNOWN ||
 	    (verdict->code == CODE_ROOM_LEFT &&
@@ -469,11 +474,25 @@ talk_item(int node, const struct packet *packet)
 	struct room_verdict verdict;
 	int home = world_home(item->room);
 	struct packet *answer;
+	struct entry *entry;
 
+	/* That one does not take it for something it forgot is another
+	 * rule's: a claim is no proof. */
+	if (!vouch_item(node, packet) ||
+	    (item->stolen && world.nodes[node].identity == item->origin))
+		return;
 	mirror_step(node);
 	verdict = item_take(node, packet->index);
+	if (verdict.outcome == ROOM_CONFLICT &&
+	    vouch_stream_cut(node, item->room, item->origin,
+		item->message.epoch, item->message.lane, verdict.from))
+		verdict = item_take(node, packet->index);
 	mirror_item(node, packet->index, packet->from, &verdict);
 	store(node, packet->index, packet->from, &verdict);
+	entry =
+	    room_entry(&world.nodes[node].db.rooms[item->room], packet->index);
+	if (entry != NULL && entry->serial < packet->proof)
+		entry->serial = packet->proof;
 	settled_check(node, item, verdict.code);
 	if (verdict.from != 0 && verdict.code != CODE_SEQUENCE_AHEAD &&
 	    verdict.outcome != ROOM_CONFLICT &&
@@ -571,7 +590,9 @@ talk_tick(int node, int index)
 		if (world.items[entry->item].origin !=
 		    world.nodes[node].identity)
 			continue;
-		if (world.now - entry->since >= KEPT)
+		/* The mirror keeps them: of what a backup brings back it would
+		 * have to forget the same. */
+		if (world.now - entry->since >= KEPT && !mirror_on)
 			entry->pruned = true;
 		if (entry->status == STATUS_TAKEN)
 			push(node, index, room, entry);
@@ -607,10 +628,20 @@ void_conflict(struct room *room, const struct packet *packet,
 	    .number = number,
 	    .a = NONE,
 	    .b = NONE,
+	    .beside = NONE,
 	    .origin = packet->origin,
 	    .epoch = packet->epoch,
 	    .lane = packet->lane};
+	const int64_t near[] = {packet->range.last, packet->range.first - 1,
+	    packet->range.last + 1};
+	int i, at;
 
+	for (i = 0; i < 3 && evidence.beside == NONE; i++) {
+		at = room_item_at(
+		    room, packet->origin, packet->epoch, packet->lane, near[i]);
+		if (at != NONE)
+			evidence.beside = room->entries[at].item;
+	}
 	room_stream_fork(stream, number);
 	room_evidence_add(room, &evidence);
 }
@@ -642,7 +673,7 @@ void_keep(struct room *room, const struct packet *packet)
 }
 
 static void
-void_take(struct room *room, const struct packet *packet)
+void_take(int node, struct room *room, const struct packet *packet)
 {
 	struct stream *known =
 	    room_stream_find(room, packet->origin, packet->epoch, packet->lane);
@@ -660,6 +691,12 @@ void_take(struct room *room, const struct packet *packet)
 	else
 		number = room_stream_void(
 		    &stream, &packet->range, &beside, world.now);
+	if (number != 0 && !packet->one &&
+	    vouch_stream_cut(node, packet->room, packet->origin, packet->epoch,
+		packet->lane, number)) {
+		void_take(node, room, packet);
+		return;
+	}
 	if (number != 0 && known != NULL) {
 		void_conflict(room, packet, &known->stream, number);
 	} else if (number == 0 && !packet->one &&
@@ -679,7 +716,7 @@ talk_void(int node, const struct packet *packet)
 
 	mirror_step(node);
 	if (room->state.number != 0)
-		void_take(room, packet);
+		void_take(node, room, packet);
 	mirror_void(node, packet);
 }
 
@@ -693,8 +730,9 @@ talk_evidence(int node, const struct packet *packet)
 	struct stream *stream;
 	int64_t number;
 
-	if (a->origin != b->origin || a->room != b->room ||
-	    a->message.epoch != b->message.epoch ||
+	if (!vouch_item_side(node, packet->index) ||
+	    !vouch_item_side(node, packet->second) || a->origin != b->origin ||
+	    a->room != b->room || a->message.epoch != b->message.epoch ||
 	    a->message.lane != b->message.lane)
 		return;
 	mirror_step(node);

@@ -25,6 +25,9 @@ packet_new(enum packet_kind kind, int from, int to_identity)
 	packet->to = to;
 	packet->index = NONE;
 	packet->second = NONE;
+	packet->serial = world.serial[world.nodes[from].identity];
+	packet->proof = packet->serial;
+	packet->min_serial = world.min_serial[world.nodes[from].identity];
 	return packet;
 }
 

@@ -23,6 +23,7 @@
 #include "room/room_invite.h"
 #include "room/room_message.h"
 #include "room/room_speaker.h"
+#include "room/room_vouch.h"
 
 #define SERVERS	    5		  /* identities at most */
 #define NODES	    (SERVERS + 1) /* and a twin */
@@ -55,6 +56,8 @@ struct item {
 	int origin; /* identity */
 	int sender; /* user, or NOBODY */
 	uint32_t id;
+	uint64_t serial; /* of the certificate it is signed under */
+	bool stolen;	 /* by whoever has the key, not by its origin */
 };
 
 /* A state event, signed by signer. */
@@ -64,6 +67,8 @@ struct event {
 	int room;
 	int signer;	   /* identity */
 	unsigned int list; /* servers: the new list */
+	uint64_t serial;
+	bool stolen;
 };
 
 enum status { STATUS_TAKEN, STATUS_HELD, STATUS_REFUSED, STATUS_CANCELLED };
@@ -74,6 +79,8 @@ struct entry {
 	enum status status;
 	unsigned int flags;
 	int64_t since;
+	int64_t came;
+	uint64_t serial;    /* of the certificate that proves it */
 	bool received;	    /* of others: taken or held once, its id is kept */
 	bool sent;	    /* own: left this server at least once */
 	bool pruned;	    /* own: its payload is kept no more */
@@ -101,8 +108,9 @@ struct evidence {
 	enum evidence_kind kind;
 	bool invalid; /* of a state: it breaks the rules */
 	int64_t number;
-	int a; /* in the ledger */
-	int b; /* NONE: the void that was declared */
+	int a;	    /* in the ledger */
+	int b;	    /* NONE: the void that was declared */
+	int beside; /* with both NONE: the item that it contradicts */
 	/* of a stream; else 0 */
 	int origin;
 	int64_t epoch;
@@ -164,6 +172,8 @@ struct database {
 	int64_t epoch_seen; /* that peers showed of us */
 	int64_t restored;   /* when; 0 never */
 	int64_t mark;
+	uint64_t min_serial[SERVERS]; /* seen of each */
+	int64_t revoked[SERVERS];     /* when that became known */
 };
 
 struct node {
@@ -208,6 +218,10 @@ struct packet {
 	uint8_t nonce[ROOM_NONCE];
 	uint32_t id; /* of a request */
 	struct room_verdict verdict;
+	uint64_t serial;     /* of the envelope's certificate */
+	uint64_t proof;	     /* of that which proves the item */
+	uint64_t run;	     /* the highest of the run that the event is in */
+	uint64_t min_serial; /* that it shows */
 	/* a range of a stream, or of a room's state */
 	int origin;
 	int64_t epoch;
@@ -228,7 +242,10 @@ struct packet {
 struct world {
 	int64_t now;
 	int servers;
-	int dishonest; /* identity, or NONE */
+	int dishonest;		  /* identity, or NONE */
+	int robbed;		  /* whose first key a thief has, or NONE */
+	uint64_t serial[SERVERS]; /* of the certificate of each */
+	uint64_t min_serial[SERVERS];
 	struct node nodes[NODES];
 	int route[NODES][SERVERS]; /* node that an identity is, for a node */
 	bool cut[NODES][NODES];
@@ -240,6 +257,7 @@ struct world {
 	int packet_count;
 	struct room_user users[ALL_USERS];
 	struct room_id rooms[ROOMS];
+	int64_t healing;	   /* since when all reach all */
 	bool restored_home[ROOMS]; /* a home that may contradict itself */
 	unsigned long delivered;
 	char failure[256]; /* "" none */
@@ -264,7 +282,9 @@ void ledger_begin(void);
  * certificate. */
 void ledger_print(void);
 const uint8_t *ledger_key(int identity); /* ONION_KEY bytes */
+/* Of its first certificate, and of that which it signs under now. */
 const uint8_t *ledger_key_id(int identity);
+const uint8_t *ledger_key_now(int identity);
 const struct cert *ledger_cert(int identity);
 void ledger_servers(struct room_payload_servers *, unsigned int list);
 /* What a rename carries. */
@@ -274,6 +294,8 @@ void ledger_content(struct room_event *, unsigned int list);
 /* Its number in the ledger; NONE: it is full. */
 int ledger_event_add(
     int room, int signer, const struct room_event *, unsigned int list);
+/* The same by a thief, under the first certificate. */
+int ledger_event_steal(int room, int signer, const struct room_event *);
 /* to->payload is the caller's. */
 void ledger_event(struct signed_event *to, int event);
 /* Ids of messages ("m"), requests ("r"), servers ("s") and the like. */
@@ -332,6 +354,8 @@ void state_receive(int node, const struct packet *);
 void state_ask(
     int node, int room, int peer, int64_t first, int64_t last, bool one);
 void state_evidence(int node, const struct packet *);
+void state_replay(int node, int room, int64_t keep);
+void state_drop(int node, int room);
 
 /* member.c: invitations, joins and leaves. */
 void member_invite(int node, int room, int inviter, int invitee);
@@ -358,6 +382,18 @@ void sync_send(int node, int room, int peer_identity);
 void sync_heads(int node, const struct packet *);
 void sync_ask(int node, const struct packet *);
 void sync_gaps(int node, int room);
+
+/* vouch.c: what counts under a revoked certificate. */
+void vouch_learn(int node, int identity, uint64_t min_serial);
+bool vouch_event(int node, const struct packet *);
+bool vouch_event_side(int node, int event);
+bool vouch_item(int node, const struct packet *);
+bool vouch_item_side(int node, int item);
+/* Whether what stands there gave way. */
+bool vouch_cut(int node, int room, const struct room_verdict *);
+bool vouch_stream_cut(
+    int node, int room, int origin, int64_t epoch, int lane, int64_t number);
+void vouch_check(int node);
 
 /* server.c */
 void node_receive(const struct packet *);
@@ -400,6 +436,8 @@ enum op_kind {
 	OP_FALSE_MESSAGE,
 	OP_FALSE_REQUEST,
 	OP_FALSE_EVENT,
+	OP_THIEF,
+	OP_REVOKE,
 	OP_KINDS
 };
 
@@ -416,6 +454,7 @@ struct op {
 struct history {
 	int servers;
 	int dishonest;
+	int robbed;
 	int count;
 	struct op ops[OPS_MAX];
 };
@@ -425,6 +464,11 @@ void history_make(struct history *, uint64_t seed);
 bool history_run(const struct history *);
 void op_print(const struct op *);
 void op_apply(const struct op *);
+
+/* thief.c: who has the key of another, and what that one does about it. */
+void thief_act(const struct op *);
+void thief_revoke(void);
+void thief_key(int node);
 
 /* check.c */
 void check_world(void);

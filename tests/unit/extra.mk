@@ -20,7 +20,7 @@ UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/certificate = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \
 		rooms/items/item_kind.c rooms/certificate.c \
-		rooms/home_certificate.c \
+		rooms/home_certificate.c rooms/vouch.c \
 		db/db_parameters.c)
 
 # The same for tests/lib/NAME.c.
@@ -30,4 +30,4 @@ TOOL_EXTRA_statement = fed-queued/db/statements.c
 TOOL_EXTRA_room_talk = $(DB_ALL) fed-queued/inbound/hold.c $(addprefix fed-queued/rooms/, attempt.c \
 		values.c turn.c messages/look.c messages/take.c \
 		messages/take_row.c messages/intake.c messages/judge.c \
-		messages/number.c)
+		messages/number.c messages/stream_cut.c vouch.c)

@@ -18,7 +18,9 @@
 #include "rooms/items/received.h"
 #include "rooms/messages/take.h"
 #include "rooms/state/decide.h"
+#include "rooms/state/facts.h"
 #include "rooms/state/take.h"
+#include "rooms/vouch.h"
 #include "servers/evidence.h"
 #include "servers/peer_table.h"
 
@@ -41,7 +43,8 @@ struct incoming {
 	struct event_payload_state state;
 	struct room_certificates certificates;
 	uint32_t event;
-	bool taken; /* one was new */
+	uint32_t vouched; /* events that count, from the first on */
+	bool taken;	  /* one was new */
 	/* what we are asked as the room's home */
 	struct state_request request;
 };
@@ -199,8 +202,35 @@ state_next(struct incoming *incoming)
 	if (cert == NULL)
 		state_end(&verdict, true, incoming);
 	else
-		state_take(
-		    event, cert, incoming->proof.origin, state_taken, incoming);
+		state_take(event, cert, incoming->proof.origin,
+		    incoming->event < incoming->vouched, state_taken, incoming);
+}
+
+/*
+ * How many of the events count, if some are under a revoked certificate: those
+ * up to the last that is not, which has to be genuine for that.
+ */
+static void
+state_vouch(struct incoming *incoming)
+{
+	const struct event_payload_state *state = &incoming->state;
+	const uint8_t *home = state->events->event.room.home;
+	struct room_link run[EVENT_PAYLOAD_EVENTS_MAX];
+	const struct signed_event *event;
+	const struct cert *cert;
+	uint32_t i;
+
+	for (i = 0; i < state->event_count; i++) {
+		event = &state->events[i];
+		cert = home_certificate_find(
+		    &incoming->certificates, &event->event);
+		if (cert != NULL && !vouch_revoked(cert) &&
+		    !room_event_verify(
+			&event->event, event->signature, cert->signing_key))
+			break;
+		vouch_link(&run[i], &event->event, cert);
+	}
+	incoming->vouched = vouch_run(home, incoming->proof.origin, run, i);
 }
 
 static void
@@ -217,6 +247,7 @@ state_begin(struct incoming *incoming)
 	    incoming->state.certificates, incoming->state.certificate_count);
 	incoming->event = 0;
 	incoming->taken = false;
+	state_vouch(incoming);
 	state_next(incoming);
 }
 
@@ -363,6 +394,21 @@ ask_begin(struct incoming *incoming)
 		request_decide(incoming);
 }
 
+/*
+ * Nobody but its home vouches for an invitation. When that is us, we look
+ * whether we made it.
+ */
+static bool
+invite_counts(const struct room_event *event, const struct cert *cert,
+    const uint8_t origin[ONION_KEY])
+{
+	struct room_link link;
+
+	vouch_link(&link, event, cert);
+	return memcmp(event->room.home, env.identity.server, ONION_KEY) == 0 ||
+	       vouch_run(event->room.home, origin, &link, 1) == 1;
+}
+
 static void
 invite_begin(struct incoming *incoming)
 {
@@ -384,12 +430,14 @@ invite_begin(struct incoming *incoming)
 	event = &invite.event.event;
 	home_certificates_init(&certificates, &invite.certificate, 1);
 	cert = home_certificate_find(&certificates, event);
-	if (cert != NULL &&
-	    room_event_verify(event, invite.event.signature, cert->signing_key))
+	if (cert == NULL || !room_event_verify(event, invite.event.signature,
+				cert->signing_key))
+		incoming_refuse(incoming, CODE_NOT_HOME);
+	else if (!invite_counts(event, cert, incoming->proof.origin))
+		incoming_refuse(incoming, CODE_INVITE_VOID);
+	else
 		invitation_take(&invite, incoming->proof.origin, item,
 		    incoming_done, incoming);
-	else
-		incoming_refuse(incoming, CODE_NOT_HOME);
 	event_payload_invite_free(&invite);
 }
 

@@ -12,12 +12,15 @@
 #include "json/room_payload.h"
 #include "proto/ed.h"
 #include "rooms/attempt.h"
+#include "rooms/messages/stream_cut.h"
 #include "rooms/messages/take.h"
 #include "rooms/messages/take_row.h"
 #include "rooms/resync.h"
 #include "rooms/turn.h"
+#include "rooms/vouch.h"
 
 static void take_run(void *argument);
+static void take_write(struct take *take);
 
 static void
 take_free(struct take *take)
@@ -131,11 +134,41 @@ take_written(PGresult *result, const char *sqlstate, void *argument)
 	}
 }
 
+/* What stood against it gave way, and it is judged anew; or it stands. */
+static void
+take_cut(bool cut, bool ok, void *argument)
+{
+	struct take *take = argument;
+
+	if (!ok)
+		take_end(take, false);
+	else if (cut)
+		take_run(take);
+	else
+		take_write(take);
+}
+
+/* The first item that contradicts what is stored; NULL: none, or it is our
+ * own, which gives way to nothing. */
+static const struct intake_item *
+take_contradiction(const struct take *take)
+{
+	uint32_t i;
+
+	if (memcmp(take->intake.origin, take->intake.self, ONION_KEY) == 0 ||
+	    vouch_min_serial(take->intake.origin) == 0)
+		return NULL;
+	for (i = 0; i < take->intake.count; i++)
+		if (take->intake.items[i].verdict.outcome == ROOM_CONFLICT)
+			return &take->intake.items[i];
+	return NULL;
+}
+
 static void
 take_known(PGresult *result, const char *sqlstate, void *argument)
 {
+	const struct intake_item *item;
 	struct take *take = argument;
-	struct db_parameters parameters;
 
 	if (result == NULL) {
 		log_warning("room-facts failed sqlstate=%s", sqlstate);
@@ -144,6 +177,19 @@ take_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	take_facts_row(take, result);
 	intake_run(&take->intake);
+	item = take_contradiction(take);
+	if (item != NULL)
+		stream_cut(&item->message, take->intake.origin,
+		    item->verdict.from, take_cut, take);
+	else
+		take_write(take);
+}
+
+static void
+take_write(struct take *take)
+{
+	struct db_parameters parameters;
+
 	if (take_write_ask(&parameters, take))
 		db_call(env.db, SQL_ROOM_MESSAGES_TAKE, &parameters,
 		    take_written, take);

@@ -186,7 +186,7 @@ chain_signed(const uint8_t *signature, int refusal, void *argument)
 	}
 	memcpy(
 	    chain->event.signature, signature, sizeof(chain->event.signature));
-	state_take(&chain->event, &env.certificate, env.identity.server,
+	state_take(&chain->event, &env.certificate, env.identity.server, true,
 	    chain_applied, chain);
 }
 

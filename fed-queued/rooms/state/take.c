@@ -14,10 +14,12 @@
 #include "inbound/inbox.h"
 #include "rooms/attempt.h"
 #include "rooms/resync.h"
+#include "rooms/state/chain_cut.h"
 #include "rooms/state/facts.h"
 #include "rooms/state/take.h"
 #include "rooms/turn.h"
 #include "rooms/values.h"
+#include "rooms/vouch.h"
 
 /* One call of state_take(), while it is under way. */
 struct taking {
@@ -26,6 +28,10 @@ struct taking {
 	char cert[CERT_MAX];
 	size_t cert_length;
 	uint8_t via[ONION_KEY];
+	bool counts; /* though its certificate may be revoked */
+	/* of a contradiction: what it was found by */
+	int64_t version;
+	int64_t last;
 	uint32_t attempts;
 	struct room_verdict verdict;
 	room_done done;
@@ -152,10 +158,8 @@ taking_write(struct taking *taking, const struct event_facts *facts,
 	db_parameters_free(&parameters);
 }
 
-/* state: before it was frozen. */
 static void
-taking_conflict(
-    struct taking *taking, int64_t version, const struct room_state *state)
+taking_conflict(struct taking *taking)
 {
 	struct room_event_row event;
 	struct db_parameters parameters;
@@ -163,16 +167,61 @@ taking_conflict(
 	event_make(&event, taking);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, taking->room);
-	db_add_integer(&parameters, version);
+	db_add_integer(&parameters, taking->version);
 	db_add_text(&parameters, code_name(taking->verdict.code));
 	db_add_integer(&parameters, taking->verdict.from);
 	db_add_integer(&parameters, taking->verdict.code == CODE_STATE_CONFLICT
 					? taking->verdict.from
-					: state->number);
+					: taking->last);
 	db_add_row(&parameters, env.db, TYPE_room_event_row, &event);
 	db_call(env.db, SQL_ROOM_EVENT_CONFLICT, &parameters, taking_written,
 	    taking);
 	db_parameters_free(&parameters);
+}
+
+/* What we had gave way, and it is judged anew; or it is a contradiction. */
+static void
+taking_cut(bool cut, bool ok, void *argument)
+{
+	struct taking *taking = argument;
+
+	if (!ok)
+		taking_end(taking, false);
+	else if (cut)
+		taking_run(taking);
+	else
+		taking_conflict(taking);
+}
+
+static bool
+is_self(const uint8_t server[ONION_KEY])
+{
+	return memcmp(server, env.identity.server, ONION_KEY) == 0;
+}
+
+/* Whether it counts, and whether it is for others to tell at all. */
+static void
+taking_vouch(struct taking *taking, const struct event_facts *facts)
+{
+	const struct room_event *event = &taking->event.event;
+	bool adopting = facts->recovery.since != 0;
+
+	taking->verdict = room_vouch_judge(&taking->verdict, taking->counts,
+	    is_self(event->room.home) && !is_self(taking->via), adopting);
+}
+
+/* Our own chain gives way to nothing. */
+static void
+taking_contradicted(struct taking *taking, const struct event_facts *facts)
+{
+	const struct room_id *room = &taking->event.event.room;
+
+	taking->version = facts->version;
+	taking->last = facts->state.number;
+	if (is_self(room->home))
+		taking_conflict(taking);
+	else
+		state_cut(room, &taking->verdict, taking_cut, taking);
 }
 
 static void
@@ -196,15 +245,15 @@ taking_known(PGresult *result, const char *sqlstate, void *argument)
 	}
 	taking->verdict = room_state_apply(&facts.state, &taking->event.event,
 	    &facts.facts, clock_now(), &effect);
+	taking_vouch(taking, &facts);
 	/* We have just signed it ourselves, and nobody else has seen it:
 	 * another worker's event came first, which is no contradiction. */
-	if (taking->verdict.outcome == ROOM_CONFLICT &&
-	    memcmp(taking->via, env.identity.server, ONION_KEY) == 0)
+	if (taking->verdict.outcome == ROOM_CONFLICT && is_self(taking->via))
 		taking->verdict.outcome = ROOM_REFUSED;
 	if (taking->verdict.outcome == ROOM_TAKEN)
 		taking_write(taking, &facts, &effect);
 	else if (taking->verdict.outcome == ROOM_CONFLICT)
-		taking_conflict(taking, facts.version, &facts.state);
+		taking_contradicted(taking, &facts);
 	else {
 		if (taking->verdict.code == CODE_STATE_GAP)
 			taking_sync(taking);
@@ -228,7 +277,7 @@ state_observe(void (*changed)(const struct room_id *, enum room_kind))
 
 void
 state_take(const struct signed_event *event, const struct cert *cert,
-    const uint8_t via[ONION_KEY], room_done done, void *argument)
+    const uint8_t via[ONION_KEY], bool vouched, room_done done, void *argument)
 {
 	struct room_verdict forged = {ROOM_REFUSED, CODE_NOT_HOME, 0, 0, 0, 0};
 	struct taking *taking;
@@ -244,6 +293,8 @@ state_take(const struct signed_event *event, const struct cert *cert,
 	room_id_format(taking->room, &event->event.room);
 	taking->cert_length = cert_format(taking->cert, cert);
 	memcpy(taking->via, via, ONION_KEY);
+	taking->counts = vouched || !vouch_revoked(cert) ||
+			 memcmp(event->event.room.home, via, ONION_KEY) == 0;
 	taking->done = done;
 	taking->argument = argument;
 	turn_begin(&taking->event.event.room, taking_run, taking);

@@ -10,6 +10,7 @@
 #include "rooms/messages/take.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/take.h"
+#include "rooms/vouch.h"
 #include "servers/peer_table.h"
 
 #define FORKS_MAX 256
@@ -145,8 +146,13 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 			parting_go_on(
 			    taking, &event->room, verdict->from, false);
 		break;
-	case ROOM_HELD:
 	case ROOM_REFUSED:
+		/* The same, and nobody tells us before we know why. */
+		if (verdict->code == CODE_SPEAKER && verdict->from == 0 &&
+		    !vouch_revoked(&taking->document.cert))
+			taking->behind = true;
+		break;
+	case ROOM_HELD:
 		break;
 	}
 	sync_take_next(taking);
@@ -169,6 +175,43 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 			taking->behind_epoch = taking->document.first.epoch;
 	}
 	sync_take_next(taking);
+}
+
+static void
+event_counts(struct sync_taking *taking, uint32_t count)
+{
+	struct document *document = &taking->document;
+
+	state_take(&document->event, &document->cert, taking->via, count > 0,
+	    event_taken, taking);
+}
+
+/* The first count of the document's messages do. */
+static void
+items_count(struct sync_taking *taking, uint32_t count)
+{
+	struct document *document = &taking->document;
+
+	if (count < document->count) {
+		log_debug("sync: %u messages under a revoked key",
+		    (unsigned int)(document->count - count));
+		document->count = count;
+	}
+	if (count == 0)
+		sync_take_next(taking);
+	else
+		messages_take(&document->room, document->messages,
+		    document->count, &document->proof, taking->via, items_taken,
+		    taking);
+}
+
+static bool
+declared_revoked(const struct sync_taking *taking)
+{
+	const struct document *document = &taking->document;
+
+	return vouch_revoked(&document->cert) &&
+	       memcmp(document->proof.origin, taking->via, ONION_KEY) != 0;
 }
 
 /* What an origin declared to another server proves, but settles nothing. */
@@ -194,17 +237,16 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 
 	switch (document_read(document, given)) {
 	case DOCUMENT_EVENT:
-		state_take(&document->event, &document->cert, taking->via,
-		    event_taken, taking);
+		sync_take_run(taking, event_counts);
 		return;
 	case DOCUMENT_ITEMS:
-		messages_take(&document->room, document->messages,
-		    document->count, &document->proof, taking->via, items_taken,
-		    taking);
+		sync_take_run(taking, items_count);
 		return;
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
-		if (sync_payload_parse(&taking->declared, true,
+		/* Nobody names an answer. */
+		if (!declared_revoked(taking) &&
+		    sync_payload_parse(&taking->declared, true,
 			document->answer->bytes,
 			document->answer->length) == CODE_OK) {
 			declared_next(taking);

@@ -9,7 +9,14 @@
 #define TORFED_ROOMS_SYNC_TAKE_H
 
 #include "db/db.h"
+#include "room/room_vouch.h"
 #include "rooms/document.h"
+
+/* A head of the author's own, that names what we lack; epoch 0: of state. */
+struct sync_stated {
+	struct room_id room;
+	struct room_stream_head head;
+};
 
 struct sync_taking {
 	/* filled in by the caller */
@@ -36,9 +43,23 @@ struct sync_taking {
 
 	/* where it is */
 	uint32_t phase;
-	uint32_t at;	    /* of the phase's list */
+	uint32_t at; /* of the phase's list */
+	/* documents before run_end whose run was judged: those before
+	 * run_whole count, and so many messages of that one */
+	uint32_t run_end;
+	uint32_t run_whole;
+	uint32_t run_part;
+	struct { /* of evidence, until each side was seen to count */
+		const struct sync_document *a;
+		const struct sync_document *b;
+		int64_t number;
+		uint32_t side;
+	} pair;
 	int64_t epoch_seen; /* the highest epoch of ours that via knows */
 	bool ahead;	    /* via says that it has of ours what we have not */
+	uint32_t stated_count;
+	struct sync_stated stated[SYNC_PAYLOAD_STREAMS + SYNC_PAYLOAD_ROOMS];
+	void (*stated_done)(struct sync_taking *);
 	struct document document;
 	struct document other;
 	struct sync_message declared; /* DOCUMENT_VOIDS, read */
@@ -54,6 +75,16 @@ void sync_taking_free(struct sync_taking *);
 void sync_take_next(struct sync_taking *);
 /* Notes what via is to be asked for; false: there is no room for it. */
 bool sync_want(struct sync_taking *, const struct sync_ask *);
+/* take_run.c: how many of the events or messages of the document at hand
+ * count, from the first on; more than there are: all. */
+void sync_take_run(
+    struct sync_taking *, void (*done)(struct sync_taking *, uint32_t count));
+/* Who signed a document, and of which room it is; not of DOCUMENT_VOIDS. */
+const uint8_t *sync_author(const struct document *);
+const struct room_id *sync_room(const struct document *);
+/* Its event, or its message of that place. false: it is of another stream
+ * than the first. */
+bool sync_link(struct room_link *, const struct document *, uint32_t at);
 /* take_void.c: one declaration of proof's origin, judged and settled; then
  * done(). mine: it was made to us, else to another server. */
 void sync_take_void(struct sync_taking *, const struct sync_void *,
@@ -62,6 +93,14 @@ void sync_take_void(struct sync_taking *, const struct sync_void *,
 /* take_evidence.c: writes a contradiction, then goes on. */
 void sync_take_evidence(struct sync_taking *, const struct sync_document *a,
     const struct sync_document *b);
+/* take_stated.c: heads of via's own streams and rooms, of which we want
+ * something; then they are written. */
+void sync_stated_add(struct sync_taking *, const struct room_id *,
+    const struct room_stream_head *, const struct room_want *);
+void sync_stated_state(
+    struct sync_taking *, const struct sync_head *, const struct room_want *);
+void sync_stated_write(
+    struct sync_taking *, void (*done)(struct sync_taking *));
 /* take_holders.c: adds a message's heads of streams as an array. */
 void sync_heads_add(struct db_parameters *, const struct sync_message *);
 /* Asks for what others declared and via shows, and settles what it has. */

@@ -10,6 +10,7 @@
 #include "env.h"
 #include "rooms/messages/judge.h"
 #include "rooms/sync/take.h"
+#include "rooms/vouch.h"
 
 /* The number about which a declaration and a message of one origin contradict
  * each other, else 0. */
@@ -116,6 +117,51 @@ evidence_write(struct sync_taking *taking, int64_t number,
 	free(other);
 }
 
+static void evidence_vouch(struct sync_taking *taking);
+
+static void
+side_held(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct sync_taking *taking = argument;
+
+	if (result == NULL) {
+		log_warning("vouching failed sqlstate=%s", sqlstate);
+		taking->failed = true;
+		sync_take_next(taking);
+	} else if (row_bool(result, 0, 0)) {
+		taking->pair.side++;
+		evidence_vouch(taking);
+	} else
+		sync_take_next(taking);
+}
+
+/* Each side has to count, or it proves nothing about who signed it. */
+static void
+evidence_vouch(struct sync_taking *taking)
+{
+	const struct document *side;
+	struct room_link link;
+
+	if (taking->pair.side == 2) {
+		evidence_write(taking, taking->pair.number, taking->pair.a,
+		    taking->pair.b);
+		return;
+	}
+	side = taking->pair.side == 0 ? &taking->document : &taking->other;
+	if (!vouch_revoked(&side->cert) ||
+	    (side->kind != DOCUMENT_VOIDS &&
+		memcmp(sync_author(side), taking->via, ONION_KEY) == 0)) {
+		taking->pair.side++;
+		evidence_vouch(taking);
+	} else if (side->kind == DOCUMENT_VOIDS || !sync_link(&link, side, 0))
+		sync_take_next(taking);
+	else
+		vouch_holds(sync_room(side), sync_author(side),
+		    side->kind == DOCUMENT_EVENT ? 0 : side->first.epoch,
+		    side->kind == DOCUMENT_EVENT ? 0 : side->first.lane, &link,
+		    side_held, taking);
+}
+
 void
 sync_take_evidence(struct sync_taking *taking, const struct sync_document *a,
     const struct sync_document *b)
@@ -134,8 +180,13 @@ sync_take_evidence(struct sync_taking *taking, const struct sync_document *a,
 		sync_take_evidence(taking, b, a);
 		return;
 	}
-	if (number == 0)
+	if (number == 0) {
 		sync_take_next(taking);
-	else
-		evidence_write(taking, number, a, b);
+		return;
+	}
+	taking->pair.a = a;
+	taking->pair.b = b;
+	taking->pair.number = number;
+	taking->pair.side = 0;
+	evidence_vouch(taking);
 }

@@ -192,6 +192,8 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 		taking->epoch_seen = head->epoch;
 	if ((want.what & ROOM_AHEAD_OF_US) != 0)
 		taking->ahead = true;
+	if (memcmp(theirs->origin, taking->via, ONION_KEY) == 0)
+		sync_stated_add(taking, room, head, &want);
 	memset(&place, 0, sizeof(place));
 	place.room = *room;
 	place.stream = true;
@@ -199,6 +201,12 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 	place.epoch = head->epoch;
 	place.lane = head->lane;
 	want_note(taking, &place, &want);
+}
+
+static void
+heads_stated(struct sync_taking *taking)
+{
+	sync_take_holders(taking, confirmed_write);
 }
 
 static void
@@ -225,7 +233,7 @@ streams_loaded(PGresult *result, const char *sqlstate, void *argument)
 			    taking, &head->room, &head->streams[j], &row);
 		}
 	}
-	sync_take_holders(taking, confirmed_write);
+	sync_stated_write(taking, heads_stated);
 }
 
 static void
@@ -258,6 +266,7 @@ state_compare(struct sync_taking *taking, struct sync_head *head,
 	values_state(&state, &row->state);
 	want =
 	    room_head_compare(&state, &head->state, row->ours.bytes, row->own);
+	sync_stated_state(taking, head, &want);
 	memset(&place, 0, sizeof(place));
 	place.room = head->room;
 	want_note(taking, &place, &want);

@@ -12,9 +12,11 @@
 #include "db/statements.h"
 #include "env.h"
 #include "rooms/attempt.h"
+#include "rooms/messages/stream_cut.h"
 #include "rooms/sync/take.h"
 #include "rooms/turn.h"
 #include "rooms/values.h"
+#include "rooms/vouch.h"
 
 struct declaration {
 	struct sync_taking *taking;
@@ -26,6 +28,7 @@ struct declaration {
 	char room[ROOM_ID_SIZE];
 	char origin[ONION_SIZE];
 	uint32_t attempts;
+	int64_t number; /* in dispute */
 };
 
 static void declaration_load(void *argument);
@@ -154,6 +157,39 @@ void_write(struct declaration *declaration, int64_t version,
 	db_parameters_free(&parameters);
 }
 
+/* What stood against it gave way, and it is judged anew; or it stands. */
+static void
+declaration_cut(bool cut, bool ok, void *argument)
+{
+	struct declaration *declaration = argument;
+
+	if (!ok)
+		declaration_fail(declaration, "none");
+	else if (cut)
+		declaration_load(declaration);
+	else
+		conflict_write(declaration, declaration->number);
+}
+
+/* One that was made to us counts. Our own items give way to nothing. */
+static void
+declaration_contradicted(struct declaration *declaration, int64_t number)
+{
+	const struct sync_void *declared = &declaration->declared;
+	const uint8_t *origin = declaration->proof->origin;
+	struct room_message message = {.room = declared->room,
+	    .epoch = declared->epoch,
+	    .lane = declared->lane};
+
+	declaration->number = number;
+	if (!declaration->mine || vouch_min_serial(origin) == 0 ||
+	    memcmp(origin, env.identity.server, ONION_KEY) == 0)
+		conflict_write(declaration, number);
+	else
+		stream_cut(
+		    &message, origin, number, declaration_cut, declaration);
+}
+
 static void
 declaration_judge(
     struct declaration *declaration, const struct sync_void_facts_row *row)
@@ -173,7 +209,7 @@ declaration_judge(
 		     ? room_stream_void(&stream, range, &beside, clock_now())
 		     : room_void_contradiction(range, &beside);
 	if (number != 0 && known)
-		conflict_write(declaration, number);
+		declaration_contradicted(declaration, number);
 	else if (number == 0 && declaration->mine &&
 		 (known || row->epochs < ROOM_EPOCHS_MAX))
 		void_write(declaration, row->state.version, &stream);

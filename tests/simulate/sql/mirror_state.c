@@ -69,7 +69,8 @@ mirror_event(int node, int number, int from, const struct room_verdict *wanted)
 	state_observe(changed);
 	ledger_event(&event, number);
 	state_take(&event, ledger_cert(world.events[number].signer),
-	    ledger_key(world.nodes[from].identity), mirror_done, &outcome);
+	    ledger_key(world.nodes[from].identity), true, mirror_done,
+	    &outcome);
 	free(event.payload);
 	mirror_outcome("event", &outcome, wanted == NULL ? &unknown : wanted);
 	mirror_leave_node();

@@ -156,6 +156,25 @@ streams(void **unused)
 	assert_int_equal(want.what, 0);
 }
 
+/* Where both know of the fork nobody asks why the contents differ. */
+static void
+streams_forked(void **unused)
+{
+	struct room_want want;
+
+	(void)unused;
+	stream.forked = their.forked = 9;
+	want = room_stream_compare(&stream, &their, two, NULL, false, false);
+	assert_int_equal(want.what, 0);
+	stream.highest = their.highest = 12;
+	memcpy(their.tip, one, 32);
+	want = room_stream_compare(&stream, &their, one, two, false, false);
+	assert_int_equal(want.what, 0);
+	stream.forked = their.forked = 10; /* it is another number */
+	want = room_stream_compare(&stream, &their, two, NULL, false, false);
+	assert_int_equal(want.what, ROOM_WANT_ONE);
+}
+
 static void
 streams_behind(void **unused)
 {
@@ -222,6 +241,7 @@ main(void)
 	    TEST(states_behind),
 	    TEST(evidence),
 	    TEST(streams),
+	    TEST(streams_forked),
 	    TEST(streams_behind),
 	    TEST(halving),
 	};

@@ -300,6 +300,13 @@ forks(void **unused)
 	place.sequence = 4;
 	beside.at = two; /* and what we have is known */
 	assert_int_equal(check().outcome, ROOM_KNOWN);
+	/* Another content from there on tells nothing new; below it does. */
+	beside.at = one;
+	assert_int_equal(check().outcome, ROOM_REFUSED);
+	assert_int_equal(check().code, CODE_SEQUENCE_CONFLICT);
+	place.sequence = 3;
+	assert_int_equal(check().outcome, ROOM_CONFLICT);
+	assert_int_equal(check().from, 3);
 }
 
 static void

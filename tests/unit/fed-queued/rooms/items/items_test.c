@@ -102,10 +102,11 @@ messages_take(const struct room_id *room, const struct signed_message *given,
 
 void
 state_take(const struct signed_event *event, const struct cert *cert,
-    const uint8_t via[ONION_KEY], room_done done, void *argument)
+    const uint8_t via[ONION_KEY], bool vouched, room_done done, void *argument)
 {
 	char text[32];
 
+	assert_true(vouched);
 	assert_memory_equal(cert->server, alice.server, 32);
 	assert_memory_equal(via, bob, 32);
 	snprintf(text, sizeof(text), "event %d", (int)event->event.number);

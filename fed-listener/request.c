@@ -31,18 +31,11 @@ request_status(const struct connection *connection)
 	const struct settings *settings = connection->listener->settings;
 	int status = http_request_status(request);
 
-	if (status != 0) {
-		/* The body of a method that we do not know is not known. */
-		if (status == 405 && request->method == HTTP_OTHER &&
-		    request->length > 0)
-			return 400;
+	if (status != 0)
 		return status;
-	}
 	if ((request->target == HTTP_TARGET_PING && !settings->answer_ping) ||
 	    (request->target == HTTP_TARGET_INFO && !settings->answer_info))
 		return 404;
-	if (request->method == HTTP_GET && request->length > 0)
-		return 400;
 	return 0;
 }
 

@@ -167,23 +167,34 @@ room_payload_content(struct room_content *content,
 	return got == 0 ? CODE_OK : CODE_PAYLOAD_MALFORMED;
 }
 
-/* Characters of base64, padded; what they hold is nobody's business here. */
+/* Sextet of a character of base64, or -1. */
+static int
+base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* One byte or more in base64, padded, unused bits zero; they are left alone. */
 static bool
 base64_valid(const char *text, size_t length)
 {
 	size_t i, padding = 0;
+	int value = -1;
 
 	if (length == 0 || length % 4 != 0)
 		return false;
 	while (padding < 2 && text[length - 1 - padding] == '=')
 		padding++;
 	for (i = 0; i < length - padding; i++)
-		if ((text[i] < 'a' || text[i] > 'z') &&
-		    (text[i] < 'A' || text[i] > 'Z') &&
-		    (text[i] < '0' || text[i] > '9') && text[i] != '+' &&
-		    text[i] != '/')
+		if ((value = base64_value(text[i])) == -1)
 			return false;
-	return true;
+	return (value & ((1 << 2 * padding) - 1)) == 0;
 }
 
 static int

@@ -88,6 +88,15 @@ want_get(enum sync_want *want, const json_t *object)
 	return -1;
 }
 
+/* Whether any of what names a stream is there; then all of it must be. */
+static bool
+stream_named(const json_t *object)
+{
+	return json_object_get(object, "epoch") != NULL ||
+	       json_object_get(object, "lane") != NULL ||
+	       json_object_get(object, "origin") != NULL;
+}
+
 static int
 ask_read(struct reader *reader, const json_t *object)
 {
@@ -97,7 +106,7 @@ ask_read(struct reader *reader, const json_t *object)
 
 	if (message->ask_count == SYNC_PAYLOAD_ASKS)
 		return -1;
-	ask->stream = json_object_get(object, "lane") != NULL;
+	ask->stream = stream_named(object);
 	most = ask->stream ? ROOM_RANGE_MAX : ROOM_EVENTS_MAX;
 	if (room_get(&ask->room, object) == -1 ||
 	    want_get(&ask->want, object) == -1 ||

@@ -118,6 +118,8 @@ field_connection(struct http_head *head, struct http_span value)
 
 	while (span_cut(&option, &value, ',')) {
 		option = span_trim(option);
+		if (option.length == 0)
+			continue; /* RFC 9110 section 5.6.1.2 */
 		if (span_is_caseless(option, "close"))
 			head->close = true;
 		else if (!span_is_caseless(option, "keep-alive"))

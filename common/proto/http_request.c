@@ -96,8 +96,8 @@ http_request_parse(struct http_request *request, const char *buf, size_t length,
 	head_length = http_head_parse(&head, buf, length, status);
 	if (head_length <= 0)
 		return head_length;
-	if (!head.has_host ||
-	    (request->method == HTTP_GET && head.length > 0)) {
+	if (!head.has_host || ((request->method == HTTP_GET || request->head) &&
+				  head.length > 0)) {
 		*status = 400;
 		return -1;
 	}
@@ -115,6 +115,9 @@ http_request_status(const struct http_request *request)
 {
 	size_t i;
 
+	/* Before all others: whether the body will come is not known. */
+	if (request->expect)
+		return 417;
 	for (i = 0; i < TARGETS; i++)
 		if (targets[i].target == request->target)
 			break;
@@ -122,8 +125,6 @@ http_request_status(const struct http_request *request)
 		return 404;
 	if (targets[i].method != request->method)
 		return 405;
-	if (request->expect)
-		return 417;
 	if (request->method == HTTP_GET)
 		return 0;
 	if (!request->has_length)

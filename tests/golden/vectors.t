@@ -3,6 +3,7 @@
 """The protocol page's vectors: they are what the tests' own implementation
 makes, and fedctl takes the good ones and refuses the others."""
 
+import base64
 import json
 import os
 import subprocess
@@ -71,6 +72,74 @@ def refused(vectors, certificates):
                                      run.stderr.decode().strip()))
 
 
+def spoken(run):
+    """The code of a refusal, None where there is none."""
+    if run.returncode == 0:
+        return None
+    return run.stderr.decode().split(": ")[1]
+
+
+def table(rows, asked, name):
+    """Each row refused with its code, or taken; asked says what came."""
+    tap.equal([(row["why"], got) for row in rows
+               for got in [asked(row)] if got != row.get("code")], [],
+              "%s: %d" % (name, len(rows)))
+
+
+def json_of(row):
+    run = fedctl("json", "canonical", stdin=base64.b64decode(row["input"]))
+    if run.returncode == 0 and run.stdout.decode() != row.get(
+            "canonical"):
+        return run.stdout
+    return spoken(run)
+
+
+def address_of(row):
+    run = fedctl("-j", "onion", "check", row["address"])
+    if run.returncode == 0 and json.loads(run.stdout)["publicKey"] != row.get(
+            "publicKey"):
+        return run.stdout
+    return spoken(run)
+
+
+def signature_of(row):
+    return spoken(fedctl("signature", "verify", "--public-key",
+                         row["publicKey"], "--signature", row["signature"],
+                         stdin=base64.b64decode(row["message"])))
+
+
+def by_themselves(vectors):
+    """What needs nobody's certificate."""
+    table(vectors["canonicalJson"], json_of, "canonical JSON")
+    table(vectors["addresses"], address_of, "addresses")
+    table(vectors["ed25519"], signature_of, "signatures")
+
+
+def outcomes(value):
+    """Every outcome in the file, each a vector of its own."""
+    if isinstance(value, list):
+        return [one for item in value for one in outcomes(item)]
+    if not isinstance(value, dict):
+        return []
+    return [value[name] for name in value if name == "outcome"] + [
+        one for item in value.values() for one in outcomes(item)]
+
+
+def counted(vectors):
+    """How many there are, and how many say no; a status that refuses nothing
+    is 200."""
+    told = outcomes(vectors)
+    bad = [one for one in told if one.split()[0] in (
+        "rejected", "retry", "none") or one.isdigit() and one != "200"]
+    tap.diag("%d outcomes, %d of them negative" % (len(told), len(bad)))
+    tap.ok(len(told) >= 240 and len(bad) >= 120 and 2 * len(bad) >= len(told),
+           "240 vectors at least, half of them negative")
+    tap.equal([row["why"] for name in ("refused", "refusedStates",
+                                       "refusedRooms")
+               for row in vectors[name] if "outcome" not in row], [],
+              "each negative has its outcome")
+
+
 def main():
     made = subprocess.run([os.path.join(ROOT, "tests", "golden",
                                         "make_vectors")],
@@ -80,6 +149,8 @@ def main():
     tap.ok(made == kept, "the vectors are what the other implementation "
            "makes")
     vectors = json.loads(kept)
+    counted(vectors)
+    by_themselves(vectors)
     with tempfile.TemporaryDirectory() as directory:
         certificates = {}
         for name, key in vectors["keys"].items():

@@ -218,6 +218,41 @@ def codes():
                    "fed-queued(8): " + name)
 
 
+CLASSES = {"NEVER": "never", "LATER": "later", "LOAD": "load",
+           "ADMINISTRATIVE": "administrator"}
+
+
+def code_table():
+    """federation(7)'s table of codes is the program's: each code once, in its
+    order, with its class, what waits, and whether anybody sends it."""
+    waits = {name: "messages" if messages == "true" else "server"
+             for name, messages in re.findall(
+                 r"\{CODE_(\w+), (true|false), DESTINATION_", read(
+                     "fed-queued", "exchange", "reaction.c").split(
+                         "} server_codes[] = {")[1].split("};")[0])}
+    program = [(name, CLASSES[kind], waits.get(name, "item"))
+               for name, kind in re.findall(
+                   r"^CODE\((\w+), (\w+),", read(
+                       "common", "proto", "code.def"), re.M)
+               if kind in CLASSES]
+    page = re.findall(
+        r"^\.It Dv (\w+) Pq ([a-z]+); ([a-z]+); ([a-z, ]+)$", read(
+            "man", "federation.7").split("\n.Sh CODES\n")[1], re.M)
+    tap.equal(len(waits), 7, "codes that concern the server were read")
+    tap.equal([row[:3] for row in page], program,
+              "federation(7): the table of codes")
+    tap.equal({who for row in page for who in row[3].split(", ")},
+              {"receiver", "home", "nobody"}, "federation(7): who sends")
+    rooms = "".join(read(path) for path in glob.glob(
+        os.path.join(ROOT, "common", "room", "*.c")))
+    answers = rooms + "".join(read(path) for folder in (
+        "exchange/check.c", "inbound/*.c", "rooms/*/*.c") for path in
+        glob.glob(os.path.join(ROOT, "fed-queued", folder)))
+    tap.equal([name for name, _, _, who in page if who != "nobody" and
+               "CODE_" + name not in answers], [],
+              "federation(7): what is sent is in the program")
+
+
 def limits():
     """Every limiter in the page of its process, and none that is not."""
     header = read("common", "ipc", "limit_names.h")
@@ -548,6 +583,7 @@ def main():
     paths()
     commands()
     codes()
+    code_table()
     limits()
     errors()
     events()

@@ -16,6 +16,9 @@ UNIT_EXTRA_fed-queued/db/db = $(DB_ALL) \
 		$(addprefix $(UNIT_DB)db_,world.c online.c refused.c \
 		types_online.c)
 UNIT_EXTRA_fed-queued/exchange/check = $(PEER) fed-queued/servers/limiter.c
+UNIT_EXTRA_fed-queued/exchange/vectors = $(PEER) \
+		fed-queued/servers/limiter.c \
+		$(addprefix fed-queued/exchange/,check.c ack.c)
 UNIT_EXTRA_fed-queued/outbound/schedule = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/certificate = $(PEER)
 UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \

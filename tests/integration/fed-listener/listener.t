@@ -3,6 +3,8 @@
 """fed-listener alone, with this test as its parent and as fed-queued: what it
 answers to every kind of client, and both sides of each of its limits."""
 
+import base64
+import json
 import os
 import resource
 import socket
@@ -12,8 +14,9 @@ import threading
 import time
 import uuid
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "..", "..", "lib"))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                    "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 import ipc
 import peer
 from ipc import LISTEN, LISTENER, QUEUED
@@ -35,6 +38,7 @@ class Client:
         self.sock.settimeout(timeout)
         self.sock.connect(path)
         self.buffer = b""
+        self.host = HOST
 
     def send(self, data):
         """False: the other side has gone."""
@@ -90,7 +94,7 @@ class Client:
             return False
 
     def get(self, target, more=b""):
-        self.send(b"GET " + target + b" HTTP/1.1\r\nHost: " + HOST +
+        self.send(b"GET " + target + b" HTTP/1.1\r\nHost: " + self.host +
                   b"\r\n" + more + b"\r\n")
         return self.answer()
 
@@ -145,9 +149,11 @@ class Queued(ipc.Channel):
 
 
 class Listener:
-    """The daemon, its socket, and fed-queued's end of the channel."""
+    """The daemon, its socket, and fed-queued's end of the channel. who: the
+    server whose listener it is."""
 
-    def __init__(self, identity=True, limits=None, **settings):
+    def __init__(self, identity=True, limits=None, who=None, **settings):
+        self.who = who or US
         self.directory = tempfile.TemporaryDirectory(prefix="fl.")
         os.chmod(self.directory.name, 0o755)
         self.path = os.path.join(self.directory.name, "s")
@@ -166,11 +172,13 @@ class Listener:
         self.child.go()
         if identity:
             client = self.client()
+            client.host = self.who.address.encode()
             proxied = settings.get("proxy_line")
             client.send(proxy(0xffff0000) if proxied else b"")
             while client.ping() == 503:  # it has not read who it is
                 client.close()
                 client = self.client()
+                client.host = self.who.address.encode()
                 client.send(proxy(0xffff0000) if proxied else b"")
             client.close()
 
@@ -188,7 +196,7 @@ class Listener:
 
     def identify(self):
         self.queued.send(ipc.IDENTITY, ipc.identity(
-            US.key.public, US.certificate.encode()))
+            self.who.key.public, self.who.certificate.encode()))
 
     def client(self, timeout=10):
         return Client(self.path, timeout)
@@ -445,6 +453,32 @@ def test_heads():
         equal(client.status(), 200, "a head of 4096 bytes is taken")
         refused(listener, good + filler + b"y\r\n\r\n", 431,
                 "one of 4097 is not: 431")
+
+
+def test_vectors():
+    """The page's requests, to the bytes."""
+    with open(os.path.join(ROOT, "man", "federation.vectors")) as file:
+        vectors = json.load(file)
+    key = vectors["keys"]["bob"]
+    bob = peer.Identity(bytes.fromhex(key["identitySeed"]),
+                        bytes.fromhex(key["signingSeed"]))
+    wrong = []
+    with Listener(who=bob) as listener:
+        for row in vectors["http"]:
+            client = listener.client(5)
+            client.send(base64.b64decode(row["bytes"]))
+            if row["outcome"] == "200" and b"POST" in base64.b64decode(
+                    row["bytes"])[:4]:
+                id, _ = listener.take()
+                listener.give(id)
+            answer = client.answer()
+            got = answer and (str(answer[0]),
+                              answer[1]["connection"] == "close")
+            if got != (row["outcome"], row["closes"]):
+                wrong.append((row["why"], got))
+            client.close()
+        equal(wrong, [], "%d requests of the page" % len(vectors["http"]))
+        ok(listener.queued.quiet(0.05), "nothing more for fed-queued")
 
 
 def test_soft_refusals():

@@ -169,6 +169,8 @@ static const struct {
     {POST "Content-Length: 9999999999\r\n", 413},
     {POST "Content-Length: 262145\r\n", 413},
     {GET "Content-Length: 1\r\n\r\n", 400},
+    {"HEAD /federation/ping HTTP/1.1\r\n" FIELD "Content-Length: 1\r\n\r\n",
+	400},
     /* what we do not speak */
     {POST "Transfer-Encoding: chunked\r\n", 400},
     {POST "transfer-encoding: identity\r\n", 400},
@@ -179,8 +181,6 @@ static const struct {
     {GET "Connection: upgrade\r\n", 400},
     {GET "Connection: Upgrade, HTTP2-Settings\r\n", 400},
     {GET "Connection: close, Content-Length\r\n", 400},
-    {GET "Connection: keep-alive,\r\n", 400},
-    {GET "Connection:\r\n", 400},
     {GET "Connection: close\r\nConnection: keep-alive\r\n", 400},
     {POST JSON JSON, 400},
 };
@@ -341,6 +341,9 @@ statuses(void **state)
 	assert_int_equal(
 	    verdict(POST JSON BODY "Expect: 100-continue\r\n\r\n"), 417);
 	assert_int_equal(verdict(GET "Expect: x\r\n\r\n"), 417);
+	assert_int_equal(verdict(HEAD("POST", "/") "Expect: x\r\n\r\n"), 417);
+	assert_int_equal(
+	    verdict(HEAD("PUT", "/federation/ping") "Expect: x\r\n\r\n"), 417);
 	assert_int_equal(verdict(POST BODY "\r\n"), 415);
 	assert_int_equal(
 	    verdict(POST JSON BODY "Content-Encoding: gzip\r\n\r\n"), 415);
@@ -386,6 +389,13 @@ connections(void **state)
 	assert_true(parse(GET "Connection: Keep-Alive\r\n\r\n") > 0);
 	assert_true(request.keep_alive);
 	assert_true(parse(GET "connection: keep-alive , CLOSE\r\n\r\n") > 0);
+	assert_false(request.keep_alive);
+	/* elements that are empty: RFC 9110 section 5.6.1.2 */
+	assert_true(parse(GET "Connection:\r\n\r\n") > 0);
+	assert_true(request.keep_alive);
+	assert_true(parse(GET "Connection: keep-alive,\r\n\r\n") > 0);
+	assert_true(request.keep_alive);
+	assert_true(parse(GET "Connection: , ,close\r\n\r\n") > 0);
 	assert_false(request.keep_alive);
 }
 

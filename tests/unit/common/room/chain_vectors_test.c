@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The protocol page's chains, streams and pairs, made by another
+ * implementation of the rules: what a receiver says of each event and message,
+ * which rule is broken, and who the members are after it.
+ */
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/encode.h"
+#include "json/canon.h"
+#include "json/room_payload.h"
+#include "proto/cert.h"
+#include "proto/ed.h"
+#include "proto/onion.h"
+#include "room/room_state.h"
+#include "room/room_stream.h"
+
+#define EVENTS_MAX 300 /* of a chain */
+
+static json_t *vectors;
+static int64_t now;
+static struct cert alice;
+static uint8_t bob[ONION_KEY];
+
+/* A room as a receiver keeps it. */
+static struct room_state state;
+static uint8_t hashes[EVENTS_MAX][ROOM_HASH]; /* by number */
+static struct {
+	struct room_user user;
+	struct room_member member;
+} members[EVENTS_MAX];
+static size_t member_count;
+static struct room_invitation invitations[EVENTS_MAX];
+static size_t invitation_count;
+static struct room_payload_servers listed;
+
+static const char *
+text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	assert_non_null(text);
+	return text;
+}
+
+static int
+set_up(void **unused)
+{
+	const char *text;
+	json_t *keys;
+
+	(void)unused;
+	vectors = json_load_file("man/federation.vectors", 0, NULL);
+	if (vectors == NULL)
+		return -1;
+	text = text_of(vectors, "at");
+	if (time_parse(&now, text, strlen(text)) == -1)
+		return -1;
+	keys = json_object_get(vectors, "keys");
+	text = text_of(json_object_get(keys, "bob"), "address");
+	if (onion_parse(bob, text, strlen(text)) != CODE_OK)
+		return -1;
+	text = text_of(json_object_get(keys, "alice"), "certificate");
+	return cert_parse(&alice, text, strlen(text)) == CODE_OK ? 0 : -1;
+}
+
+static int
+tear_down(void **unused)
+{
+	(void)unused;
+	json_decref(vectors);
+	return 0;
+}
+
+static bool
+member_at(size_t index, int64_t number)
+{
+	const struct room_member *member = &members[index].member;
+
+	return member->joined <= number &&
+	       (member->left == 0 || member->left > number);
+}
+
+static struct room_member
+membership(const struct room_user *user)
+{
+	struct room_member last = {0, 0};
+	size_t i;
+
+	for (i = 0; i < member_count; i++)
+		if (room_user_equal(&members[i].user, user))
+			last = members[i].member;
+	return last;
+}
+
+static bool
+server_listed(const uint8_t server[ONION_KEY])
+{
+	uint32_t i;
+
+	for (i = 0; i < listed.count; i++)
+		if (memcmp(listed.key[i], server, ONION_KEY) == 0)
+			return true;
+	return false;
+}
+
+/* Servers beside the home, each by its first member. */
+static void
+servers_count(struct room_facts *facts, const struct room_user *user)
+{
+	size_t i, j;
+
+	for (i = 0; i < member_count; i++) {
+		if (members[i].member.left != 0 ||
+		    memcmp(members[i].user.server, state.room.home,
+			ONION_KEY) == 0)
+			continue;
+		if (memcmp(members[i].user.server, user->server, ONION_KEY) ==
+		    0)
+			facts->server_in = true;
+		for (j = 0; j < i; j++)
+			if (members[j].member.left == 0 &&
+			    memcmp(members[j].user.server,
+				members[i].user.server, ONION_KEY) == 0)
+				break;
+		if (j == i)
+			facts->servers++;
+	}
+}
+
+static void
+facts_find(struct room_facts *facts, const struct room_event *event)
+{
+	const struct room_content *content = &event->content;
+	struct room_invitation *invitation;
+	size_t i;
+
+	memset(facts, 0, sizeof(*facts));
+	if (event->number <= state.number)
+		facts->known = hashes[event->number];
+	facts->user = membership(&content->user);
+	facts->inviter = membership(&content->inviter);
+	for (i = 0; i < invitation_count; i++) {
+		invitation = &invitations[i];
+		if ((event->kind == ROOM_INVITE || content->has_nonce) &&
+		    memcmp(invitation->nonce, content->nonce, ROOM_NONCE) == 0)
+			facts->invitation = invitation;
+		if (room_user_equal(&invitation->invitee, &content->user) &&
+		    invitation->used == 0)
+			facts->invited = invitation->number;
+	}
+	facts->listed = server_listed(content->user.server);
+	servers_count(facts, &content->user);
+}
+
+static bool
+member_ends(
+    size_t index, const struct room_event *event, enum room_change change)
+{
+	const struct room_user *user = &members[index].user;
+	bool remote = memcmp(user->server, state.room.home, ONION_KEY) != 0;
+
+	switch (change) {
+	case ROOM_MEMBERS_END:
+		return room_user_equal(user, &event->content.user);
+	case ROOM_MEMBERS_END_UNLISTED:
+		return remote && !server_listed(user->server);
+	case ROOM_MEMBERS_END_REMOTE:
+		return remote;
+	case ROOM_MEMBERS_END_ALL:
+		return true;
+	case ROOM_MEMBERS_SAME:
+	case ROOM_MEMBERS_ADD:
+	case ROOM_MEMBERS_TAKE_BACK:
+	default:
+		return false;
+	}
+}
+
+static void
+effect_write(const struct room_event *event, const struct room_effect *effect,
+    const struct room_payload_servers *servers)
+{
+	const struct room_content *content = &event->content;
+	struct room_invitation *invitation = &invitations[invitation_count];
+	size_t i;
+
+	if (effect->servers_set)
+		listed = *servers;
+	for (i = 0; i < member_count; i++)
+		if (members[i].member.left == 0 &&
+		    member_ends(i, event, effect->members))
+			members[i].member.left = event->number;
+	if (effect->members == ROOM_MEMBERS_ADD ||
+	    effect->members == ROOM_MEMBERS_TAKE_BACK) {
+		members[member_count].user = content->user;
+		members[member_count].member.joined = event->number;
+		members[member_count++].member.left =
+		    effect->members == ROOM_MEMBERS_ADD ? 0 : event->number;
+	}
+	for (i = 0; effect->invitation_used && i < invitation_count; i++)
+		if (memcmp(invitations[i].nonce, content->nonce, ROOM_NONCE) ==
+		    0)
+			invitations[i].used = event->number;
+	if (!effect->invitation_add)
+		return;
+	memset(invitation, 0, sizeof(*invitation));
+	memcpy(invitation->nonce, content->nonce, ROOM_NONCE);
+	invitation->number = event->number;
+	invitation->expires = content->expires;
+	invitation->inviter = content->inviter;
+	invitation->invitee = content->user;
+	invitation_count++;
+}
+
+static void
+verdict_text(char *text, size_t size, const struct room_verdict *verdict)
+{
+	static const char *const words[] = {
+	    "accepted", "duplicate", "held", "rejected", "retry", "rejected"};
+
+	if (verdict->code == CODE_OK)
+		snprintf(text, size, "%s", words[verdict->outcome]);
+	else
+		snprintf(text, size, "%s %s", words[verdict->outcome],
+		    code_name(verdict->code));
+}
+
+static void
+event_read(struct room_event *event, struct room_payload_servers *servers,
+    const json_t *row)
+{
+	const char *text = text_of(row, "signingText");
+	const char *payload = text_of(row, "canonicalPayload");
+	const char *base64 = text_of(row, "signature");
+	uint8_t signature[64], hash[32];
+
+	assert_int_equal(room_event_parse(event, text, strlen(text)), CODE_OK);
+	sha256(hash, payload, strlen(payload));
+	assert_memory_equal(hash, event->payload_hash, 32);
+	assert_int_equal(
+	    base64_decode_exact(signature, 64, base64, strlen(base64)), 0);
+	assert_true(room_event_verify(event, signature, alice.signing_key));
+	assert_int_equal(room_payload_content(&event->content, servers,
+			     event->kind, payload, strlen(payload)),
+	    CODE_OK);
+}
+
+/* Takes an event. rule: the code that the home would answer. */
+static struct room_verdict
+event_take(const json_t *row, enum code *rule)
+{
+	static struct room_payload_servers servers;
+	struct room_verdict verdict;
+	struct room_effect effect;
+	struct room_event event;
+	struct room_facts facts;
+
+	event_read(&event, &servers, row);
+	if (event.number == 1 && state.number == 0)
+		state.room = event.room;
+	facts_find(&facts, &event);
+	*rule = room_state_rules(&state, &event, &facts);
+	verdict = room_state_apply(&state, &event, &facts, now, &effect);
+	if (verdict.outcome == ROOM_TAKEN) {
+		memcpy(hashes[event.number], state.hash, ROOM_HASH);
+		effect_write(&event, &effect, &servers);
+	}
+	return verdict;
+}
+
+/* Whether exactly those are members after the last event that stands. */
+static bool
+members_are(const json_t *names)
+{
+	char text[ROOM_NAME_MAX + ONION_SIZE + 2], address[ONION_SIZE];
+	size_t i, j, count = 0;
+	json_t *name;
+
+	for (i = 0; i < member_count; i++) {
+		if (!member_at(i, room_state_last(&state)))
+			continue;
+		count++;
+		onion_format(address, members[i].user.server);
+		snprintf(
+		    text, sizeof(text), "%s@%s", members[i].user.name, address);
+		json_array_foreach(names, j,
+		    name) if (strcmp(json_string_value(name), text) == 0) break;
+		if (j == json_array_size(names))
+			return false;
+	}
+	return count == json_array_size(names);
+}
+
+static void
+chain_check(const json_t *chain)
+{
+	const json_t *names, *row, *broken;
+	struct room_verdict verdict;
+	char outcome[64];
+	enum code rule;
+	size_t i;
+
+	memset(&state, 0, sizeof(state));
+	memset(&listed, 0, sizeof(listed));
+	member_count = invitation_count = 0;
+	json_array_foreach(json_object_get(chain, "events"), i, row)
+	{
+		verdict = event_take(row, &rule);
+		verdict_text(outcome, sizeof(outcome), &verdict);
+		if (strcmp(outcome, text_of(row, "outcome")) != 0)
+			fail_msg("%s: event %zu: %s", text_of(chain, "why"), i,
+			    outcome);
+		broken = json_object_get(row, "code");
+		if (broken != NULL &&
+		    strcmp(code_name(rule), json_string_value(broken)) != 0)
+			fail_msg("%s: event %zu: %s", text_of(chain, "why"), i,
+			    code_name(rule));
+		names = json_object_get(row, "members");
+		if (names != NULL && !members_are(names))
+			fail_msg("%s: members after event %zu",
+			    text_of(chain, "why"), i);
+	}
+}
+
+static void
+chains(void **unused)
+{
+	json_t *rows = json_object_get(vectors, "chains"), *row;
+	size_t i;
+
+	(void)unused;
+	assert_true(json_array_size(rows) > 60);
+	json_array_foreach(rows, i, row) chain_check(row);
+}
+
+/* The places of a stream, as far as they are known. */
+static struct room_place places[16];
+static size_t place_count;
+
+static const struct room_place *
+place_at(int64_t sequence)
+{
+	size_t i;
+
+	for (i = 0; i < place_count; i++)
+		if (places[i].sequence == sequence)
+			return &places[i];
+	return NULL;
+}
+
+static void
+place_digest(struct room_place *place, const json_t *row, const char *payload)
+{
+	const char *text = text_of(row, "id");
+	uint8_t id[16], hash[32];
+
+	assert_int_equal(uuid_parse(id, text, strlen(text)), 0);
+	sha256(hash, payload, strlen(payload));
+	signtext_item_digest(place->digest, "message", id, hash);
+}
+
+static struct room_verdict
+item_take(struct room_stream streams[4], const json_t *row)
+{
+	struct room_verdict verdict = {
+	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
+	const char *payload = text_of(row, "payload");
+	struct room_payload_message read;
+	struct room_beside beside = {NULL, NULL, NULL, false};
+	struct room_place *place = &read.message.place;
+	const struct room_place *other;
+	struct room_stream *stream;
+
+	assert_true(canon_check(payload, strlen(payload)));
+	if (room_payload_message(&read, bob, payload, strlen(payload)) !=
+	    CODE_OK)
+		return verdict;
+	/* Another lane and another epoch have one message each. */
+	stream = &streams[read.message.lane == 2 ? read.message.epoch : 3];
+	place_digest(place, row, payload);
+	if (stream == &streams[1]) {
+		if ((other = place_at(place->sequence - 1)) != NULL)
+			beside.before = other->digest;
+		if ((other = place_at(place->sequence)) != NULL)
+			beside.at = other->digest;
+		if ((other = place_at(place->sequence + 1)) != NULL)
+			beside.after = other->previous;
+	}
+	verdict = room_stream_check(stream, place, &beside);
+	if (verdict.outcome == ROOM_CONFLICT)
+		room_stream_fork(stream, verdict.from);
+	if (verdict.outcome != ROOM_TAKEN)
+		return verdict;
+	room_stream_settle(stream, place->sequence, now);
+	if (stream == &streams[1])
+		places[place_count++] = *place;
+	return verdict;
+}
+
+static void
+streams(void **unused)
+{
+	json_t *rows = json_object_get(vectors, "streams"), *one, *row;
+	struct room_stream made[4];
+	struct room_verdict verdict;
+	char outcome[64];
+	size_t i, j;
+
+	(void)unused;
+	json_array_foreach(rows, i, one)
+	{
+		memset(made, 0, sizeof(made));
+		place_count = 0;
+		json_array_foreach(json_object_get(one, "items"), j, row)
+		{
+			verdict = item_take(made, row);
+			verdict_text(outcome, sizeof(outcome), &verdict);
+			if (strcmp(outcome, text_of(row, "outcome")) != 0)
+				fail_msg("%s: item %zu: %s",
+				    text_of(one, "why"), j, outcome);
+		}
+	}
+}
+
+static void
+place_read(struct room_place *place, const json_t *row)
+{
+	const char *payload = text_of(row, "payload");
+	struct room_payload_message read;
+
+	assert_int_equal(
+	    room_payload_message(&read, bob, payload, strlen(payload)),
+	    CODE_OK);
+	*place = read.message.place;
+	place_digest(place, row, payload);
+}
+
+static int64_t
+contradiction(const json_t *row)
+{
+	const json_t *first = json_object_get(row, "first");
+	const json_t *second = json_object_get(row, "second");
+	struct room_payload_servers servers;
+	struct room_place place, other;
+	struct room_event event, next;
+
+	if (strcmp(text_of(row, "kind"), "message") == 0) {
+		place_read(&place, first);
+		place_read(&other, second);
+		return room_stream_contradiction(&place, &other);
+	}
+	event_read(&event, &servers, first);
+	event_read(&next, &servers, second);
+	return room_state_contradiction(&event, &next);
+}
+
+static void
+evidence(void **unused)
+{
+	json_t *rows = json_object_get(vectors, "evidence"), *row;
+	int64_t number;
+	size_t i;
+
+	(void)unused;
+	json_array_foreach(rows, i, row)
+	{
+		number = contradiction(row);
+		if (number !=
+		    json_integer_value(json_object_get(row, "disputed")))
+			fail_msg(
+			    "%s: %lld", text_of(row, "why"), (long long)number);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(chains),
+	    cmocka_unit_test(streams),
+	    cmocka_unit_test(evidence),
+	};
+
+	if (ed_init() == -1)
+		return 1;
+	canon_init();
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

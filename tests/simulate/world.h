@@ -90,7 +90,6 @@ struct entry {
 };
 
 struct declared {	    /* void or gone, by its origin */
-	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;
 	int lane;

@@ -14,6 +14,7 @@
 #include "exchange/restored.h"
 #include "inbound/inbound.h"
 #include "proto/onion.h"
+#include "room/room_restore.h"
 #include "rooms/limits_tell.h"
 #include "rooms/resync.h"
 
@@ -44,6 +45,7 @@ self_tell(void)
 	db_add_text(&parameters, env.address);
 	db_add_bytes(&parameters, env.identity.certificate,
 	    env.identity.certificate_length);
+	db_add_integer(&parameters, room_epoch_next(0, 0, clock_now()));
 	db_call(env.db, SQL_SELF, &parameters, self_told, NULL);
 	db_parameters_free(&parameters);
 }

@@ -312,7 +312,8 @@ BEGIN
 END
 $$;
 
--- The same: what an administrator should look at, and since when.
+-- The same: what an administrator should look at, and since when. Two contents
+-- of one number are settled once their origin writes in a later epoch.
 CREATE FUNCTION federation.room_problems(most integer)
 RETURNS TABLE (problem text, subject text, since timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -356,8 +357,13 @@ BEGIN
 		SELECT s.onion_address AS origin, e.created_at
 		    FROM federation.evidence e
 		    JOIN federation.federation_servers s ON s.id = e.server_id
+		    WHERE e.kind <> 'SEQUENCE_CONFLICT'
 		UNION ALL SELECT e.origin, e.created_at
-		    FROM federation.room_evidence e) e
+		    FROM federation.room_evidence e
+		    WHERE NOT EXISTS (SELECT 1 FROM federation.room_streams t
+			WHERE e.kind = 'SEQUENCE_CONFLICT'
+			AND t.room_id = e.room_id AND t.origin = e.origin
+			AND t.epoch > e.epoch)) e
 		WHERE e.created_at > now() - interval '30 days'
 		GROUP BY e.origin) p
 	    ORDER BY p.problem, p.since NULLS FIRST, p.subject

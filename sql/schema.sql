@@ -70,8 +70,8 @@ CREATE TABLE federation.self (
 	-- earlier one
 	first_serial	bigint,
 	mark		bigint NOT NULL DEFAULT 1,
-	epoch		bigint NOT NULL DEFAULT 1,
-	-- the highest epoch of ours that a peer has shown
+	epoch		bigint NOT NULL,
+	-- the highest epoch of ours that a peer has proved
 	epoch_seen	bigint NOT NULL DEFAULT 0,
 	-- when it was found that the database is older than the sign log
 	restored_at	timestamptz

@@ -162,18 +162,20 @@ $$;
 -- Ourselves ----------------------------------------------------------------
 
 -- What the daemon says of itself when it starts, and with each certificate.
-CREATE FUNCTION federation.self_set(address text, certificate bytea)
-RETURNS void
+-- epoch: the first of a database that is new.
+CREATE FUNCTION federation.self_set(address text, certificate bytea,
+    epoch bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	IF (self_set.address ~ '^[a-z2-7]{56}\.onion$' AND
-	    octet_length(self_set.certificate) > 0) IS NOT TRUE THEN
+	    octet_length(self_set.certificate) > 0 AND
+	    self_set.epoch >= 1) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD009',
 		    MESSAGE = 'address does not have its form';
 	END IF;
-	INSERT INTO federation.self AS s (onion_address, certificate)
-	    VALUES (self_set.address, self_set.certificate)
+	INSERT INTO federation.self AS s (onion_address, certificate, epoch)
+	    VALUES (self_set.address, self_set.certificate, self_set.epoch)
 	    ON CONFLICT (one_row) DO UPDATE SET
 		onion_address = excluded.onion_address,
 		certificate = excluded.certificate
@@ -354,5 +356,5 @@ GRANT EXECUTE ON FUNCTION federation.own_address() TO fed_app;
 GRANT SELECT ON federation.servers TO fed_app, fed_admin;
 GRANT EXECUTE ON FUNCTION federation.server_add(text),
     federation.server_set_trust(text, integer) TO fed_admin;
-GRANT EXECUTE ON FUNCTION federation.self_set(text, bytea),
+GRANT EXECUTE ON FUNCTION federation.self_set(text, bytea, bigint),
     federation.servers_untold(bigint, bigint, integer) TO _fedqueued;

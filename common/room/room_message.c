@@ -218,13 +218,16 @@ room_message_give(
 		return ROOM_GIVE_NOTHING;
 	if (!asked->known)
 		return ROOM_GIVE_GONE;
+	/* What was taken back in time nobody gets, as proof either. */
+	if (asked->cancelled && !asked->left)
+		return ROOM_GIVE_VOID;
 	if (asked->proof || asked->refused)
 		return asked->payload ? ROOM_GIVE : ROOM_GIVE_GONE;
 	if (state_disputed(state, asked->state_number))
 		return ROOM_GIVE_VOID;
 	if (asked->state_number > room_state_last(state))
 		return ROOM_GIVE_NOTHING;
-	if (!asked->member_then || (asked->cancelled && !asked->left))
+	if (!asked->member_then)
 		return ROOM_GIVE_VOID;
 	return asked->payload ? ROOM_GIVE : otherwise;
 }

@@ -274,7 +274,7 @@ END
 $$;
 
 -- A server has told how far it is in rooms, of which it shows no more than we
--- have. epoch: the highest of ours that it has shown; often: a home's word is
+-- have. epoch: the highest of ours that it has proved; often: a home's word is
 -- noted again after so many seconds.
 CREATE FUNCTION federation.sync_heard(server uuid, rooms text[], epoch bigint,
     often bigint) RETURNS void

@@ -128,11 +128,16 @@ def test_away(world):
     invite(world.apps[0], "ann", "cid", world.apps[2], world.room)
 
 
+def place(app, name):
+    """A directory of a server's."""
+    host = dict(part.split("=", 1)
+                for part in app.node.database.split())["host"]
+    return os.path.join(os.path.dirname(host), name)
+
+
 def copy(world, number, to, back=False):
     """The data of a server that is stopped."""
-    host = dict(part.split("=", 1) for part in
-                world.apps[number - 1].node.database.split())["host"]
-    data = os.path.join(os.path.dirname(host), "data")
+    data = place(world.apps[number - 1], "data")
     if back:
         shutil.rmtree(data)
         data, to = to, data
@@ -149,6 +154,7 @@ def test_restored(world, number, scratch):
     """A database put back to a backup: what it had signed since is not signed
     again otherwise, and all that it forgot it learns."""
     app, index = world.apps[number - 1], number - 1
+    epoch = app.node.value("SELECT epoch FROM federation.self")
     world.network.stop(number)
     backup = os.path.join(scratch, str(number))
     copy(world, number, backup)
@@ -179,7 +185,7 @@ def test_restored(world, number, scratch):
                     SECONDS),
            "restored, server %d learns the chain it forgot" % number)
     tap.ok(net.wait(lambda: app.node.value(
-        "SELECT epoch > 1 FROM federation.self"), SECONDS),
+        "SELECT epoch FROM federation.self") > epoch, SECONDS),
         "and begins a new epoch")
     tap.ok(net.wait(lambda: set(world.said[other][since:]) <=
                     set(world.shown(index)[other]), SECONDS, 0.2),
@@ -198,6 +204,40 @@ def test_restored(world, number, scratch):
                for a in world.apps], [0, 0, 0], "nobody contradicted himself")
 
 
+def test_anew(world):
+    """A server made anew: the same address and keys, an empty database and no
+    log of signatures. What it says is no contradiction."""
+    home, other, app = world.apps
+    home.call("room_remove", world.room, app.address("cid"))
+    app.wait("removed", world.room, SECONDS, member=app.address("cid"))
+    tap.ok(agree(world.room, home, other, seconds=SECONDS), "he was removed")
+    world.network.stop(3, "fedd")
+    tables = [name for name, in app.node.sql(
+        "SELECT c.oid::regclass::text FROM pg_class c WHERE c.relkind = 'r' "
+        "AND c.relnamespace = 'federation'::regnamespace AND c.relname NOT IN "
+        "('schema_version', 'limits', 'pruning')")]
+    app.node.sql("TRUNCATE %s CASCADE" % ", ".join(tables))
+    directory = place(app, "signatures")
+    for name in os.listdir(directory):
+        os.unlink(os.path.join(directory, name))
+    world.network.start(3)
+    for peer in (home, other):
+        app.node.sql("SELECT federation.server_add(%s)", peer.node.onion)
+        app.node.fedctl("server", "trust", peer.node.onion, "2")
+    app.call("user_publish", "cid", b"key")
+    app.told.clear()
+    world.shown(0)
+    invite(home, "ann", "cid", app, world.room)
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS), "he is in again")
+    for _ in range(3):
+        world.say(2)
+    tap.ok(world.all_shown((0, 1)), "made anew, what it says is shown")
+    tap.equal([a.node.value("SELECT count(*) FROM federation.room_evidence")
+               for a in world.apps], [0, 0, 0], "and contradicts nothing")
+    tap.ok(agree(world.room, *world.apps, seconds=SECONDS),
+           "all have one chain and the same members")
+
+
 def test():
     scratch = None
     with net.Net(servers=3, lines=LINES) as network:
@@ -208,6 +248,7 @@ def test():
         test_away(world)
         test_restored(world, 2, scratch)
         test_restored(world, 1, scratch)
+        test_anew(world)
 
 
 tap.main(test)

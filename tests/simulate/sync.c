@@ -196,8 +196,6 @@ stream_compare(int node, const struct packet *packet, int at)
 	room_stream_init(&fresh, theirs->epoch, theirs->lane);
 	want = room_stream_compare(stream == NULL ? &fresh : &stream->stream,
 	    theirs, ours, tip, own, theirs->epoch == db->epoch);
-	if (own && theirs->epoch > db->epoch_seen)
-		db->epoch_seen = theirs->epoch;
 	if ((want.what & ROOM_WANT_ITEMS) != 0)
 		ask_items(node, packet, at, PACKET_ASK_ITEMS, want.from,
 		    want.to, false);
@@ -210,13 +208,11 @@ stream_compare(int node, const struct packet *packet, int at)
 	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
 		evidence_push(
 		    node, packet, PACKET_ASK_ITEM_EVIDENCE, at, want.evidence);
-	if ((want.what & ROOM_AHEAD_OF_US) != 0) {
-		if (world_honest(origin) && origin != world.robbed)
-			world_fail("server %d was ahead of honest %d",
-			    world.nodes[packet->from].identity, origin);
-		db->epoch =
-		    room_epoch_next(db->epoch, db->epoch_seen, world.now);
-	}
+	/* The log tells of each restore before anybody else can. */
+	if ((want.what & ROOM_AHEAD_OF_US) != 0 && world_honest(origin) &&
+	    origin != world.robbed)
+		world_fail("server %d was ahead of honest %d",
+		    world.nodes[packet->from].identity, origin);
 }
 
 /* What is missing of it still, from the first number to the last; false:

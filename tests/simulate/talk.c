@@ -483,9 +483,9 @@ talk_item(int node, const struct packet *packet)
 		return;
 	mirror_step(node);
 	verdict = item_take(node, packet->index);
-	if (verdict.outcome == ROOM_CONFLICT &&
-	    vouch_stream_cut(node, item->room, item->origin,
-		item->message.epoch, item->message.lane, verdict.from))
+	while (verdict.outcome == ROOM_CONFLICT &&
+	       vouch_stream_cut(node, item->room, item->origin,
+		   item->message.epoch, item->message.lane, verdict.from))
 		verdict = item_take(node, packet->index);
 	mirror_item(node, packet->index, packet->from, &verdict);
 	store(node, packet->index, packet->from, &verdict);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "env.h"
+#include "room/room_restore.h"
 #include "rooms/messages/take.h"
 #include "rooms/state/take.h"
 #include "rooms/sync/take.h"
@@ -171,7 +172,10 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 		    verdicts[i].outcome != ROOM_CONFLICT)
 			continue;
 		taking->progress = true;
-		if (is_self(taking->document.proof.origin))
+		if (is_self(taking->document.proof.origin) &&
+		    taking->document.first.epoch > taking->behind_epoch &&
+		    taking->document.first.epoch <=
+			clock_now() + ROOM_EPOCH_AHEAD_S)
 			taking->behind_epoch = taking->document.first.epoch;
 	}
 	sync_take_next(taking);

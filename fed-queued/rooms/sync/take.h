@@ -58,8 +58,6 @@ struct sync_taking {
 		int64_t number;
 		uint32_t side;
 	} pair;
-	int64_t epoch_seen; /* the highest epoch of ours that via knows */
-	bool ahead;	    /* via says that it has of ours what we have not */
 	uint32_t stated_count;
 	struct sync_stated stated[SYNC_PAYLOAD_STREAMS + SYNC_PAYLOAD_ROOMS];
 	void (*stated_done)(struct sync_taking *);

@@ -82,13 +82,6 @@ behind_written(PGresult *result, const char *sqlstate, void *argument)
 	compare_end(taking);
 }
 
-/* Only a server that an admin has verified is believed without proof. */
-static bool
-claim_believed(const struct sync_taking *taking)
-{
-	return taking->ahead && taking->trust >= TRUST_VERIFIED;
-}
-
 /* Columns: epoch, epoch_seen. */
 static void
 epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
@@ -104,9 +97,8 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 	}
 	present = PQntuples(result) == 0 ? 0 : row_integer(result, 0, 0);
 	/* For an older epoch another has begun already. */
-	proved = present != 0 && taking->behind_epoch == present;
-	if (present != 0 &&
-	    (proved || taking->behind || claim_believed(taking)))
+	proved = present != 0 && taking->behind_epoch >= present;
+	if (present != 0 && (proved || taking->behind))
 		next = room_epoch_next(
 		    present, row_integer(result, 0, 1), clock_now());
 	if (next == 0) {
@@ -133,8 +125,8 @@ confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 		compare_fail(taking, sqlstate);
 		return;
 	}
-	if (!taking->behind && taking->behind_epoch == 0 &&
-	    !claim_believed(taking)) {
+	/* What is claimed alone is asked for, and proves nothing. */
+	if (!taking->behind && taking->behind_epoch == 0) {
 		compare_end(taking);
 		return;
 	}
@@ -166,7 +158,7 @@ confirmed_write(struct sync_taking *taking)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, taking->via_id);
 	db_add_array(&parameters, rooms);
-	db_add_integer(&parameters, taking->epoch_seen);
+	db_add_integer(&parameters, taking->behind_epoch);
 	db_add_integer(&parameters, HEARD_S);
 	db_call(env.db, SQL_SYNC_HEARD, &parameters, confirmed_written, taking);
 	db_parameters_free(&parameters);
@@ -187,11 +179,6 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 	(void)values_stream(&stream, head->epoch, head->lane, &row->stream);
 	want = room_stream_compare(&stream, head, row->ours.bytes,
 	    row->tip.bytes, row->own, row->current);
-	if (row->own && head->epoch > taking->epoch_seen &&
-	    head->epoch <= clock_now() + ROOM_EPOCH_AHEAD_S)
-		taking->epoch_seen = head->epoch;
-	if ((want.what & ROOM_AHEAD_OF_US) != 0)
-		taking->ahead = true;
 	if (memcmp(theirs->origin, taking->via, ONION_KEY) == 0)
 		sync_stated_add(taking, room, head, &want);
 	memset(&place, 0, sizeof(place));

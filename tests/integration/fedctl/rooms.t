@@ -83,6 +83,19 @@ def test_check(a, b, room):
     b.node.sql("UPDATE federation.room_evidence SET created_at = now() - "
                "interval '31 days'")
     tap.equal(found(b), (0, {}), "for 30 days")
+    b.node.sql("""UPDATE federation.room_evidence SET created_at = now(),
+        kind = 'SEQUENCE_CONFLICT', epoch = 5, lane = 2""")
+    for epoch, want in ((5, (1, {"contradiction": a.node.onion})),
+                        (6, (0, {}))):
+        b.node.sql("""INSERT INTO federation.room_streams (room_id, origin,
+            epoch, lane, contiguous, highest) SELECT room_id, origin, %s,
+            2, 0, 0 FROM federation.room_evidence""", epoch)
+        tap.equal(found(b), want, "two contents of epoch 5, the stream in "
+                  "epoch %d" % epoch)
+    b.node.sql("DELETE FROM federation.room_streams WHERE origin = %s",
+               a.node.onion)
+    b.node.sql("UPDATE federation.room_evidence SET created_at = now() - "
+               "interval '31 days'")
 
 
 def test_quarantine(a, b):

@@ -31,7 +31,7 @@ class World:
         self.cluster = cluster
         self.owner = cluster.connect().cursor()
         self.daemon = cluster.connect(user="_fedqueued").cursor()
-        self.daemon.execute("SELECT federation.self_set(%s, 'certificate')",
+        self.daemon.execute("SELECT federation.self_set(%s, 'c', 1)",
                             (SELF,))
         self.daemon.execute(LIMITS)
         self.servers = {}

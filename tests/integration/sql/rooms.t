@@ -98,7 +98,7 @@ def test_before(world):
         ("own_address",), ("room_create", "ann"),
         ("room_send", "%s@%s" % (uuid.uuid4(), SELF), "ann", b"x"))],
         ["FD030"] * 3, "before the daemon has run")
-    world.rows("SELECT federation.self_set(%s, 'certificate')", SELF,
+    world.rows("SELECT federation.self_set(%s, 'c', 1)", SELF,
                cursor=world.daemon)
     world.rows(rooms.LIMITS, cursor=world.daemon)
     tap.equal(world.call("own_address"), SELF, "then the address is known")

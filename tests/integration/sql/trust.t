@@ -288,7 +288,7 @@ def untold():
                           (name, number))
         return name
 
-    owner.execute("SELECT federation.self_set(%s, 'certificate')",
+    owner.execute("SELECT federation.self_set(%s, 'c', 1)",
                   (address(os.urandom(32)),))
     known, shown = server(1, 100), server(3, 0)
     shared = server(0, 100, room=True)

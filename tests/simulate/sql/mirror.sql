@@ -76,7 +76,7 @@ CREATE FUNCTION sim.reset(self text, identity integer, servers integer,
 LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM sim.move(NULL, 'federation');
-	PERFORM federation.self_set(self, certificate);
+	PERFORM federation.self_set(self, certificate, 1);
 	PERFORM federation.room_limits_set(ROW(4096, 4096, 16384, 45056, 256,
 	    518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000));
 	INSERT INTO federation.federation_servers (id, onion_address,

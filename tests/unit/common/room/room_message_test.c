@@ -373,6 +373,9 @@ given_or_gone(void **unused)
 	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
 	asked.payload = true;
 	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
+	asked.proof = true; /* as proof neither */
+	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE_VOID);
+	asked.proof = false;
 	asked.cancelled = false;
 	assert_int_equal(room_message_give(&state, &asked), ROOM_GIVE);
 	/* not for the asker, but proof of what was signed */

@@ -37,7 +37,7 @@ class World:
         self.cluster = cluster
         self.owner = cluster.connect()
         daemon = cluster.connect(user="_fedqueued")
-        run(daemon, "SELECT federation.self_set(%s, 'certificate')", SELF)
+        run(daemon, "SELECT federation.self_set(%s, 'c', 1)", SELF)
         run(daemon, LIMITS)
         daemon.close()
         for address in (HOME, PEER, GONE):

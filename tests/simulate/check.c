@@ -521,8 +521,8 @@ undigested(const struct room *room, const struct item *item)
 		evidence = &room->evidence[i];
 		for (side = 0; side < 2 && evidence->kind == EVIDENCE_ID;
 		     side++) {
-			other = &world.items[side == 0 ? evidence->a
-						       : evidence->b];
+			other =
+			    &world.items[side == 0 ? evidence->a : evidence->b];
 			if (other->origin == item->origin &&
 			    other->message.epoch == item->message.epoch &&
 			    other->message.lane == item->message.lane &&

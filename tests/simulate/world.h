@@ -89,7 +89,7 @@ struct entry {
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared {	    /* void or gone, by its origin */
+struct declared { /* void or gone, by its origin */
 	int origin;
 	int64_t epoch;
 	int lane;

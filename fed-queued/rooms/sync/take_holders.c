@@ -129,8 +129,7 @@ holders_found(PGresult *result, const char *sqlstate, void *argument)
 /* What it was asked for, and what came of it was taken before. While something
  * new comes there may be more of it. */
 static void
-answered_add(
-    struct db_parameters *parameters, const struct sync_taking *taking)
+answered_add(struct db_parameters *parameters, const struct sync_taking *taking)
 {
 	static struct sync_range_ask_row rows[SYNC_PAYLOAD_ASKS];
 	static char room[SYNC_PAYLOAD_ASKS][ROOM_ID_SIZE];
@@ -153,8 +152,7 @@ answered_add(
 		    .last = ask->to};
 		count++;
 	}
-	db_add_rows(
-	    parameters, env.db, TYPE_sync_range_ask_row, rows, count);
+	db_add_rows(parameters, env.db, TYPE_sync_range_ask_row, rows, count);
 }
 
 static void

@@ -173,7 +173,7 @@ def test_gone_large(world):
     eve = Voice(room, "eve")
     said = [eve.say("x" * 45000) for _ in range(6)]
     tip = eve.tip
-    said.append(eve.say("after"))
+    said += [eve.say(text) for text in ("after", "missed", "last")]
     for one in said:
         world.message(b, one)
     world.message(a, said[6])
@@ -184,8 +184,40 @@ def test_gone_large(world):
     a.hurry()
     tap.ok(net.wait(lambda: a.stream(world.third.address) == (7, 7, 0), 150),
            "six are declared gone")
+    # A gap, and its origin away: heads are exchanged with the other.
+    world.message(a, said[8])
+    world.third.leave()
+    run(a.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", b.onion)
+    a.hurry()
     tap.ok(net.wait(lambda: all(a.has(one[0]) for one in said), 150),
            "and come from another server, in portions")
+    world.back()
+
+
+def test_kept(world):
+    """Pruning leaves what may be asked for, at its origin and at others."""
+    room, a, b = world.room(), world.a, world.b
+    first = a.say("ann")
+    queued = "SELECT octet_length(encrypted_payload) > 0 FROM " \
+        "federation.federated_message_queue WHERE message_id = %s " \
+        "AND status = 'delivered' ORDER BY id"
+    tap.ok(net.wait(lambda: b.has(first) and
+                    len(run(a.owner, queued, first)) == 2),
+           "a message is delivered to both")
+    for site in (a, b):
+        run(site.owner, "UPDATE federation.federated_message_queue SET "
+            "delivered_at = now() - interval '6 days' WHERE message_id = %s",
+            first)
+        run(site.owner, "SELECT federation.prune(%s, interval '7 days', "
+            "interval '5 days', 10000)", str(uuid.uuid4()))
+    tap.equal(run(a.owner, queued, first), [(False,), (False,)],
+              "the queue keeps no payload of it")
+    world.sync(a, ask=[ask(room, a.onion, 1, 1)])
+    tap.ok(net.wait(lambda: (True,) in run(a.owner, queued, first)),
+           "its origin gives it once more")
+    tap.equal(len(world.sync(b, ask=[ask(room, a.onion, 1, 1)])
+                  .get("documents", ())), 1, "and so does who has it")
 
 
 def test_lost(world):
@@ -517,6 +549,7 @@ def test():
         test_given_up(world)
         test_gone(world)
         test_gone_large(world)
+        test_kept(world)
         test_lost(world)
         test_other(world)
         test_large(world)

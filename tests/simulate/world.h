@@ -89,7 +89,8 @@ struct entry {
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared { /* void or gone, by its origin */
+struct declared {	    /* void or gone, by its origin */
+	unsigned int asked; /* identities that were asked for it */
 	int origin;
 	int64_t epoch;
 	int lane;

@@ -130,8 +130,6 @@ answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 	memcpy(taking->via, peer->key, sizeof(taking->via));
 	memcpy(taking->via_id, peer->id, sizeof(taking->via_id));
 	taking->trust = peer->trust;
-	taking->answered = exchange->asks;
-	taking->answered_count = exchange->ask_count;
 	taking->done = exchange_taken;
 	taking->argument = exchange;
 	sync_take(taking);

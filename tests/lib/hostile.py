@@ -139,10 +139,12 @@ class Sibling:
             if kind in MEANINGFUL:
                 continue
             for length in {allowed.least, allowed.most}:
+                # One byte by chance may well be an enumerator.
                 yield self.raw("type %d, %d bytes of nothing" %
                                (kind, length),
                                header(kind, length, flags) +
-                               self.random.randbytes(length),
+                               (b"\xff" if length == 1 else
+                                self.random.randbytes(length)),
                                MEANING, carried)
 
     def flags(self):

@@ -288,15 +288,18 @@ void_read(struct reader *reader, const json_t *object)
 	struct sync_message *message = reader->message;
 	struct sync_void *declared = &message->voids[message->void_count];
 	struct room_void *range = &declared->range;
+	int64_t most = ROOM_NUMBER_MAX;
 
+	if (number_get(&range->first, object, "first", 1, most) == -1)
+		return -1;
+	if (most - range->first >= ROOM_RANGE_MAX)
+		most = range->first + ROOM_RANGE_MAX - 1;
 	if (message->void_count == SYNC_PAYLOAD_VOIDS ||
 	    room_get(&declared->room, object) == -1 ||
 	    lane_get(&declared->epoch, &declared->lane, object) == -1 ||
 	    void_kind_get(&range->gone, object) == -1 ||
-	    number_get(&range->first, object, "first", 1, ROOM_NUMBER_MAX) ==
+	    number_get(&range->last, object, "last", range->first, most) ==
 		-1 ||
-	    number_get(&range->last, object, "last", range->first,
-		ROOM_NUMBER_MAX) == -1 ||
 	    hash_get(range->digest, ROOM_HASH, object, "digest") == -1 ||
 	    hash_get(range->previous, ROOM_HASH, object, "previous") == -1)
 		return -1;

@@ -508,6 +508,32 @@ contiguous(const struct room *room, const struct item *item)
 	return 0;
 }
 
+/* A number was refused since its id is another's, and has no digest here: heads
+ * do not tell that it differs. That its origin lies is proved all the same. */
+static bool
+undigested(const struct room *room, const struct item *item)
+{
+	const struct evidence *evidence;
+	const struct item *other;
+	int i, side;
+
+	for (i = 0; i < room->evidence_count; i++) {
+		evidence = &room->evidence[i];
+		for (side = 0; side < 2 && evidence->kind == EVIDENCE_ID;
+		     side++) {
+			other =
+			    &world.items[side == 0 ? evidence->a : evidence->b];
+			if (other->origin == item->origin &&
+			    other->message.epoch == item->message.epoch &&
+			    other->message.lane == item->message.lane &&
+			    other->message.place.sequence >=
+				item->message.place.sequence)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Two contents under one number: both hold proof. */
 static void
 check_pair(const struct room *room_a, const struct room *room_b, int a, int b)
@@ -528,7 +554,8 @@ check_pair(const struct room *room_a, const struct room *room_b, int a, int b)
 		if (number > contiguous(room_a, x) &&
 		    number > contiguous(room_b, y))
 			continue;
-		if (x->stolen || y->stolen)
+		if (x->stolen || y->stolen || undigested(room_a, x) ||
+		    undigested(room_b, y))
 			continue;
 		if (!evidence_stream(room_a, x) || !evidence_stream(room_b, y))
 			world_fail("servers %d and %d: no evidence of number "

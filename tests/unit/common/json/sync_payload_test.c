@@ -160,7 +160,10 @@ voids(void **state)
 {
 	(void)state;
 	good(true, VOID(ZERO, "1", "1"));
-	good(true, VOID(ZERO, "1", "9007199254740991"));
+	good(true, VOID(ZERO, "9007199254740991", "9007199254740991"));
+	good(true, VOID(ZERO, "3", "258"));
+	bad(true, VOID(ZERO, "3", "259"));
+	bad(true, VOID(ZERO, "1", "9007199254740991"));
 	bad(true, VOID(ZERO, "0", "1"));
 	bad(true, VOID(ZERO, "2", "1"));
 	bad(true, VOID("\"AAAA\"", "1", "1"));

@@ -167,6 +167,31 @@ def test_gone(world):
     tap.ok("room-lost" in b.node.fedctl("check")[1], "and the administrator")
 
 
+def test_kept(world):
+    """Pruning leaves what may be asked for, at its origin and at others."""
+    room, a, b = world.room(), world.a, world.b
+    first = a.say("ann")
+    queued = "SELECT octet_length(encrypted_payload) > 0 FROM " \
+        "federation.federated_message_queue WHERE message_id = %s " \
+        "AND status = 'delivered' ORDER BY id"
+    tap.ok(net.wait(lambda: b.has(first) and
+                    len(run(a.owner, queued, first)) == 2),
+           "a message is delivered to both")
+    for site in (a, b):
+        run(site.owner, "UPDATE federation.federated_message_queue SET "
+            "delivered_at = now() - interval '6 days' WHERE message_id = %s",
+            first)
+        run(site.owner, "SELECT federation.prune(%s, interval '7 days', "
+            "interval '5 days', 10000)", str(uuid.uuid4()))
+    tap.equal(run(a.owner, queued, first), [(False,), (False,)],
+              "the queue keeps no payload of it")
+    world.sync(a, ask=[ask(room, a.onion, 1, 1)])
+    tap.ok(net.wait(lambda: (True,) in run(a.owner, queued, first)),
+           "its origin gives it once more")
+    tap.equal(len(world.sync(b, ask=[ask(room, a.onion, 1, 1)])
+                  .get("documents", ())), 1, "and so does who has it")
+
+
 def test_lost(world):
     """A message that its receiver lost comes from its origin again."""
     world.room()
@@ -495,6 +520,7 @@ def test():
         test_cancelled(world)
         test_given_up(world)
         test_gone(world)
+        test_kept(world)
         test_lost(world)
         test_other(world)
         test_large(world)

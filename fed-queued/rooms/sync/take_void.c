@@ -29,6 +29,7 @@ struct declaration {
 	char origin[ONION_SIZE];
 	uint32_t attempts;
 	int64_t number; /* in dispute */
+	bool news;	/* it settles what was not */
 };
 
 static void declaration_load(void *argument);
@@ -110,7 +111,8 @@ void_written(PGresult *result, const char *sqlstate, void *argument)
 	switch (attempt_end(&declaration->attempts, "void", result, sqlstate,
 	    result != NULL && row_bool(result, 0, 0))) {
 	case ATTEMPT_STORED:
-		declaration->taking->progress = true;
+		if (declaration->news)
+			declaration->taking->progress = true;
 		declaration_end(declaration);
 		break;
 	case ATTEMPT_AGAIN:
@@ -199,15 +201,20 @@ declaration_judge(
 	    .at = row->beside.at.bytes,
 	    .after = row->beside.after.bytes,
 	    .at_void = row->beside.at_void};
-	struct room_stream stream;
+	struct room_stream stream, before;
 	int64_t number;
 	bool known;
 
 	known = values_stream(&stream, declaration->declared.epoch,
 	    declaration->declared.lane, &row->stream);
+	before = stream;
 	number = declaration->mine
 		     ? room_stream_void(&stream, range, &beside, clock_now())
 		     : room_void_contradiction(range, &beside);
+	/* Who declares the same again and again has nothing more. */
+	declaration->news =
+	    stream.contiguous != before.contiguous ||
+	    memcmp(stream.seen, before.seen, sizeof(stream.seen)) != 0;
 	if (number != 0 && known)
 		declaration_contradicted(declaration, number);
 	else if (number == 0 && declaration->mine &&

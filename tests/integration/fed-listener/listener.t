@@ -33,12 +33,13 @@ PATHS = {"handshake": b"/federation/handshake",
 class Client:
     """One connection."""
 
+    host = HOST
+
     def __init__(self, path, timeout=10):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
         self.buffer = b""
-        self.host = HOST
 
     def send(self, data):
         """False: the other side has gone."""

@@ -346,7 +346,8 @@ BEGIN
 		JOIN federation.federated_rooms f ON f.id = v.room_id
 		WHERE v.gone AND v.told
 		AND v.declared_at > now() - interval '30 days'
-		AND federation.sync_missing(v) GROUP BY f.global_room_id
+		AND (SELECT m.first FROM federation.sync_missing(v) m)
+		    IS NOT NULL GROUP BY f.global_room_id
 	    UNION ALL
 	    SELECT 'quarantine', i.global_room_id, i.received_at
 		FROM federation.room_invited i

@@ -633,47 +633,68 @@ BEGIN
 END
 $$;
 
--- Whether something is missing still of what was declared void or gone to us.
-CREATE FUNCTION federation.sync_missing(void federation.room_voids)
-RETURNS boolean
+-- The first and the last number that are missing still of what was declared
+-- void or gone to us, which is no more than may be asked for at a time; null:
+-- none.
+CREATE FUNCTION federation.sync_missing(void federation.room_voids,
+    OUT first bigint, OUT last bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT (SELECT count(*) FROM federation.room_items i
-	    WHERE i.room_id = void.room_id AND i.origin = void.origin
-	    AND i.epoch = void.epoch AND i.lane = void.lane
-	    AND i.sequence BETWEEN void.first AND void.last
-	    AND i.status <> 'refused') <= void.last - void.first
+	SELECT min(n), max(n) FROM generate_series(void.first, void.last) n
+	    WHERE NOT EXISTS (SELECT 1 FROM federation.room_items i
+		WHERE i.room_id = void.room_id AND i.origin = void.origin
+		AND i.epoch = void.epoch AND i.lane = void.lane
+		AND i.sequence = n AND i.status <> 'refused')
+$$;
+
+-- Notes that a server answered, having been asked for ranges, and gave nothing
+-- of them that was new: of what lies in them it is not asked again.
+CREATE FUNCTION federation.sync_answered(server uuid,
+    answered federation.sync_range_ask_row[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	UPDATE federation.room_voids r SET asked = r.asked ||
+		sync_answered.server
+	    FROM unnest(answered) AS a
+	    JOIN federation.federated_rooms f ON f.global_room_id = a.room
+	    WHERE r.room_id = f.id AND r.origin = a.origin
+	    AND r.epoch = a.epoch AND r.lane = a.lane
+	    AND r.first <= a.last AND r.last >= a.first
+	    AND sync_answered.server <> ALL (r.asked)
+	    AND (SELECT m.first >= a.first AND m.last <= a.last
+		FROM federation.sync_missing(r) m);
+END
 $$;
 
 -- Numbers that were declared void or gone to us and that a server shows in its
--- heads: it was not asked for them yet. Ranges, so many at most; asking: it is
--- asked now.
+-- heads: it was not asked for them yet. Ranges, so many at most. answered: what
+-- it was asked for before.
 CREATE FUNCTION federation.sync_holders(server uuid,
-    heads federation.sync_ask_row[], most integer, asking boolean)
+    heads federation.sync_ask_row[],
+    answered federation.sync_range_ask_row[], most integer)
 RETURNS SETOF federation.sync_range_ask_row
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_holders.server IS NOT NULL AND
-	    cardinality(heads) <= 1000 AND sync_holders.most >= 0 AND
-	    sync_holders.asking IS NOT NULL);
-	RETURN QUERY WITH v AS (SELECT x.ctid AS place, h.room
+	    cardinality(heads) <= 1000 AND cardinality(answered) <= 64 AND
+	    sync_holders.most >= 0);
+	IF cardinality(answered) > 0 THEN
+		PERFORM federation.sync_answered(sync_holders.server, answered);
+	END IF;
+	RETURN QUERY SELECT h.room, x.origin, x.epoch, x.lane, m.first, m.last
 	    FROM unnest(heads) AS h
 	    JOIN federation.federated_rooms f ON f.global_room_id = h.room
 	    JOIN federation.room_voids x ON x.room_id = f.id
 		AND x.origin = h.origin AND x.epoch = h.epoch
 		AND x.lane = h.lane
-	    WHERE x.first <= greatest(h.sequence, h.highest)
+	    CROSS JOIN LATERAL federation.sync_missing(x) m
+	    WHERE m.first <= greatest(h.sequence, h.highest)
 	    AND sync_holders.server <> ALL (x.asked)
-	    AND federation.sync_missing(x)
 	    AND NOT EXISTS (SELECT 1 FROM federation.federation_servers s
 		WHERE s.id = sync_holders.server
 		AND s.onion_address = x.origin)
-	    ORDER BY x.declared_at, x.first LIMIT sync_holders.most)
-	UPDATE federation.room_voids r
-	    SET asked = CASE WHEN sync_holders.asking
-		THEN r.asked || sync_holders.server ELSE r.asked END
-	    FROM v WHERE r.ctid = v.place
-	    RETURNING v.room, r.origin, r.epoch, r.lane, r.first, r.last;
+	    ORDER BY x.declared_at, x.first LIMIT sync_holders.most;
 END
 $$;
 
@@ -830,7 +851,8 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint,
 	bigint),
     federation.sync_resend(uuid, bigint[]),
-    federation.sync_holders(uuid, federation.sync_ask_row[], integer, boolean),
+    federation.sync_holders(uuid, federation.sync_ask_row[],
+	federation.sync_range_ask_row[], integer),
     federation.sync_holds(uuid, federation.sync_ask_row[], text[], interval),
     federation.sync_lost(interval, integer),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,

@@ -215,7 +215,31 @@ stream_compare(int node, const struct packet *packet, int at)
 		    world.nodes[packet->from].identity, origin);
 }
 
-/* What its origin declared to us others may have. */
+/* What is missing of it still, from the first number to the last; false:
+ * nothing. */
+static bool
+declared_missing(struct room_void *missing, const struct room *room,
+    const struct declared *declared)
+{
+	int64_t number;
+	int i;
+
+	memset(missing, 0, sizeof(*missing));
+	for (number = declared->range.first; number <= declared->range.last;
+	     number++) {
+		i = room_item_at(room, declared->origin, declared->epoch,
+		    declared->lane, number);
+		if (i != NONE && room->entries[i].status != STATUS_REFUSED)
+			continue;
+		if (missing->first == 0)
+			missing->first = number;
+		missing->last = number;
+	}
+	return missing->first != 0;
+}
+
+/* What its origin declared to us others may have: they are asked until they
+ * have answered, and here that is always. */
 static void
 declared_ask(int node, const struct packet *packet, int at)
 {
@@ -223,6 +247,7 @@ declared_ask(int node, const struct packet *packet, int at)
 	struct room *room = room_of(node, packet->room);
 	int peer = world.nodes[packet->from].identity, i;
 	struct declared *declared;
+	struct room_void missing;
 	int64_t from, to;
 
 	for (i = 0; i < room->void_count && !planted_is("holders"); i++) {
@@ -231,10 +256,9 @@ declared_ask(int node, const struct packet *packet, int at)
 		    declared->origin == peer ||
 		    declared->epoch != theirs->epoch ||
 		    declared->lane != theirs->lane ||
-		    (declared->asked >> peer & 1) != 0 ||
-		    !room_void_ask(&declared->range, theirs, &from, &to))
+		    !declared_missing(&missing, room, declared) ||
+		    !room_void_ask(&missing, theirs, &from, &to))
 			continue;
-		declared->asked |= 1U << peer;
 		ask_items(node, packet, at, PACKET_ASK_ITEMS, from, to, false);
 	}
 }

@@ -89,8 +89,7 @@ struct entry {
 	unsigned int acked; /* own: identities that settled it */
 };
 
-struct declared {	    /* void or gone, by its origin */
-	unsigned int asked; /* identities that were asked for it */
+struct declared { /* void or gone, by its origin */
 	int origin;
 	int64_t epoch;
 	int lane;

@@ -27,7 +27,7 @@ struct exchange {
 	struct room_id *rooms; /* owned */
 	uint32_t room_count;
 	uint32_t room_at;  /* the next to tell of */
-	uint32_t room_now; /* those of the request under way */
+	uint32_t room_now; /* those of the last request that had any */
 	uint32_t ask_count;
 	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* of the next request */
 	uint32_t evidence_count;
@@ -130,6 +130,8 @@ answer_take(struct exchange *exchange, const struct transport_outcome *outcome)
 	memcpy(taking->via, peer->key, sizeof(taking->via));
 	memcpy(taking->via_id, peer->id, sizeof(taking->via_id));
 	taking->trust = peer->trust;
+	taking->answered = exchange->asks;
+	taking->answered_count = exchange->ask_count;
 	taking->done = exchange_taken;
 	taking->argument = exchange;
 	sync_take(taking);
@@ -220,14 +222,17 @@ exchange_next(struct exchange *exchange)
 		exchange_end(exchange);
 		return;
 	}
-	exchange->room_now =
-	    left < SYNC_PAYLOAD_ROOMS ? left : SYNC_PAYLOAD_ROOMS;
+	if (left > SYNC_PAYLOAD_ROOMS)
+		left = SYNC_PAYLOAD_ROOMS;
 	memset(giving, 0, sizeof(*giving));
 	memcpy(giving->to_id, exchange->peer->id, sizeof(giving->to_id));
 	memcpy(giving->rooms, exchange->rooms + exchange->room_at,
-	    exchange->room_now * sizeof(*giving->rooms));
-	giving->room_count = exchange->room_now;
-	exchange->room_at += exchange->room_now;
+	    left * sizeof(*giving->rooms));
+	giving->room_count = left;
+	exchange->room_at += left;
+	/* One that asks alone goes on with the rooms of the one before. */
+	if (left > 0)
+		exchange->room_now = left;
 	memcpy(giving->asks, exchange->evidence,
 	    exchange->evidence_count * sizeof(*giving->asks));
 	giving->ask_count = exchange->evidence_count;

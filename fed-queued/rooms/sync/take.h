@@ -28,6 +28,9 @@ struct sync_taking {
 	 * of a request: without text */
 	struct signed_text proof;
 	struct sync_bytes answer;
+	/* of an answer: what it was asked for, the caller's */
+	const struct sync_ask *answered;
+	uint32_t answered_count;
 	void (*done)(struct sync_taking *);
 	void *argument;
 

@@ -126,6 +126,35 @@ holders_found(PGresult *result, const char *sqlstate, void *argument)
 	taking->held(taking);
 }
 
+/* What it was asked for, and what came of it was taken before. While something
+ * new comes there may be more of it. */
+static void
+answered_add(struct db_parameters *parameters, const struct sync_taking *taking)
+{
+	static struct sync_range_ask_row rows[SYNC_PAYLOAD_ASKS];
+	static char room[SYNC_PAYLOAD_ASKS][ROOM_ID_SIZE];
+	static char origin[SYNC_PAYLOAD_ASKS][ONION_SIZE];
+	const struct sync_ask *ask;
+	uint32_t i, count = 0;
+
+	for (i = 0; i < taking->answered_count && !taking->progress; i++) {
+		ask = &taking->answered[i];
+		if (!ask->stream || ask->want != SYNC_ITEMS)
+			continue;
+		room_id_format(room[count], &ask->room);
+		onion_format(origin[count], ask->origin);
+		rows[count] = (struct sync_range_ask_row){
+		    .room = db_span_text(room[count]),
+		    .origin = db_span_text(origin[count]),
+		    .epoch = ask->epoch,
+		    .lane = ask->lane,
+		    .first = ask->from,
+		    .last = ask->to};
+		count++;
+	}
+	db_add_rows(parameters, env.db, TYPE_sync_range_ask_row, rows, count);
+}
+
 static void
 holds_written(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -141,10 +170,9 @@ holds_written(PGresult *result, const char *sqlstate, void *argument)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, taking->via_id);
 	sync_heads_add(&parameters, &taking->message);
+	answered_add(&parameters, taking);
 	db_add_integer(
 	    &parameters, SYNC_PAYLOAD_ASKS - (int64_t)taking->ask_count);
-	/* What a request makes us want only begins an exchange of ours. */
-	db_add_text(&parameters, taking->proof.text != NULL ? "t" : "f");
 	db_call(env.db, SQL_SYNC_HOLDERS, &parameters, holders_found, taking);
 	db_parameters_free(&parameters);
 }
@@ -159,7 +187,7 @@ sync_take_holders(
 	size_t i;
 
 	taking->held = done;
-	if (taking->message.stream_count == 0) {
+	if (taking->message.stream_count == 0 && taking->answered_count == 0) {
 		done(taking);
 		return;
 	}

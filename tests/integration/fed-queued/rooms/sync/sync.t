@@ -167,6 +167,34 @@ def test_gone(world):
     tap.ok("room-lost" in b.node.fedctl("check")[1], "and the administrator")
 
 
+def test_gone_large(world):
+    """More that is gone than one answer holds comes from another."""
+    room, a, b = world.room(), world.a, world.b
+    eve = Voice(room, "eve")
+    said = [eve.say("x" * 45000) for _ in range(6)]
+    tip = eve.tip
+    said += [eve.say(text) for text in ("after", "missed", "last")]
+    for one in said:
+        world.message(b, one)
+    world.message(a, said[6])
+    world.answer = {"voids": [{
+        "digest": b64(tip), "epoch": 1, "first": 1,
+        "globalRoomId": room.id, "kind": "gone", "lane": 2, "last": 6,
+        "previous": b64(bytes(32))}]}
+    a.hurry()
+    tap.ok(net.wait(lambda: a.stream(world.third.address) == (7, 7, 0), 150),
+           "six are declared gone")
+    # A gap, and its origin away: heads are exchanged with the other.
+    world.message(a, said[8])
+    world.third.leave()
+    run(a.owner, "UPDATE federation.federation_servers SET is_online = "
+        "(onion_address = %s)", b.onion)
+    a.hurry()
+    tap.ok(net.wait(lambda: all(a.has(one[0]) for one in said), 150),
+           "and come from another server, in portions")
+    world.back()
+
+
 def test_kept(world):
     """Pruning leaves what may be asked for, at its origin and at others."""
     room, a, b = world.room(), world.a, world.b
@@ -520,6 +548,7 @@ def test():
         test_cancelled(world)
         test_given_up(world)
         test_gone(world)
+        test_gone_large(world)
         test_kept(world)
         test_lost(world)
         test_other(world)

@@ -115,10 +115,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 		WHERE s.room_id = vouch_through.room))
 $$;
 
--- Up to which number a room's chain is vouched for, and what it is there: the
--- hash of that event, the last payloads that set anything, the closing number.
+-- Up to which number a room's chain is vouched for, and what it is there: that
+-- event (null: there is none), the last payloads that set anything, the closing
+-- number.
 CREATE FUNCTION federation.vouch_chain(room text, min_serial bigint)
-RETURNS TABLE (version bigint, through bigint, hash bytea, disputed bigint,
+RETURNS TABLE (version bigint, through bigint, text bytea, disputed bigint,
     closed bigint, created bytea, federation bytea, servers bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 1
 SET search_path = pg_catalog, pg_temp AS $$
@@ -127,8 +128,8 @@ BEGIN
 	PERFORM federation.sync_check(vouch_chain.room <> '' AND
 	    vouch_chain.min_serial >= 0);
 	RETURN QUERY SELECT s.version, t.number,
-	    coalesce(federation.sync_hash(s.room_id, t.number),
-		decode(repeat('00', 32), 'hex')),
+	    (SELECT e.signing_text FROM federation.room_state_events e
+		WHERE e.room_id = s.room_id AND e.number = t.number),
 	    s.disputed, k.closed, k.created, k.federation, k.servers
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
@@ -319,7 +320,7 @@ BEGIN
 	DELETE FROM federation.room_evidence v
 	    WHERE v.room_id = target AND v.epoch = 0 AND v.number > keep;
 	UPDATE federation.room_states s SET number = keep, hash = state.hash,
-	    closed = state.closed, disputed = state.disputed,
+	    event_time = state.event_time, closed = state.closed, disputed = state.disputed,
 	    require_invite = state.require_invite,
 	    federated = state.federated, restricted = state.restricted,
 	    metadata = (SELECT decode(convert_from(e.payload,

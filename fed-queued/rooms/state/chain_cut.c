@@ -60,7 +60,7 @@ cut_written(PGresult *result, const char *sqlstate, void *argument)
 enum {
 	CHAIN_VERSION,
 	CHAIN_THROUGH,
-	CHAIN_HASH,
+	CHAIN_TEXT,
 	CHAIN_DISPUTED,
 	CHAIN_CLOSED,
 	CHAIN_CREATED,
@@ -81,6 +81,20 @@ content_read(struct room_content *content, enum room_kind kind,
 				      payload, length) == CODE_OK;
 }
 
+/* The last event that stays: the next one names it, and is not older. */
+static void
+last_read(struct room_state *state, PGresult *result)
+{
+	struct room_event event;
+	size_t length;
+	const char *text = row_span(&length, result, 0, CHAIN_TEXT);
+
+	if (text == NULL || room_event_parse(&event, text, length) != CODE_OK)
+		return;
+	room_event_hash(state->hash, &event);
+	state->timestamp = event.timestamp;
+}
+
 /* The room as it was when the last event that stays was applied. */
 static void
 state_read(struct room_state *state, PGresult *result)
@@ -89,7 +103,7 @@ state_read(struct room_state *state, PGresult *result)
 
 	memset(state, 0, sizeof(*state));
 	state->number = row_integer(result, 0, CHAIN_THROUGH);
-	(void)row_bytes(state->hash, ROOM_HASH, result, 0, CHAIN_HASH);
+	last_read(state, result);
 	state->closed = row_integer(result, 0, CHAIN_CLOSED);
 	state->disputed = row_integer(result, 0, CHAIN_DISPUTED);
 	if (state->disputed > state->number)

@@ -123,13 +123,15 @@ def test_vouched(bench):
 
 def test_stored(bench):
     """What the thief was quick enough to have taken gives way to the chain
-    that the home vouches for, and members are what they were."""
+    that the home vouches for, and members are what they were: whatever time
+    the thief wrote."""
     home, chain, thief = robbed(bench)
     outsider = bench.friend(1)
     own = chain.event("rename", {"metadata": "AAAB"})
-    stolen = [thief.event(chain, "remove", {"member": bench.bob})]
+    later = int(time.time()) + 600
+    stolen = [thief.event(chain, "remove", {"member": bench.bob}, at=later)]
     stolen.append(thief.event(
-        chain, "close", {}, number=5,
+        chain, "close", {}, number=5, at=later,
         previous=sha256(unb64(stolen[0]["text"]))))
     tap.equal((bench.send(outsider, chain.payload(stolen)),
                bench.number(chain), bench.members(chain)),

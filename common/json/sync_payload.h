@@ -56,6 +56,9 @@ struct sync_ask {
 	int lane;
 	int64_t from; /* to ... at most ROOM_EVENTS_MAX or ROOM_RANGE_MAX */
 	int64_t to;   /* numbers; one alone unless items are wanted */
+	/* Not on the wire, false there: it has shown us one side of the
+	 * evidence. */
+	bool shown;
 };
 
 struct sync_bytes {

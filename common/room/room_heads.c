@@ -42,6 +42,15 @@ want_evidence(struct room_want *want, int64_t theirs, int64_t ours)
 	}
 }
 
+/* It has an event under the number that we know to be in dispute, and does not
+ * say that it knows. */
+static bool
+dispute_unknown(const struct room_state *state, const struct room_head *theirs)
+{
+	return state->disputed != 0 && theirs->number >= state->disputed &&
+	       (theirs->disputed == 0 || theirs->disputed > state->disputed);
+}
+
 void
 room_head_make(
     struct room_head *head, const struct room_state *state, const uint8_t *hash)
@@ -61,8 +70,11 @@ room_head_compare(const struct room_state *state,
 	bool more = theirs->number > state->number;
 
 	want_evidence(&want, theirs->disputed, state->disputed);
-	if (theirs->number <= state->number && theirs->number > 0 &&
-	    digest_differs(ours, theirs->hash)) {
+	if (dispute_unknown(state, theirs)) {
+		want.what |= ROOM_WANT_ONE;
+		want.one = state->disputed;
+	} else if (theirs->number <= state->number && theirs->number > 0 &&
+		   digest_differs(ours, theirs->hash)) {
 		want.what |= ROOM_WANT_ONE;
 		want.one = theirs->number;
 	}

@@ -31,8 +31,10 @@ struct room_stream_head {
 	int64_t forked;		   /* number for which it has evidence */
 };
 
-#define ROOM_WANT_ITEMS	   0x1U	 /* from..to: events, or messages */
-#define ROOM_WANT_ONE	   0x2U	 /* one: it differs from ours, to be proved */
+#define ROOM_WANT_ITEMS 0x1U /* from..to: events, or messages */
+#define ROOM_WANT_ONE \
+	0x2U			 /* one: to be proved; it differs from ours, or
+				  * is in dispute and they do not know */
 #define ROOM_WANT_EVIDENCE 0x4U	 /* evidence about number disputed or forked */
 #define ROOM_SHOW_EVIDENCE 0x10U /* it lacks what we have of that kind */
 #define ROOM_AHEAD_OF_US   0x8U	 /* it has of ours what we have not */

@@ -250,6 +250,15 @@ verdict_ahead(const struct room_event *event, int64_t now)
 	return verdict;
 }
 
+/* Whoever shows one under the number in dispute is to be shown the other. */
+static struct room_verdict
+verdict_shown(const struct room_state *state, const struct room_event *event,
+    enum room_outcome outcome, enum code code)
+{
+	return verdict_make(outcome, code,
+	    event->number == state->disputed ? event->number : 0);
+}
+
 /*
  * An event whose number we have passed: the same one, or another in its place.
  */
@@ -263,7 +272,7 @@ apply_past(struct room_state *state, const struct room_event *event,
 		return verdict_make(ROOM_KNOWN, CODE_OK, 0);
 	room_event_hash(hash, event);
 	if (memcmp(hash, facts->known, ROOM_HASH) == 0)
-		return verdict_make(ROOM_KNOWN, CODE_OK, 0);
+		return verdict_shown(state, event, ROOM_KNOWN, CODE_OK);
 	room_state_dispute(state, event->number);
 	return verdict_make(ROOM_CONFLICT, CODE_STATE_CONFLICT, event->number);
 }
@@ -280,7 +289,8 @@ room_state_apply(struct room_state *state, const struct room_event *event,
 	if (event->number <= state->number)
 		return apply_past(state, event, facts);
 	if (state->disputed != 0 && event->number >= state->disputed)
-		return verdict_make(ROOM_REFUSED, CODE_ROOM_FROZEN, 0);
+		return verdict_shown(
+		    state, event, ROOM_REFUSED, CODE_ROOM_FROZEN);
 	if (event->number > state->number + 1) {
 		verdict =
 		    verdict_make(ROOM_WAIT, CODE_STATE_GAP, state->number + 1);

@@ -36,7 +36,9 @@ struct room_verdict {
 	uint32_t seconds; /* with ROOM_WAIT */
 	unsigned int flags;
 	/* numbers to ask for, both ends included; from 0: none. With
-	 * ROOM_CONFLICT from is the number in dispute. */
+	 * ROOM_CONFLICT from is the number in dispute; with ROOM_KNOWN and
+	 * ROOM_FROZEN it is not 0 if that event is in dispute, and then whoever
+	 * showed it is shown why. */
 	int64_t from;
 	int64_t to;
 };

@@ -39,8 +39,10 @@ struct waiting {
 	bool all; /* rooms */
 	uint32_t count;
 	struct room_id *rooms; /* owned */
-	int64_t ended_ms;      /* of the last exchange; 0 none */
-	int64_t next_ms;       /* when all rooms are due; 0 not yet */
+	uint32_t proof_count;
+	struct resync_proof proofs[RESYNC_PROOFS];
+	int64_t ended_ms; /* of the last exchange; 0 none */
+	int64_t next_ms;  /* when all rooms are due; 0 not yet */
 };
 
 static int
@@ -131,6 +133,39 @@ resync_later(const struct room_id *room, const uint8_t peer[ONION_KEY])
 	waiting_wake(
 	    peer, room, ended_ms == 0 ? 0 : ended_ms + LATER_MS - clock_ms());
 	outbound_due();
+}
+
+void
+resync_prove(
+    const struct room_id *room, const uint8_t peer[ONION_KEY], int64_t number)
+{
+	struct waiting *waiting = waiting_get(peer);
+	struct resync_proof *proof;
+	uint32_t i;
+
+	for (i = 0; i < waiting->proof_count; i++)
+		if (room_id_equal(&waiting->proofs[i].room, room))
+			break;
+	if (i < RESYNC_PROOFS) {
+		proof = &waiting->proofs[i];
+		proof->room = *room;
+		proof->number = number;
+		if (i == waiting->proof_count)
+			waiting->proof_count++;
+	}
+	resync_later(room, peer);
+}
+
+uint32_t
+resync_proofs(
+    const struct peer *peer, struct resync_proof proofs[RESYNC_PROOFS])
+{
+	struct waiting *waiting = waiting_get(peer->key);
+	uint32_t count = waiting->proof_count;
+
+	memcpy(proofs, waiting->proofs, count * sizeof(*proofs));
+	waiting->proof_count = 0;
+	return count;
 }
 
 void

@@ -500,9 +500,10 @@ BEGIN
 END
 $$;
 
--- Evidence about a number, for servers that are or were in the room.
+-- Evidence about a number, for servers that are or were in the room, and for
+-- one that has shown one side of it.
 CREATE FUNCTION federation.sync_evidence(server uuid, room text, origin text,
-    epoch bigint, lane integer, number bigint)
+    epoch bigint, lane integer, number bigint, shown boolean)
 RETURNS TABLE (kind text, first bytea, second bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -511,7 +512,8 @@ BEGIN
 	PERFORM federation.sync_check(sync_evidence.server IS NOT NULL AND
 	    sync_evidence.room <> '' AND sync_evidence.origin <> '' AND
 	    sync_evidence.epoch >= 0 AND
-	    sync_evidence.lane BETWEEN 0 AND 3 AND sync_evidence.number >= 1);
+	    sync_evidence.lane BETWEEN 0 AND 3 AND
+	    sync_evidence.number >= 1 AND sync_evidence.shown IS NOT NULL);
 	RETURN QUERY SELECT e.kind, e.first, e.second
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_evidence e ON e.room_id = f.id
@@ -519,7 +521,8 @@ BEGIN
 	    AND e.origin = sync_evidence.origin
 	    AND e.epoch = sync_evidence.epoch AND e.lane = sync_evidence.lane
 	    AND e.number = sync_evidence.number AND e.kind <> 'ID_CONFLICT'
-	    AND (f.origin_server_id = sync_evidence.server OR
+	    AND (sync_evidence.shown OR
+		f.origin_server_id = sync_evidence.server OR
 		EXISTS (SELECT 1 FROM federation.room_members m
 		WHERE m.room_id = f.id AND m.server_id = sync_evidence.server))
 	    ORDER BY e.id LIMIT 4;
@@ -857,7 +860,8 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_lost(interval, integer),
     federation.sync_declared(uuid, text, text, bigint, integer, bigint,
 	bigint),
-    federation.sync_evidence(uuid, text, text, bigint, integer, bigint),
+    federation.sync_evidence(uuid, text, text, bigint, integer, bigint,
+	boolean),
     federation.sync_mark(integer),
     federation.sync_void_facts(text, text, bigint, integer, bigint, bigint),
     federation.sync_void(text, bigint, text, federation.room_stream_row,

@@ -320,7 +320,8 @@ BEGIN
 	DELETE FROM federation.room_evidence v
 	    WHERE v.room_id = target AND v.epoch = 0 AND v.number > keep;
 	UPDATE federation.room_states s SET number = keep, hash = state.hash,
-	    event_time = state.event_time, closed = state.closed, disputed = state.disputed,
+	    event_time = state.event_time, closed = state.closed,
+	    disputed = state.disputed,
 	    require_invite = state.require_invite,
 	    federated = state.federated, restricted = state.restricted,
 	    metadata = (SELECT decode(convert_from(e.payload,

@@ -457,6 +457,9 @@ state_receive(int node, const struct packet *packet)
 	else if (verdict.outcome == ROOM_KNOWN && packet->one)
 		fork_go_on(node, packet->room, packet->from,
 		    event->event.number, true);
+	if (packet->one && verdict.from != 0 &&
+	    (verdict.outcome == ROOM_KNOWN || verdict.code == CODE_ROOM_FROZEN))
+		sync_evidence_show(node, packet, verdict.from);
 }
 
 void

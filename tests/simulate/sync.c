@@ -121,6 +121,22 @@ evidence_push(int node, const struct packet *heads, enum packet_kind kind,
 	mirror_aside(false);
 }
 
+void
+sync_evidence_show(int node, const struct packet *event, int64_t number)
+{
+	static struct packet asked;
+
+	asked.kind = PACKET_ASK_EVIDENCE;
+	asked.from = event->from;
+	asked.to = node;
+	asked.room = event->room;
+	asked.first = number;
+	asked.shown = true;
+	mirror_aside(true);
+	evidence_give(node, &asked);
+	mirror_aside(false);
+}
+
 static bool
 restored_lately(int node)
 {
@@ -526,8 +542,8 @@ evidence_give(int node, const struct packet *packet)
 		if (evidence->number != packet->first ||
 		    evidence->kind !=
 			(items ? EVIDENCE_SEQUENCE : EVIDENCE_STATE) ||
-		    !acquainted(
-			room, packet->room, world.nodes[packet->from].identity))
+		    (!packet->shown && !acquainted(room, packet->room,
+					   world.nodes[packet->from].identity)))
 			continue;
 		if (items && (evidence->origin != packet->origin ||
 				 evidence->epoch != packet->epoch ||

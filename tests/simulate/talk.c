@@ -691,9 +691,8 @@ void_take(int node, struct room *room, const struct packet *packet)
 	else
 		number = room_stream_void(
 		    &stream, &packet->range, &beside, world.now);
-	if (number != 0 && !packet->one &&
-	    vouch_stream_cut(node, packet->room, packet->origin, packet->epoch,
-		packet->lane, number)) {
+	if (number != 0 && vouch_stream_cut(node, packet->room, packet->origin,
+			       packet->epoch, packet->lane, number)) {
 		void_take(node, room, packet);
 		return;
 	}

@@ -212,7 +212,8 @@ struct packet {
 	int second;
 	int user;
 	int other;
-	bool one; /* asked for to be compared */
+	bool one;   /* asked for to be compared */
+	bool shown; /* who asks has shown one side */
 	bool has_nonce;
 	uint8_t nonce[ROOM_NONCE];
 	uint32_t id; /* of a request */
@@ -380,6 +381,8 @@ void talk_evidence(int node, const struct packet *);
 void sync_send(int node, int room, int peer_identity);
 void sync_heads(int node, const struct packet *);
 void sync_ask(int node, const struct packet *);
+/* Who sent us that event is shown what it contradicts under that number. */
+void sync_evidence_show(int node, const struct packet *event, int64_t number);
 void sync_gaps(int node, int room);
 
 /* vouch.c: what counts under a revoked certificate. */

@@ -94,8 +94,10 @@ taking_stored(struct taking *taking)
 	inbox_stored();
 	observer(&event->room, event->kind);
 	/* The server that sent it gets the event that contradicts it. */
-	if (taking->verdict.outcome == ROOM_CONFLICT)
+	if (taking->verdict.outcome == ROOM_CONFLICT) {
+		resync_prove(&event->room, taking->via, taking->verdict.from);
 		resync_soon(&event->room, taking->via);
+	}
 	taking_end(taking, true);
 }
 

@@ -29,6 +29,17 @@ asked_given(struct sync_giving *giving, bool ok)
 	free(asked);
 }
 
+/* The other server need not be in the room as we know it, and then hears
+ * nothing of ours: what it is to prove is asked for by its number. */
+static void
+lack_note(const struct sync_ask *ask, const uint8_t from[ONION_KEY])
+{
+	if (ask->want == SYNC_PROOF && !ask->stream)
+		resync_prove(&ask->room, from, ask->from);
+	else
+		resync_later(&ask->room, from);
+}
+
 /* What it asked for, evidence that it lacks, and heads of the same rooms. */
 static void
 asked_taken(struct sync_taking *taking)
@@ -53,7 +64,7 @@ asked_taken(struct sync_taking *taking)
 		    taking->message.rooms[i].room;
 	/* It has what we lack: that we ask for in an exchange of our own. */
 	for (i = 0; i < taking->ask_count; i++)
-		resync_later(&taking->asks[i].room, asked->from);
+		lack_note(&taking->asks[i], asked->from);
 	sync_taking_free(taking);
 	giving->done = asked_given;
 	giving->argument = asked;

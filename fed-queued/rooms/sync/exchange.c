@@ -278,6 +278,22 @@ rooms_load(struct exchange *exchange)
 	db_parameters_free(&parameters);
 }
 
+/* What it is to prove is asked for first. */
+static void
+proofs_ask(struct exchange *exchange)
+{
+	struct resync_proof proofs[RESYNC_PROOFS];
+	uint32_t i, count = resync_proofs(exchange->peer, proofs);
+	struct sync_ask *ask;
+
+	for (i = 0; i < count; i++) {
+		ask = &exchange->asks[exchange->ask_count++];
+		ask->room = proofs[i].room;
+		ask->want = SYNC_PROOF;
+		ask->from = ask->to = proofs[i].number;
+	}
+}
+
 void
 sync_exchange(struct peer *peer)
 {
@@ -285,6 +301,7 @@ sync_exchange(struct peer *peer)
 	bool all;
 
 	exchange->peer = peer;
+	proofs_ask(exchange);
 	exchange->rooms = xcalloc(ROOMS_MAX, sizeof(*exchange->rooms));
 	exchange->room_count =
 	    resync_waiting(peer, exchange->rooms, ROOMS_MAX, &all);

@@ -168,6 +168,7 @@ evidence_give(struct sync_giving *giving, const struct sync_ask *ask)
 	db_add_uuid(&parameters, giving->to_id);
 	place_add(&parameters, ask, room, origin);
 	db_add_integer(&parameters, ask->from);
+	db_add_text(&parameters, ask->shown ? "t" : "f");
 	db_call(
 	    env.db, SQL_SYNC_EVIDENCE, &parameters, evidence_loaded, giving);
 	db_parameters_free(&parameters);

@@ -117,6 +117,24 @@ is_self(const uint8_t key[ONION_KEY])
 	return memcmp(key, env.identity.server, ONION_KEY) == 0;
 }
 
+/* It has shown one of two events that contradict each other, and is shown the
+ * other, whoever it is. */
+static void
+evidence_show(
+    struct sync_taking *taking, const struct room_id *room, int64_t number)
+{
+	struct sync_ask *ask;
+
+	if (number == 0 || taking->evidence_count == SYNC_PAYLOAD_ASKS)
+		return;
+	ask = &taking->evidence[taking->evidence_count++];
+	memset(ask, 0, sizeof(*ask));
+	ask->room = *room;
+	ask->want = SYNC_EVIDENCE;
+	ask->from = ask->to = number;
+	ask->shown = true;
+}
+
 static void
 event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 {
@@ -136,6 +154,7 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 			taking->behind = true;
 		break;
 	case ROOM_KNOWN:
+		evidence_show(taking, &event->room, verdict->from);
 		parting_go_on(taking, &event->room, event->number, true);
 		break;
 	case ROOM_WAIT: /* of STATE_AHEAD there is nothing to ask */
@@ -143,11 +162,14 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 		break;
 	case ROOM_CONFLICT:
 		taking->progress = true;
+		evidence_show(taking, &event->room, verdict->from);
 		if (verdict->code == CODE_STATE_CONFLICT)
 			parting_go_on(
 			    taking, &event->room, verdict->from, false);
 		break;
 	case ROOM_REFUSED:
+		if (verdict->code == CODE_ROOM_FROZEN)
+			evidence_show(taking, &event->room, verdict->from);
 		/* The same, and nobody tells us before we know why. */
 		if (verdict->code == CODE_SPEAKER && verdict->from == 0 &&
 		    !vouch_revoked(&taking->document.cert))

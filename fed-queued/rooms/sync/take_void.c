@@ -173,7 +173,7 @@ declaration_cut(bool cut, bool ok, void *argument)
 		conflict_write(declaration, declaration->number);
 }
 
-/* One that was made to us counts. Our own items give way to nothing. */
+/* It counts, to whomever it was made. Our own items give way to nothing. */
 static void
 declaration_contradicted(struct declaration *declaration, int64_t number)
 {
@@ -184,7 +184,7 @@ declaration_contradicted(struct declaration *declaration, int64_t number)
 	    .lane = declared->lane};
 
 	declaration->number = number;
-	if (!declaration->mine || vouch_min_serial(origin) == 0 ||
+	if (vouch_min_serial(origin) == 0 ||
 	    memcmp(origin, env.identity.server, ONION_KEY) == 0)
 		conflict_write(declaration, number);
 	else

@@ -94,12 +94,14 @@ states_behind(void **unused)
 	/* frozen: what lies below is still wanted */
 	state.disputed = 11;
 	want = room_head_compare(&state, &head, NULL, false);
-	assert_int_equal(want.what, ROOM_WANT_ITEMS | ROOM_SHOW_EVIDENCE);
+	assert_int_equal(
+	    want.what, ROOM_WANT_ITEMS | ROOM_SHOW_EVIDENCE | ROOM_WANT_ONE);
 	assert_int_equal(want.to, 10);
 	state.disputed = 10;
 	want = room_head_compare(&state, &head, NULL, false);
-	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE);
+	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE | ROOM_WANT_ONE);
 	assert_int_equal(want.evidence, 10);
+	assert_int_equal(want.one, 10);
 }
 
 static void
@@ -119,8 +121,16 @@ evidence(void **unused)
 	    ROOM_WANT_EVIDENCE);
 	state.disputed = 9;
 	want = room_head_compare(&state, &head, one, false);
-	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE);
+	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE | ROOM_WANT_ONE);
 	assert_int_equal(want.evidence, 9);
+	assert_int_equal(want.one, 9);
+	head.number = 8; /* it has no event under that number to show */
+	want = room_head_compare(&state, &head, one, false);
+	assert_int_equal(want.what, ROOM_SHOW_EVIDENCE);
+	head.number = 9;
+	head.disputed = 8; /* a lower one is what it has to show */
+	want = room_head_compare(&state, &head, one, false);
+	assert_int_equal(want.what, ROOM_WANT_EVIDENCE);
 	their.forked = 3;
 	want = room_stream_compare(&stream, &their, one, NULL, false, false);
 	assert_int_equal(want.what, ROOM_WANT_EVIDENCE);

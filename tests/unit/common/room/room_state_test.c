@@ -343,8 +343,9 @@ key(void **unused)
 	assert_int_equal(apply(ROOM_KEY).outcome, ROOM_TAKEN);
 	assert_int_equal(state.closed, 9);
 	state.disputed = 12;
-	event.number = 12;
+	event.number = 12; /* the one in dispute: its bearer is shown why */
 	assert_int_equal(apply(ROOM_KEY).code, CODE_ROOM_FROZEN);
+	assert_int_equal(apply(ROOM_KEY).from, 12);
 }
 
 /* Whom the chain is shown, and how much of it. */
@@ -414,6 +415,12 @@ two_of_a_number(void **unused)
 	assert_int_equal(verdict.from, 6);
 	assert_int_equal(state.disputed, 6);
 	assert_int_equal(room_state_last(&state), 5);
+	/* whoever shows the one that we have is to be shown the other */
+	room_event_hash(hash, &event);
+	verdict = apply(ROOM_RENAME);
+	assert_int_equal(verdict.outcome, ROOM_KNOWN);
+	assert_int_equal(verdict.from, 6);
+	hash[0] ^= 1;
 	/* a higher one does not raise it, a lower one lowers it */
 	event.number = 8;
 	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_CONFLICT);
@@ -426,6 +433,7 @@ two_of_a_number(void **unused)
 	verdict = apply(ROOM_RENAME);
 	assert_int_equal(verdict.outcome, ROOM_REFUSED);
 	assert_int_equal(verdict.code, CODE_ROOM_FROZEN);
+	assert_int_equal(verdict.from, 0);
 }
 
 static void

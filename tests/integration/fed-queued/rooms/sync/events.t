@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: ISC
 """State events by server_sync: what one suite lacks it learns from another
 while the home is away, in portions, and where two histories of one home part
-is found by halving, so that both freeze at the same number."""
+is found by halving, so that both freeze at the same number, also where one of
+them does not know the other as a member."""
 
 import os
 import sys
@@ -14,7 +15,8 @@ import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
 from rooms import b64, run  # noqa: E402
-from syncworld import LINES, World, event, event_store, events  # noqa: E402
+from syncworld import (  # noqa: E402
+    LINES, World, event, event_document, event_store, events)
 
 
 def state(site, column):
@@ -73,12 +75,39 @@ def test_halving(world):
     world.back()
 
 
+def test_strangers(world):
+    """A room frozen by two events of the home, and a member of the other
+    history, which is in no room as we have it: it shows one of the two, and is
+    shown the other."""
+    room, a, b = world.room(), world.a, world.b
+    chain = events(world, room, b"1")
+    ours = event(world, room, 3, chain[-1]["hash"], "rename",
+                 {"metadata": b64(b"a")})
+    theirs = event(world, room, 3, chain[-1]["hash"], "rename",
+                   {"metadata": b64(b"b")})
+    for signed in chain + [ours]:
+        event_store(a, signed)
+    for signed in chain + [theirs]:
+        event_store(b, signed)
+    world.sync(a, evidence=[[event_document(world, ours),
+                             event_document(world, theirs)]])
+    tap.equal((state(a, "disputed"), state(b, "disputed")), (3, 0),
+              "one of two servers is shown a contradiction")
+    run(a.owner, "DELETE FROM federation.room_members WHERE room_id = %s "
+        "AND server_id = %s", a.now.row, a.server(b.onion))
+    apart(world)
+    tap.ok(net.wait(lambda: state(b, "disputed") == 3, 120),
+           "the other, not in the room as that one has it, comes to see it")
+    world.back()
+
+
 def test():
     with net.Net(servers=2, lines=LINES) as network, \
             peer.Server() as third:
         world = World(network, third)
         test_portions(world)
         test_halving(world)
+        test_strangers(world)
 
 
 tap.main(test)

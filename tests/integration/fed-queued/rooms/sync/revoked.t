@@ -185,11 +185,41 @@ def test_fork(world):
               "and what follows is taken")
 
 
+def test_declared(world):
+    """What the origin declared to another server under its new key stands
+    against a thief's message, and that is no contradiction."""
+    room, a = world.room(), world.a
+    eve = Voice(room, "eve")
+    world.message(a, eve.say("one"))
+    true, false = Voice(room, "eve").skip(1, eve.tip), eve
+    first = eve.tip
+    lie, _ = world.message(a, false.say("lie"))
+    true.say("cancelled")
+    revoke(world)
+    identity = world.third.identity
+    answer = identity.envelope(world.b.onion, "ack", {
+        "answer": {"voids": [{
+            "digest": b64(true.tip), "epoch": 1, "first": 2,
+            "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
+            "previous": b64(first)}]},
+        "credit": 64, "requestHash": b64(bytes(32)),
+        "results": [{"status": "accepted"}]})
+    carry(world, outsider(world, a), documents=[world.document(answer)])
+    tap.equal((a.stream(world.third.address), a.has(lie["id"])),
+              ((1, 1, 0), False), "what was declared to another server")
+    tap.equal(run(a.owner, "SELECT count(*) FROM federation.room_evidence "
+                  "WHERE room_id = %s", a.now.row), [(0,)],
+              "is no contradiction to a thief's message")
+    _, result = world.message(a, true.say("more"))
+    tap.equal(result, "accepted", "and what follows is taken")
+
+
 def test():
     with net.Net(servers=2, lines=LINES) as network, \
             peer.Server() as third:
         world = World(network, third)
-        for part in (test_events, test_frozen, test_messages, test_fork):
+        for part in (test_events, test_frozen, test_messages, test_fork,
+                     test_declared):
             part(world)
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What becomes of a message in a room; see room_message.h. */
 #include "room/room_message.h"
+#include "room/room_restore.h"
 
 #define STATE_RETRY_S	60
 #define JOINING_RETRY_S 2 /* who asks waits longer each time */
@@ -122,6 +123,21 @@ judge(const struct room_state *state, const struct room_message *message,
 	return verdict;
 }
 
+enum code
+room_epoch_check(int64_t epoch, int64_t floor, int64_t now)
+{
+	if (room_epoch_ahead(epoch, now))
+		return CODE_SEQUENCE_AHEAD;
+	return epoch < floor ? CODE_EXPIRED : CODE_OK;
+}
+
+static struct room_verdict
+verdict_epoch(enum code code)
+{
+	return code == CODE_EXPIRED ? verdict_make(ROOM_REFUSED, code)
+				    : verdict_wait(code, STATE_RETRY_S);
+}
+
 struct room_verdict
 room_message_judge(const struct room_state *state, struct room_stream *stream,
     const struct room_message *message, const struct room_message_facts *facts,
@@ -135,10 +151,13 @@ room_message_judge(const struct room_state *state, struct room_stream *stream,
 			   ? verdict_wait(CODE_ROOM_UNKNOWN, JOINING_RETRY_S)
 			   : verdict_make(ROOM_REFUSED, code);
 	place = room_stream_check(stream, &message->place, &facts->beside);
+	if (place.outcome == ROOM_KNOWN)
+		return place;
+	code = room_epoch_check(message->epoch, facts->floor, now);
+	if (code != CODE_OK)
+		return verdict_epoch(code);
 	if (place.outcome != ROOM_TAKEN)
 		return place;
-	if (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX)
-		return verdict_wait(CODE_SEQUENCE_AHEAD, STATE_RETRY_S);
 	verdict = judge(state, message, facts, now);
 	verdict.flags |= place.flags;
 	if (verdict.outcome == ROOM_TAKEN || verdict.outcome == ROOM_HELD ||

@@ -47,11 +47,18 @@ struct room_message_facts {
 	bool joining;
 	uint32_t held;	      /* messages held in this room */
 	uint32_t held_server; /* of them from this origin */
-	uint32_t epochs;      /* of this origin in this room */
-	bool epoch_known;     /* stream is one of them */
+	/* the lowest of the ROOM_EPOCHS_MAX highest epochs of this origin in
+	 * this room; 0 while there are fewer */
+	int64_t floor;
 	struct room_beside beside;
 };
 
+/*
+ * Whether something of an epoch counts. EXPIRED: the origin has left it behind,
+ * and what comes of it is settled, not new; SEQUENCE_AHEAD: it lies too far
+ * ahead of the clock for anybody.
+ */
+enum code room_epoch_check(int64_t epoch, int64_t floor, int64_t now);
 /*
  * A message from its origin, or through another's hand with the origin's
  * signature; ids were looked at before. state: NULL when the room is not

@@ -25,6 +25,12 @@ room_epoch_next(int64_t latest, int64_t seen, int64_t now)
 }
 
 bool
+room_epoch_ahead(int64_t epoch, int64_t now)
+{
+	return epoch - now > ROOM_EPOCH_AHEAD_S;
+}
+
+bool
 room_recovery_over(const struct room_recovery *recovery, int64_t now)
 {
 	if (recovery->since == 0 || recovery->asked >= recovery->servers)

@@ -16,7 +16,7 @@
 #define ROOM_CLAIM_S		(24 * 3600)
 #define ROOM_RECOVERING_RETRY_S 60 /* what is told meanwhile */
 #define ROOM_HOME_SILENT_S	(14 * 24 * 3600)
-/* What others say of an epoch further ahead of our clock is not believed. */
+/* An epoch further ahead of the clock is nobody's. */
 #define ROOM_EPOCH_AHEAD_S	(24 * 3600)
 #define ROOM_EPOCH_MAX		INT64_C(9007199254740991) /* 2^53-1 */
 
@@ -49,6 +49,8 @@ int64_t room_mark_next(int64_t logged, int64_t committed);
  * has shown; 0 none. 0: there is none left.
  */
 int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
+/* Whether nobody takes what is in an epoch: it lies too far ahead. */
+bool room_epoch_ahead(int64_t epoch, int64_t now);
 /*
  * Whether the home may sign a new event: it was not restored, each member
  * server has answered, or 15 minutes have passed.

@@ -17,7 +17,7 @@
 #define ROOM_WINDOW	1024 /* numbers that may lie behind a gap */
 #define ROOM_GAP_S	30   /* a gap is asked for after this */
 #define ROOM_RANGE_MAX	256  /* numbers asked for at a time */
-#define ROOM_EPOCHS_MAX 64   /* of one origin in one room */
+#define ROOM_EPOCHS_MAX 64   /* of one origin in one room: the highest */
 
 /* Receiver's state of a stream; 192 bytes or so, all zero but epoch and lane
  * at the beginning. For our own stream it is the sender's, too. */

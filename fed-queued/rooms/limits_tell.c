@@ -8,6 +8,7 @@
 #include "json/room_payload.h"
 #include "room/room_event.h"
 #include "room/room_restore.h"
+#include "room/room_stream.h"
 #include "rooms/limits_tell.h"
 
 #define INVITE_S      (6 * 24 * 3600)	     /* when nothing is said */
@@ -43,6 +44,7 @@ limits_tell(void)
 	    .certificates = EVENT_PAYLOAD_CERTIFICATES_MAX,
 	    .bytes = STATE_BYTES,
 	    .settled = SETTLED_S,
+	    .epochs = ROOM_EPOCHS_MAX,
 	};
 	struct db_parameters parameters;
 

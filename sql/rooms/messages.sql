@@ -61,10 +61,8 @@ BEGIN
 	facts.held_server := (SELECT count(*) FROM federation.room_items i
 	    WHERE i.room_id = room_origin.room AND i.status = 'held'
 	    AND i.origin = room_origin.origin);
-	facts.epochs := (SELECT count(DISTINCT t.epoch)
-	    FROM federation.room_streams t
-	    WHERE t.room_id = room_origin.room
-	    AND t.origin = room_origin.origin);
+	facts.floor := federation.room_epoch_floor(room_origin.room,
+	    room_origin.origin);
 	-- by which the last of ours went, when none is there
 	IF NOT EXISTS (SELECT 1 FROM federation.room_members m
 	    WHERE m.room_id = room_origin.room AND m.server_id IS NULL
@@ -128,10 +126,6 @@ BEGIN
 	    (SELECT i.digest FROM federation.room_items i
 		WHERE i.origin = room_messages_facts.origin
 		AND i.message_id = a.message_id),
-	    EXISTS (SELECT 1 FROM federation.room_streams t
-		WHERE t.room_id = target
-		AND t.origin = room_messages_facts.origin
-		AND t.epoch = a.epoch),
 	    federation.room_stream_now(target, room_messages_facts.origin,
 		a.epoch, a.lane),
 	    federation.room_beside(target, room_messages_facts.origin,
@@ -194,10 +188,35 @@ BEGIN
 END
 $$;
 
+-- What is kept of an origin's epochs below floor, but for messages.
+CREATE FUNCTION federation.room_epochs_drop(room uuid, origin text,
+    floor bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	DELETE FROM federation.room_streams t
+	    WHERE t.room_id = room_epochs_drop.room
+	    AND t.origin = room_epochs_drop.origin
+	    AND t.epoch < room_epochs_drop.floor;
+	IF FOUND THEN
+		DELETE FROM federation.room_voids v
+		    WHERE v.room_id = room_epochs_drop.room
+		    AND v.origin = room_epochs_drop.origin
+		    AND v.epoch < room_epochs_drop.floor;
+		DELETE FROM federation.room_stated t
+		    WHERE t.room_id = room_epochs_drop.room
+		    AND t.origin = room_epochs_drop.origin
+		    AND t.epoch BETWEEN 1 AND room_epochs_drop.floor - 1;
+	END IF;
+END
+$$;
+
 -- Streams as they are now.
 CREATE FUNCTION federation.room_streams_write(room uuid, origin text,
     streams federation.room_stream_row[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
 	INSERT INTO federation.room_streams AS t (room_id, origin, epoch, lane,
 	    contiguous, highest, gap_since, forked, seen)
 	    SELECT room_streams_write.room, room_streams_write.origin, u.epoch,
@@ -207,7 +226,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	    ON CONFLICT (room_id, origin, epoch, lane) DO UPDATE SET
 		contiguous = excluded.contiguous, highest = excluded.highest,
 		gap_since = excluded.gap_since, forked = excluded.forked,
-		seen = excluded.seen
+		seen = excluded.seen;
+	PERFORM federation.room_epochs_drop(room_streams_write.room,
+	    room_streams_write.origin, federation.room_epoch_floor(
+		room_streams_write.room, room_streams_write.origin));
+END
 $$;
 
 -- The server of messages that are taken, locked, so that nobody deletes it

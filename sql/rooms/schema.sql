@@ -336,7 +336,8 @@ CREATE INDEX room_evidence_place
 -- after how long a home is called silent, and how long messages may wait for
 -- the daemon before they are counted. Then how much evidence of one kind is
 -- kept of an origin; events, certificates and bytes of events in one item
--- "room_state"; and how many seconds what is settled stays.
+-- "room_state"; how many seconds what is settled stays; and how many epochs of
+-- an origin are kept in a room.
 CREATE TABLE federation.room_limits (
 	one_row		boolean PRIMARY KEY DEFAULT true CHECK (one_row),
 	room_key	bigint NOT NULL,
@@ -352,5 +353,6 @@ CREATE TABLE federation.room_limits (
 	events		bigint NOT NULL,
 	certificates	bigint NOT NULL,
 	bytes		bigint NOT NULL,
-	settled		bigint NOT NULL
+	settled		bigint NOT NULL,
+	epochs		bigint NOT NULL
 );

@@ -10,7 +10,8 @@ RETURNS federation.room_limits_row
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT l.room_key, l.clear, l.metadata, l.content, l.servers, l.invite,
 	    l.invite_most, l.silent, l.waiting, l.evidence, l.events,
-	    l.certificates, l.bytes, l.settled FROM federation.room_limits l;
+	    l.certificates, l.bytes, l.settled, l.epochs
+	    FROM federation.room_limits l;
 $$;
 
 CREATE FUNCTION federation.room_limits_set(limits federation.room_limits_row)
@@ -25,7 +26,8 @@ BEGIN
 		DELETE FROM federation.room_limits;
 		INSERT INTO federation.room_limits (room_key, clear, metadata,
 		    content, servers, invite, invite_most, silent, waiting,
-		    evidence, events, certificates, bytes, settled)
+		    evidence, events, certificates, bytes, settled,
+		    epochs)
 		    SELECT (limits).*;
 	END IF;
 END
@@ -230,6 +232,18 @@ BEGIN
 	    WHERE f.global_room_id = room_make.room
 	    ON CONFLICT (room_id) DO NOTHING;
 END
+$$;
+
+-- The lowest of the epochs of an origin in a room that are kept; 0 while there
+-- are fewer than may be.
+CREATE FUNCTION federation.room_epoch_floor(room uuid, origin text)
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce((SELECT t.epoch FROM federation.room_streams t
+	    WHERE t.room_id = room_epoch_floor.room
+	    AND t.origin = room_epoch_floor.origin
+	    GROUP BY t.epoch ORDER BY t.epoch DESC
+	    OFFSET (federation.room_limits_get()).epochs - 1 LIMIT 1), 0)
 $$;
 
 -- Refuses what is no global room id. Whether its home's address is a good one

@@ -263,7 +263,8 @@ BEGIN
 	    federation.room_digest(s.room_id, u.origin, u.epoch, u.lane,
 		u.highest),
 	    u.origin = o.onion_address,
-	    coalesce(u.epoch = o.epoch, false)
+	    coalesce(u.epoch = o.epoch, false),
+	    federation.room_epoch_floor(s.room_id, u.origin)
 	    FROM unnest(sync_compare_streams.streams) WITH ORDINALITY AS u
 	    LEFT JOIN federation.self o ON true
 	    LEFT JOIN (federation.federated_rooms f
@@ -576,8 +577,7 @@ BEGIN
 		    AND i.lane = sync_void_facts.lane
 		    AND i.sequence = sync_void_facts.last + 1))::
 		federation.room_beside_row,
-	    (SELECT count(DISTINCT x.epoch) FROM federation.room_streams x
-		WHERE x.room_id = f.id AND x.origin = sync_void_facts.origin)
+	    federation.room_epoch_floor(f.id, sync_void_facts.origin)
 	    INTO facts
 	    FROM federation.federated_rooms f
 	    WHERE f.global_room_id = sync_void_facts.room;

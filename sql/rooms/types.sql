@@ -62,7 +62,8 @@ CREATE TYPE federation.room_limits_row AS (
 	events		bigint,
 	certificates	bigint,
 	bytes		bigint,
-	settled		bigint
+	settled		bigint,
+	epochs		bigint
 );
 
 -- State -------------------------------------------------------------------
@@ -176,8 +177,9 @@ CREATE TYPE federation.room_place_row AS (
 -- server_seen: it has or had a member; here: one of ours is a member;
 -- waiting: one of ours waits to be let in; restored: since when our database
 -- is; answered: the home has told since how far it is; held: messages, of the
--- room and of them of the origin; epochs: how many it has begun; out_kind,
--- out_learned: the event by which the last of ours went, while none is there.
+-- room and of them of the origin; floor: the lowest epoch of it that is kept, 0
+-- while there are few; out_kind, out_learned: the event by which the last of
+-- ours went, while none is there.
 CREATE TYPE federation.room_origin_row AS (
 	trust_level	integer,
 	server_seen	boolean,
@@ -187,7 +189,7 @@ CREATE TYPE federation.room_origin_row AS (
 	answered	boolean,
 	held		bigint,
 	held_server	bigint,
-	epochs		bigint,
+	floor		bigint,
 	out_kind	text,
 	out_learned	bigint
 );
@@ -213,7 +215,6 @@ CREATE TYPE federation.room_message_facts_row AS (
 	here_then	boolean,
 	known		bytea,
 	refused		bytea,
-	epoch_known	boolean,
 	stream		federation.room_stream_row,
 	beside		federation.room_beside_row
 );
@@ -365,7 +366,8 @@ CREATE TYPE federation.sync_compared_stream_row AS (
 	ours		bytea,
 	tip		bytea,
 	own		boolean,
-	current		boolean
+	current		boolean,
+	floor		bigint
 );
 
 -- An event to be given to a server, whose last membership peer is.
@@ -413,7 +415,7 @@ CREATE TYPE federation.sync_void_facts_row AS (
 	state		federation.room_state_row,
 	stream		federation.room_stream_row,
 	beside		federation.room_beside_row,
-	epochs		bigint
+	floor		bigint
 );
 
 -- A declaration: numbers that their origin declared void, or gone.

@@ -20,7 +20,7 @@ EVENT = """INSERT INTO federation.room_state_events (room_id, number, kind,
 
 # What fed-queued tells at its start: rooms/limits_tell.c.
 LIMITS = """SELECT federation.room_limits_set(ROW(4096, 4096, 16384, 45056,
-    256, 518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000)
+    256, 518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000, 64)
     ::federation.room_limits_row)"""
 
 

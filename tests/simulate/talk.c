@@ -129,36 +129,31 @@ talk_cancel(int node, int index, unsigned int which)
 	}
 }
 
-/* Different ones. */
-static uint32_t
-epochs_count(const struct room *room, int origin)
+/* The highest below that; 0: none. */
+static int64_t
+epoch_below(const struct room *room, int origin, int64_t epoch)
 {
-	const struct stream *stream, *other;
-	uint32_t count = 0;
-
-	for (stream = room->streams;
-	     stream < room->streams + room->stream_count; stream++) {
-		if (stream->origin != origin)
-			continue;
-		for (other = room->streams; other < stream; other++)
-			if (other->origin == origin &&
-			    other->stream.epoch == stream->stream.epoch)
-				break;
-		count += other == stream;
-	}
-	return count;
-}
-
-static bool
-epoch_known(const struct room *room, int origin, int64_t epoch)
-{
+	int64_t highest = 0;
 	int i;
 
 	for (i = 0; i < room->stream_count; i++)
 		if (room->streams[i].origin == origin &&
-		    room->streams[i].stream.epoch == epoch)
-			return true;
-	return false;
+		    room->streams[i].stream.epoch < epoch &&
+		    room->streams[i].stream.epoch > highest)
+			highest = room->streams[i].stream.epoch;
+	return highest;
+}
+
+/* The lowest of those that are kept; 0 while there are fewer than may be. */
+static int64_t
+epoch_floor(const struct room *room, int origin)
+{
+	int64_t epoch = INT64_MAX;
+	int i;
+
+	for (i = 0; i < ROOM_EPOCHS_MAX && epoch != 0; i++)
+		epoch = epoch_below(room, origin, epoch);
+	return epoch;
 }
 
 /*
@@ -220,7 +215,7 @@ facts_make(int node, const struct room *room, const struct item *item,
 		if (world.items[room->entries[i].item].origin == item->origin)
 			facts->held_server++;
 	}
-	facts->epochs = epochs_count(room, item->origin);
+	facts->floor = epoch_floor(room, item->origin);
 }
 
 /* What was written under the same id before; NULL. */
@@ -358,7 +353,8 @@ id_conflict(int node, int index, int other, struct room_stream *stream,
 	struct room_verdict place;
 
 	if (room->state.number == 0 || !facts->here || !facts->server_seen ||
-	    (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX))
+	    room_epoch_check(world.items[index].message.epoch, facts->floor,
+		world.now) != CODE_OK)
 		return verdict;
 	room_evidence_item(
 	    room, EVIDENCE_ID, at->sequence, index, other, index);
@@ -398,8 +394,6 @@ item_take(int node, int index)
 	beside_make(room, item, &facts.beside);
 	known = room_stream_find(
 	    room, item->origin, item->message.epoch, item->message.lane);
-	facts.epoch_known =
-	    epoch_known(room, item->origin, item->message.epoch);
 	room_stream_init(&fresh, item->message.epoch, item->message.lane);
 	if (known != NULL)
 		stream = &known->stream;
@@ -699,8 +693,9 @@ void_take(int node, struct room *room, const struct packet *packet)
 	if (number != 0 && known != NULL) {
 		void_conflict(room, packet, &known->stream, number);
 	} else if (number == 0 && !packet->one &&
-		   (known != NULL ||
-		       epochs_count(room, packet->origin) < ROOM_EPOCHS_MAX)) {
+		   room_epoch_check(packet->epoch,
+		       epoch_floor(room, packet->origin),
+		       world.now) == CODE_OK) {
 		room_stream_get(
 		    room, packet->origin, packet->epoch, packet->lane)
 		    ->stream = stream;

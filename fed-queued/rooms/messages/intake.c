@@ -6,8 +6,6 @@
 #include "rooms/attempt.h"
 #include "rooms/messages/intake.h"
 
-#define EPOCHS_RETRY_S 60 /* when an origin begins too many epochs */
-
 static struct room_verdict
 verdict_make(enum room_outcome outcome, enum code code)
 {
@@ -47,7 +45,6 @@ stream_get(struct intake *intake, const struct intake_item *item)
 	}
 	entry = &intake->streams[intake->stream_count++];
 	entry->changed = false;
-	entry->had_epoch = item->epoch_known;
 	if (item->has_stream)
 		entry->stream = item->stream;
 	else
@@ -108,35 +105,18 @@ beside_make(const struct intake *intake, const struct intake_item *item,
 	}
 }
 
-/* How many are held and how many epochs there are, with the items before. */
+/* How many are held, with the items before. */
 static void
 counts_make(const struct intake *intake, const struct intake_item *item,
     struct room_message_facts *facts)
 {
 	const struct intake_item *other;
-	const struct intake_stream *entry;
-	uint32_t i, j;
 
-	facts->epoch_known = item->epoch_known;
 	for (other = intake->items; other < item; other++) {
 		if (other->verdict.outcome != ROOM_HELD)
 			continue;
 		facts->held++;
 		facts->held_server++;
-	}
-	for (i = 0; i < intake->stream_count; i++) {
-		entry = &intake->streams[i];
-		if (!entry->changed || entry->had_epoch)
-			continue;
-		for (j = 0; j < i; j++)
-			if (intake->streams[j].changed &&
-			    intake->streams[j].stream.epoch ==
-				entry->stream.epoch)
-				break;
-		if (j == i) /* the first of its epoch */
-			facts->epochs++;
-		if (entry->stream.epoch == item->message.epoch)
-			facts->epoch_known = true;
 	}
 }
 
@@ -154,7 +134,8 @@ id_conflict(const struct intake *intake, struct intake_item *item,
 	item->verdict = verdict_make(ROOM_REFUSED, CODE_ID_CONFLICT);
 	if (intake->state == NULL || intake->state->number == 0 ||
 	    !facts->here || !facts->server_seen ||
-	    (!facts->epoch_known && facts->epochs >= ROOM_EPOCHS_MAX))
+	    room_epoch_check(item->message.epoch, facts->floor, intake->now) !=
+		CODE_OK)
 		return;
 	item->id_conflict = true;
 	place = room_stream_check(&entry->stream, at, &facts->beside);
@@ -228,13 +209,6 @@ item_judge(struct intake *intake, struct intake_item *item)
 	else
 		item->verdict = room_message_judge(intake->state,
 		    &entry->stream, &item->message, &facts, intake->now);
-	/* Of an epoch beyond the most that are kept, contradictions are not
-	 * kept either. */
-	if (item->verdict.outcome == ROOM_CONFLICT && !facts.epoch_known &&
-	    facts.epochs >= ROOM_EPOCHS_MAX) {
-		item->verdict = verdict_make(ROOM_WAIT, CODE_SEQUENCE_AHEAD);
-		item->verdict.seconds = EPOCHS_RETRY_S;
-	}
 	if (item->verdict.outcome == ROOM_CONFLICT)
 		room_stream_fork(&entry->stream, item->verdict.from);
 	if (item->verdict.outcome == ROOM_CONFLICT || item_settles(item))

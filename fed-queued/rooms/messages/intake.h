@@ -19,7 +19,6 @@ struct intake_item {
 	struct room_member member;
 	int64_t left_learned;
 	bool here_then;
-	bool epoch_known;
 	bool has_stream;
 	struct room_stream stream;
 	bool has_known; /* the id was received, with this digest */
@@ -45,7 +44,6 @@ struct intake_item {
 struct intake_stream {
 	struct room_stream stream;
 	bool changed;
-	bool had_epoch; /* before all of this */
 };
 
 struct intake {

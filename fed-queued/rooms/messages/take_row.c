@@ -42,7 +42,6 @@ item_row(struct intake_item *item, const struct room_message_facts_row *row)
 	item->here_then = row->here_then;
 	item->has_known = db_span_copy(item->known, ROOM_HASH, &row->known);
 	item->has_item = db_span_copy(item->item, ROOM_HASH, &row->refused);
-	item->epoch_known = row->epoch_known;
 	item->has_stream = values_stream(&item->stream, item->message.epoch,
 	    item->message.lane, &row->stream);
 	item->has_before =
@@ -79,7 +78,7 @@ origin_row(struct take *take, const struct room_message_facts_row *row)
 		    origin->answered, row->now));
 	facts->held = (uint32_t)origin->held;
 	facts->held_server = (uint32_t)origin->held_server;
-	facts->epochs = (uint32_t)origin->epochs;
+	facts->floor = origin->floor;
 	facts->out = values_kind(&origin->out_kind);
 	facts->out_learned = origin->out_learned;
 }

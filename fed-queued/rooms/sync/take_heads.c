@@ -10,6 +10,7 @@
 #include "db/statements.h"
 #include "env.h"
 #include "room/room_heads.h"
+#include "room/room_message.h"
 #include "room/room_restore.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
@@ -174,7 +175,8 @@ stream_compare(struct sync_taking *taking, const struct room_id *room,
 	struct sync_ask place;
 	struct room_want want;
 
-	if (!row->here)
+	if (!row->here ||
+	    room_epoch_check(head->epoch, row->floor, clock_now()) != CODE_OK)
 		return;
 	(void)values_stream(&stream, head->epoch, head->lane, &row->stream);
 	want = room_stream_compare(&stream, head, row->ours.bytes,

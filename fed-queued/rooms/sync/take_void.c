@@ -203,7 +203,8 @@ declaration_judge(
 	    .at_void = row->beside.at_void};
 	struct room_stream stream, before;
 	int64_t number;
-	bool known;
+	bool known, kept = room_epoch_check(declaration->declared.epoch,
+			       row->floor, clock_now()) == CODE_OK;
 
 	known = values_stream(&stream, declaration->declared.epoch,
 	    declaration->declared.lane, &row->stream);
@@ -215,10 +216,9 @@ declaration_judge(
 	declaration->news =
 	    stream.contiguous != before.contiguous ||
 	    memcmp(stream.seen, before.seen, sizeof(stream.seen)) != 0;
-	if (number != 0 && known)
+	if (number != 0 && known && kept)
 		declaration_contradicted(declaration, number);
-	else if (number == 0 && declaration->mine &&
-		 (known || row->epochs < ROOM_EPOCHS_MAX))
+	else if (number == 0 && declaration->mine && kept)
 		void_write(declaration, row->state.version, &stream);
 	else
 		declaration_end(declaration);

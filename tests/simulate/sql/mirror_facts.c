@@ -313,8 +313,7 @@ WRAP(struct room_verdict, room_message_judge, const struct room_state *state,
 		put_number("joining", known->joining);
 		put_number("held", known->held);
 		put_number("held_server", known->held_server);
-		put_number("epochs", known->epochs);
-		put_number("epoch_known", known->epoch_known);
+		put_number("floor", known->floor);
 		put_beside(&known->beside);
 		put_number("when", when);
 		end();

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "room/room_message.h"
+#include "room/room_restore.h"
 
 #define NOW INT64_C(1760000000)
 
@@ -279,13 +280,35 @@ places(void **unused)
 	set_up(NULL);
 	message.place.sequence = ROOM_WINDOW + 1;
 	assert_int_equal(take().code, CODE_SEQUENCE_AHEAD);
+}
+
+/* Of one origin the highest epochs are kept, and none that lies far ahead. */
+static void
+epochs(void **unused)
+{
+	static const uint8_t other[32] = {1};
+
+	(void)unused;
+	message.epoch = NOW;
+	facts.floor = NOW;
+	assert_int_equal(take().outcome, ROOM_TAKEN);
 	set_up(NULL);
-	facts.epochs = ROOM_EPOCHS_MAX - 1;
+	message.epoch = NOW - 1;
+	facts.floor = NOW;
+	assert_int_equal(take().outcome, ROOM_REFUSED);
+	assert_int_equal(take().code, CODE_EXPIRED);
+	facts.beside.at = other; /* and contradicts nothing any more */
+	assert_int_equal(take().outcome, ROOM_REFUSED);
+	assert_int_equal(take().code, CODE_EXPIRED);
+	facts.beside.at = message.place.digest;
+	assert_int_equal(take().outcome, ROOM_KNOWN);
+	set_up(NULL);
+	message.epoch = NOW + ROOM_EPOCH_AHEAD_S;
 	assert_int_equal(take().outcome, ROOM_TAKEN);
-	facts.epochs++;
+	set_up(NULL);
+	message.epoch = NOW + ROOM_EPOCH_AHEAD_S + 1;
 	assert_int_equal(take().outcome, ROOM_WAIT);
-	facts.epoch_known = true;
-	assert_int_equal(take().outcome, ROOM_TAKEN);
+	assert_int_equal(take().code, CODE_SEQUENCE_AHEAD);
 }
 
 static void
@@ -442,6 +465,7 @@ main(void)
 	    TEST(held_again),
 	    TEST(frozen),
 	    TEST(places),
+	    TEST(epochs),
 	    TEST(sending),
 	    TEST(giving),
 	    TEST(given_or_gone),

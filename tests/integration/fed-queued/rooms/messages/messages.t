@@ -7,6 +7,7 @@ contradicts, other workers, and messages that are judged again."""
 import os
 import random
 import sys
+import time
 import uuid
 
 sys.dont_write_bytecode = True
@@ -293,16 +294,27 @@ def test_epochs(world):
             "origin, epoch, lane) VALUES (%s, %s, %s, 1)", room.row, PEER,
             epoch)
     ahead = ("wait", "SEQUENCE_AHEAD", 0, 60, 0, 0)
-    broken = Voice(room, "bob", 66, state=3).skip(0, b"z" * 32).say()
-    tap.equal(world.take(room, *[Voice(room, "bob", e, lane, 3).say()
-                                 for e, lane in ((70, 1), (70, 2), (71, 1),
-                                                 (63, 2))], broken),
-              [TAKEN, TAKEN, ahead, TAKEN, ahead],
-              "64 epochs of a server, whatever their lanes")
-    tap.equal(room.sql("SELECT count(DISTINCT epoch) FROM "
+    left = ("refused", "EXPIRED", 0, 0, 0, 0)
+    far = int(time.time()) + 24 * 3600
+
+    def take(*places):
+        return world.take(room, *[Voice(room, "bob", epoch, lane, 3).say()
+                                  for epoch, lane in places])
+
+    tap.equal(take((70, 1), (70, 2), (63, 2), (far - 60, 2), (far + 60, 2)),
+              [TAKEN, TAKEN, TAKEN, TAKEN, ahead],
+              "epochs of a server, a day ahead of the clock at most")
+    tap.equal(room.sql("SELECT count(DISTINCT epoch), min(epoch) FROM "
                        "federation.room_streams WHERE room_id = %s"),
-              [(64,)], "and no more are kept")
-    tap.equal(world.evidence(room), [], "not even what contradicts")
+              [(64, 2)], "the 64 highest are kept, whatever their lanes")
+    broken = Voice(room, "bob", 1, state=3).skip(0, b"z" * 32).say()
+    tap.equal((take((1, 1), (1, 3), (2, 2), (69, 3), (70, 3)),
+               world.take(room, broken)),
+              ([left, left, TAKEN, TAKEN, TAKEN], [left]),
+              "what comes of a lower one is settled, and not new")
+    tap.equal(take((2, 3), (3, 3)), [left, TAKEN],
+              "and the lowest rises as others begin")
+    tap.equal(world.evidence(room), [], "nothing of it is evidence")
     world.inbox()
 
 

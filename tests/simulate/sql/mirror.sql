@@ -78,7 +78,7 @@ BEGIN
 	PERFORM sim.move(NULL, 'federation');
 	PERFORM federation.self_set(self, certificate, 1);
 	PERFORM federation.room_limits_set(ROW(4096, 4096, 16384, 45056, 256,
-	    518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000));
+	    518400, 601200, 1209600, 60, 100, 64, 4, 57344, 3888000, 64));
 	INSERT INTO federation.federation_servers (id, onion_address,
 	    public_key, trust_level)
 	    SELECT s.id, s.address, repeat('0', 64), 2 FROM sim.servers s

@@ -3,6 +3,7 @@
  * With which servers heads are to be exchanged, and of which rooms; see
  * resync.h. What becomes of it is sync/exchange.c's.
  */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@
 #define SERVERS_MS  60000 /* between two looks for servers */
 #define GAPS_MS	    10000 /* between two looks for gaps */
 #define GAPS_MAX    1000  /* of one look */
-#define ORIGINS	    75	  /* of a hundred gaps: their origin is asked */
+#define ORIGINS	    75	  /* of a hundred looks: a gap's origin is asked */
 #define WAITING_MAX 1024  /* rooms for one server; beyond: all of its rooms */
 
 /* What is to be exchanged with one server. */
@@ -299,7 +300,9 @@ gaps_look(void)
 	db_add_integer(&parameters, GAPS_MAX);
 	db_add_integer(&parameters, ROOM_GAP_S);
 	db_add_integer(&parameters, ROOM_RECOVERY_S);
-	db_add_integer(&parameters, ORIGINS);
+	/* It may have forgotten: now and then another is asked. */
+	db_add_text(&parameters, schedule_random() * 100 < ORIGINS ? "t" : "f");
+	db_add_integer(&parameters, (int64_t)randombytes_random());
 	db_call(env.db, SQL_SYNC_DUE, &parameters, gaps_loaded, NULL);
 	db_parameters_free(&parameters);
 }

@@ -286,14 +286,12 @@ END
 $$;
 
 -- Keeps an invitation that was judged good, and with it the item's id; what is
--- written does not depend on who our users are. showing: quarantine, pending
--- or automatic. open_most, waiting_most: see room_invited_counts(), null any
--- number. It is shown at once where invitee_most is given: see
--- room_invited_tell(). false: nothing was written, since what it was judged by
--- is so no more.
+-- written does not depend on who our users are. open_most, waiting_most: see
+-- room_invited_counts(), null any number. It is shown at once where
+-- invitee_most is given: see room_invited_tell(). false: nothing was written,
+-- since what it was judged by is so no more.
 CREATE FUNCTION federation.room_invitation_write(room text, origin text,
-    nonce bytea, event_hash bytea, invitee text, inviter text, room_key text,
-    metadata text, expires bigint, showing text, message uuid, digest bytea,
+    invitation federation.room_shown_row, message uuid, digest bytea,
     open_most integer, waiting_most integer, invitee_most integer)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -302,10 +300,10 @@ DECLARE
 	server uuid;
 	shown uuid;
 BEGIN
-	IF (octet_length(room_invitation_write.nonce) = 16 AND
-	    octet_length(room_invitation_write.event_hash) = 32 AND
+	IF (octet_length(invitation.nonce) = 16 AND
+	    octet_length(invitation.event_hash) = 32 AND
 	    octet_length(room_invitation_write.digest) = 32 AND
-	    room_invitation_write.showing IN ('quarantine', 'pending',
+	    invitation.showing IN ('quarantine', 'pending',
 	    'automatic'))
 	    IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = 'FD007',
@@ -327,13 +325,13 @@ BEGIN
 	INSERT INTO federation.room_invited AS w (global_room_id, nonce,
 	    event_hash, invitee, inviter, server_id, room_key, metadata, state,
 	    told, expires_at)
-	    VALUES (room_invitation_write.room, room_invitation_write.nonce,
-	    room_invitation_write.event_hash, room_invitation_write.invitee,
-	    room_invitation_write.inviter, server,
-	    room_invitation_write.room_key,
-	    room_invitation_write.metadata, CASE room_invitation_write.showing
+	    VALUES (room_invitation_write.room, invitation.nonce,
+	    invitation.event_hash, invitation.invitee,
+	    invitation.inviter, server,
+	    invitation.room_key,
+	    invitation.metadata, CASE invitation.showing
 		WHEN 'quarantine' THEN 'quarantine' ELSE 'pending' END, false,
-	    to_timestamp(room_invitation_write.expires))
+	    to_timestamp(invitation.expires))
 	    ON CONFLICT (global_room_id, nonce) DO NOTHING
 	    RETURNING w.id INTO shown;
 	IF NOT FOUND THEN
@@ -344,7 +342,7 @@ BEGIN
 	    room_invitation_write.digest);
 	IF room_invitation_write.invitee_most IS NOT NULL THEN
 		PERFORM federation.room_invited_tell(shown,
-		    room_invitation_write.showing,
+		    invitation.showing,
 		    room_invitation_write.invitee_most);
 	END IF;
 	RETURN true;
@@ -406,7 +404,7 @@ GRANT EXECUTE ON FUNCTION
     federation.room_item_received(text, uuid, bytea, bytea),
     federation.room_invitation_facts(text, text, bytea, bytea, bigint, text,
 	uuid, boolean),
-    federation.room_invitation_write(text, text, bytea, bytea, text, text, text,
-	text, bigint, text, uuid, bytea, integer, integer, integer),
+    federation.room_invitation_write(text, text, federation.room_shown_row,
+	uuid, bytea, integer, integer, integer),
     federation.room_invited_due(integer, integer),
     federation.room_invited_tell(uuid, text, integer) TO _fedqueued;

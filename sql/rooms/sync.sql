@@ -111,12 +111,12 @@ END
 $$;
 
 -- Gaps that are older than gap seconds, and held messages whose state is not
--- known: a server to ask, mostly (of a hundred times so often) the origin or
--- the home, another one while it is offline and now and then, since it may have
--- forgotten. For recovery seconds after a restore servers that have not shown
--- yet that they have no more than we.
+-- known: a server to ask, one that is online if there is any; of those the
+-- origin or the home, if origins is true, else as shuffle has them. For
+-- recovery seconds after a restore servers that have not shown yet that they
+-- have no more than we.
 CREATE FUNCTION federation.sync_due(most integer, gap bigint, recovery bigint,
-    origins integer)
+    origins boolean, shuffle bigint)
 RETURNS TABLE (server uuid, room text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -124,7 +124,7 @@ AS $$
 BEGIN
 	PERFORM federation.sync_check(sync_due.most BETWEEN 1 AND 10000 AND
 	    sync_due.gap >= 0 AND sync_due.recovery >= 0 AND
-	    sync_due.origins BETWEEN 0 AND 100);
+	    num_nulls(sync_due.origins, sync_due.shuffle) = 0);
 	RETURN QUERY SELECT DISTINCT p.id, f.global_room_id
 	    FROM (SELECT t.room_id, t.origin FROM federation.room_streams t
 		WHERE t.gap_since < now() - sync_due.gap * interval '1 s'
@@ -138,8 +138,8 @@ BEGIN
 		WHERE s.trust_level >= 1 AND (s.onion_address = w.origin OR
 		s.id = ANY (federation.room_servers(f.id)))
 		ORDER BY s.is_online DESC, (s.onion_address = w.origin AND
-		    random() * 100 < sync_due.origins) DESC,
-		    random() LIMIT 1) p
+		    sync_due.origins) DESC,
+		    uuid_hash_extended(s.id, sync_due.shuffle) LIMIT 1) p
 	    UNION -- since a restore: who has not answered yet
 	    SELECT v.id, f.global_room_id
 	    FROM federation.self o
@@ -185,9 +185,9 @@ END
 $$;
 
 -- The same for streams; of others only where both have a member. Where there
--- are more than most, others each time.
+-- are more than most, the first as shuffle has them.
 CREATE FUNCTION federation.sync_streams(server uuid, rooms text[],
-    most integer)
+    most integer, shuffle bigint)
 RETURNS SETOF federation.sync_stream_row
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,7 +195,8 @@ AS $$
 BEGIN
 	PERFORM federation.sync_check(sync_streams.server IS NOT NULL AND
 	    cardinality(sync_streams.rooms) BETWEEN 0 AND 64 AND
-	    sync_streams.most BETWEEN 0 AND 1000);
+	    sync_streams.most BETWEEN 0 AND 1000 AND
+	    sync_streams.shuffle IS NOT NULL);
 	RETURN QUERY SELECT x.global_room_id, x.origin, x.epoch, x.lane,
 	    x.contiguous, x.highest, x.forked,
 	    federation.room_digest(x.room_id, x.origin, x.epoch, x.lane,
@@ -216,7 +217,9 @@ BEGIN
 		AND EXISTS (SELECT 1 FROM federation.room_members m
 		    WHERE m.room_id = f.id
 		    AND m.server_id = sync_streams.server)
-		ORDER BY random() LIMIT sync_streams.most) x
+		ORDER BY hashint8extended(t.epoch * 4 + t.lane,
+		    hashtextextended(t.origin, sync_streams.shuffle)), f.id
+		LIMIT sync_streams.most) x
 	    ORDER BY x.place, x.origin, x.epoch, x.lane;
 END
 $$;
@@ -790,9 +793,10 @@ $$;
 
 -- Freezes a room below number, or ends a stream at it (epoch above 0), on
 -- evidence: two documents, of which the second may be null where what stands
--- against the first is among our items (from first to last). False: it is so
+-- against the first is among our items (from first to last); then version is
+-- the room's, and null comes when it is another already. False: it is so
 -- already, or the room is not known.
-CREATE FUNCTION federation.sync_conflict(room text,
+CREATE FUNCTION federation.sync_conflict(room text, version bigint,
     dispute federation.sync_dispute_row, one bytea, other bytea)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -807,7 +811,11 @@ BEGIN
 	    dispute.epoch >= 0 AND
 	    dispute.lane BETWEEN 0 AND 3 AND
 	    dispute.number >= 1 AND sync_conflict.one <> '');
-	target := federation.room_lock(sync_conflict.room, NULL);
+	target := federation.room_lock(sync_conflict.room,
+	    sync_conflict.version);
+	IF target IS NULL AND sync_conflict.version IS NOT NULL THEN
+		RETURN NULL;
+	END IF;
 	IF target IS NULL OR EXISTS (SELECT 1 FROM federation.room_states s
 	    WHERE s.room_id = target AND s.number = 0) THEN
 		RETURN false;
@@ -842,9 +850,9 @@ $$;
 GRANT EXECUTE ON FUNCTION
     federation.sync_rooms(uuid),
     federation.sync_servers(integer),
-    federation.sync_due(integer, bigint, bigint, integer),
+    federation.sync_due(integer, bigint, bigint, boolean, bigint),
     federation.sync_heads(uuid, text[]),
-    federation.sync_streams(uuid, text[], integer),
+    federation.sync_streams(uuid, text[], integer, bigint),
     federation.sync_compare(text[], bigint[]),
     federation.sync_compare_streams(federation.sync_ask_row[]),
     federation.sync_heard(uuid, text[], bigint, bigint),
@@ -866,5 +874,6 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_void_facts(text, text, bigint, integer, bigint, bigint),
     federation.sync_void(text, bigint, text, federation.room_stream_row,
 	federation.room_void_row, federation.room_proof_row),
-    federation.sync_conflict(text, federation.sync_dispute_row, bytea, bytea)
+    federation.sync_conflict(text, bigint, federation.sync_dispute_row,
+	bytea, bytea)
     TO _fedqueued;

@@ -36,6 +36,19 @@ CREATE TYPE federation.room_invitation_row AS (
 	invitee		text
 );
 
+-- An invitation as it is shown to us. invitee: the name of one of ours;
+-- showing: quarantine, pending or automatic.
+CREATE TYPE federation.room_shown_row AS (
+	nonce		bytea,
+	event_hash	bytea,
+	invitee		text,
+	inviter		text,
+	room_key	text,
+	metadata	text,
+	expires		bigint,
+	showing		text
+);
+
 -- A state event. Of one that we decide certificate and signature are null.
 CREATE TYPE federation.room_event_row AS (
 	kind		text,

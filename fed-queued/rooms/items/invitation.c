@@ -97,22 +97,24 @@ invitation_write(struct invitation *invitation)
 	const struct room_invite_effect *effect = &invitation->effect;
 	const struct room_content *content = &invitation->event.content;
 	char room[ROOM_ID_SIZE], origin[ONION_SIZE], inviter[VALUES_USER_SIZE];
+	struct room_shown_row row = {
+	    .nonce = db_span_bytes(content->nonce, ROOM_NONCE),
+	    .event_hash = db_span_bytes(invitation->hash, ROOM_HASH),
+	    .invitee = db_span_text(content->user.name),
+	    .room_key = db_span_text(invitation->room_key),
+	    .metadata = db_span_text(invitation->metadata),
+	    .expires = content->expires,
+	    .showing = db_span_text(showing_name(effect->showing))};
 	struct db_parameters parameters;
 
 	room_id_format(room, &invitation->event.room);
 	onion_format(origin, invitation->origin);
 	values_user_format(inviter, &content->inviter);
+	row.inviter = db_span_text(inviter);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
 	db_add_text(&parameters, origin);
-	db_add_bytes(&parameters, content->nonce, ROOM_NONCE);
-	db_add_bytes(&parameters, invitation->hash, ROOM_HASH);
-	db_add_text(&parameters, content->user.name);
-	db_add_text(&parameters, inviter);
-	db_add_text(&parameters, invitation->room_key);
-	db_add_text(&parameters, invitation->metadata);
-	db_add_integer(&parameters, content->expires);
-	db_add_text(&parameters, showing_name(effect->showing));
+	db_add_row(&parameters, env.db, TYPE_room_shown_row, &row);
 	db_add_uuid(&parameters, invitation->item->wait.message_id);
 	db_add_bytes(&parameters, invitation->item->digest, 32);
 	most_add(&parameters, effect->open_most);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* How far we are in rooms, told to another server; see give.h. */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +164,8 @@ heads_loaded(PGresult *result, const char *sqlstate, void *argument)
 	db_parameters_init(&parameters);
 	rooms_add(&parameters, giving);
 	db_add_integer(&parameters, SYNC_PAYLOAD_STREAMS);
+	/* Where there are more, others each time. */
+	db_add_integer(&parameters, (int64_t)randombytes_random());
 	db_call(env.db, SQL_SYNC_STREAMS, &parameters, streams_loaded, heads);
 	db_parameters_free(&parameters);
 }

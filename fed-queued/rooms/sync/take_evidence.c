@@ -107,6 +107,7 @@ evidence_write(struct sync_taking *taking, int64_t number,
 	dispute.origin = db_span_text(origin);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, room);
+	db_add_null(&parameters); /* two that stand against each other always */
 	db_add_row(&parameters, env.db, TYPE_sync_dispute_row, &dispute);
 	db_add_bytes(&parameters, one, one_length);
 	db_add_bytes(&parameters, other, other_length);

@@ -28,8 +28,9 @@ struct declaration {
 	char room[ROOM_ID_SIZE];
 	char origin[ONION_SIZE];
 	uint32_t attempts;
-	int64_t number; /* in dispute */
-	bool news;	/* it settles what was not */
+	int64_t number;	 /* in dispute, */
+	int64_t version; /* of the room in which it is */
+	bool news;	 /* it settles what was not */
 };
 
 static void declaration_load(void *argument);
@@ -58,15 +59,23 @@ conflict_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct declaration *declaration = argument;
 
-	if (result == NULL) {
-		declaration_fail(declaration, sqlstate);
-		return;
+	switch (attempt_end(&declaration->attempts, "void-conflict", result,
+	    sqlstate, result != NULL && !row_null(result, 0, 0))) {
+	case ATTEMPT_STORED:
+		if (row_bool(result, 0, 0))
+			log_error("sequence-conflict server=%s number=%lld",
+			    declaration->origin,
+			    (long long)declaration->declared.range.first);
+		declaration_end(declaration);
+		break;
+	case ATTEMPT_AGAIN:
+		declaration_load(declaration);
+		break;
+	case ATTEMPT_FAILED:
+		declaration->taking->failed = true;
+		declaration_end(declaration);
+		break;
 	}
-	if (row_bool(result, 0, 0))
-		log_error("sequence-conflict server=%s number=%lld",
-		    declaration->origin,
-		    (long long)declaration->declared.range.first);
-	declaration_end(declaration);
 }
 
 static void
@@ -94,6 +103,7 @@ conflict_write(struct declaration *declaration, int64_t number)
 	one = document_store(document, &given, &length);
 	db_parameters_init(&parameters);
 	db_add_text(&parameters, declaration->room);
+	db_add_integer(&parameters, declaration->version);
 	db_add_row(&parameters, env.db, TYPE_sync_dispute_row, &dispute);
 	db_add_bytes(&parameters, one, length);
 	db_add_null(&parameters);
@@ -175,7 +185,8 @@ declaration_cut(bool cut, bool ok, void *argument)
 
 /* It counts, to whomever it was made. Our own items give way to nothing. */
 static void
-declaration_contradicted(struct declaration *declaration, int64_t number)
+declaration_contradicted(
+    struct declaration *declaration, int64_t number, int64_t version)
 {
 	const struct sync_void *declared = &declaration->declared;
 	const uint8_t *origin = declaration->proof->origin;
@@ -184,6 +195,7 @@ declaration_contradicted(struct declaration *declaration, int64_t number)
 	    .lane = declared->lane};
 
 	declaration->number = number;
+	declaration->version = version;
 	if (vouch_min_serial(origin) == 0 ||
 	    memcmp(origin, env.identity.server, ONION_KEY) == 0)
 		conflict_write(declaration, number);
@@ -217,7 +229,8 @@ declaration_judge(
 	    stream.contiguous != before.contiguous ||
 	    memcmp(stream.seen, before.seen, sizeof(stream.seen)) != 0;
 	if (number != 0 && known && kept)
-		declaration_contradicted(declaration, number);
+		declaration_contradicted(
+		    declaration, number, row->state.version);
 	else if (number == 0 && declaration->mine && kept)
 		void_write(declaration, row->state.version, &stream);
 	else

@@ -21,9 +21,9 @@ from sqlhelp import code, one, rows  # noqa: E402
 SELF, HOME, OTHER = (peer.onion_address(peer.Key().public) for _ in range(3))
 WISHES = ("SELECT kind, state, code, settled_at IS NULL FROM "
           "federation.room_asked WHERE id = %s")
-WRITE = ("SELECT federation.room_invitation_write(%s, %s, %s, %s, 'bob', %s, "
-         "'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s, %s, %s, "
-         "%s, %s, %s)")
+WRITE = ("SELECT federation.room_invitation_write(%s, %s, ROW(%s, %s, 'bob', "
+         "%s, 'AAAA', '{}', extract(epoch FROM now())::bigint + 60, %s), %s, "
+         "%s, %s, %s, %s)")
 
 
 class World:
@@ -411,9 +411,9 @@ def arguments(world):
             ("room_invited_due(0, 0)", ()), ("room_invited_due(NULL, 1)", ()),
             ("room_invited_tell(%s, '', 1)", (zero,)),
             ("room_invitation_facts(%s)" % ", ".join(["NULL"] * 8), ()),
-            ("room_invitation_write(%s, %s, %s, %s, %s, %s, %s, %s, -9, %s, "
-             "%s, %s, -9, -9, -9)", ("", "", empty, empty, "", "", "", "", "",
-                                 zero, empty))):
+            ("room_invitation_write(%s, %s, ROW(%s, %s, %s, %s, %s, %s, -9, "
+             "%s), %s, %s, -9, -9, -9)",
+             ("", "", empty, empty, "", "", "", "", "", zero, empty))):
         tap.equal(code(world.daemon, "SELECT * FROM federation." + statement,
                        *values), "FD007", statement.split("(")[0] +
                   " refuses what has no form")

@@ -13,6 +13,7 @@
 #define LEVEL {TOKEN_LEVEL, NULL, "LEVEL", 0, false}
 #define ADDRESS {TOKEN_ADDRESS, NULL, "ADDRESS", 0, false}
 #define ID {TOKEN_ID, NULL, "ID", 0, false}
+#define ROOM {TOKEN_ROOM, NULL, "ROOM", 0, false}
 #define TARGET {TOKEN_TARGET, NULL, "ID|SERVER", 0, false}
 #define PATH {TOKEN_FILE, NULL, "FILE", 0, false}
 #define MAY(option, word, value) {TOKEN_OPTION, word, value, option, false}
@@ -71,6 +72,8 @@ static const struct command commands[] = {
 	"end a pause"},
     {ACTION_SERVER_RETRY, {WORD("server"), WORD("retry"), SERVER},
 	"end a server's back-off now"},
+    {ACTION_ROOM_ADOPT, {WORD("room"), WORD("adopt"), ROOM, SERVER},
+	"take a server's events of a room of ours that the database has lost"},
     {ACTION_RELOAD, {WORD("reload")},
 	"let new key files take the place of those in use"},
     {ACTION_HANDSHAKE, {WORD("handshake"), SERVER},

@@ -47,6 +47,7 @@ enum action {
 	ACTION_SERVER_PAUSE,
 	ACTION_SERVER_RESUME,
 	ACTION_SERVER_RETRY,
+	ACTION_ROOM_ADOPT,
 	ACTION_COUNT
 };
 
@@ -57,6 +58,7 @@ enum token_kind {
 	TOKEN_LEVEL,
 	TOKEN_ADDRESS, /* an address by the wire's rules */
 	TOKEN_ID,      /* a message id */
+	TOKEN_ROOM,    /* a global room id */
 	TOKEN_TARGET,  /* a message id or a server */
 	TOKEN_FILE,
 	TOKEN_OPTION, /* "--name VALUE", anywhere after the keywords */

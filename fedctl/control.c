@@ -20,6 +20,7 @@
 #include "output.h"
 #include "printable.h"
 #include "proto/onion.h"
+#include "room/room_id.h"
 
 #define CONTROL_SOCKET "/run/torfed/control.sock"
 
@@ -60,6 +61,7 @@ static const struct verb verbs[] = {
     {ACTION_SERVER_PAUSE, CONTROL_SERVER_PAUSE, FORM_ROW, MORE_NONE},
     {ACTION_SERVER_RESUME, CONTROL_SERVER_RESUME, FORM_ROW, MORE_NONE},
     {ACTION_SERVER_RETRY, CONTROL_SERVER_RETRY, FORM_ROW, MORE_NONE},
+    {ACTION_ROOM_ADOPT, CONTROL_ROOM_ADOPT, FORM_ROW, MORE_NONE},
     {ACTION_RELOAD, CONTROL_RELOAD, FORM_ROW, MORE_NONE},
     {ACTION_HANDSHAKE, CONTROL_HANDSHAKE, FORM_ROW, MORE_NONE},
     {ACTION_SERVER_PING, CONTROL_SERVER_PING, FORM_ROW, MORE_NONE},
@@ -121,11 +123,18 @@ static void
 target_set(char *to, enum token_kind kind, const char *argument)
 {
 	uint8_t key[ONION_KEY], id[UUID_SIZE];
+	struct room_id room;
 
 	if (kind == TOKEN_TARGET)
 		kind = strchr(argument, '-') == NULL ? TOKEN_SERVER : TOKEN_ID;
 	if (kind == TOKEN_SERVER) {
 		fail_unless_ok(onion_normalise(key, to, argument));
+		return;
+	}
+	if (kind == TOKEN_ROOM) {
+		fail_unless_ok(
+		    room_id_parse(&room, argument, strlen(argument)));
+		room_id_format(to, &room);
 		return;
 	}
 	if (uuid_parse(id, argument, strlen(argument)) == -1)

@@ -241,6 +241,62 @@ BEGIN
 END
 $$;
 
+-- Rooms --------------------------------------------------------------------
+
+-- The chain of a room of ours that a server has becomes the room's, as far as
+-- it contradicts nothing that we have.
+CREATE FUNCTION federation.room_adopt(room text, address text, actor text)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	server federation.federation_servers;
+BEGIN
+	IF (actor <> '') IS NOT TRUE THEN
+		RAISE EXCEPTION USING ERRCODE = 'FD007',
+		    MESSAGE = 'actor is out of its bounds';
+	END IF;
+	PERFORM federation.room_name_check(room_adopt.room);
+	IF NOT EXISTS (SELECT 1 FROM federation.self s WHERE s.onion_address =
+	    split_part(room_adopt.room, '@', 2)) THEN
+		RETURN 'NOT_HOME';
+	END IF;
+	SELECT s.* INTO server FROM federation.federation_servers s
+	    WHERE s.onion_address = room_adopt.address FOR KEY SHARE;
+	IF NOT FOUND THEN
+		RETURN 'SERVER_UNKNOWN';
+	END IF;
+	IF server.trust_level < 1 THEN
+		RETURN 'UNTRUSTED';
+	END IF;
+	PERFORM federation.room_make(room_adopt.room);
+	UPDATE federation.room_states s SET version = s.version + 1,
+	    adopt_from = server.id, adopt_since = now()
+	    FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_adopt.room AND s.room_id = f.id
+	    AND s.disputed = 0;
+	IF NOT FOUND THEN
+		RETURN 'ROOM_FROZEN';
+	END IF;
+	INSERT INTO federation.audit (actor, action, onion_address)
+	    VALUES (room_adopt.actor, 'room adopt', room_adopt.address);
+	RETURN 'OK';
+END
+$$;
+
+-- What that server has contradicts what we have: it is not adopted.
+CREATE FUNCTION federation.room_adopt_end(room text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.room_name_check(room_adopt_end.room);
+	UPDATE federation.room_states s
+	    SET adopt_from = NULL, adopt_since = NULL
+	    FROM federation.federated_rooms f
+	    WHERE f.global_room_id = room_adopt_end.room AND s.room_id = f.id;
+END
+$$;
+
 -- Invitations --------------------------------------------------------------
 
 -- An invitation in quarantine, of a server at level 1: the invitee may see it,
@@ -378,6 +434,8 @@ GRANT EXECUTE ON FUNCTION
     federation.queue_change_many(text, text, integer, bigint, bigint, integer,
 	interval, text, boolean),
     federation.server_change(text, text, text),
+    federation.room_adopt(text, text, text),
+    federation.room_adopt_end(text),
     federation.room_list(integer),
     federation.room_problems(integer) TO _fedqueued;
 GRANT EXECUTE ON FUNCTION federation.set_quota(integer),

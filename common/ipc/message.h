@@ -208,6 +208,7 @@ enum control_verb {
 	CONTROL_SHOW_ROOMS,    /* how many or "" */
 	CONTROL_CHECK,
 	CONTROL_RELOAD,
+	CONTROL_ROOM_ADOPT, /* room, address */
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

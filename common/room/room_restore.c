@@ -31,8 +31,17 @@ room_epoch_ahead(int64_t epoch, int64_t now)
 }
 
 bool
+room_adopts(const struct room_recovery *recovery, int64_t now)
+{
+	return recovery->adopting != 0 &&
+	       now - recovery->adopting < ROOM_ADOPT_S;
+}
+
+bool
 room_recovery_over(const struct room_recovery *recovery, int64_t now)
 {
+	if (room_adopts(recovery, now))
+		return false;
 	if (recovery->since == 0 || recovery->asked >= recovery->servers)
 		return true;
 	return now - recovery->since >= ROOM_RECOVERY_S;

@@ -14,7 +14,8 @@
  * believed without proof. */
 #define ROOM_RESTORED_S		(24 * 3600)
 #define ROOM_CLAIM_S		(24 * 3600)
-#define ROOM_RECOVERING_RETRY_S 60 /* what is told meanwhile */
+#define ROOM_RECOVERING_RETRY_S 60	    /* what is told meanwhile */
+#define ROOM_ADOPT_S		(24 * 3600) /* so long a server is asked */
 #define ROOM_HOME_SILENT_S	(14 * 24 * 3600)
 /* An epoch further ahead of the clock is nobody's. */
 #define ROOM_EPOCH_AHEAD_S	(24 * 3600)
@@ -27,6 +28,9 @@ struct room_recovery {
 	/* of them, those that have answered with heads that show no more than
 	 * we have by now */
 	uint32_t asked;
+	/* since when an administrator has us adopt the chain that a server has,
+	 * whatever key signed it; 0 not */
+	int64_t adopting;
 };
 
 /*
@@ -52,8 +56,12 @@ int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
 /* Whether nobody takes what is in an epoch: it lies too far ahead. */
 bool room_epoch_ahead(int64_t epoch, int64_t now);
 /*
- * Whether the home may sign a new event: it was not restored, each member
- * server has answered, or 15 minutes have passed.
+ * Whether the home adopts what the server has that an administrator named.
+ */
+bool room_adopts(const struct room_recovery *, int64_t now);
+/*
+ * Whether the home may sign a new event: it adopts nothing, and it was not
+ * restored, each member server has answered, or 15 minutes have passed.
  */
 bool room_recovery_over(const struct room_recovery *, int64_t now);
 /*

@@ -8,6 +8,7 @@
 #include "db/statements.h"
 #include "env.h"
 #include "proto/onion.h"
+#include "room/room_id.h"
 
 struct query {
 	struct control_client *client;
@@ -16,6 +17,8 @@ struct query {
 	/* change_server.c's */
 	int level;
 	const char *action;
+	/* change_room.c's */
+	char room_text[ROOM_ID_SIZE];
 };
 
 struct query *query_new(struct control_client *);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "control/change_queue.h"
+#include "control/change_room.h"
 #include "control/change_server.h"
 #include "control/ping.h"
 #include "control/receipt_export.h"
@@ -44,6 +45,7 @@ static const struct control_action verbs[] = {
     {CONTROL_SHOW_ROOMS, 1, show_rooms},
     {CONTROL_CHECK, 0, show_problems},
     {CONTROL_RELOAD, 0, reload_keys},
+    {CONTROL_ROOM_ADOPT, 2, change_room_adopt},
 };
 
 const struct control_action *

@@ -300,6 +300,7 @@ gaps_look(void)
 	db_add_integer(&parameters, GAPS_MAX);
 	db_add_integer(&parameters, ROOM_GAP_S);
 	db_add_integer(&parameters, ROOM_RECOVERY_S);
+	db_add_integer(&parameters, ROOM_ADOPT_S);
 	/* It may have forgotten: now and then another is asked. */
 	db_add_text(&parameters, schedule_random() * 100 < ORIGINS ? "t" : "f");
 	db_add_integer(&parameters, (int64_t)randombytes_random());

@@ -47,9 +47,15 @@ CREATE TABLE federation.room_states (
 	heard_at	timestamptz NOT NULL DEFAULT now(),
 	-- after a restore: servers that have told how far they are
 	answered	uuid[] NOT NULL DEFAULT '{}',
+	-- of a room of ours: the server whose chain an administrator has us
+	-- adopt, and since when
+	adopt_from	uuid REFERENCES federation.federation_servers (id)
+	    ON DELETE SET NULL,
+	adopt_since	timestamptz,
 	-- one of ours asked to join, perhaps more than once
 	asked		boolean NOT NULL DEFAULT false
 );
+CREATE INDEX room_states_adopt ON federation.room_states (adopt_from);
 
 -- Events, and what follows from them ---------------------------------------
 

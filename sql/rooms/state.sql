@@ -47,7 +47,11 @@ BEGIN
 		WHERE w.room_id = r.id AND w.kind = 'create'
 		AND w.state = 'new'),
 	    ROW(extract(epoch FROM o.restored_at)::bigint, m.servers,
-		m.answered)::federation.room_recovery_row,
+		m.answered, (SELECT s.onion_address
+		    FROM federation.federation_servers s
+		    WHERE s.id = r.adopt_from),
+		extract(epoch FROM r.adopt_since)::bigint)::
+		federation.room_recovery_row,
 	    (SELECT d.digest FROM federation.received_ids d
 		JOIN federation.federation_servers s ON s.id = d.server_id
 		WHERE s.onion_address = room_event_facts.origin

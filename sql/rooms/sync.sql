@@ -114,9 +114,9 @@ $$;
 -- known: a server to ask, one that is online if there is any; of those the
 -- origin or the home, if origins is true, else as shuffle has them. For
 -- recovery seconds after a restore servers that have not shown yet that they
--- have no more than we.
+-- have no more than we; for adopt seconds those whose chain is adopted.
 CREATE FUNCTION federation.sync_due(most integer, gap bigint, recovery bigint,
-    origins boolean, shuffle bigint)
+    adopt bigint, origins boolean, shuffle bigint)
 RETURNS TABLE (server uuid, room text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -124,6 +124,7 @@ AS $$
 BEGIN
 	PERFORM federation.sync_check(sync_due.most BETWEEN 1 AND 10000 AND
 	    sync_due.gap >= 0 AND sync_due.recovery >= 0 AND
+	    sync_due.adopt >= 0 AND
 	    num_nulls(sync_due.origins, sync_due.shuffle) = 0);
 	RETURN QUERY SELECT DISTINCT p.id, f.global_room_id
 	    FROM (SELECT t.room_id, t.origin FROM federation.room_streams t
@@ -154,6 +155,11 @@ BEGIN
 	    WHERE o.restored_at > now() - sync_due.recovery * interval '1 s'
 	    AND s.trust_level >= 1 AND v.id <> ALL (r.answered)
 	    AND r.disputed = 0 AND federation.room_here(f.id)
+	    UNION SELECT r.adopt_from, f.global_room_id
+	    FROM federation.room_states r
+	    JOIN federation.federated_rooms f ON f.id = r.room_id
+	    WHERE r.adopt_from IS NOT NULL AND
+	    r.adopt_since > now() - sync_due.adopt * interval '1 s'
 	    LIMIT sync_due.most;
 END
 $$;
@@ -279,9 +285,9 @@ $$;
 
 -- A server has told how far it is in rooms, of which it shows no more than we
 -- have. epoch: the highest of ours that it has proved; often: a home's word is
--- noted again after so many seconds.
+-- noted again after so many seconds. Rooms whose adoption is over with that.
 CREATE FUNCTION federation.sync_heard(server uuid, rooms text[], epoch bigint,
-    often bigint) RETURNS void
+    often bigint) RETURNS TABLE (adopted text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -303,6 +309,12 @@ BEGIN
 		s.heard_at < now() - sync_heard.often * interval '1 s');
 	UPDATE federation.self o SET epoch_seen = sync_heard.epoch
 	    WHERE o.epoch_seen < sync_heard.epoch;
+	RETURN QUERY UPDATE federation.room_states s
+	    SET adopt_from = NULL, adopt_since = NULL
+	    FROM federation.federated_rooms f
+	    WHERE s.room_id = f.id AND s.adopt_from = sync_heard.server
+	    AND s.number > 0 AND f.global_room_id = ANY (sync_heard.rooms)
+	    RETURNING f.global_room_id;
 END
 $$;
 
@@ -850,7 +862,7 @@ $$;
 GRANT EXECUTE ON FUNCTION
     federation.sync_rooms(uuid),
     federation.sync_servers(integer),
-    federation.sync_due(integer, bigint, bigint, boolean, bigint),
+    federation.sync_due(integer, bigint, bigint, bigint, boolean, bigint),
     federation.sync_heads(uuid, text[]),
     federation.sync_streams(uuid, text[], integer, bigint),
     federation.sync_compare(text[], bigint[]),

@@ -92,11 +92,14 @@ CREATE TYPE federation.room_subject_row AS (
 );
 
 -- Since when our database is restored, and how many of the servers that have a
--- member have told since how far they are.
+-- member have told since how far they are; the server whose chain is adopted,
+-- and since when.
 CREATE TYPE federation.room_recovery_row AS (
 	since		bigint,
 	servers		bigint,
-	asked		bigint
+	asked		bigint,
+	adopt_from	text,
+	adopting	bigint
 );
 
 -- What an event is judged by, and a request. wanted: the room's events are

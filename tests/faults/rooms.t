@@ -9,7 +9,6 @@ import base64
 import collections
 import os
 import random
-import shutil
 import sys
 import time
 
@@ -18,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 import net  # noqa: E402
 import tap  # noqa: E402
-from roomapp import App, agree, invite  # noqa: E402
+from roomapp import App, agree, copy, invite, place  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "1"))
 ROUNDS = 40
@@ -128,28 +127,6 @@ def test_away(world):
     invite(world.apps[0], "ann", "cid", world.apps[2], world.room)
 
 
-def place(app, name):
-    """A directory of a server's."""
-    host = dict(part.split("=", 1)
-                for part in app.node.database.split())["host"]
-    return os.path.join(os.path.dirname(host), name)
-
-
-def copy(world, number, to, back=False):
-    """The data of a server that is stopped."""
-    data = place(world.apps[number - 1], "data")
-    if back:
-        shutil.rmtree(data)
-        data, to = to, data
-    shutil.copytree(data, to, symlinks=True)
-    for path, _, files in os.walk(to):
-        for name in ["."] + files:
-            whole = os.path.join(path, name)
-            there = os.path.join(data, os.path.relpath(whole, to))
-            status = os.lstat(there)
-            os.lchown(whole, status.st_uid, status.st_gid)
-
-
 def test_restored(world, number, scratch):
     """A database put back to a backup: what it had signed since is not signed
     again otherwise, and all that it forgot it learns."""
@@ -157,7 +134,7 @@ def test_restored(world, number, scratch):
     epoch = app.node.value("SELECT epoch FROM federation.self")
     world.network.stop(number)
     backup = os.path.join(scratch, str(number))
-    copy(world, number, backup)
+    copy(app, backup)
     world.network.start(number)
     other = NAMES[(index + 1) % 3]
     since = len(world.said[other])
@@ -171,7 +148,7 @@ def test_restored(world, number, scratch):
     tap.ok(agree(world.room, *world.apps, seconds=SECONDS), "known to all")
     chain = world.apps[others[0]].chain(world.room)
     world.network.stop(number)
-    copy(world, number, backup, True)
+    copy(app, backup, True)
     app.told.clear()
     known = app.messages
     app.messages = []

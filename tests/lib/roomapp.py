@@ -3,6 +3,8 @@
 told, and whether servers agree."""
 
 import json
+import os
+import shutil
 
 import net
 import psycopg2
@@ -93,3 +95,25 @@ def invite(home, inviter, handle, app, room):
     app.wait("joined", room, member=app.address(handle))
     home.wait("joined", room, member=app.address(handle))
     return shown
+
+
+def place(app, name):
+    """A directory of a server's."""
+    host = dict(part.split("=", 1)
+                for part in app.node.database.split())["host"]
+    return os.path.join(os.path.dirname(host), name)
+
+
+def copy(app, to, back=False):
+    """The data of a server that is stopped, to a backup or back."""
+    data = place(app, "data")
+    if back:
+        shutil.rmtree(data)
+        data, to = to, data
+    shutil.copytree(data, to, symlinks=True)
+    for path, _, files in os.walk(to):
+        for name in ["."] + files:
+            whole = os.path.join(path, name)
+            there = os.path.join(data, os.path.relpath(whole, to))
+            status = os.lstat(there)
+            os.lchown(whole, status.st_uid, status.st_gid)

@@ -52,12 +52,17 @@ facts_call(const struct room_event *event, const uint8_t *origin,
 }
 
 static void
-recovery_row(
-    struct room_recovery *recovery, const struct room_recovery_row *row)
+recovery_row(struct event_facts *to, const struct room_recovery_row *row)
 {
+	struct room_recovery *recovery = &to->recovery;
+
 	recovery->since = row->since;
 	recovery->servers = (uint32_t)row->servers;
 	recovery->asked = (uint32_t)row->asked;
+	recovery->adopting = row->adopting;
+	to->has_adopt = row->adopt_from.bytes != NULL &&
+			onion_parse(to->adopt_from, row->adopt_from.bytes,
+			    row->adopt_from.length) == CODE_OK;
 }
 
 void
@@ -86,7 +91,7 @@ facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 	facts->server_in = row.subject.server_in;
 	to->pending = row.pending;
 	to->creating = row.creating;
-	recovery_row(&to->recovery, &row.recovery);
+	recovery_row(to, &row.recovery);
 	to->has_digest =
 	    db_span_copy(to->digest, sizeof(to->digest), &row.digest);
 }

@@ -17,6 +17,8 @@ struct event_facts {
 	bool pending;  /* an event that we decided is not signed yet */
 	bool creating; /* our application's request to do so is not decided */
 	struct room_recovery recovery;
+	bool has_adopt; /* this server's chain is adopted, see recovery */
+	uint8_t adopt_from[ONION_KEY];
 	bool has_digest;    /* the request's id came from origin before, */
 	uint8_t digest[32]; /* with this item */
 };

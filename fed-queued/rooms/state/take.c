@@ -201,15 +201,55 @@ is_self(const uint8_t server[ONION_KEY])
 	return memcmp(server, env.identity.server, ONION_KEY) == 0;
 }
 
+/* Whether an administrator has us take what that server has. */
+static bool
+taking_adopts(const struct taking *taking, const struct event_facts *facts)
+{
+	return facts->has_adopt &&
+	       memcmp(facts->adopt_from, taking->via, ONION_KEY) == 0 &&
+	       room_adopts(&facts->recovery, clock_now());
+}
+
 /* Whether it counts, and whether it is for others to tell at all. */
 static void
 taking_vouch(struct taking *taking, const struct event_facts *facts)
 {
 	const struct room_event *event = &taking->event.event;
-	bool adopting = facts->recovery.since != 0;
+	bool adopts = taking_adopts(taking, facts);
 
-	taking->verdict = room_vouch_judge(&taking->verdict, taking->counts,
-	    is_self(event->room.home) && !is_self(taking->via), adopting);
+	taking->verdict =
+	    room_vouch_judge(&taking->verdict, taking->counts || adopts,
+		is_self(event->room.home) && !is_self(taking->via),
+		facts->recovery.since != 0 || adopts);
+}
+
+static void
+adopt_ended(PGresult *result, const char *sqlstate, void *argument)
+{
+	struct taking *taking = argument;
+
+	if (result == NULL)
+		log_warning("room-adopt not ended sqlstate=%s", sqlstate);
+	taking_end(taking, result != NULL);
+}
+
+/* What the server has that an administrator named is another chain than ours:
+ * ours stays, and nothing is frozen by it. */
+static void
+adopt_refuse(struct taking *taking)
+{
+	char address[LOG_ADDRESS_SIZE];
+	struct db_parameters parameters;
+
+	log_error("room-adopt refused room=%.8s server=%s number=%lld",
+	    taking->room, log_address(address, taking->via),
+	    (long long)taking->verdict.from);
+	taking->verdict.outcome = ROOM_REFUSED;
+	taking->verdict.code = CODE_SPEAKER;
+	db_parameters_init(&parameters);
+	db_add_text(&parameters, taking->room);
+	db_call(env.db, SQL_ROOM_ADOPT_END, &parameters, adopt_ended, taking);
+	db_parameters_free(&parameters);
 }
 
 /* Our own chain gives way to nothing. */
@@ -220,7 +260,9 @@ taking_contradicted(struct taking *taking, const struct event_facts *facts)
 
 	taking->version = facts->version;
 	taking->last = facts->state.number;
-	if (is_self(room->home))
+	if (taking_adopts(taking, facts))
+		adopt_refuse(taking);
+	else if (is_self(room->home))
 		taking_conflict(taking);
 	else
 		state_cut(room, &taking->verdict, taking_cut, taking);

@@ -14,6 +14,7 @@
 #include "room/room_restore.h"
 #include "rooms/confirmed.h"
 #include "rooms/resync.h"
+#include "rooms/state/requests.h"
 #include "rooms/sync/take.h"
 #include "rooms/values.h"
 #include "servers/peer_table.h"
@@ -116,6 +117,23 @@ epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
 	db_parameters_free(&parameters);
 }
 
+/* Of rooms of ours we have all that the server has which an administrator
+ * named: they go on, the first event being one of the new key. */
+static void
+adoptions_end(const struct sync_taking *taking, PGresult *result)
+{
+	char address[LOG_ADDRESS_SIZE];
+	struct room_id room;
+	int row;
+
+	for (row = 0; row < PQntuples(result); row++) {
+		values_room_read(&room, result, row, 0);
+		log_info("room-adopted server=%s",
+		    log_address(address, taking->via));
+		requests_soon(&room);
+	}
+}
+
 static void
 confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 {
@@ -126,6 +144,7 @@ confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 		compare_fail(taking, sqlstate);
 		return;
 	}
+	adoptions_end(taking, result);
 	/* What is claimed alone is asked for, and proves nothing. */
 	if (!taking->behind && taking->behind_epoch == 0) {
 		compare_end(taking);

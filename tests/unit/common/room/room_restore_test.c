@@ -14,7 +14,7 @@
 static void
 recovery(void **state)
 {
-	struct room_recovery recovery = {0, 2, 0};
+	struct room_recovery recovery = {0, 2, 0, 0};
 
 	(void)state;
 	assert_true(room_recovery_over(&recovery, NOW));
@@ -23,6 +23,12 @@ recovery(void **state)
 	assert_true(room_recovery_over(&recovery, NOW + 1));
 	recovery.asked = 2;
 	assert_true(room_recovery_over(&recovery, NOW));
+	assert_false(room_adopts(&recovery, NOW));
+	recovery.adopting = NOW - ROOM_ADOPT_S + 1;
+	assert_true(room_adopts(&recovery, NOW));
+	assert_false(room_recovery_over(&recovery, NOW));
+	assert_false(room_adopts(&recovery, NOW + 1));
+	assert_true(room_recovery_over(&recovery, NOW + 1));
 }
 
 /* Of our own rooms the clock tells, of others' their home. */

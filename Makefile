@@ -191,8 +191,7 @@ SIMULATE_QUEUED = $(addprefix fed-queued/,db/db_parameters.c db/db_types.c \
 		rooms/document.c rooms/turn.c rooms/items/invitation.c \
 		rooms/items/showing.c rooms/vouch.c rooms/vouch_holds.c \
 		rooms/items/received.c) \
-		$(filter-out %/rekey.c %/look.c %/answer.c %/exchange.c \
-		%/review.c, \
+		$(filter-out %/rekey.c %/look.c %/answer.c %/exchange.c, \
 		$(wildcard $(addprefix fed-queued/rooms/,state/*.c \
 		messages/*.c sync/*.c)))
 SIMULATE_WRAP =	room_state_apply room_home_decide room_message_judge \

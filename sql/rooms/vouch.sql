@@ -14,11 +14,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Whether an item counts by itself: it is our own, under a certificate that is
--- not revoked, or a head of its origin names it.
+-- not revoked, or a head or a declaration of its origin names it.
 CREATE FUNCTION federation.vouch_item(item federation.room_items,
     min_serial bigint) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT (vouch_item.item).proof_id IS NULL OR coalesce(
+	SELECT (vouch_item.item).proof_id IS NULL OR
+	    EXISTS (SELECT 1 FROM federation.self o
+		WHERE o.onion_address = (vouch_item.item).origin) OR coalesce(
 	    (SELECT federation.vouch_serial(p.key_id) >= min_serial
 		FROM federation.room_proofs p
 		WHERE p.id = (vouch_item.item).proof_id), false) OR
@@ -28,7 +30,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 		AND t.epoch = (vouch_item.item).epoch
 		AND t.lane = (vouch_item.item).lane
 		AND t.serial >= min_serial AND
-		(vouch_item.item).digest IN (t.digest, t.tip))
+		(vouch_item.item).digest IN (t.digest, t.tip)) OR
+	    EXISTS (SELECT 1 FROM federation.room_voids v
+		JOIN federation.room_proofs p ON p.id = v.proof_id
+		WHERE v.room_id = (vouch_item.item).room_id
+		AND v.origin = (vouch_item.item).origin
+		AND v.epoch = (vouch_item.item).epoch
+		AND v.lane = (vouch_item.item).lane
+		AND ((v.last, v.digest) = ((vouch_item.item).sequence,
+		    (vouch_item.item).digest) OR
+		    (v.first - 1, v.previous) = ((vouch_item.item).sequence,
+		    (vouch_item.item).digest))
+		AND federation.vouch_serial(p.key_id) >= min_serial)
 $$;
 
 -- Digests of numbers from first to last that something names which counts:
@@ -254,10 +267,11 @@ $$;
 CREATE FUNCTION federation.vouch_again(room uuid, number bigint) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	UPDATE federation.room_items i SET status = 'held', code = NULL,
-	    flags = 0, since = now()
+	    flags = 0, again = true, since = now()
 	    WHERE i.room_id = vouch_again.room AND i.status = 'refused'
 	    AND i.proof_id IS NOT NULL AND i.state_number > vouch_again.number
-	    AND i.code IN ('NOT_MEMBER', 'ROOM_CLOSED', 'ROOM_FROZEN')
+	    AND i.code IN ('NOT_MEMBER', 'ROOM_CLOSED', 'ROOM_FROZEN',
+		'ROOM_UNKNOWN')
 $$;
 
 -- What an origin's own head names, in an envelope under a certificate of at

@@ -70,21 +70,32 @@ ledger_key(int identity)
 }
 
 const struct cert *
-ledger_cert(int identity)
+ledger_cert(int identity, uint64_t serial)
 {
-	return &signers[identity].cert[0];
+	return &signers[identity].cert[serial - 1];
 }
 
 const uint8_t *
-ledger_key_id(int identity)
+ledger_key_id(int identity, uint64_t serial)
 {
-	return signers[identity].key_id[0];
+	return signers[identity].key_id[serial - 1];
+}
+
+const struct cert *
+ledger_cert_find(int identity, const uint8_t key_id[ROOM_HASH])
+{
+	int i;
+
+	for (i = 0; i < CERTIFICATES; i++)
+		if (memcmp(signers[identity].key_id[i], key_id, ROOM_HASH) == 0)
+			return &signers[identity].cert[i];
+	return NULL;
 }
 
 const uint8_t *
 ledger_key_now(int identity)
 {
-	return signers[identity].key_id[world.serial[identity] - 1];
+	return ledger_key_id(identity, world.serial[identity]);
 }
 
 static void
@@ -101,6 +112,7 @@ ledger_print(void)
 {
 	char address[ONION_SIZE], text[CERT_MAX];
 	uint8_t id[UUID_SIZE];
+	uint64_t serial;
 	size_t length;
 	int i;
 
@@ -109,11 +121,14 @@ ledger_print(void)
 		onion_format(address, ledger_key(i));
 		printf("%d ", i);
 		hex_print(id, sizeof(id));
-		printf(" %s ", address);
-		hex_print(ledger_key_id(i), ROOM_HASH);
-		printf(" ");
-		length = cert_format(text, ledger_cert(i));
-		hex_print((const uint8_t *)text, length);
+		printf(" %s", address);
+		for (serial = 1; serial <= CERTIFICATES; serial++) {
+			printf(" ");
+			hex_print(ledger_key_id(i, serial), ROOM_HASH);
+			printf(" ");
+			length = cert_format(text, ledger_cert(i, serial));
+			hex_print((const uint8_t *)text, length);
+		}
 		printf("\n");
 	}
 }

@@ -312,7 +312,8 @@ invitation_receive(int node, const struct packet *packet)
 	struct room_invite_effect effect;
 	int i;
 
-	if (event->signer != world_home(packet->room))
+	if (event->signer != world_home(packet->room) ||
+	    !vouch_invitation(node, packet))
 		return;
 	mirror_step(node);
 	memset(&facts, 0, sizeof(facts));

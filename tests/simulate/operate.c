@@ -154,8 +154,7 @@ history_make(struct history *history, uint64_t seed)
 	if (next(&seed) % 3 == 0)
 		history->robbed =
 		    (int)(next(&seed) % (uint64_t)history->servers);
-	/* The mirror does not know certificates: sql.py has no thieves. */
-	if (history->robbed == history->dishonest || mirror_on)
+	if (history->robbed == history->dishonest)
 		history->robbed = NONE;
 	beginning(history, &seed);
 	count = history->count + 60 + (int)(next(&seed) % 300);

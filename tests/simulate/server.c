@@ -53,7 +53,6 @@ node_tick(int node)
 {
 	int room;
 
-	thief_key(node);
 	for (room = 0; room < ROOMS; room++) {
 		state_sign(node, room);
 		if (world.nodes[node].db.rooms[room].state.number == 0) {

@@ -158,7 +158,7 @@ static int
 usage(void)
 {
 	fprintf(stderr, "usage: simulate [-qv] [-p FAULT] [-d HOST:PREFIX] "
-			"SEEDS [FROM]\n");
+			"SEEDS [FROM]\n       simulate -k\n");
 	return 64;
 }
 

@@ -152,6 +152,7 @@ def install(cluster):
                                 check=True, text=True).stdout
         for line in output.splitlines():
             cursor.execute("INSERT INTO sim.servers VALUES (%s, %s, %s, "
+                           "decode(%s, 'hex'), decode(%s, 'hex'), "
                            "decode(%s, 'hex'), decode(%s, 'hex'))",
                            line.split())
     connection.commit()

@@ -228,8 +228,6 @@ state_take(int node, int index, int number)
 	return verdict;
 }
 
-static void request_forget(struct room *room);
-
 /* The chain up to keep, and what follows from it, made anew. */
 void
 state_replay(int node, int index, int64_t keep)
@@ -238,7 +236,9 @@ state_replay(int node, int index, int64_t keep)
 	int chain[NUMBERS + 1];
 	int64_t learned[NUMBERS + 1], number;
 	struct room_state fresh = {.room = room->state.room};
+	static struct database before;
 
+	before = world.nodes[node].db;
 	memcpy(chain, room->chain, sizeof(chain));
 	memcpy(learned, room->learned, sizeof(learned));
 	room->state = fresh;
@@ -251,18 +251,12 @@ state_replay(int node, int index, int64_t keep)
 			world_fail("what stands is not taken again");
 		room->learned[number] = learned[number];
 	}
-}
-
-/* What was decided and is not signed was so under another key. */
-void
-state_drop(int node, int index)
-{
-	struct room *room = room_of(node, index);
-
-	if (room->pending == NONE)
-		return;
-	room->pending = NONE;
-	request_forget(room);
+	/* What became of wishes and invitations stays. */
+	memcpy(
+	    room->joining, before.rooms[index].joining, sizeof(room->joining));
+	memcpy(
+	    room->leaving, before.rooms[index].leaving, sizeof(room->leaving));
+	memcpy(world.nodes[node].db.shown, before.shown, sizeof(before.shown));
 }
 
 /* What was overtaken is decided again: its request is as if it never came. */
@@ -295,7 +289,8 @@ signing_check(int node, const struct room *room)
 }
 
 /*
- * A longer chain may have been adopted meanwhile, or it is frozen: it is
+ * A longer chain may have been adopted meanwhile, it is frozen, or our key is
+ * another one: it is
  * decided again, and has its place behind, or it is gone. false: it waits.
  */
 static bool
@@ -327,6 +322,9 @@ overtaken(const struct room *room)
 
 	return event->number != room->state.number + 1 ||
 	       room->state.disputed != 0 ||
+	       memcmp(event->key_id,
+		   ledger_key_now(world.events[room->pending].signer),
+		   ROOM_HASH) != 0 ||
 	       memcmp(event->previous, room->state.hash, ROOM_HASH) != 0;
 }
 
@@ -374,15 +372,43 @@ pending_sign(int node, int index)
 	spread(node, index, pending, before);
 }
 
+/* An event under our new key, where the last is under one that is revoked. */
+static void
+key_make(int node, int index)
+{
+	struct room *room = room_of(node, index);
+	struct room_event event;
+
+	memset(&event, 0, sizeof(event));
+	event.kind = ROOM_KEY;
+	event.room = world.rooms[index];
+	ledger_content(&event, 0);
+	if (decide(node, index, &event, false).outcome != ROOM_TAKEN)
+		return;
+	room->pending =
+	    ledger_event_add(index, world.nodes[node].identity, &event, 0);
+	room->pending_mark = ++world.nodes[node].db.mark;
+	room->pending_request = 0;
+	if (room->pending != NONE)
+		pending_sign(node, index);
+}
+
 void
 state_sign(int node, int index)
 {
-	if (room_of(node, index)->pending == NONE ||
-	    node_recovering(node, index))
+	struct room *room = room_of(node, index);
+	bool key;
+
+	if (node_recovering(node, index) ||
+	    (room->pending == NONE && !thief_key_due(node, index)))
 		return;
 	mirror_step(node);
-	pending_sign(node, index);
-	mirror_sign(node, index);
+	if (room->pending != NONE)
+		pending_sign(node, index);
+	key = room->pending == NONE && thief_key_due(node, index);
+	if (key)
+		key_make(node, index);
+	mirror_sign(node, index, key);
 }
 
 /* Whether events of a room that we do not have are wanted at all. */
@@ -398,7 +424,7 @@ room_wanted(int node, int index)
 
 /* As it counts, or does not: nothing is written that does not. */
 static struct room_verdict
-state_judge(int node, const struct packet *packet)
+state_judge(int node, const struct packet *packet, bool counts)
 {
 	static struct room before, after; /* large */
 	struct room *room = room_of(node, packet->room);
@@ -408,8 +434,7 @@ state_judge(int node, const struct packet *packet)
 
 	before = *room;
 	taken = state_take(node, packet->room, packet->index);
-	verdict =
-	    room_vouch_judge(&taken, vouch_event(node, packet), own, adopting);
+	verdict = room_vouch_judge(&taken, counts, own, adopting);
 	if (verdict.outcome != taken.outcome || verdict.code != taken.code) {
 		*room = before;
 		return verdict;
@@ -430,19 +455,21 @@ state_receive(int node, const struct packet *packet)
 	const struct event *event = &world.events[packet->index];
 	const struct room_user nobody = {{0}, {0}};
 	struct room_verdict verdict;
+	bool counts;
 
 	if (room_speaker_check(ROOM_ACT_STATE, &event->event.room,
 		world.users[event->signer * USERS].server,
 		world.users[world.nodes[node].identity * USERS].server,
 		&nobody) != CODE_OK)
 		return;
+	counts = vouch_event(node, packet);
 	mirror_step(node);
 	if (!room_wanted(node, packet->room)) {
-		mirror_event(node, packet->index, packet->from, NULL);
+		mirror_event(node, packet->index, packet->from, counts, NULL);
 		return;
 	}
-	verdict = state_judge(node, packet);
-	mirror_event(node, packet->index, packet->from, &verdict);
+	verdict = state_judge(node, packet, counts);
+	mirror_event(node, packet->index, packet->from, counts, &verdict);
 	if (verdict.outcome == ROOM_WAIT && verdict.code == CODE_UNVOUCHED)
 		state_ask(node, packet->room,
 		    world.route[node][world_home(packet->room)],
@@ -487,8 +514,7 @@ state_evidence(int node, const struct packet *packet)
 	int64_t number;
 
 	if (room->state.number == 0 || a->signer != world_home(packet->room) ||
-	    b->signer != a->signer || !vouch_event_side(node, packet->index) ||
-	    !vouch_event_side(node, packet->second))
+	    b->signer != a->signer)
 		return;
 	if (packet->index == packet->second) {
 		state_receive(node, packet);
@@ -496,7 +522,8 @@ state_evidence(int node, const struct packet *packet)
 	}
 	mirror_step(node);
 	number = room_state_contradiction(&a->event, &b->event);
-	if (number != 0) {
+	if (number != 0 && vouch_event_side(node, packet, packet->index) &&
+	    vouch_event_side(node, packet, packet->second)) {
 		room_state_dispute(&room->state, number);
 		evidence.number = number;
 		room_evidence_add(room, &evidence);

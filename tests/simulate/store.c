@@ -239,7 +239,9 @@ room_effect_write(struct room *room, const struct event *event,
 		i = invitation_find(room, content->nonce);
 		room->invitations[i].used = number;
 	}
-	if (effect->invitation_add && room->invitation_count < INVITATIONS) {
+	if (effect->invitation_add && room->invitation_count == INVITATIONS)
+		world_fail("simulator: invitations");
+	else if (effect->invitation_add) {
 		invitation = &room->invitations[room->invitation_count++];
 		memcpy(invitation->nonce, content->nonce, ROOM_NONCE);
 		invitation->number = number;
@@ -368,13 +370,14 @@ room_evidence_add(struct room *room, const struct evidence *evidence)
 
 void
 room_evidence_item(struct room *room, enum evidence_kind kind, int64_t number,
-    int item, int a, int b)
+    int item, int a, uint64_t serial, int b, uint64_t other)
 {
 	const struct item *of = &world.items[item];
 	struct evidence evidence = {.kind = kind,
 	    .number = number,
 	    .a = a,
 	    .b = b,
+	    .serials = {serial, other},
 	    .origin = of->origin,
 	    .epoch = of->message.epoch,
 	    .lane = of->message.lane};

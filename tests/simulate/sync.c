@@ -152,7 +152,12 @@ state_compare(int node, const struct packet *packet)
 	int peer = world.nodes[packet->from].identity;
 	const uint8_t *ours = NULL;
 	int64_t number = packet->head.number;
+	struct room_stream_head stated = {
+	    .sequence = number, .highest = number};
 	struct room_want want;
+
+	memcpy(stated.digest, packet->head.hash, ROOM_HASH);
+	memcpy(stated.tip, packet->head.hash, ROOM_HASH);
 
 	/* A room that we do not know concerns us only after a restore. */
 	if (!room->known && !restored_lately(node))
@@ -161,6 +166,8 @@ state_compare(int node, const struct packet *packet)
 		ours = world.events[room->chain[number]].hash;
 	want = room_head_compare(&room->state, &packet->head, ours,
 	    world_home(packet->room) == world.nodes[node].identity);
+	if (peer == world_home(packet->room))
+		vouch_state(node, packet->room, peer, &stated, &want);
 	if ((want.what & ROOM_WANT_ITEMS) != 0)
 		state_ask(node, packet->room, packet->from, want.from, want.to,
 		    false);
@@ -212,6 +219,8 @@ stream_compare(int node, const struct packet *packet, int at)
 	room_stream_init(&fresh, theirs->epoch, theirs->lane);
 	want = room_stream_compare(stream == NULL ? &fresh : &stream->stream,
 	    theirs, ours, tip, own, theirs->epoch == db->epoch);
+	if (origin == world.nodes[packet->from].identity)
+		vouch_state(node, packet->room, origin, theirs, &want);
 	if ((want.what & ROOM_WANT_ITEMS) != 0)
 		ask_items(node, packet, at, PACKET_ASK_ITEMS, want.from,
 		    want.to, false);
@@ -360,6 +369,7 @@ declared_give(int node, const struct packet *packet)
 		answer->epoch = packet->epoch;
 		answer->lane = packet->lane;
 		answer->range = declared->range;
+		answer->proof = declared->serial;
 		answer->one = true;
 		mirror_given(answer);
 	}
@@ -521,6 +531,8 @@ pair_give(int node, const struct packet *packet, const struct evidence *pair)
 	answer->index = pair->invalid ? pair->b : pair->a;
 	answer->second = pair->b;
 	answer->one = pair->kind == EVIDENCE_SEQUENCE;
+	answer->proof = pair->serials[pair->invalid ? 1 : 0];
+	answer->proof_second = pair->serials[1];
 	none.kind = PACKET_EVENT;
 	if (!pair->invalid)
 		return;
@@ -563,6 +575,7 @@ items_mirror(int node, struct room *room)
 	struct entry *entry;
 	int i;
 
+	mirror_step(node);
 	for (i = 0; i < room->entry_count; i++) {
 		entry = &room->entries[i];
 		if (world.items[entry->item].origin !=

@@ -81,8 +81,7 @@ talk_item_keep(int node, int item)
 	    room, world.nodes[node].identity, message->epoch, message->lane);
 
 	room_stream_settle(&stream->stream, message->place.sequence, world.now);
-	entry_add(room, item, STATUS_TAKEN, 0)->serial =
-	    world.items[item].serial;
+	entry_add(room, item, STATUS_TAKEN, 0);
 }
 
 bool
@@ -260,60 +259,95 @@ beside_make(const struct room *room, const struct item *item,
 }
 
 static void
-evidence_show(int node, int index, int peer, int ours, int theirs)
+evidence_show(
+    int node, int index, const struct entry *ours, const struct packet *theirs)
 {
-	struct packet *packet =
-	    packet_new(PACKET_EVIDENCE, node, world.nodes[peer].identity);
+	struct packet *packet = packet_new(
+	    PACKET_EVIDENCE, node, world.nodes[theirs->from].identity);
 
-	packet->to = peer;
+	packet->to = theirs->from;
 	packet->room = index;
-	packet->index = ours;
-	packet->second = theirs;
+	packet->index = ours->item;
+	packet->proof = ours->serial;
+	packet->second = theirs->index;
+	packet->proof_second = theirs->proof;
 	packet->one = true;
+}
+
+/* What the declaration that an item contradicts is signed under. */
+static uint64_t
+declared_against(const struct room *room, const struct item *item,
+    int64_t number, const struct packet *shown)
+{
+	const struct room_place *place = &item->message.place;
+	const uint8_t *said =
+	    number == place->sequence ? place->digest : place->previous;
+	const struct declared *declared, *found = NULL;
+	int i;
+
+	for (i = 0; i < room->void_count; i++) {
+		declared = &room->voids[i];
+		if (declared->origin == item->origin &&
+		    declared->epoch == item->message.epoch &&
+		    declared->lane == item->message.lane &&
+		    (found == NULL ||
+			declared->range.first < found->range.first) &&
+		    ((declared->range.last == number &&
+			 memcmp(declared->range.digest, said, ROOM_HASH) !=
+			     0) ||
+			(declared->range.first == number + 1 &&
+			    memcmp(declared->range.previous, said, ROOM_HASH) !=
+				0)))
+			found = declared;
+	}
+	return found == NULL ? shown->proof : found->serial;
 }
 
 /*
  * Which of the items beside it contradicts it; who showed it is shown that.
  */
 static void
-conflict_note(int node, int index, int peer, int64_t number)
+conflict_note(int node, int index, const struct packet *shown, int64_t number)
 {
 	struct room *room = room_of(node, world.items[index].room);
 	const struct item *item = &world.items[index];
 	const struct room_message *message = &item->message;
 	struct stream *stream =
 	    room_stream_get(room, item->origin, message->epoch, message->lane);
+	const struct entry *entry;
 	int64_t at;
 	int i;
 
 	room_stream_fork(&stream->stream, number);
-	for (at = message->place.sequence - 1;
-	     at <= message->place.sequence + 1; at++) {
+	for (at = number; at <= number + 1; at++) {
 		i = room_item_at(
 		    room, item->origin, message->epoch, message->lane, at);
 		if (i == NONE)
 			continue;
-		if (room_stream_contradiction(
-			&world.items[room->entries[i].item].message.place,
+		entry = &room->entries[i];
+		if (entry->serial == 0 ||
+		    room_stream_contradiction(
+			&world.items[entry->item].message.place,
 			&message->place) == 0)
 			continue;
 		room_evidence_item(room, EVIDENCE_SEQUENCE, number, index,
-		    room->entries[i].item, index);
-		evidence_show(
-		    node, item->room, peer, room->entries[i].item, index);
+		    entry->item, entry->serial, index, shown->proof);
+		evidence_show(node, item->room, entry, shown);
 		return;
 	}
-	room_evidence_item(room, EVIDENCE_SEQUENCE, number, index, index, NONE);
+	room_evidence_item(room, EVIDENCE_SEQUENCE, number, index, index,
+	    shown->proof, NONE, declared_against(room, item, number, shown));
 }
 
 static void
-store(int node, int index, int peer, const struct room_verdict *verdict)
+store(int node, int index, const struct packet *packet,
+    const struct room_verdict *verdict)
 {
 	struct room *room = room_of(node, world.items[index].room);
 	struct entry *entry = room_entry(room, index);
 
 	if (verdict->outcome == ROOM_CONFLICT) {
-		conflict_note(node, index, peer, verdict->from);
+		conflict_note(node, index, packet, verdict->from);
 		return;
 	}
 	if (verdict->outcome != ROOM_TAKEN && verdict->outcome != ROOM_HELD &&
@@ -324,9 +358,11 @@ store(int node, int index, int peer, const struct room_verdict *verdict)
 		if (verdict->code == CODE_ID_CONFLICT)
 			return;
 		entry = entry_add(room, index, STATUS_REFUSED, 0);
+		entry->serial = packet->proof;
 	} else if (entry->status != STATUS_REFUSED)
 		return;
 	entry->flags = verdict->flags;
+	entry->code = verdict->code;
 	entry->since = world.now;
 	entry->status = verdict->outcome == ROOM_TAKEN	? STATUS_TAKEN
 			: verdict->outcome == ROOM_HELD ? STATUS_HELD
@@ -356,8 +392,8 @@ id_conflict(int node, int index, int other, struct room_stream *stream,
 	    room_epoch_check(world.items[index].message.epoch, facts->floor,
 		world.now) != CODE_OK)
 		return verdict;
-	room_evidence_item(
-	    room, EVIDENCE_ID, at->sequence, index, other, index);
+	room_evidence_item(room, EVIDENCE_ID, at->sequence, index, other,
+	    world.items[other].serial, index, world.items[index].serial);
 	place = room_stream_check(stream, at, &facts->beside);
 	if (place.outcome == ROOM_CONFLICT)
 		return place;
@@ -468,7 +504,6 @@ talk_item(int node, const struct packet *packet)
 	struct room_verdict verdict;
 	int home = world_home(item->room);
 	struct packet *answer;
-	struct entry *entry;
 
 	/* That one does not take it for something it forgot is another
 	 * rule's: a claim is no proof. */
@@ -481,12 +516,8 @@ talk_item(int node, const struct packet *packet)
 	       vouch_stream_cut(node, item->room, item->origin,
 		   item->message.epoch, item->message.lane, verdict.from))
 		verdict = item_take(node, packet->index);
-	mirror_item(node, packet->index, packet->from, &verdict);
-	store(node, packet->index, packet->from, &verdict);
-	entry =
-	    room_entry(&world.nodes[node].db.rooms[item->room], packet->index);
-	if (entry != NULL && entry->serial < packet->proof)
-		entry->serial = packet->proof;
+	mirror_item(node, packet, &verdict);
+	store(node, packet->index, packet, &verdict);
 	settled_check(node, item, verdict.code);
 	if (verdict.from != 0 && verdict.code != CODE_SEQUENCE_AHEAD &&
 	    verdict.outcome != ROOM_CONFLICT &&
@@ -527,6 +558,7 @@ judge_again(int node, struct room *room, struct entry *entry)
 		return;
 	/* Whether it filled a void does not depend on the room's state. */
 	entry->flags = verdict.flags | (entry->flags & ROOM_FILLED);
+	entry->code = verdict.code;
 	entry->status =
 	    verdict.outcome == ROOM_TAKEN ? STATUS_TAKEN : STATUS_REFUSED;
 	if (entry->status == STATUS_TAKEN)
@@ -584,9 +616,7 @@ talk_tick(int node, int index)
 		if (world.items[entry->item].origin !=
 		    world.nodes[node].identity)
 			continue;
-		/* The mirror keeps them: of what a backup brings back it would
-		 * have to forget the same. */
-		if (world.now - entry->since >= KEPT && !mirror_on)
+		if (world.now - entry->since >= KEPT)
 			entry->pruned = true;
 		if (entry->status == STATUS_TAKEN)
 			push(node, index, room, entry);
@@ -625,16 +655,17 @@ void_conflict(struct room *room, const struct packet *packet,
 	    .beside = NONE,
 	    .origin = packet->origin,
 	    .epoch = packet->epoch,
-	    .lane = packet->lane};
-	const int64_t near[] = {packet->range.last, packet->range.first - 1,
-	    packet->range.last + 1};
+	    .lane = packet->lane,
+	    .serials = {packet->proof, packet->proof}};
 	int i, at;
 
-	for (i = 0; i < 3 && evidence.beside == NONE; i++) {
-		at = room_item_at(
-		    room, packet->origin, packet->epoch, packet->lane, near[i]);
-		if (at != NONE)
-			evidence.beside = room->entries[at].item;
+	for (i = 0; i < 2 && evidence.beside == NONE; i++) {
+		at = room_item_at(room, packet->origin, packet->epoch,
+		    packet->lane, number + i);
+		if (at == NONE || room->entries[at].serial == 0)
+			continue;
+		evidence.beside = room->entries[at].item;
+		evidence.serials[1] = room->entries[at].serial;
 	}
 	room_stream_fork(stream, number);
 	room_evidence_add(room, &evidence);
@@ -664,6 +695,7 @@ void_keep(struct room *room, const struct packet *packet)
 	declared->epoch = packet->epoch;
 	declared->lane = packet->lane;
 	declared->range = packet->range;
+	declared->serial = packet->proof;
 }
 
 static void
@@ -709,7 +741,7 @@ talk_void(int node, const struct packet *packet)
 	struct room *room = room_of(node, packet->room);
 
 	mirror_step(node);
-	if (room->state.number != 0)
+	if (room->state.number != 0 && vouch_declared(node, packet))
 		void_take(node, room, packet);
 	mirror_void(node, packet);
 }
@@ -724,9 +756,8 @@ talk_evidence(int node, const struct packet *packet)
 	struct stream *stream;
 	int64_t number;
 
-	if (!vouch_item_side(node, packet->index) ||
-	    !vouch_item_side(node, packet->second) || a->origin != b->origin ||
-	    a->room != b->room || a->message.epoch != b->message.epoch ||
+	if (a->origin != b->origin || a->room != b->room ||
+	    a->message.epoch != b->message.epoch ||
 	    a->message.lane != b->message.lane)
 		return;
 	mirror_step(node);
@@ -734,10 +765,14 @@ talk_evidence(int node, const struct packet *packet)
 	    room_stream_contradiction(&a->message.place, &b->message.place);
 	stream = room_stream_find(
 	    room, a->origin, a->message.epoch, a->message.lane);
-	if (number != 0 && stream != NULL && room->state.number != 0) {
+	if (number != 0 && stream != NULL && room->state.number != 0 &&
+	    vouch_item_side(node, packet, packet->index, packet->proof) &&
+	    vouch_item_side(
+		node, packet, packet->second, packet->proof_second)) {
 		room_stream_fork(&stream->stream, number);
 		room_evidence_item(room, EVIDENCE_SEQUENCE, number,
-		    packet->index, packet->index, packet->second);
+		    packet->index, packet->index, packet->proof, packet->second,
+		    packet->proof_second);
 	}
 	mirror_evidence(node, packet);
 }

@@ -129,29 +129,16 @@ thief_act(const struct op *op)
 				     .chain[world.events[made].event.number];
 }
 
-/* As the home: an event under the new key, in each room that has none. */
-void
-thief_key(int node)
+bool
+thief_key_due(int node, int index)
 {
-	struct room_verdict verdict;
-	struct room_event event;
-	struct room *room;
-	int index;
+	const struct room *room = &world.nodes[node].db.rooms[index];
+	int self = world.nodes[node].identity;
 
-	if (world.nodes[node].identity != world.robbed ||
-	    world.serial[world.robbed] == 1)
-		return;
-	for (index = 0; index < ROOMS; index++) {
-		room = &world.nodes[node].db.rooms[index];
-		if (world_home(index) != world.robbed ||
-		    room->state.number == 0 || room->state.disputed != 0 ||
-		    world.events[room->chain[room->state.number]].serial != 1)
-			continue;
-		memset(&event, 0, sizeof(event));
-		event.kind = ROOM_KEY;
-		if (state_make(node, index, &event, 0, &verdict))
-			state_sign(node, index);
-	}
+	return world_home(index) == self && self == world.robbed &&
+	       world.serial[self] != 1 && room->state.number != 0 &&
+	       room->state.number < NUMBERS && world.event_count < EVENTS &&
+	       world.events[room->chain[room->state.number]].serial == 1;
 }
 
 void
@@ -165,8 +152,7 @@ thief_revoke(void)
 	vouch_learn(robbed, robbed, 2);
 	for (room = 0; room < ROOMS; room++)
 		if (world_home(room) == robbed)
-			state_drop(robbed, room);
-	thief_key(robbed);
+			state_sign(robbed, room);
 	for (room = 0; room < ROOMS; room++)
 		for (peer = 0; peer < world.servers; peer++)
 			sync_send(robbed, room, peer);

@@ -26,7 +26,7 @@ packet_new(enum packet_kind kind, int from, int to_identity)
 	packet->index = NONE;
 	packet->second = NONE;
 	packet->serial = world.serial[world.nodes[from].identity];
-	packet->proof = packet->serial;
+	packet->proof = packet->proof_second = packet->serial;
 	packet->min_serial = world.min_serial[world.nodes[from].identity];
 	return packet;
 }

@@ -78,9 +78,10 @@ struct entry {
 	int item;
 	enum status status;
 	unsigned int flags;
+	enum code code; /* of a refusal */
 	int64_t since;
 	int64_t came;
-	uint64_t serial;    /* of the certificate that proves it */
+	uint64_t serial;    /* of the certificate that proves it; own: 0 */
 	bool received;	    /* of others: taken or held once, its id is kept */
 	bool sent;	    /* own: left this server at least once */
 	bool pruned;	    /* own: its payload is kept no more */
@@ -94,6 +95,14 @@ struct declared { /* void or gone, by its origin */
 	int64_t epoch;
 	int lane;
 	struct room_void range;
+	uint64_t serial; /* of the certificate that it was declared under */
+};
+
+/* What an author's own head names; epoch 0: of the room's state. */
+struct stated {
+	int origin;
+	struct room_stream_head head;
+	uint64_t serial; /* the lowest that was not revoked then */
 };
 
 struct stream {
@@ -107,9 +116,10 @@ struct evidence {
 	enum evidence_kind kind;
 	bool invalid; /* of a state: it breaks the rules */
 	int64_t number;
-	int a;	    /* in the ledger */
-	int b;	    /* NONE: the void that was declared */
-	int beside; /* with both NONE: the item that it contradicts */
+	int a;		     /* in the ledger */
+	int b;		     /* NONE: the void that was declared */
+	int beside;	     /* with both NONE: the item that it contradicts */
+	uint64_t serials[2]; /* of items and declarations: their proofs' */
 	/* of a stream; else 0 */
 	int origin;
 	int64_t epoch;
@@ -146,6 +156,8 @@ struct room {
 	int entry_count;
 	struct declared voids[VOIDS];
 	int void_count;
+	struct stated stated[STREAMS];
+	int stated_count;
 	struct evidence evidence[EVIDENCES];
 	int evidence_count;
 	struct room_fork forks[NODES];
@@ -218,8 +230,9 @@ struct packet {
 	uint8_t nonce[ROOM_NONCE];
 	uint32_t id; /* of a request */
 	struct room_verdict verdict;
-	uint64_t serial;     /* of the envelope's certificate */
-	uint64_t proof;	     /* of that which proves the item */
+	uint64_t serial; /* of the envelope's certificate */
+	uint64_t proof;	 /* of that which proves the item */
+	uint64_t proof_second;
 	uint64_t run;	     /* the highest of the run that the event is in */
 	uint64_t min_serial; /* that it shows */
 	/* a range of a stream, or of a room's state */
@@ -282,10 +295,14 @@ void ledger_begin(void);
  * certificate. */
 void ledger_print(void);
 const uint8_t *ledger_key(int identity); /* ONION_KEY bytes */
-/* Of its first certificate, and of that which it signs under now. */
-const uint8_t *ledger_key_id(int identity);
+/* Of its certificates: the first has serial 1, the other revokes it. */
+const uint8_t *ledger_key_id(int identity, uint64_t serial);
+const struct cert *ledger_cert(int identity, uint64_t serial);
+/* Of that which it signs under now. */
 const uint8_t *ledger_key_now(int identity);
-const struct cert *ledger_cert(int identity);
+/* NULL: it has none of that key id. */
+const struct cert *ledger_cert_find(
+    int identity, const uint8_t key_id[ROOM_HASH]);
 void ledger_servers(struct room_payload_servers *, unsigned int list);
 /* What a rename carries. */
 void ledger_metadata(const uint8_t **bytes, size_t *length);
@@ -338,9 +355,9 @@ const uint8_t *room_digest_at(const struct room *, int origin, int64_t epoch,
     int lane, int64_t number, bool *is_void);
 /* Of each stream, and of the state, what names the lowest number counts. */
 void room_evidence_add(struct room *, const struct evidence *);
-/* Of the stream of an item. */
-void room_evidence_item(
-    struct room *, enum evidence_kind, int64_t number, int item, int a, int b);
+/* Of the stream of an item; a and b by proofs of those serials. */
+void room_evidence_item(struct room *, enum evidence_kind, int64_t number,
+    int item, int a, uint64_t serial, int b, uint64_t other);
 bool room_here(const struct room *, int identity);
 
 /* state.c: events. */
@@ -355,7 +372,6 @@ void state_ask(
     int node, int room, int peer, int64_t first, int64_t last, bool one);
 void state_evidence(int node, const struct packet *);
 void state_replay(int node, int room, int64_t keep);
-void state_drop(int node, int room);
 
 /* member.c: invitations, joins and leaves. */
 void member_invite(int node, int room, int inviter, int invitee);
@@ -387,10 +403,18 @@ void sync_gaps(int node, int room);
 
 /* vouch.c: what counts under a revoked certificate. */
 void vouch_learn(int node, int identity, uint64_t min_serial);
+/* What an author's own head names, in an envelope under its certificate. */
+void vouch_state(int node, int room, int origin,
+    const struct room_stream_head *, const struct room_want *);
 bool vouch_event(int node, const struct packet *);
-bool vouch_event_side(int node, int event);
+/* By whoever carries it alone. */
+bool vouch_invitation(int node, const struct packet *);
 bool vouch_item(int node, const struct packet *);
-bool vouch_item_side(int node, int item);
+/* A side of a contradiction that a packet shows, the first or the other. */
+bool vouch_event_side(int node, const struct packet *, int event);
+bool vouch_item_side(
+    int node, const struct packet *, int item, uint64_t serial);
+bool vouch_declared(int node, const struct packet *);
 /* Whether what stands there gave way. */
 bool vouch_cut(int node, int room, const struct room_verdict *);
 bool vouch_stream_cut(
@@ -470,7 +494,8 @@ void op_apply(const struct op *);
 /* thief.c: who has the key of another, and what that one does about it. */
 void thief_act(const struct op *);
 void thief_revoke(void);
-void thief_key(int node);
+/* Whether the room's last event is under our key that is revoked. */
+bool thief_key_due(int node, int room);
 
 /* check.c */
 void check_world(void);

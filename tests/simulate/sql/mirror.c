@@ -63,8 +63,8 @@ identity_set(int node)
 	int identity = world.nodes[node].identity;
 
 	memcpy(env.identity.server, ledger_key(identity), ONION_KEY);
-	memcpy(env.identity.key_id, ledger_key_id(identity), ROOM_HASH);
-	env.certificate = *ledger_cert(identity);
+	memcpy(env.identity.key_id, ledger_key_now(identity), ROOM_HASH);
+	env.certificate = *ledger_cert(identity, world.serial[identity]);
 	onion_format(env.address, ledger_key(identity));
 }
 
@@ -75,6 +75,7 @@ mirror_enter(int node)
 		return false;
 	mirror_db_enter(node);
 	identity_set(node);
+	mirror_peers(node);
 	mirror_clock = world.now;
 	mirror_facts_mode(MIRROR_FACTS_COMPARE);
 	return true;
@@ -150,28 +151,47 @@ mirror_server(uint8_t uuid[UUID_SIZE], int identity)
 	ledger_uuid(uuid, 's', identity, 0);
 }
 
+#define CERTIFICATE_HEX (2 * CERT_MAX + 3)
+
 static void
-database_empty(int node)
+certificate_hex(char text[CERTIFICATE_HEX], int identity)
 {
-	char self[ONION_SIZE], number[16], now[32];
-	char certificate[2 * CERT_MAX + 3];
-	const char *values[] = {self, number, now, certificate};
 	char raw[CERT_MAX];
 	size_t length, i;
 
-	(void)now;
-	length = cert_format(raw, ledger_cert(node));
-	strcpy(certificate, "\\x");
+	length =
+	    cert_format(raw, ledger_cert(identity, world.serial[identity]));
+	strcpy(text, "\\x");
 	for (i = 0; i < length; i++)
-		snprintf(
-		    certificate + 2 + 2 * i, 3, "%02x", (unsigned char)raw[i]);
+		snprintf(text + 2 + 2 * i, 3, "%02x", (unsigned char)raw[i]);
+}
+
+void
+mirror_certify(int node)
+{
+	char self[ONION_SIZE], certificate[CERTIFICATE_HEX];
+	const char *values[] = {self, certificate};
+
+	onion_format(self, ledger_key(world.nodes[node].identity));
+	certificate_hex(certificate, world.nodes[node].identity);
+	if (mirror_sql("SELECT federation.self_set($1, $2::bytea, 1)", 2,
+		values) == NULL)
+		mirror_fail("certificate", mirror_sqlstate(), "none");
+}
+
+static void
+database_empty(int node)
+{
+	char self[ONION_SIZE], number[16], certificate[CERTIFICATE_HEX];
+	const char *values[] = {self, number, certificate};
+
+	certificate_hex(certificate, node);
 	onion_format(self, ledger_key(node));
 	snprintf(number, sizeof(number), "%d", node);
-	snprintf(now, sizeof(now), "%d", world.servers);
 	mirror_versions_forget(node);
 	mirror_db_enter(node);
-	if (mirror_sql("SELECT sim.reset($1, $2::int, $3::int, $4::bytea)", 4,
-		values) == NULL)
+	if (mirror_sql("SELECT sim.reset($1, $2::int, $3::bytea)", 3, values) ==
+	    NULL)
 		mirror_fail("reset", mirror_sqlstate(), "none");
 	(void)mirror_db_written(node);
 }
@@ -246,7 +266,7 @@ static bool
 line_loose(const char *line)
 {
 	static const char *const loose[] = {
-	    "self ", "shown ", "wish ", "answered ", "asked"};
+	    "self ", "shown ", "wish ", "answered ", "asked", "stated "};
 	size_t i;
 
 	for (i = 0; i < sizeof(loose) / sizeof(loose[0]); i++)

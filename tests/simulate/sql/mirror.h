@@ -42,9 +42,12 @@ void mirror_compare(bool all);
 /* state.c. asker: identity whose request id it is, or NONE. */
 void mirror_decide(int node, const struct room_event *, unsigned int list,
     int asker, uint32_t id, const struct room_verdict *);
-void mirror_sign(int node, int room);
-/* verdict NULL: the event is not looked at. */
-void mirror_event(int node, int event, int from, const struct room_verdict *);
+/* key: where nothing waits, an event under our new key is made. */
+void mirror_sign(int node, int room, bool key);
+/* counts: though its certificate may be revoked. verdict NULL: the event is not
+ * looked at. */
+void mirror_event(
+    int node, int event, int from, bool counts, const struct room_verdict *);
 
 /* member.c */
 void mirror_shown(int node, int event, int from, const struct room_verdict *);
@@ -54,7 +57,7 @@ void mirror_join_refused(int node, int room, int user);
 
 /* talk.c. item NONE: nothing was written. */
 void mirror_say(int node, int room, int user, int lane, int item, uint32_t id);
-void mirror_item(int node, int item, int from, const struct room_verdict *);
+void mirror_item(int node, const struct packet *, const struct room_verdict *);
 void mirror_judge(int node, int room);
 void mirror_cancel(int node, int item);
 void mirror_sent(int node, int item);
@@ -70,6 +73,12 @@ void mirror_given(const struct packet *);
 void mirror_asked(int node, const struct packet *);
 /* What follows is no part of the step. */
 void mirror_aside(bool);
+
+/* vouch.c: what the database names, steps of their own; and what a server has
+ * learned of another's minSerial. */
+void mirror_event_named(int node, int event, bool named);
+void mirror_item_named(int node, int item, bool named);
+void mirror_revoked(int node);
 
 /* server.c */
 void mirror_backup(int node);

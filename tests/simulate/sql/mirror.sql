@@ -3,11 +3,18 @@
 -- start, a backup, and the store as text.
 
 CREATE TABLE sim.servers (identity integer PRIMARY KEY, id uuid, address text,
-    key_id bytea, certificate bytea);
+    key_id bytea, certificate bytea, key_id_2 bytea, certificate_2 bytea);
 
 CREATE FUNCTION sim.identity(address text) RETURNS integer
 LANGUAGE sql STABLE AS $$
 	SELECT s.identity FROM sim.servers s WHERE s.address = $1
+$$;
+
+-- Of a certificate.
+CREATE FUNCTION sim.serial(key_id bytea) RETURNS integer
+LANGUAGE sql STABLE AS $$
+	SELECT CASE $1 WHEN s.key_id THEN 1 ELSE 2 END FROM sim.servers s
+	    WHERE $1 IN (s.key_id, s.key_id_2)
 $$;
 
 CREATE FUNCTION sim.seconds(at timestamptz) RETURNS bigint
@@ -71,8 +78,8 @@ END
 $$;
 
 -- A server that has just begun: it knows the others and its users.
-CREATE FUNCTION sim.reset(self text, identity integer, servers integer,
-    certificate bytea) RETURNS void
+CREATE FUNCTION sim.reset(self text, identity integer, certificate bytea)
+RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM sim.move(NULL, 'federation');
@@ -88,7 +95,11 @@ BEGIN
 	    WHERE s.identity <> reset.identity;
 	INSERT INTO federation.certificates (key_id, server_id, serial,
 	    certificate)
-	    SELECT s.key_id, s.id, 1, s.certificate FROM sim.servers s
+	    SELECT c.key_id, s.id, c.serial, c.certificate
+	    FROM sim.servers s CROSS JOIN LATERAL (VALUES
+		(s.key_id, 1, s.certificate),
+		(s.key_id_2, 2, s.certificate_2))
+		AS c(key_id, serial, certificate)
 	    WHERE s.identity <> reset.identity;
 	INSERT INTO federation.local_users (handle, public_key, key_epoch)
 	    SELECT 'user' || n, '\x01', 1 FROM generate_series(
@@ -168,15 +179,25 @@ LANGUAGE sql STABLE AS $$
 	    FROM federation.room_streams t WHERE t.room_id = $1
 	    AND (t.highest > 0 OR t.forked > 0)
 	UNION ALL SELECT format('item %s of %s epoch=%s lane=%s sequence=%s '
-	    'state=%s previous=%s status=%s flags=%s since=%s',
+	    'state=%s previous=%s status=%s flags=%s since=%s serial=%s',
 	    sim.short(i.digest), sim.identity(i.origin), i.epoch, i.lane,
 	    i.sequence, i.state_number, sim.short(i.previous), i.status,
-	    i.flags, sim.seconds(i.since)) FROM federation.room_items i
+	    i.flags, sim.seconds(i.since), coalesce(sim.serial(p.key_id), 0))
+	    FROM federation.room_items i
+	    LEFT JOIN federation.room_proofs p ON p.id = i.proof_id
 	    WHERE i.room_id = $1 AND i.sequence IS NOT NULL
 	UNION ALL SELECT format('void %s epoch=%s lane=%s first=%s last=%s '
-	    'previous=%s digest=%s', sim.identity(v.origin), v.epoch, v.lane,
-	    v.first, v.last, sim.short(v.previous), sim.short(v.digest))
-	    FROM federation.room_voids v WHERE v.room_id = $1
+	    'previous=%s digest=%s serial=%s', sim.identity(v.origin),
+	    v.epoch, v.lane, v.first, v.last, sim.short(v.previous),
+	    sim.short(v.digest), sim.serial(p.key_id))
+	    FROM federation.room_voids v
+	    JOIN federation.room_proofs p ON p.id = v.proof_id
+	    WHERE v.room_id = $1
+	UNION ALL SELECT format('stated %s epoch=%s lane=%s sequence=%s '
+	    'digest=%s highest=%s tip=%s serial=%s', sim.identity(t.origin),
+	    t.epoch, t.lane, t.sequence, sim.short(t.digest), t.highest,
+	    sim.short(t.tip), t.serial)
+	    FROM federation.room_stated t WHERE t.room_id = $1
 	UNION ALL SELECT format('evidence %s of %s epoch=%s lane=%s number=%s',
 	    e.kind, sim.identity(e.origin), e.epoch, e.lane, e.number)
 	    FROM federation.room_evidence e WHERE e.room_id = $1

@@ -47,7 +47,8 @@ declared_line(char *line, size_t size, const struct packet *packet)
 	size_t length;
 	char *payload = mirror_answer(&length, &declared);
 
-	mirror_proof_answer(&proof, packet->origin, payload, length);
+	mirror_proof_answer(
+	    &proof, packet->origin, packet->proof, payload, length);
 	sha256(hash, proof.text, proof.signed_text.text_length);
 	snprintf(line, size, "answer %s\n", digest(text, hash));
 	free(payload);

@@ -42,6 +42,8 @@ void mirror_done(const struct room_verdict *verdict, bool ok, void *argument);
 void mirror_outcome(const char *what, const struct mirror_outcome *,
     const struct room_verdict *wanted);
 void mirror_server(uint8_t uuid[UUID_SIZE], int identity);
+/* The certificate that we sign under is the database's. */
+void mirror_certify(int node);
 
 /* mirror_proof.c: an item, or an answer that declares numbers void, and what
  * its origin signed with it. */
@@ -51,9 +53,10 @@ struct mirror_proof {
 	char *payload; /* newly allocated, or the caller's */
 	size_t payload_length;
 };
-void mirror_proof_item(struct mirror_proof *, int item);
-void mirror_proof_answer(
-    struct mirror_proof *, int origin, char *payload, size_t length);
+/* serial: of the certificate that it is signed under. */
+void mirror_proof_item(struct mirror_proof *, int item, uint64_t serial);
+void mirror_proof_answer(struct mirror_proof *, int origin, uint64_t serial,
+    char *payload, size_t length);
 
 /* mirror_facts.c: what decisions are called with. */
 enum mirror_facts {
@@ -69,6 +72,10 @@ size_t mirror_facts_left(const char **first);
 
 /* mirror_stubs.c: what the signer's log says from here on. */
 void mirror_marked(int64_t mark);
+/* What a node knows of the others. */
+void mirror_peers(int node);
+/* Whether our keys that are revoked are looked for. */
+void mirror_rekey(bool due);
 
 /* mirror_give.c: nothing was given so far. */
 void mirror_given_clear(void);

@@ -64,7 +64,8 @@ invitation_give(int event, int from, const struct room_verdict *wanted)
 	memset(&invite, 0, sizeof(invite));
 	memset(&item, 0, sizeof(item));
 	ledger_event(&invite.event, event);
-	invite.certificate = *ledger_cert(world.events[event].signer);
+	invite.certificate = *ledger_cert(
+	    world.events[event].signer, world.events[event].serial);
 	invite.room_key = key;
 	invite.room_key_length = strlen(key);
 	invite.metadata = nothing;

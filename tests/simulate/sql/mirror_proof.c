@@ -7,17 +7,18 @@
 
 static void
 proof_begin(struct mirror_proof *proof, struct envelope_header *header,
-    const char *type, int origin)
+    const char *type, int origin, uint64_t serial)
 {
 	memset(proof, 0, sizeof(*proof));
 	memset(header, 0, sizeof(*header));
 	memcpy(header->type, type, strlen(type) + 1);
 	memcpy(header->origin, ledger_key(origin), ONION_KEY);
 	memcpy(header->destination, ledger_key(origin), ONION_KEY);
-	memcpy(header->key_id, ledger_key_id(origin), ROOM_HASH);
+	memcpy(header->key_id, ledger_key_id(origin, serial), ROOM_HASH);
 	header->timestamp = WORLD_START;
 	memcpy(proof->signed_text.origin, ledger_key(origin), ONION_KEY);
-	memcpy(proof->signed_text.key_id, ledger_key_id(origin), ROOM_HASH);
+	memcpy(proof->signed_text.key_id, ledger_key_id(origin, serial),
+	    ROOM_HASH);
 }
 
 static void
@@ -34,24 +35,24 @@ proof_end(struct mirror_proof *proof, const struct envelope_header *header)
 }
 
 void
-mirror_proof_item(struct mirror_proof *proof, int number)
+mirror_proof_item(struct mirror_proof *proof, int number, uint64_t serial)
 {
 	const struct item *item = &world.items[number];
 	struct envelope_header header;
 
-	proof_begin(proof, &header, "message", item->origin);
+	proof_begin(proof, &header, "message", item->origin, serial);
 	ledger_uuid(header.id, 'm', item->origin, item->id);
 	proof->payload = ledger_item_payload(item, &proof->payload_length);
 	proof_end(proof, &header);
 }
 
 void
-mirror_proof_answer(
-    struct mirror_proof *proof, int origin, char *payload, size_t length)
+mirror_proof_answer(struct mirror_proof *proof, int origin, uint64_t serial,
+    char *payload, size_t length)
 {
 	struct envelope_header header;
 
-	proof_begin(proof, &header, "ack", origin);
+	proof_begin(proof, &header, "ack", origin, serial);
 	ledger_uuid(header.id, 'a', origin, 0);
 	proof->payload = payload;
 	proof->payload_length = length;

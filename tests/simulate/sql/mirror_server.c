@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Starts, backups and restores. */
 #include "exchange/restored.h"
+#include "rooms/sync/review.h"
 #include "sql/mirror_internal.h"
 
 void
@@ -36,8 +37,19 @@ mirror_restart(int node, bool restore, bool restored)
 	if (restore && mirror_sql("SELECT sim.move('backup', 'federation')", 0,
 			   NULL) == NULL)
 		mirror_fail("restore", mirror_sqlstate(), "done");
+	mirror_certify(node);
 	/* The model's marks are others: above all of the database, or none. */
 	mirror_marked(restored ? ++restores << 32 : 0);
 	restored_check(checked);
+	mirror_leave_node();
+}
+
+void
+mirror_revoked(int node)
+{
+	if (!mirror_enter(node))
+		return;
+	mirror_certify(node);
+	review_doorbell();
 	mirror_leave_node();
 }

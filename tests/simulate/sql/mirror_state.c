@@ -45,18 +45,20 @@ mirror_decide(int node, const struct room_event *event, unsigned int list,
 }
 
 void
-mirror_sign(int node, int room)
+mirror_sign(int node, int room, bool key)
 {
 	if (!mirror_enter(node))
 		return;
 	mirror_clock = node_clock(node);
 	state_observe(changed);
+	mirror_rekey(key);
 	__real_requests_soon(&world.rooms[room]);
 	mirror_leave_node();
 }
 
 void
-mirror_event(int node, int number, int from, const struct room_verdict *wanted)
+mirror_event(int node, int number, int from, bool counts,
+    const struct room_verdict *wanted)
 {
 	static const struct room_verdict unknown = {
 	    ROOM_REFUSED, CODE_ROOM_UNKNOWN, 0, 0, 0, 0};
@@ -68,8 +70,10 @@ mirror_event(int node, int number, int from, const struct room_verdict *wanted)
 	mirror_clock = node_clock(node);
 	state_observe(changed);
 	ledger_event(&event, number);
-	state_take(&event, ledger_cert(world.events[number].signer),
-	    ledger_key(world.nodes[from].identity), true, mirror_done,
+	state_take(&event,
+	    ledger_cert(
+		world.events[number].signer, world.events[number].serial),
+	    ledger_key(world.nodes[from].identity), counts, mirror_done,
 	    &outcome);
 	free(event.payload);
 	mirror_outcome("event", &outcome, wanted == NULL ? &unknown : wanted);

@@ -131,6 +131,29 @@ signing_marked(void)
 
 static struct peer peers[SERVERS];
 
+void
+mirror_peers(int node)
+{
+	int i;
+
+	for (i = 0; i < SERVERS; i++)
+		peers[i].min_serial = world.nodes[node].db.min_serial[i];
+}
+
+/* Who asks whether anything was revoked since is told of more each time: one
+ * process plays several servers. */
+void
+peer_table_each(void (*each)(struct peer *, void *), void *argument)
+{
+	static struct peer more;
+	int i;
+
+	more.min_serial += SERVERS * 2;
+	each(&more, argument);
+	for (i = 0; i < SERVERS; i++)
+		each(&peers[i], argument);
+}
+
 struct peer *
 peer_table_find(const uint8_t key[32])
 {
@@ -147,11 +170,7 @@ peer_table_find(const uint8_t key[32])
 const struct cert *
 peer_certificate(const struct peer *peer, const uint8_t key_id[32])
 {
-	int identity = (int)(peer - peers);
-
-	return memcmp(ledger_key_id(identity), key_id, ROOM_HASH) == 0
-		   ? ledger_cert(identity)
-		   : NULL;
+	return ledger_cert_find((int)(peer - peers), key_id);
 }
 
 /* The model signs when it likes: mirror_sign(). */
@@ -199,7 +218,7 @@ limiter_take(struct limiter *limiter, int64_t amount, int64_t now_ms)
 	return true;
 }
 
-/* Each server has one certificate, which is not revoked. */
+/* All certificates are known. */
 void
 home_certificates_init(struct room_certificates *certificates,
     const struct cert *given, uint32_t count)
@@ -224,9 +243,16 @@ rekey_look(void)
 {
 }
 
+static bool rekeyed;
+
+void
+mirror_rekey(bool due)
+{
+	rekeyed = due;
+}
+
 bool
 rekey_due(const uint8_t key_id[32])
 {
-	(void)key_id;
-	return false;
+	return rekeyed && memcmp(key_id, env.identity.key_id, ROOM_HASH) != 0;
 }

@@ -19,12 +19,12 @@ struct shown_document {
 };
 
 static void
-document_begin(
-    struct sync_document *document, struct shown_document *of, int identity)
+document_begin(struct sync_document *document, struct shown_document *of,
+    int identity, uint64_t serial)
 {
 	memset(document, 0, sizeof(*document));
 	document->certificate.length =
-	    cert_format(of->certificate, ledger_cert(identity));
+	    cert_format(of->certificate, ledger_cert(identity, serial));
 	document->certificate.bytes = of->certificate;
 	document->text.bytes = of->text;
 	document->payloads = &of->payload;
@@ -37,7 +37,8 @@ document_event(
 {
 	struct signed_event event;
 
-	document_begin(document, of, world.events[number].signer);
+	document_begin(document, of, world.events[number].signer,
+	    world.events[number].serial);
 	ledger_event(&event, number);
 	memcpy(of->text, event.text, event.text_length);
 	document->text.length = event.text_length;
@@ -48,13 +49,13 @@ document_event(
 }
 
 static void
-document_item(
-    struct sync_document *document, struct shown_document *of, int number)
+document_item(struct sync_document *document, struct shown_document *of,
+    int number, uint64_t serial)
 {
 	struct mirror_proof proof;
 
-	document_begin(document, of, world.items[number].origin);
-	mirror_proof_item(&proof, number);
+	document_begin(document, of, world.items[number].origin, serial);
+	mirror_proof_item(&proof, number, serial);
 	memcpy(of->text, proof.text, proof.signed_text.text_length);
 	document->text.length = proof.signed_text.text_length;
 	memcpy(document->signature, proof.signed_text.signature, 64);
@@ -101,9 +102,9 @@ mirror_answer(size_t *length, const struct sync_void *declared)
 
 static void
 document_answer(struct sync_document *document, struct shown_document *of,
-    const struct mirror_proof *proof, int origin)
+    const struct mirror_proof *proof, int origin, uint64_t serial)
 {
-	document_begin(document, of, origin);
+	document_begin(document, of, origin, serial);
 	memcpy(of->text, proof->text, proof->signed_text.text_length);
 	document->text.length = proof->signed_text.text_length;
 	memcpy(document->signature, proof->signed_text.signature, 64);
@@ -128,12 +129,13 @@ mirror_void(int node, const struct packet *packet)
 	if (!mirror_enter(node))
 		return;
 	payload = mirror_answer(&length, &declared);
-	mirror_proof_answer(&proof, packet->origin, payload, length);
+	mirror_proof_answer(
+	    &proof, packet->origin, packet->proof, payload, length);
 	taking_begin(&taking, packet->from, &done);
 	if (packet->one) {
 		taking.message.document_count = 1;
 		document_answer(&taking.message.documents[0], &shown, &proof,
-		    packet->origin);
+		    packet->origin, packet->proof);
 	} else {
 		taking.message.void_count = 1;
 		taking.message.voids[0] = declared;
@@ -160,10 +162,10 @@ mirror_evidence(int node, const struct packet *packet)
 	taking_begin(&taking, packet->from, &done);
 	taking.message.pair_count = 2;
 	if (packet->one) {
-		document_item(
-		    &taking.message.pairs[0], &shown[0], packet->index);
-		document_item(
-		    &taking.message.pairs[1], &shown[1], packet->second);
+		document_item(&taking.message.pairs[0], &shown[0],
+		    packet->index, packet->proof);
+		document_item(&taking.message.pairs[1], &shown[1],
+		    packet->second, packet->proof_second);
 	} else {
 		document_event(
 		    &taking.message.pairs[0], &shown[0], packet->index);

@@ -74,22 +74,23 @@ taken(const struct room_verdict *verdicts, bool ok, void *argument)
 }
 
 void
-mirror_item(int node, int number, int from, const struct room_verdict *wanted)
+mirror_item(
+    int node, const struct packet *packet, const struct room_verdict *wanted)
 {
-	const struct item *item = &world.items[number];
+	const struct item *item = &world.items[packet->index];
 	struct mirror_outcome outcome = {0};
 	struct signed_message message;
 	struct mirror_proof proof;
 
 	if (!mirror_enter(node))
 		return;
-	mirror_proof_item(&proof, number);
+	mirror_proof_item(&proof, packet->index, packet->proof);
 	ledger_uuid(message.message_id, 'm', item->origin, item->id);
 	memcpy(message.digest, item->message.place.digest, ROOM_HASH);
 	message.payload = proof.payload;
 	message.payload_length = proof.payload_length;
 	messages_take(&world.rooms[item->room], &message, 1, &proof.signed_text,
-	    ledger_key(world.nodes[from].identity), taken, &outcome);
+	    ledger_key(world.nodes[packet->from].identity), taken, &outcome);
 	free(proof.payload);
 	mirror_outcome("message", &outcome, wanted);
 	mirror_leave_node();

@@ -179,14 +179,15 @@ put_items(FILE *out, const struct room *room)
 		message = &world.items[entry->item].message;
 		fprintf(out,
 		    "item %s of %d epoch=%lld lane=%d sequence=%lld "
-		    "state=%lld previous=%s status=%s flags=%u since=%lld\n",
+		    "state=%lld previous=%s status=%s flags=%u since=%lld "
+		    "serial=%llu\n",
 		    digest(hash, message->place.digest),
 		    world.items[entry->item].origin, (long long)message->epoch,
 		    message->lane, (long long)message->place.sequence,
 		    (long long)message->state_number,
 		    digest(previous, message->place.previous),
 		    statuses[entry->status], entry->flags & ~ROOM_SETTLED,
-		    (long long)entry->since);
+		    (long long)entry->since, (unsigned long long)entry->serial);
 	}
 }
 
@@ -201,12 +202,32 @@ put_voids(FILE *out, const struct room *room)
 		declared = &room->voids[i];
 		fprintf(out,
 		    "void %d epoch=%lld lane=%d first=%lld last=%lld "
-		    "previous=%s digest=%s\n",
+		    "previous=%s digest=%s serial=%llu\n",
 		    declared->origin, (long long)declared->epoch,
 		    declared->lane, (long long)declared->range.first,
 		    (long long)declared->range.last,
 		    digest(previous, declared->range.previous),
-		    digest(hash, declared->range.digest));
+		    digest(hash, declared->range.digest),
+		    (unsigned long long)declared->serial);
+	}
+}
+
+static void
+put_stated(FILE *out, const struct room *room)
+{
+	const struct room_stream_head *head;
+	char hash[SHORT], tip[SHORT];
+	int i;
+
+	for (i = 0; i < room->stated_count; i++) {
+		head = &room->stated[i].head;
+		fprintf(out,
+		    "stated %d epoch=%lld lane=%d sequence=%lld digest=%s "
+		    "highest=%lld tip=%s serial=%llu\n",
+		    room->stated[i].origin, (long long)head->epoch, head->lane,
+		    (long long)head->sequence, digest(hash, head->digest),
+		    (long long)head->highest, digest(tip, head->tip),
+		    (unsigned long long)room->stated[i].serial);
 	}
 }
 
@@ -257,6 +278,7 @@ mirror_text(int node, int index)
 	put_streams(out, room);
 	put_items(out, room);
 	put_voids(out, room);
+	put_stated(out, room);
 	put_evidence(out, room, index);
 	fclose(out);
 	return text;

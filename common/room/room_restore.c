@@ -42,7 +42,8 @@ room_recovery_over(const struct room_recovery *recovery, int64_t now)
 {
 	if (room_adopts(recovery, now))
 		return false;
-	if (recovery->since == 0 || recovery->asked >= recovery->servers)
+	if (recovery->since == 0 ||
+	    (recovery->servers > 0 && recovery->asked >= recovery->servers))
 		return true;
 	return now - recovery->since >= ROOM_RECOVERY_S;
 }

@@ -61,7 +61,8 @@ bool room_epoch_ahead(int64_t epoch, int64_t now);
 bool room_adopts(const struct room_recovery *, int64_t now);
 /*
  * Whether the home may sign a new event: it adopts nothing, and it was not
- * restored, each member server has answered, or 15 minutes have passed.
+ * restored, each member server has answered, or 15 minutes have passed. Who
+ * knows of no member server waits for those that have joined since.
  */
 bool room_recovery_over(const struct room_recovery *, int64_t now);
 /*

@@ -272,9 +272,14 @@ heal(void)
 	world.healing = world.now;
 	packets_flush();
 	thief_revoke();
-	/* A home that lost what it has revoked since adopts nothing. */
-	if (world.robbed != NONE)
+	/* What a home lost and has revoked since it adopts not by itself. */
+	if (world.robbed != NONE) {
+		heal_round();
+		thief_adopt();
+		heal_round();
+		heal_round();
 		world.now += ROOM_RECOVERY_S + 1;
+	}
 	/* Who was restored lately heeds rooms that it forgot for a day. */
 	for (round = 0; round < 4 && world.failure[0] == '\0'; round++)
 		heal_round();

@@ -17,6 +17,7 @@ recovery_make(int node, const struct room *room, struct room_recovery *recovery)
 
 	memset(recovery, 0, sizeof(*recovery));
 	recovery->since = world.nodes[node].db.restored;
+	recovery->adopting = room->adopting;
 	for (i = 0; i < world.servers; i++) {
 		if (i == self || !room_server_open(room, i))
 			continue;
@@ -422,6 +423,18 @@ room_wanted(int node, int index)
 	       world_home(index) == world.nodes[node].identity;
 }
 
+/* Whether that server has what an administrator had us take. */
+static bool
+adopts(int node, const struct packet *packet)
+{
+	const struct room *room = room_of(node, packet->room);
+	struct room_recovery recovery;
+
+	recovery_make(node, room, &recovery);
+	return room_adopts(&recovery, node_clock(node)) &&
+	       world.nodes[packet->from].identity == room->adopt_from;
+}
+
 /* As it counts, or does not: nothing is written that does not. */
 static struct room_verdict
 state_judge(int node, const struct packet *packet, bool counts)
@@ -429,12 +442,20 @@ state_judge(int node, const struct packet *packet, bool counts)
 	static struct room before, after; /* large */
 	struct room *room = room_of(node, packet->room);
 	bool own = world_home(packet->room) == world.nodes[node].identity;
-	bool adopting = world.nodes[node].db.restored != 0;
+	bool named = adopts(node, packet);
+	bool adopting = world.nodes[node].db.restored != 0 || named;
 	struct room_verdict taken, verdict;
 
 	before = *room;
 	taken = state_take(node, packet->room, packet->index);
-	verdict = room_vouch_judge(&taken, counts, own, adopting);
+	verdict = room_vouch_judge(&taken, counts || named, own, adopting);
+	if (verdict.outcome == ROOM_CONFLICT && named) {
+		*room = before;
+		room->adopting = 0;
+		verdict.outcome = ROOM_REFUSED;
+		verdict.code = CODE_SPEAKER;
+		return verdict;
+	}
 	if (verdict.outcome != taken.outcome || verdict.code != taken.code) {
 		*room = before;
 		return verdict;
@@ -487,6 +508,18 @@ state_receive(int node, const struct packet *packet)
 	if (packet->one && verdict.from != 0 &&
 	    (verdict.outcome == ROOM_KNOWN || verdict.code == CODE_ROOM_FROZEN))
 		sync_evidence_show(node, packet, verdict.from);
+}
+
+void
+state_adopt(int node, int index, int from)
+{
+	struct room *room = room_of(node, index);
+
+	mirror_step(node);
+	room->known = true;
+	room->adopting = world.now;
+	room->adopt_from = from;
+	mirror_adopt(node, index, from);
 }
 
 void

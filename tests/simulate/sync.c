@@ -179,8 +179,11 @@ state_compare(int node, const struct packet *packet)
 	if ((want.what & ROOM_SHOW_EVIDENCE) != 0)
 		evidence_push(
 		    node, packet, PACKET_ASK_EVIDENCE, 0, want.evidence);
-	if (room->known && number <= room->state.number)
-		room->answered |= 1U << peer;
+	if (!room->known || number > room->state.number)
+		return;
+	room->answered |= 1U << peer;
+	if (room->adopt_from == peer && room->state.number > 0)
+		room->adopting = 0;
 }
 
 static void

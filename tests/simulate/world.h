@@ -162,7 +162,10 @@ struct room {
 	int evidence_count;
 	struct room_fork forks[NODES];
 	unsigned int answered; /* identities, since the recovery began */
-	int pending;	       /* home: an event committed and not yet signed */
+	/* home: since when the chain of that identity is adopted; 0 not */
+	int64_t adopting;
+	int adopt_from;
+	int pending; /* home: an event committed and not yet signed */
 	int64_t pending_mark;
 	uint32_t pending_request; /* that it answers; 0 none */
 	/* what users of ours wait for, by user of the server */
@@ -368,6 +371,8 @@ bool state_make(int node, int room, struct room_event *, unsigned int list,
 void state_asked(int identity, uint32_t id);
 void state_sign(int node, int room);
 void state_receive(int node, const struct packet *);
+/* An administrator has the home take the chain that a server has. */
+void state_adopt(int node, int room, int from);
 void state_ask(
     int node, int room, int peer, int64_t first, int64_t last, bool one);
 void state_evidence(int node, const struct packet *);
@@ -494,6 +499,8 @@ void op_apply(const struct op *);
 /* thief.c: who has the key of another, and what that one does about it. */
 void thief_act(const struct op *);
 void thief_revoke(void);
+/* What it lost and has revoked since its administrator has it adopt. */
+void thief_adopt(void);
 /* Whether the room's last event is under our key that is revoked. */
 bool thief_key_due(int node, int room);
 

@@ -49,6 +49,8 @@ void mirror_sign(int node, int room, bool key);
 void mirror_event(
     int node, int event, int from, bool counts, const struct room_verdict *);
 
+void mirror_adopt(int node, int room, int from);
+
 /* member.c */
 void mirror_shown(int node, int event, int from, const struct room_verdict *);
 void mirror_join(int node, int room, int user, const struct room_event *shown);

@@ -274,6 +274,7 @@ WRAP(struct room_verdict, room_home_decide, const struct room_state *state,
 		put_number("members", recovery->servers);
 		if (recovery->since != 0)
 			put_number("asked", recovery->asked);
+		put_number("adopting", recovery->adopting);
 		put_number("pending", pending);
 		put_number("when", when);
 		end();

@@ -79,3 +79,22 @@ mirror_event(int node, int number, int from, bool counts,
 	mirror_outcome("event", &outcome, wanted == NULL ? &unknown : wanted);
 	mirror_leave_node();
 }
+
+void
+mirror_adopt(int node, int index, int from)
+{
+	char room[ROOM_ID_SIZE], address[ONION_SIZE];
+	const char *values[] = {room, address};
+	const char *got;
+
+	if (!mirror_enter(node))
+		return;
+	room_id_format(room, &world.rooms[index]);
+	onion_format(address, ledger_key(from));
+	got = mirror_sql(
+	    "SELECT federation.room_adopt($1, $2, 'simulate')", 2, values);
+	if (got == NULL || strcmp(got, "OK") != 0)
+		mirror_fail(
+		    "adopt", got == NULL ? mirror_sqlstate() : got, "OK");
+	mirror_leave_node();
+}

@@ -49,8 +49,8 @@ void
 mirror_event_named(int node, int number, bool named)
 {
 	const struct event *event = &world.events[number];
-	struct place place = {event->room, event->signer, 0, 0,
-	    event->event.number, event->hash};
+	struct place place = {
+	    event->room, event->signer, 0, 0, event->event.number, event->hash};
 
 	mirror_step(node);
 	if (!mirror_enter(node))

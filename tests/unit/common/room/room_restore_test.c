@@ -21,6 +21,10 @@ recovery(void **state)
 	recovery.since = NOW - ROOM_RECOVERY_S + 1;
 	assert_false(room_recovery_over(&recovery, NOW));
 	assert_true(room_recovery_over(&recovery, NOW + 1));
+	recovery.servers = 0; /* of none it may have forgotten all */
+	assert_false(room_recovery_over(&recovery, NOW));
+	assert_true(room_recovery_over(&recovery, NOW + 1));
+	recovery.servers = 2;
 	recovery.asked = 2;
 	assert_true(room_recovery_over(&recovery, NOW));
 	assert_false(room_adopts(&recovery, NOW));

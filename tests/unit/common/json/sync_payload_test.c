@@ -213,7 +213,7 @@ round_trip(void **state)
 	const struct sync_bytes payloads[] = {{"one", 3}, {"three", 5}};
 	struct sync_document document = document_make(payloads, 2);
 	struct sync_document single = document_make(payloads, 1);
-	struct sync_ask ask = {room, SYNC_PROOF, true, {0}, 7, 2, 9, 9};
+	struct sync_ask ask = {room, SYNC_PROOF, true, {0}, 7, 2, 9, 9, false};
 	struct sync_stream stream = {{0}, {4, 3, 10, {1}, 11, {2}, 12}};
 	struct sync_head head = {room, true, {5, {6}, 4}, &stream, 1};
 	struct sync_writer writer;
@@ -279,7 +279,7 @@ full(void **state)
 	const struct sync_bytes payload = {large, sizeof(large)};
 	struct sync_document document = document_make(&payload, 1);
 	struct sync_ask ask = {room, SYNC_ITEMS, true, {0}, ROOM_NUMBER_MAX, 3,
-	    ROOM_NUMBER_MAX, ROOM_NUMBER_MAX};
+	    ROOM_NUMBER_MAX, ROOM_NUMBER_MAX, false};
 	struct sync_stream streams[SYNC_PAYLOAD_STREAMS];
 	struct sync_head head = {.room = room, .streams = streams};
 	struct sync_writer writer;

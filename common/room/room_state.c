@@ -273,6 +273,10 @@ apply_past(struct room_state *state, const struct room_event *event,
 	room_event_hash(hash, event);
 	if (memcmp(hash, facts->known, ROOM_HASH) == 0)
 		return verdict_shown(state, event, ROOM_KNOWN, CODE_OK);
+	/* That the home signed two histories is known from there on. */
+	if (state->disputed != 0 && event->number >= state->disputed)
+		return verdict_shown(
+		    state, event, ROOM_REFUSED, CODE_ROOM_FROZEN);
 	room_state_dispute(state, event->number);
 	return verdict_make(ROOM_CONFLICT, CODE_STATE_CONFLICT, event->number);
 }

@@ -508,6 +508,10 @@ state_receive(int node, const struct packet *packet)
 	if (packet->one && verdict.from != 0 &&
 	    (verdict.outcome == ROOM_KNOWN || verdict.code == CODE_ROOM_FROZEN))
 		sync_evidence_show(node, packet, verdict.from);
+	if (packet->one && verdict.from != 0 &&
+	    verdict.code == CODE_ROOM_FROZEN)
+		fork_go_on(
+		    node, packet->room, packet->from, verdict.from, false);
 }
 
 void

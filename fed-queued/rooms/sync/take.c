@@ -168,8 +168,12 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 			    taking, &event->room, verdict->from, false);
 		break;
 	case ROOM_REFUSED:
-		if (verdict->code == CODE_ROOM_FROZEN)
+		if (verdict->code == CODE_ROOM_FROZEN && verdict->from != 0) {
 			evidence_show(taking, &event->room, verdict->from);
+			/* The two histories may part before that. */
+			parting_go_on(
+			    taking, &event->room, verdict->from, false);
+		}
 		/* The same, and nobody tells us before we know why. */
 		if (verdict->code == CODE_SPEAKER && verdict->from == 0 &&
 		    !vouch_revoked(&taking->document.cert))

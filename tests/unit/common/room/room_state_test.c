@@ -423,8 +423,14 @@ two_of_a_number(void **unused)
 	hash[0] ^= 1;
 	/* a higher one does not raise it, a lower one lowers it */
 	event.number = 8;
-	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_CONFLICT);
+	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_REFUSED);
+	assert_int_equal(apply(ROOM_RENAME).code, CODE_ROOM_FROZEN);
 	assert_int_equal(state.disputed, 6);
+	event.number = 6; /* the other again is no news */
+	verdict = apply(ROOM_RENAME);
+	assert_int_equal(verdict.outcome, ROOM_REFUSED);
+	assert_int_equal(verdict.code, CODE_ROOM_FROZEN);
+	assert_int_equal(verdict.from, 6);
 	event.number = 3;
 	assert_int_equal(apply(ROOM_RENAME).outcome, ROOM_CONFLICT);
 	assert_int_equal(state.disputed, 3);

@@ -16,8 +16,24 @@ INVITE_S = 7 * p.DAY
 SERVERS_MAX = 256
 
 
+METADATA_MAX = 16384
+LISTED_MAX = 256
+
+
 def nonce(number):
     return p.b64(bytes([number] * 16))
+
+
+def server(number):
+    return p.onion_address(p.Key(p.sha256(b"server %d" % number)).public)
+
+
+def formed(kind, payload):
+    """The limits of an event's payload, which is whole otherwise."""
+    listed = payload.get("allowedServers") or []
+    return (kind != "rename" or
+            len(p.unb64(payload["metadata"])) <= METADATA_MAX) and \
+        len(listed) <= LISTED_MAX and len(set(listed)) == len(listed)
 
 
 class Room:
@@ -211,6 +227,8 @@ class Chain:
         return self
 
     def take(self, number, previous, kind, time, payload, text):
+        if not formed(kind, payload):
+            return "rejected PAYLOAD_MALFORMED", None
         if number == 1 and self.room.number == 0:
             code = self.room.rule(kind, time, payload)
             if code:
@@ -263,6 +281,7 @@ def chains(alice, bob, now):
     chain_ends(chain, alice, bob, a, b, c)
     chain_order(chain, a, b)
     chain_full(chain, a)
+    chain_limits(chain)
     return [one.row() for one in made]
 
 
@@ -442,13 +461,28 @@ def chain_full(chain, a):
                 requireInviteForJoin=False)
     one.brief = True
     for number in range(SERVERS_MAX):
-        one.join("u@" + p.onion_address(p.Key(
-            p.sha256(b"server %d" % number)).public))
+        one.join("u@" + server(number))
     one.join("v@" + one.rows[-1]["canonicalPayload"].split("@")[1][:62])
     one.join("dave@" + one.alice.address)
-    one.join("u@" + p.onion_address(p.Key(p.sha256(b"server 256")).public),
-             code="ROOM_FULL")
+    one.join("u@" + server(256), code="ROOM_FULL")
     del a
+
+
+def chain_limits(chain):
+    """What does not have its form is as if it had not come."""
+    malformed = "rejected PAYLOAD_MALFORMED"
+    for size, outcome in ((0, "accepted"), (METADATA_MAX, "accepted"),
+                          (METADATA_MAX + 1, malformed)):
+        chain("metadata of %d bytes" % size).add(
+            "rename", outcome=outcome, metadata=p.b64(bytes(size))).add(
+                "rename", metadata="AAAA")
+    for count, outcome in ((LISTED_MAX, "accepted"),
+                           (LISTED_MAX + 1, malformed)):
+        chain("a list of %d servers" % count).servers(
+            [server(number) for number in range(count)],
+            outcome=outcome).add("key")
+    chain("a list with a server twice").servers(
+        [server(0), server(1), server(0)], outcome=malformed).add("key")
 
 
 # Streams

@@ -511,7 +511,7 @@ class Stream:
         return {"why": self.why, "items": self.rows}
 
 
-def streams(alice, bob):
+def streams(alice, bob, now):
     room, made = UUID + alice.address, []
     conflict = "rejected SEQUENCE_CONFLICT"
     malformed = "rejected PAYLOAD_MALFORMED"
@@ -553,6 +553,9 @@ def streams(alice, bob):
     one, digest = stream("another lane and another epoch begin at 1", 2)
     one.add(1, ZERO, lane=1)
     one.add(1, ZERO, epoch=2)
+    stream_epochs(stream, now)
+    one, digest = stream("metadata of 16385 bytes: no limit of its own")
+    one.add(1, ZERO, metadata={"a": "b" * (16385 - 8)})
     for why, members in (
             ("sequence 0", {"sequence": 0}), ("lane 0", {"lane": 0}),
             ("lane 4", {"lane": 4}), ("epoch 0", {"epoch": 0}),
@@ -574,6 +577,37 @@ def streams(alice, bob):
         one.add(**dict({"sequence": 1, "previous": ZERO,
                         "outcome": malformed}, **members))
     return [one.row() for one in made]
+
+
+def stream_epochs(stream, now):
+    """Of one origin the 64 highest epochs are kept, whatever their lanes."""
+    expired, ahead = "rejected EXPIRED", "retry SEQUENCE_AHEAD"
+
+    def begun(why, numbers):
+        one, _ = stream(why)
+        return one, [one.add(1, ZERO, epoch=number) for number in numbers]
+    one, digests = begun("65 epochs: the lowest is left behind", range(1, 66))
+    one.add(2, digests[0], expired, epoch=1)
+    one.add(1, ZERO, expired, epoch=1, content="AAAB")
+    one.rows.append(dict(one.rows[0], outcome="duplicate"))
+    one.add(2, digests[1], epoch=2)
+    one, digests = begun("an epoch below 64 others", range(2, 66))
+    one.add(1, ZERO, expired, epoch=1)
+    one.add(2, digests[0], epoch=2)
+    one, digests = begun("an epoch below 63 others", range(2, 65))
+    one.add(1, ZERO, epoch=1)
+    one, digests = begun("64 epochs, one of them in three lanes",
+                         range(1, 65))
+    for lane in (1, 3):
+        one.add(1, ZERO, epoch=64, lane=lane)
+    one.add(2, digests[0], epoch=1)
+    one, _ = stream("an epoch 24 hours ahead of the clock")
+    one.add(1, ZERO, epoch=now + p.DAY)
+    for why, epoch in (("24 hours and a second", now + p.DAY + 1),
+                       ("as far as there are numbers", 2 ** 53 - 1)):
+        one, digest = stream("an epoch %s ahead of the clock" % why)
+        one.add(1, ZERO, ahead, epoch=epoch)
+        one.add(1, ZERO, epoch=now)
 
 
 # Evidence

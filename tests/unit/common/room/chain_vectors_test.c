@@ -21,10 +21,12 @@
 #include "proto/cert.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
+#include "room/room_message.h"
 #include "room/room_state.h"
 #include "room/room_stream.h"
 
-#define EVENTS_MAX 300 /* of a chain */
+#define EVENTS_MAX  300 /* of a chain */
+#define STREAMS_MAX 80	/* and their places */
 
 static json_t *vectors;
 static int64_t now;
@@ -346,19 +348,62 @@ chains(void **unused)
 	json_array_foreach(rows, i, row) chain_check(row);
 }
 
-/* The places of a stream, as far as they are known. */
-static struct room_place places[16];
+/* Bob's streams in that room, and their places, as far as they are known. */
+static struct room_stream made[STREAMS_MAX];
+static size_t made_count;
+static struct {
+	int64_t epoch;
+	int lane;
+	struct room_place place;
+} places[STREAMS_MAX];
 static size_t place_count;
 
 static const struct room_place *
-place_at(int64_t sequence)
+place_at(const struct room_stream *stream, int64_t sequence)
 {
 	size_t i;
 
 	for (i = 0; i < place_count; i++)
-		if (places[i].sequence == sequence)
-			return &places[i];
+		if (places[i].epoch == stream->epoch &&
+		    places[i].lane == stream->lane &&
+		    places[i].place.sequence == sequence)
+			return &places[i].place;
 	return NULL;
+}
+
+/* Behind the others while it is fresh: made_count says whether it is kept. */
+static struct room_stream *
+stream_find(const struct room_message *message)
+{
+	size_t i;
+
+	for (i = 0; i < made_count; i++)
+		if (made[i].epoch == message->epoch &&
+		    made[i].lane == message->lane)
+			return &made[i];
+	assert_true(made_count < STREAMS_MAX);
+	room_stream_init(&made[i], message->epoch, message->lane);
+	return &made[i];
+}
+
+/* Of the epochs that are kept the lowest, if there are as many as may be. */
+static int64_t
+epochs_floor(void)
+{
+	int64_t below = INT64_MAX;
+	size_t i, count;
+
+	for (count = 0; count < ROOM_EPOCHS_MAX; count++) {
+		int64_t next = 0;
+
+		for (i = 0; i < made_count; i++)
+			if (made[i].epoch < below && made[i].epoch > next)
+				next = made[i].epoch;
+		if (next == 0)
+			return 0;
+		below = next;
+	}
+	return below;
 }
 
 static void
@@ -372,41 +417,57 @@ place_digest(struct room_place *place, const json_t *row, const char *payload)
 	signtext_item_digest(place->digest, "message", id, hash);
 }
 
+/* Alice's room at number 3, of which bob has been a member since. */
+static void
+message_facts(struct room_message_facts *facts, const struct room_place *place,
+    const struct room_stream *stream)
+{
+	const struct room_place *other;
+
+	memset(facts, 0, sizeof(*facts));
+	memset(&state, 0, sizeof(state));
+	state.number = facts->member.joined = 3;
+	facts->server_seen = facts->here = facts->here_then = true;
+	facts->out = ROOM_KINDS;
+	facts->floor = epochs_floor();
+	if ((other = place_at(stream, place->sequence - 1)) != NULL)
+		facts->beside.before = other->digest;
+	if ((other = place_at(stream, place->sequence)) != NULL)
+		facts->beside.at = other->digest;
+	if ((other = place_at(stream, place->sequence + 1)) != NULL)
+		facts->beside.after = other->previous;
+}
+
 static struct room_verdict
-item_take(struct room_stream streams[4], const json_t *row)
+item_take(const json_t *row)
 {
 	struct room_verdict verdict = {
 	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
 	const char *payload = text_of(row, "payload");
 	struct room_payload_message read;
-	struct room_beside beside = {NULL, NULL, NULL, false};
-	struct room_place *place = &read.message.place;
-	const struct room_place *other;
+	struct room_message_facts facts;
 	struct room_stream *stream;
 
 	assert_true(canon_check(payload, strlen(payload)));
 	if (room_payload_message(&read, bob, payload, strlen(payload)) !=
 	    CODE_OK)
 		return verdict;
-	/* Another lane and another epoch have one message each. */
-	stream = &streams[read.message.lane == 2 ? read.message.epoch : 3];
-	place_digest(place, row, payload);
-	if (stream == &streams[1]) {
-		if ((other = place_at(place->sequence - 1)) != NULL)
-			beside.before = other->digest;
-		if ((other = place_at(place->sequence)) != NULL)
-			beside.at = other->digest;
-		if ((other = place_at(place->sequence + 1)) != NULL)
-			beside.after = other->previous;
-	}
-	verdict = room_stream_check(stream, place, &beside);
+	stream = stream_find(&read.message);
+	place_digest(&read.message.place, row, payload);
+	message_facts(&facts, &read.message.place, stream);
+	verdict =
+	    room_message_judge(&state, stream, &read.message, &facts, now);
 	if (verdict.outcome == ROOM_CONFLICT)
 		room_stream_fork(stream, verdict.from);
+	if (stream == &made[made_count] &&
+	    (verdict.outcome == ROOM_CONFLICT || verdict.outcome == ROOM_TAKEN))
+		made_count++;
 	if (verdict.outcome != ROOM_TAKEN)
 		return verdict;
-	room_stream_settle(stream, place->sequence, now);
-	if (stream == &streams[1])
-		places[place_count++] = *place;
+	assert_true(place_count < STREAMS_MAX);
+	places[place_count].epoch = stream->epoch;
+	places[place_count].lane = stream->lane;
+	places[place_count++].place = read.message.place;
 	return verdict;
 }
 
@@ -414,7 +475,6 @@ static void
 streams(void **unused)
 {
 	json_t *rows = json_object_get(vectors, "streams"), *one, *row;
-	struct room_stream made[4];
 	struct room_verdict verdict;
 	char outcome[64];
 	size_t i, j;
@@ -422,11 +482,10 @@ streams(void **unused)
 	(void)unused;
 	json_array_foreach(rows, i, one)
 	{
-		memset(made, 0, sizeof(made));
-		place_count = 0;
+		made_count = place_count = 0;
 		json_array_foreach(json_object_get(one, "items"), j, row)
 		{
-			verdict = item_take(made, row);
+			verdict = item_take(row);
 			verdict_text(outcome, sizeof(outcome), &verdict);
 			if (strcmp(outcome, text_of(row, "outcome")) != 0)
 				fail_msg("%s: item %zu: %s",

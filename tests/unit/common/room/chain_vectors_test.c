@@ -24,13 +24,14 @@
 #include "room/room_message.h"
 #include "room/room_state.h"
 #include "room/room_stream.h"
+#include "room/room_vouch.h"
 
 #define EVENTS_MAX  300 /* of a chain */
 #define STREAMS_MAX 80	/* and their places */
 
 static json_t *vectors;
 static int64_t now;
-static struct cert alice;
+static struct cert alice, renewed; /* before and after she revoked */
 static uint8_t bob[ONION_KEY];
 
 /* A room as a receiver keeps it. */
@@ -72,7 +73,10 @@ set_up(void **unused)
 	if (onion_parse(bob, text, strlen(text)) != CODE_OK)
 		return -1;
 	text = text_of(json_object_get(keys, "alice"), "certificate");
-	return cert_parse(&alice, text, strlen(text)) == CODE_OK ? 0 : -1;
+	if (cert_parse(&alice, text, strlen(text)) != CODE_OK)
+		return -1;
+	text = text_of(json_object_get(vectors, "revoking"), "certificate");
+	return cert_parse(&renewed, text, strlen(text)) == CODE_OK ? 0 : -1;
 }
 
 static int
@@ -245,14 +249,18 @@ event_read(struct room_event *event, struct room_payload_servers *servers,
 	const char *text = text_of(row, "signingText");
 	const char *payload = text_of(row, "canonicalPayload");
 	const char *base64 = text_of(row, "signature");
-	uint8_t signature[64], hash[32];
+	uint8_t signature[64], hash[32], key_id[32];
+	const struct cert *cert = &renewed;
 
 	assert_int_equal(room_event_parse(event, text, strlen(text)), CODE_OK);
+	cert_key_id(key_id, &alice);
+	if (memcmp(key_id, event->key_id, sizeof(key_id)) == 0)
+		cert = &alice;
 	sha256(hash, payload, strlen(payload));
 	assert_memory_equal(hash, event->payload_hash, 32);
 	assert_int_equal(
 	    base64_decode_exact(signature, 64, base64, strlen(base64)), 0);
-	assert_true(room_event_verify(event, signature, alice.signing_key));
+	assert_true(room_event_verify(event, signature, cert->signing_key));
 	return room_payload_content(
 	    &event->content, servers, event->kind, payload, strlen(payload));
 }
@@ -507,23 +515,73 @@ place_read(struct room_place *place, const json_t *row)
 	place_digest(place, row, payload);
 }
 
+/* Whether a side counts under its certificate; always where nothing is said
+ * of that. */
+static bool
+side_counts(
+    const json_t *row, size_t side, const uint8_t digest[ROOM_HASH])
+{
+	const json_t *serials = json_object_get(row, "serials"), *name;
+	uint8_t named[4][ROOM_HASH];
+	struct room_vouch vouch;
+	struct room_link link;
+	size_t i;
+
+	if (serials == NULL)
+		return true;
+	memset(&link, 0, sizeof(link));
+	memcpy(link.digest, digest, ROOM_HASH);
+	link.serial =
+	    (uint64_t)json_integer_value(json_array_get(serials, side));
+	json_array_foreach(json_object_get(row, "named"), i, name)
+	{
+		assert_true(i < sizeof(named) / sizeof(named[0]));
+		assert_int_equal(base64_decode_exact(named[i], ROOM_HASH,
+				     json_string_value(name),
+				     json_string_length(name)),
+		    0);
+	}
+	vouch.min_serial =
+	    (uint64_t)json_integer_value(json_object_get(row, "minSerial"));
+	vouch.carried = json_is_true(json_object_get(row, "carried"));
+	vouch.named = named;
+	vouch.named_count = (uint32_t)i;
+	return room_vouch_counts(&vouch, &link);
+}
+
+static int64_t
+contradiction_events(const json_t *row)
+{
+	struct room_payload_servers servers;
+	struct room_event event, next;
+	uint8_t hash[ROOM_HASH], other[ROOM_HASH];
+
+	assert_int_equal(
+	    event_read(&event, &servers, json_object_get(row, "first")),
+	    CODE_OK);
+	assert_int_equal(
+	    event_read(&next, &servers, json_object_get(row, "second")),
+	    CODE_OK);
+	room_event_hash(hash, &event);
+	room_event_hash(other, &next);
+	if (!side_counts(row, 0, hash) || !side_counts(row, 1, other))
+		return 0;
+	return room_state_contradiction(&event, &next);
+}
+
 static int64_t
 contradiction(const json_t *row)
 {
-	const json_t *first = json_object_get(row, "first");
-	const json_t *second = json_object_get(row, "second");
-	struct room_payload_servers servers;
 	struct room_place place, other;
-	struct room_event event, next;
 
-	if (strcmp(text_of(row, "kind"), "message") == 0) {
-		place_read(&place, first);
-		place_read(&other, second);
-		return room_stream_contradiction(&place, &other);
-	}
-	assert_int_equal(event_read(&event, &servers, first), CODE_OK);
-	assert_int_equal(event_read(&next, &servers, second), CODE_OK);
-	return room_state_contradiction(&event, &next);
+	if (strcmp(text_of(row, "kind"), "state") == 0)
+		return contradiction_events(row);
+	place_read(&place, json_object_get(row, "first"));
+	place_read(&other, json_object_get(row, "second"));
+	if (!side_counts(row, 0, place.digest) ||
+	    !side_counts(row, 1, other.digest))
+		return 0;
+	return room_stream_contradiction(&place, &other);
 }
 
 static void

@@ -492,6 +492,7 @@ class Stream:
 
     def __init__(self, bob, room, why):
         self.bob, self.room, self.why, self.rows = bob, room, why, []
+        self.epochs = []  # of which lane 2 is known, and nothing in it
 
     def add(self, sequence, previous, outcome="accepted", content="AAAA",
             id=None, **members):
@@ -508,7 +509,8 @@ class Stream:
         return digest
 
     def row(self):
-        return {"why": self.why, "items": self.rows}
+        row = {"why": self.why, "items": self.rows}
+        return dict(row, epochs=self.epochs) if self.epochs else row
 
 
 def streams(alice, bob, now):
@@ -583,24 +585,25 @@ def stream_epochs(stream, now):
     """Of one origin the 64 highest epochs are kept, whatever their lanes."""
     expired, ahead = "rejected EXPIRED", "retry SEQUENCE_AHEAD"
 
-    def begun(why, numbers):
+    def known(why, first, last):
         one, _ = stream(why)
-        return one, [one.add(1, ZERO, epoch=number) for number in numbers]
-    one, digests = begun("65 epochs: the lowest is left behind", range(1, 66))
-    one.add(2, digests[0], expired, epoch=1)
+        one.epochs = list(range(first, last + 1))
+        return one
+    one = known("65 epochs: the lowest is left behind", 2, 64)
+    digest = one.add(1, ZERO, epoch=1)
+    one.add(1, ZERO, epoch=65)
+    one.add(2, digest, expired, epoch=1)
     one.add(1, ZERO, expired, epoch=1, content="AAAB")
     one.rows.append(dict(one.rows[0], outcome="duplicate"))
-    one.add(2, digests[1], epoch=2)
-    one, digests = begun("an epoch below 64 others", range(2, 66))
+    one.add(1, ZERO, epoch=2)
+    one = known("an epoch below 64 others", 2, 65)
     one.add(1, ZERO, expired, epoch=1)
-    one.add(2, digests[0], epoch=2)
-    one, digests = begun("an epoch below 63 others", range(2, 65))
-    one.add(1, ZERO, epoch=1)
-    one, digests = begun("64 epochs, one of them in three lanes",
-                         range(1, 65))
+    one.add(1, ZERO, epoch=2)
+    known("an epoch below 63 others", 2, 64).add(1, ZERO, epoch=1)
+    one = known("64 epochs, one of them in three lanes", 2, 64)
     for lane in (1, 3):
         one.add(1, ZERO, epoch=64, lane=lane)
-    one.add(2, digests[0], epoch=1)
+    one.add(1, ZERO, epoch=1)
     one, _ = stream("an epoch 24 hours ahead of the clock")
     one.add(1, ZERO, epoch=now + p.DAY)
     for why, epoch in (("24 hours and a second", now + p.DAY + 1),

@@ -381,17 +381,31 @@ place_at(const struct room_stream *stream, int64_t sequence)
 
 /* Behind the others while it is fresh: made_count says whether it is kept. */
 static struct room_stream *
-stream_find(const struct room_message *message)
+stream_find(int64_t epoch, int lane)
 {
 	size_t i;
 
 	for (i = 0; i < made_count; i++)
-		if (made[i].epoch == message->epoch &&
-		    made[i].lane == message->lane)
+		if (made[i].epoch == epoch && made[i].lane == lane)
 			return &made[i];
 	assert_true(made_count < STREAMS_MAX);
-	room_stream_init(&made[i], message->epoch, message->lane);
+	room_stream_init(&made[i], epoch, lane);
 	return &made[i];
+}
+
+/* Those of which lane 2 is known when the first item comes. */
+static void
+epochs_read(const json_t *list)
+{
+	const json_t *epoch;
+	size_t i;
+
+	made_count = place_count = 0;
+	json_array_foreach(list, i, epoch)
+	{
+		(void)stream_find(json_integer_value(epoch), 2);
+		made_count++;
+	}
 }
 
 /* Of the epochs that are kept the lowest, if there are as many as may be. */
@@ -460,7 +474,7 @@ item_take(const json_t *row)
 	if (room_payload_message(&read, bob, payload, strlen(payload)) !=
 	    CODE_OK)
 		return verdict;
-	stream = stream_find(&read.message);
+	stream = stream_find(read.message.epoch, read.message.lane);
 	place_digest(&read.message.place, row, payload);
 	message_facts(&facts, &read.message.place, stream);
 	verdict =
@@ -490,7 +504,7 @@ streams(void **unused)
 	(void)unused;
 	json_array_foreach(rows, i, one)
 	{
-		made_count = place_count = 0;
+		epochs_read(json_object_get(one, "epochs"));
 		json_array_foreach(json_object_get(one, "items"), j, row)
 		{
 			verdict = item_take(row);

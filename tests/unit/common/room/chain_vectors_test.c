@@ -532,8 +532,7 @@ place_read(struct room_place *place, const json_t *row)
 /* Whether a side counts under its certificate; always where nothing is said
  * of that. */
 static bool
-side_counts(
-    const json_t *row, size_t side, const uint8_t digest[ROOM_HASH])
+side_counts(const json_t *row, size_t side, const uint8_t digest[ROOM_HASH])
 {
 	const json_t *serials = json_object_get(row, "serials"), *name;
 	uint8_t named[4][ROOM_HASH];
@@ -550,9 +549,9 @@ side_counts(
 	json_array_foreach(json_object_get(row, "named"), i, name)
 	{
 		assert_true(i < sizeof(named) / sizeof(named[0]));
-		assert_int_equal(base64_decode_exact(named[i], ROOM_HASH,
-				     json_string_value(name),
-				     json_string_length(name)),
+		assert_int_equal(
+		    base64_decode_exact(named[i], ROOM_HASH,
+			json_string_value(name), json_string_length(name)),
 		    0);
 	}
 	vouch.min_serial =

@@ -113,8 +113,7 @@ heads(void **unused)
 		if ((want.what & ROOM_WANT_ONE) != 0)
 			ask_add(asks, want.one, want.one, "proof");
 		if ((want.what & ROOM_WANT_EVIDENCE) != 0)
-			ask_add(
-			    asks, want.evidence, want.evidence, "evidence");
+			ask_add(asks, want.evidence, want.evidence, "evidence");
 		if (!json_equal(asks, json_object_get(row, "asks")))
 			fail_msg("%s: %s",
 			    json_string_value(json_object_get(row, "why")),

@@ -61,7 +61,7 @@ number_of(const json_t *object, const char *name)
 	return json_integer_value(json_object_get(object, name));
 }
 
-/* What the items go to ------------------------------------------------------ */
+/* What the items go to ----------------------------------------------------- */
 
 /* Bob's server has the room's events up to have, and all that come are good. */
 void
@@ -230,7 +230,7 @@ clock_now(void)
 	return now;
 }
 
-/* The vectors --------------------------------------------------------------- */
+/* The vectors -------------------------------------------------------------- */
 
 static void
 item_done(struct commit_item *item, bool ok, const struct ack_result *result)
@@ -300,8 +300,8 @@ vouching(void **state)
 		have = number_of(row, "have");
 		row_take("room_state");
 		if (taken != number_of(row, "taken"))
-			fail_msg("%s: %d taken", text_of(row, "why"),
-			    (int)taken);
+			fail_msg(
+			    "%s: %d taken", text_of(row, "why"), (int)taken);
 	}
 }
 

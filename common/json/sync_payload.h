@@ -22,8 +22,9 @@
  *			"lane":2,"origin":"...","sequence":9,
  *			"tip":"<base64>"}...]}
  *	VOID		{"digest":"<base64>","epoch":1,"first":3,
- *			"globalRoomId":"...","lane":2,"last":4,
- *			"previous":"<base64>"}, of a stream of the answerer's
+ *			"globalRoomId":"...","kind":"void" or "gone","lane":2,
+ *			"last":4,"previous":"<base64>"}, of a stream of the
+ *			answerer's
  *
  * A document is what somebody signed: the signing text, the signature, the
  * signer's certificate, and payloads that the text names: one of an event, an

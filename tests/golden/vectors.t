@@ -134,6 +134,12 @@ def counted(vectors):
     tap.diag("%d outcomes, %d of them negative" % (len(told), len(bad)))
     tap.ok(len(told) >= 240 and len(bad) >= 120 and 2 * len(bad) >= len(told),
            "240 vectors at least, half of them negative")
+    missing = [name for name in (
+        "addresses", "canonicalJson", "certificates", "chains", "ed25519",
+        "evidence", "handshakes", "heads", "http", "invitations",
+        "lookupAnswers", "requests", "streams", "syncs", "vouching")
+               if not vectors.get(name)]
+    tap.equal(missing, [], "of each kind")
     tap.equal([row["why"] for name in ("refused", "refusedStates",
                                        "refusedRooms")
                for row in vectors[name] if "outcome" not in row], [],

@@ -16,8 +16,24 @@ INVITE_S = 7 * p.DAY
 SERVERS_MAX = 256
 
 
+METADATA_MAX = 16384
+LISTED_MAX = 256
+
+
 def nonce(number):
     return p.b64(bytes([number] * 16))
+
+
+def server(number):
+    return p.onion_address(p.Key(p.sha256(b"server %d" % number)).public)
+
+
+def formed(kind, payload):
+    """The limits of an event's payload, which is whole otherwise."""
+    listed = payload.get("allowedServers") or []
+    return (kind != "rename" or
+            len(p.unb64(payload["metadata"])) <= METADATA_MAX) and \
+        len(listed) <= LISTED_MAX and len(set(listed)) == len(listed)
 
 
 class Room:
@@ -211,6 +227,8 @@ class Chain:
         return self
 
     def take(self, number, previous, kind, time, payload, text):
+        if not formed(kind, payload):
+            return "rejected PAYLOAD_MALFORMED", None
         if number == 1 and self.room.number == 0:
             code = self.room.rule(kind, time, payload)
             if code:
@@ -263,6 +281,7 @@ def chains(alice, bob, now):
     chain_ends(chain, alice, bob, a, b, c)
     chain_order(chain, a, b)
     chain_full(chain, a)
+    chain_limits(chain)
     return [one.row() for one in made]
 
 
@@ -442,13 +461,28 @@ def chain_full(chain, a):
                 requireInviteForJoin=False)
     one.brief = True
     for number in range(SERVERS_MAX):
-        one.join("u@" + p.onion_address(p.Key(
-            p.sha256(b"server %d" % number)).public))
+        one.join("u@" + server(number))
     one.join("v@" + one.rows[-1]["canonicalPayload"].split("@")[1][:62])
     one.join("dave@" + one.alice.address)
-    one.join("u@" + p.onion_address(p.Key(p.sha256(b"server 256")).public),
-             code="ROOM_FULL")
+    one.join("u@" + server(256), code="ROOM_FULL")
     del a
+
+
+def chain_limits(chain):
+    """What does not have its form is as if it had not come."""
+    malformed = "rejected PAYLOAD_MALFORMED"
+    for size, outcome in ((0, "accepted"), (METADATA_MAX, "accepted"),
+                          (METADATA_MAX + 1, malformed)):
+        chain("metadata of %d bytes" % size).add(
+            "rename", outcome=outcome, metadata=p.b64(bytes(size))).add(
+                "rename", metadata="AAAA")
+    for count, outcome in ((LISTED_MAX, "accepted"),
+                           (LISTED_MAX + 1, malformed)):
+        chain("a list of %d servers" % count).servers(
+            [server(number) for number in range(count)],
+            outcome=outcome).add("key")
+    chain("a list with a server twice").servers(
+        [server(0), server(1), server(0)], outcome=malformed).add("key")
 
 
 # Streams
@@ -458,6 +492,7 @@ class Stream:
 
     def __init__(self, bob, room, why):
         self.bob, self.room, self.why, self.rows = bob, room, why, []
+        self.epochs = []  # of which lane 2 is known, and nothing in it
 
     def add(self, sequence, previous, outcome="accepted", content="AAAA",
             id=None, **members):
@@ -474,10 +509,11 @@ class Stream:
         return digest
 
     def row(self):
-        return {"why": self.why, "items": self.rows}
+        row = {"why": self.why, "items": self.rows}
+        return dict(row, epochs=self.epochs) if self.epochs else row
 
 
-def streams(alice, bob):
+def streams(alice, bob, now):
     room, made = UUID + alice.address, []
     conflict = "rejected SEQUENCE_CONFLICT"
     malformed = "rejected PAYLOAD_MALFORMED"
@@ -519,6 +555,9 @@ def streams(alice, bob):
     one, digest = stream("another lane and another epoch begin at 1", 2)
     one.add(1, ZERO, lane=1)
     one.add(1, ZERO, epoch=2)
+    stream_epochs(stream, now)
+    one, digest = stream("metadata of 16385 bytes: no limit of its own")
+    one.add(1, ZERO, metadata={"a": "b" * (16385 - 8)})
     for why, members in (
             ("sequence 0", {"sequence": 0}), ("lane 0", {"lane": 0}),
             ("lane 4", {"lane": 4}), ("epoch 0", {"epoch": 0}),
@@ -540,6 +579,38 @@ def streams(alice, bob):
         one.add(**dict({"sequence": 1, "previous": ZERO,
                         "outcome": malformed}, **members))
     return [one.row() for one in made]
+
+
+def stream_epochs(stream, now):
+    """Of one origin the 64 highest epochs are kept, whatever their lanes."""
+    expired, ahead = "rejected EXPIRED", "retry SEQUENCE_AHEAD"
+
+    def known(why, first, last):
+        one, _ = stream(why)
+        one.epochs = list(range(first, last + 1))
+        return one
+    one = known("65 epochs: the lowest is left behind", 2, 64)
+    digest = one.add(1, ZERO, epoch=1)
+    one.add(1, ZERO, epoch=65)
+    one.add(2, digest, expired, epoch=1)
+    one.add(1, ZERO, expired, epoch=1, content="AAAB")
+    one.rows.append(dict(one.rows[0], outcome="duplicate"))
+    one.add(1, ZERO, epoch=2)
+    one = known("an epoch below 64 others", 2, 65)
+    one.add(1, ZERO, expired, epoch=1)
+    one.add(1, ZERO, epoch=2)
+    known("an epoch below 63 others", 2, 64).add(1, ZERO, epoch=1)
+    one = known("64 epochs, one of them in three lanes", 2, 64)
+    for lane in (1, 3):
+        one.add(1, ZERO, epoch=64, lane=lane)
+    one.add(1, ZERO, epoch=1)
+    one, _ = stream("an epoch 24 hours ahead of the clock")
+    one.add(1, ZERO, epoch=now + p.DAY)
+    for why, epoch in (("24 hours and a second", now + p.DAY + 1),
+                       ("as far as there are numbers", 2 ** 53 - 1)):
+        one, digest = stream("an epoch %s ahead of the clock" % why)
+        one.add(1, ZERO, ahead, epoch=epoch)
+        one.add(1, ZERO, epoch=now)
 
 
 # Evidence

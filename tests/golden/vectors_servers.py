@@ -455,4 +455,83 @@ def syncs(vectors):
             lambda v: v["voids"][0].pop(name), voids, True)
     add("ask in an answer", lambda v: v.update(ask=request["ask"]), voids,
         True)
+    syncs_limits(add, request, short, voids)
     return rows
+
+
+def syncs_limits(add, request, short, voids):
+    """What there may be at most, and one more; what heads and declarations
+    may not say of themselves."""
+    most, refused = 2 ** 53 - 1, None
+    for why, n, members, outcome in (
+            ("64 events", 0, {"to": 4 + 63}, "accepted"),
+            ("256 numbers of a stream", 1, {"to": 2 + 255}, "accepted"),
+            ("number 2^53-1", 1, {"from": most, "to": most}, "accepted")):
+        add("ask: " + why, lambda v: v["ask"][n].update(members),
+            outcome=outcome)
+    for why, outcome, change in (
+            ("64 asks", "accepted",
+             lambda v: v.update(ask=[v["ask"][0]] * 64)),
+            ("document with 64 payloads", "accepted",
+             lambda v: v["documents"][0].update(payloads=["e30="] * 64)),
+            ("256 payloads of 128 documents", "accepted", lambda v: v.update(
+                documents=[dict(v["documents"][0], payloads=["e30="] * 2)] *
+                128)),
+            ("257 payloads", refused, lambda v: v.update(
+                documents=[dict(v["documents"][0], payloads=["e30="] * 2)] *
+                127 + [dict(v["documents"][0], payloads=["e30="] * 3)])),
+            ("32 heads", "accepted", lambda v: v.update(
+                heads=[dict(v["heads"][0], streams=[])] * 32)),
+            ("128 streams in two heads", "accepted", lambda v: v.update(
+                heads=[dict(v["heads"][0], streams=v["heads"][0]["streams"] *
+                            64)] * 2)),
+            ("129 streams in two heads", refused, lambda v: v.update(
+                heads=[dict(v["heads"][0], streams=v["heads"][0]["streams"] *
+                            count) for count in (64, 65)]))):
+        add(why, change, outcome=outcome)
+    for why, outcome, members in (
+            ("highest behind a gap", "accepted", {"highest": 1025}),
+            ("highest is the last contiguous number", "accepted",
+             {"sequence": 7, "highest": 7}),
+            ("highest below the last contiguous number", refused,
+             {"sequence": 7, "highest": 6}),
+            ("nothing, and digests of zeros", "accepted",
+             {"sequence": 0, "highest": 0, "digest": HASH, "tip": HASH}),
+            ("a tip that is not known", "accepted",
+             {"highest": 9, "tip": HASH}),
+            ("a tip of 31 bytes", refused, {"tip": p.b64(bytes(31))}),
+            ("a digest of 33 bytes", refused, {"digest": p.b64(bytes(33))}),
+            ("sequence 2^53-1", "accepted",
+             {"sequence": most, "highest": most}),
+            ("sequence below 0", refused, {"sequence": -1}),
+            ("forked at its first number", "accepted", {"forked": 1}),
+            ("forked below 0", refused, {"forked": -1}),
+            ("epoch 0", refused, {"epoch": 0}),
+            ("lane 4", refused, {"lane": 4})):
+        add("stream of a head: " + why,
+            lambda v: v["heads"][0]["streams"][0].update(members), request,
+            outcome=outcome)
+    for why, outcome, state in (
+            ("null: nothing is known", "accepted", None),
+            ("number 0, and a hash of zeros", "accepted",
+             {"disputed": 0, "hash": HASH, "number": 0}),
+            ("an empty object", refused, {})):
+        add("state of a head: " + why,
+            lambda v: v["heads"][0].update(state=state), outcome=outcome)
+    for why, outcome, members in (
+            ("gone", "accepted", {"kind": "gone"}),
+            ("of another kind", "none", {"kind": "lost"}),
+            ("of 256 numbers", "accepted", {"last": 2 + 255}),
+            ("of 257 numbers", "none", {"last": 2 + 256}),
+            ("of the last 256 numbers there are", "accepted",
+             {"first": most - 255, "last": most}),
+            ("from number 0", "none", {"first": 0}),
+            ("whose last is below its first", "none", {"last": 1}),
+            ("of lane 0", "none", {"lane": 0}),
+            ("of epoch 0", "none", {"epoch": 0})):
+        add("declaration " + why, lambda v: v["voids"][0].update(members),
+            voids, True, outcome)
+    for count, outcome in ((64, "accepted"), (65, "none")):
+        add("%d declarations" % count,
+            lambda v: v.update(voids=v["voids"] * count), voids, True,
+            outcome)

@@ -25,6 +25,9 @@ UNIT_EXTRA_fed-queued/rooms/items/items = $(PEER) $(addprefix fed-queued/, \
 		rooms/items/item_kind.c rooms/certificate.c \
 		rooms/home_certificate.c rooms/vouch.c \
 		db/db_parameters.c)
+UNIT_EXTRA_fed-queued/rooms/items/vectors = $(PEER) \
+		fed-queued/rooms/items/items.c \
+		$(UNIT_EXTRA_fed-queued/rooms/items/items)
 
 # The same for tests/lib/NAME.c.
 TOOL_EXTRA_limit = fed-queued/db/db_parameters.c

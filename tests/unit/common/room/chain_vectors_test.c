@@ -21,14 +21,17 @@
 #include "proto/cert.h"
 #include "proto/ed.h"
 #include "proto/onion.h"
+#include "room/room_message.h"
 #include "room/room_state.h"
 #include "room/room_stream.h"
+#include "room/room_vouch.h"
 
-#define EVENTS_MAX 300 /* of a chain */
+#define EVENTS_MAX  300 /* of a chain */
+#define STREAMS_MAX 80	/* and their places */
 
 static json_t *vectors;
 static int64_t now;
-static struct cert alice;
+static struct cert alice, renewed; /* before and after she revoked */
 static uint8_t bob[ONION_KEY];
 
 /* A room as a receiver keeps it. */
@@ -70,7 +73,10 @@ set_up(void **unused)
 	if (onion_parse(bob, text, strlen(text)) != CODE_OK)
 		return -1;
 	text = text_of(json_object_get(keys, "alice"), "certificate");
-	return cert_parse(&alice, text, strlen(text)) == CODE_OK ? 0 : -1;
+	if (cert_parse(&alice, text, strlen(text)) != CODE_OK)
+		return -1;
+	text = text_of(json_object_get(vectors, "revoking"), "certificate");
+	return cert_parse(&renewed, text, strlen(text)) == CODE_OK ? 0 : -1;
 }
 
 static int
@@ -235,24 +241,28 @@ verdict_text(char *text, size_t size, const struct room_verdict *verdict)
 		    code_name(verdict->code));
 }
 
-static void
+/* Its signature holds; CODE_OK if its payload has its form, too. */
+static enum code
 event_read(struct room_event *event, struct room_payload_servers *servers,
     const json_t *row)
 {
 	const char *text = text_of(row, "signingText");
 	const char *payload = text_of(row, "canonicalPayload");
 	const char *base64 = text_of(row, "signature");
-	uint8_t signature[64], hash[32];
+	uint8_t signature[64], hash[32], key_id[32];
+	const struct cert *cert = &renewed;
 
 	assert_int_equal(room_event_parse(event, text, strlen(text)), CODE_OK);
+	cert_key_id(key_id, &alice);
+	if (memcmp(key_id, event->key_id, sizeof(key_id)) == 0)
+		cert = &alice;
 	sha256(hash, payload, strlen(payload));
 	assert_memory_equal(hash, event->payload_hash, 32);
 	assert_int_equal(
 	    base64_decode_exact(signature, 64, base64, strlen(base64)), 0);
-	assert_true(room_event_verify(event, signature, alice.signing_key));
-	assert_int_equal(room_payload_content(&event->content, servers,
-			     event->kind, payload, strlen(payload)),
-	    CODE_OK);
+	assert_true(room_event_verify(event, signature, cert->signing_key));
+	return room_payload_content(
+	    &event->content, servers, event->kind, payload, strlen(payload));
 }
 
 /* Takes an event. rule: the code that the home would answer. */
@@ -260,12 +270,15 @@ static struct room_verdict
 event_take(const json_t *row, enum code *rule)
 {
 	static struct room_payload_servers servers;
-	struct room_verdict verdict;
+	struct room_verdict verdict = {ROOM_REFUSED, CODE_OK, 0, 0, 0, 0};
 	struct room_effect effect;
 	struct room_event event;
 	struct room_facts facts;
 
-	event_read(&event, &servers, row);
+	*rule = CODE_OK;
+	verdict.code = event_read(&event, &servers, row);
+	if (verdict.code != CODE_OK)
+		return verdict;
 	if (event.number == 1 && state.number == 0)
 		state.room = event.room;
 	facts_find(&facts, &event);
@@ -343,19 +356,76 @@ chains(void **unused)
 	json_array_foreach(rows, i, row) chain_check(row);
 }
 
-/* The places of a stream, as far as they are known. */
-static struct room_place places[16];
+/* Bob's streams in that room, and their places, as far as they are known. */
+static struct room_stream made[STREAMS_MAX];
+static size_t made_count;
+static struct {
+	int64_t epoch;
+	int lane;
+	struct room_place place;
+} places[STREAMS_MAX];
 static size_t place_count;
 
 static const struct room_place *
-place_at(int64_t sequence)
+place_at(const struct room_stream *stream, int64_t sequence)
 {
 	size_t i;
 
 	for (i = 0; i < place_count; i++)
-		if (places[i].sequence == sequence)
-			return &places[i];
+		if (places[i].epoch == stream->epoch &&
+		    places[i].lane == stream->lane &&
+		    places[i].place.sequence == sequence)
+			return &places[i].place;
 	return NULL;
+}
+
+/* Behind the others while it is fresh: made_count says whether it is kept. */
+static struct room_stream *
+stream_find(int64_t epoch, int lane)
+{
+	size_t i;
+
+	for (i = 0; i < made_count; i++)
+		if (made[i].epoch == epoch && made[i].lane == lane)
+			return &made[i];
+	assert_true(made_count < STREAMS_MAX);
+	room_stream_init(&made[i], epoch, lane);
+	return &made[i];
+}
+
+/* Those of which lane 2 is known when the first item comes. */
+static void
+epochs_read(const json_t *list)
+{
+	const json_t *epoch;
+	size_t i;
+
+	made_count = place_count = 0;
+	json_array_foreach(list, i, epoch)
+	{
+		(void)stream_find(json_integer_value(epoch), 2);
+		made_count++;
+	}
+}
+
+/* Of the epochs that are kept the lowest, if there are as many as may be. */
+static int64_t
+epochs_floor(void)
+{
+	int64_t below = INT64_MAX;
+	size_t i, count;
+
+	for (count = 0; count < ROOM_EPOCHS_MAX; count++) {
+		int64_t next = 0;
+
+		for (i = 0; i < made_count; i++)
+			if (made[i].epoch < below && made[i].epoch > next)
+				next = made[i].epoch;
+		if (next == 0)
+			return 0;
+		below = next;
+	}
+	return below;
 }
 
 static void
@@ -369,41 +439,57 @@ place_digest(struct room_place *place, const json_t *row, const char *payload)
 	signtext_item_digest(place->digest, "message", id, hash);
 }
 
+/* Alice's room at number 3, of which bob has been a member since. */
+static void
+message_facts(struct room_message_facts *facts, const struct room_place *place,
+    const struct room_stream *stream)
+{
+	const struct room_place *other;
+
+	memset(facts, 0, sizeof(*facts));
+	memset(&state, 0, sizeof(state));
+	state.number = facts->member.joined = 3;
+	facts->server_seen = facts->here = facts->here_then = true;
+	facts->out = ROOM_KINDS;
+	facts->floor = epochs_floor();
+	if ((other = place_at(stream, place->sequence - 1)) != NULL)
+		facts->beside.before = other->digest;
+	if ((other = place_at(stream, place->sequence)) != NULL)
+		facts->beside.at = other->digest;
+	if ((other = place_at(stream, place->sequence + 1)) != NULL)
+		facts->beside.after = other->previous;
+}
+
 static struct room_verdict
-item_take(struct room_stream streams[4], const json_t *row)
+item_take(const json_t *row)
 {
 	struct room_verdict verdict = {
 	    ROOM_REFUSED, CODE_PAYLOAD_MALFORMED, 0, 0, 0, 0};
 	const char *payload = text_of(row, "payload");
 	struct room_payload_message read;
-	struct room_beside beside = {NULL, NULL, NULL, false};
-	struct room_place *place = &read.message.place;
-	const struct room_place *other;
+	struct room_message_facts facts;
 	struct room_stream *stream;
 
 	assert_true(canon_check(payload, strlen(payload)));
 	if (room_payload_message(&read, bob, payload, strlen(payload)) !=
 	    CODE_OK)
 		return verdict;
-	/* Another lane and another epoch have one message each. */
-	stream = &streams[read.message.lane == 2 ? read.message.epoch : 3];
-	place_digest(place, row, payload);
-	if (stream == &streams[1]) {
-		if ((other = place_at(place->sequence - 1)) != NULL)
-			beside.before = other->digest;
-		if ((other = place_at(place->sequence)) != NULL)
-			beside.at = other->digest;
-		if ((other = place_at(place->sequence + 1)) != NULL)
-			beside.after = other->previous;
-	}
-	verdict = room_stream_check(stream, place, &beside);
+	stream = stream_find(read.message.epoch, read.message.lane);
+	place_digest(&read.message.place, row, payload);
+	message_facts(&facts, &read.message.place, stream);
+	verdict =
+	    room_message_judge(&state, stream, &read.message, &facts, now);
 	if (verdict.outcome == ROOM_CONFLICT)
 		room_stream_fork(stream, verdict.from);
+	if (stream == &made[made_count] &&
+	    (verdict.outcome == ROOM_CONFLICT || verdict.outcome == ROOM_TAKEN))
+		made_count++;
 	if (verdict.outcome != ROOM_TAKEN)
 		return verdict;
-	room_stream_settle(stream, place->sequence, now);
-	if (stream == &streams[1])
-		places[place_count++] = *place;
+	assert_true(place_count < STREAMS_MAX);
+	places[place_count].epoch = stream->epoch;
+	places[place_count].lane = stream->lane;
+	places[place_count++].place = read.message.place;
 	return verdict;
 }
 
@@ -411,7 +497,6 @@ static void
 streams(void **unused)
 {
 	json_t *rows = json_object_get(vectors, "streams"), *one, *row;
-	struct room_stream made[4];
 	struct room_verdict verdict;
 	char outcome[64];
 	size_t i, j;
@@ -419,11 +504,10 @@ streams(void **unused)
 	(void)unused;
 	json_array_foreach(rows, i, one)
 	{
-		memset(made, 0, sizeof(made));
-		place_count = 0;
+		epochs_read(json_object_get(one, "epochs"));
 		json_array_foreach(json_object_get(one, "items"), j, row)
 		{
-			verdict = item_take(made, row);
+			verdict = item_take(row);
 			verdict_text(outcome, sizeof(outcome), &verdict);
 			if (strcmp(outcome, text_of(row, "outcome")) != 0)
 				fail_msg("%s: item %zu: %s",
@@ -445,23 +529,72 @@ place_read(struct room_place *place, const json_t *row)
 	place_digest(place, row, payload);
 }
 
+/* Whether a side counts under its certificate; always where nothing is said
+ * of that. */
+static bool
+side_counts(const json_t *row, size_t side, const uint8_t digest[ROOM_HASH])
+{
+	const json_t *serials = json_object_get(row, "serials"), *name;
+	uint8_t named[4][ROOM_HASH];
+	struct room_vouch vouch;
+	struct room_link link;
+	size_t i;
+
+	if (serials == NULL)
+		return true;
+	memset(&link, 0, sizeof(link));
+	memcpy(link.digest, digest, ROOM_HASH);
+	link.serial =
+	    (uint64_t)json_integer_value(json_array_get(serials, side));
+	json_array_foreach(json_object_get(row, "named"), i, name)
+	{
+		assert_true(i < sizeof(named) / sizeof(named[0]));
+		assert_int_equal(
+		    base64_decode_exact(named[i], ROOM_HASH,
+			json_string_value(name), json_string_length(name)),
+		    0);
+	}
+	vouch.min_serial =
+	    (uint64_t)json_integer_value(json_object_get(row, "minSerial"));
+	vouch.carried = json_is_true(json_object_get(row, "carried"));
+	vouch.named = named;
+	vouch.named_count = (uint32_t)i;
+	return room_vouch_counts(&vouch, &link);
+}
+
+static int64_t
+contradiction_events(const json_t *row)
+{
+	struct room_payload_servers servers;
+	struct room_event event, next;
+	uint8_t hash[ROOM_HASH], other[ROOM_HASH];
+
+	assert_int_equal(
+	    event_read(&event, &servers, json_object_get(row, "first")),
+	    CODE_OK);
+	assert_int_equal(
+	    event_read(&next, &servers, json_object_get(row, "second")),
+	    CODE_OK);
+	room_event_hash(hash, &event);
+	room_event_hash(other, &next);
+	if (!side_counts(row, 0, hash) || !side_counts(row, 1, other))
+		return 0;
+	return room_state_contradiction(&event, &next);
+}
+
 static int64_t
 contradiction(const json_t *row)
 {
-	const json_t *first = json_object_get(row, "first");
-	const json_t *second = json_object_get(row, "second");
-	struct room_payload_servers servers;
 	struct room_place place, other;
-	struct room_event event, next;
 
-	if (strcmp(text_of(row, "kind"), "message") == 0) {
-		place_read(&place, first);
-		place_read(&other, second);
-		return room_stream_contradiction(&place, &other);
-	}
-	event_read(&event, &servers, first);
-	event_read(&next, &servers, second);
-	return room_state_contradiction(&event, &next);
+	if (strcmp(text_of(row, "kind"), "state") == 0)
+		return contradiction_events(row);
+	place_read(&place, json_object_get(row, "first"));
+	place_read(&other, json_object_get(row, "second"));
+	if (!side_counts(row, 0, place.digest) ||
+	    !side_counts(row, 1, other.digest))
+		return 0;
+	return room_stream_contradiction(&place, &other);
 }
 
 static void

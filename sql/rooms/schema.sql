@@ -295,6 +295,9 @@ CREATE TABLE federation.room_voids (
 	proof_id	bigint NOT NULL REFERENCES federation.room_proofs (id),
 	PRIMARY KEY (room_id, origin, epoch, lane, first, last)
 );
+-- Whoever asks for a range has each of its numbers looked for by its end.
+CREATE INDEX room_voids_last ON federation.room_voids
+    (room_id, origin, epoch, lane, last);
 CREATE INDEX room_voids_proof ON federation.room_voids (proof_id);
 CREATE INDEX room_voids_gone ON federation.room_voids (declared_at)
     WHERE gone AND NOT told;

@@ -700,19 +700,27 @@ BEGIN
 	IF cardinality(answered) > 0 THEN
 		PERFORM federation.sync_answered(sync_holders.server, answered);
 	END IF;
-	RETURN QUERY SELECT h.room, x.origin, x.epoch, x.lane, m.first, m.last
-	    FROM unnest(heads) AS h
-	    JOIN federation.federated_rooms f ON f.global_room_id = h.room
-	    JOIN federation.room_voids x ON x.room_id = f.id
-		AND x.origin = h.origin AND x.epoch = h.epoch
-		AND x.lane = h.lane
-	    CROSS JOIN LATERAL federation.sync_missing(x) m
-	    WHERE m.first <= greatest(h.sequence, h.highest)
-	    AND sync_holders.server <> ALL (x.asked)
-	    AND NOT EXISTS (SELECT 1 FROM federation.federation_servers s
-		WHERE s.id = sync_holders.server
-		AND s.onion_address = x.origin)
-	    ORDER BY x.declared_at, x.first LIMIT sync_holders.most;
+	-- In their order first: no more are looked through than are returned,
+	-- and those that are there by now.
+	RETURN QUERY SELECT h.room, (h.void).origin, (h.void).epoch,
+	    (h.void).lane, m.first, m.last
+	    FROM (SELECT a.room, x AS void, greatest(a.sequence,
+		    a.highest) AS shown, x.declared_at AS at, x.first AS number
+		FROM unnest(heads) AS a
+		JOIN federation.federated_rooms f
+		    ON f.global_room_id = a.room
+		JOIN federation.room_voids x ON x.room_id = f.id
+		    AND x.origin = a.origin AND x.epoch = a.epoch
+		    AND x.lane = a.lane
+		WHERE x.first <= greatest(a.sequence, a.highest)
+		AND sync_holders.server <> ALL (x.asked)
+		AND NOT EXISTS (SELECT 1 FROM federation.federation_servers s
+		    WHERE s.id = sync_holders.server
+		    AND s.onion_address = x.origin)
+		ORDER BY x.declared_at, x.first OFFSET 0) h
+	    CROSS JOIN LATERAL federation.sync_missing(h.void) m
+	    WHERE m.first <= h.shown
+	    ORDER BY h.at, h.number LIMIT sync_holders.most;
 END
 $$;
 

@@ -305,6 +305,28 @@ phase_count(const struct sync_taking *taking)
 	}
 }
 
+/* Whether its numbers lie in a range that via was asked for. */
+static bool
+declared_asked(
+    const struct sync_taking *taking, const struct sync_void *declared)
+{
+	const struct sync_ask *ask;
+	uint32_t i;
+
+	for (i = 0; i < taking->answered_count; i++) {
+		ask = &taking->answered[i];
+		if (ask->stream && ask->want == SYNC_ITEMS &&
+		    room_id_equal(&ask->room, &declared->room) &&
+		    memcmp(ask->origin, taking->via, ONION_KEY) == 0 &&
+		    ask->epoch == declared->epoch &&
+		    ask->lane == declared->lane &&
+		    ask->from <= declared->range.first &&
+		    ask->to >= declared->range.last)
+			return true;
+	}
+	return false;
+}
+
 void
 sync_take_next(struct sync_taking *taking)
 {
@@ -328,8 +350,11 @@ sync_take_next(struct sync_taking *taking)
 		sync_take_evidence(taking, &message->pairs[2 * at],
 		    &message->pairs[2 * at + 1]);
 	else
+		/* What nobody asked for settles nothing, but is its word. */
 		sync_take_void(taking, &message->voids[at], &taking->proof,
-		    &taking->answer, true, sync_take_next);
+		    &taking->answer,
+		    declared_asked(taking, &message->voids[at]),
+		    sync_take_next);
 }
 
 void

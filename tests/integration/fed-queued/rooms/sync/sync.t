@@ -294,14 +294,19 @@ def test_declared(world):
     second = eve.tip
     world.asked.clear()
     world.message(a, eve.say())
-    world.answer = {"voids": [{
-        "digest": b64(second), "epoch": 1, "first": 2,
-        "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
-        "previous": b64(first)}]}
+    asked = {"digest": b64(second), "epoch": 1, "first": 2,
+             "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
+             "previous": b64(first)}
+    world.answer = {"voids": [
+        dict(asked, first=5, last=260, digest=b64(bytes(32))),
+        dict(asked, lane=1), dict(asked, epoch=2), asked]}
     tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
     a.hurry()
     tap.ok(net.wait(lambda: a.stream(world.third.address) == (3, 3, 0), 150),
            "is closed by a declaration")
+    tap.equal(run(a.owner, "SELECT epoch, lane, first, last FROM "
+                  "federation.room_voids WHERE room_id = %s", a.now.row),
+              [(1, 2, 2, 2)], "and numbers that nobody asked for by none")
 
     def heads():
         """A request may have been made before the first message came: then

@@ -297,9 +297,15 @@ def test_declared(world):
     asked = {"digest": b64(second), "epoch": 1, "first": 2,
              "globalRoomId": room.id, "kind": "void", "lane": 2, "last": 2,
              "previous": b64(first)}
-    world.answer = {"voids": [
+    declared = {"voids": [
         dict(asked, first=5, last=260, digest=b64(bytes(32))),
         dict(asked, lane=1), dict(asked, epoch=2), asked]}
+    shown = {"digest": b64(eve.tip), "epoch": 1, "forked": 0, "highest": 3,
+             "lane": 2, "origin": world.third.address, "sequence": 3,
+             "tip": b64(eve.tip)}
+    world.answer = lambda envelope: declared if envelope["payload"].get(
+        "ask") else {"heads": [{"globalRoomId": room.id, "state": None,
+                                "streams": [shown]}]}
     tap.equal(a.stream(world.third.address), (1, 3, 0), "a gap")
     a.hurry()
     tap.ok(net.wait(lambda: a.stream(world.third.address) == (3, 3, 0), 150),

@@ -433,9 +433,16 @@ BEGIN
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
-	DELETE FROM federation.room_items i WHERE i.room_id = target
-	    AND i.origin = vouch_stream_cut.origin
-	    AND i.id = ANY (vouch_stream_cut.items);
+	-- As if they had never come: what is the origin's comes again.
+	WITH gone AS (DELETE FROM federation.room_items i
+	    WHERE i.room_id = target AND i.origin = vouch_stream_cut.origin
+	    AND i.id = ANY (vouch_stream_cut.items)
+	    RETURNING i.message_id, i.digest)
+	    DELETE FROM federation.received_ids r
+	    USING gone g, federation.federation_servers s
+	    WHERE s.onion_address = vouch_stream_cut.origin
+	    AND r.server_id = s.id AND r.message_id = g.message_id
+	    AND r.digest = g.digest;
 	DELETE FROM federation.room_voids v USING federation.room_proofs p
 	    WHERE p.id = v.proof_id AND v.room_id = target
 	    AND v.origin = vouch_stream_cut.origin

@@ -636,7 +636,8 @@ BEGIN
 END
 $$;
 
--- An event that was decided and may not be made any more.
+-- An event that was decided and may not be made any more: what asked for it is
+-- as if it had never come.
 CREATE FUNCTION federation.room_event_drop(room text, version bigint)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -651,8 +652,15 @@ BEGIN
 	END IF;
 	target := federation.room_lock(room_event_drop.room,
 	    room_event_drop.version);
-	DELETE FROM federation.room_state_events e
-	    WHERE e.room_id = target AND e.signature IS NULL;
+	WITH gone AS (DELETE FROM federation.room_state_events e
+	    WHERE e.room_id = target AND e.signature IS NULL
+	    RETURNING e.request,
+		convert_from(e.payload, 'UTF8')::jsonb AS payload)
+	    DELETE FROM federation.received_ids r
+	    USING gone g, federation.federation_servers s
+	    WHERE r.message_id = g.request AND r.server_id = s.id
+	    AND s.onion_address = split_part(coalesce(
+		g.payload->>'inviter', g.payload->>'member'), '@', 2);
 	RETURN target IS NOT NULL;
 END
 $$;

@@ -789,10 +789,10 @@ BEGIN
 END
 $$;
 
--- What an item says against a declaration, as others are shown it: the one
--- under its last number, before its first or behind its last.
+-- What an item says against a declaration about a number, as others are shown
+-- it: the item under that number, or the one behind, which names it.
 CREATE FUNCTION federation.sync_against(room text, origin text, epoch bigint,
-    lane integer, first bigint, last bigint) RETURNS bytea
+    lane integer, number bigint) RETURNS bytea
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -805,17 +805,16 @@ BEGIN
 	    WHERE f.global_room_id = sync_against.room
 	    AND i.origin = sync_against.origin
 	    AND i.epoch = sync_against.epoch AND i.lane = sync_against.lane
-	    AND i.sequence IN (sync_against.last, sync_against.first - 1,
-		sync_against.last + 1)
-	    ORDER BY i.sequence = sync_against.last DESC LIMIT 1);
+	    AND i.sequence IN (sync_against.number, sync_against.number + 1)
+	    ORDER BY i.sequence LIMIT 1);
 END
 $$;
 
 -- Freezes a room below number, or ends a stream at it (epoch above 0), on
 -- evidence: two documents, of which the second may be null where what stands
--- against the first is among our items (from first to last); then version is
--- the room's, and null comes when it is another already. False: it is so
--- already, or the room is not known.
+-- against the first is among our items (under the number, or what names it);
+-- then version is the room's, and null comes when it is another already. False:
+-- it is so already, or the room is not known.
 CREATE FUNCTION federation.sync_conflict(room text, version bigint,
     dispute federation.sync_dispute_row, one bytea, other bytea)
 RETURNS boolean
@@ -843,8 +842,7 @@ BEGIN
 	IF against IS NULL THEN
 		against := federation.sync_against(sync_conflict.room,
 		    dispute.origin, dispute.epoch,
-		    dispute.lane, dispute.first,
-		    dispute.last);
+		    dispute.lane, dispute.number);
 	END IF;
 	against := coalesce(against, sync_conflict.one);
 	IF dispute.epoch = 0 THEN

@@ -460,7 +460,5 @@ CREATE TYPE federation.sync_dispute_row AS (
 	kind		text,
 	epoch		bigint,
 	lane		integer,
-	number		bigint,
-	first		bigint,
-	last		bigint
+	number		bigint
 );

@@ -227,7 +227,8 @@ END
 $$;
 
 -- The items of a stream from number on, and whether each is vouched for: with
--- the room's version and the stream in each row.
+-- the room's version and the stream in each row. Those before that lie behind a
+-- gap stay.
 CREATE FUNCTION federation.vouch_stream(room text, origin text, epoch bigint,
     lane integer, min_serial bigint, number bigint)
 RETURNS TABLE (version bigint, contiguous bigint, highest bigint,
@@ -243,9 +244,11 @@ BEGIN
 	    vouch_stream.min_serial >= 0 AND vouch_stream.number >= 1);
 	RETURN QUERY SELECT s.version, t.contiguous, t.highest,
 	    extract(epoch FROM t.gap_since)::bigint, t.forked, t.seen, i.id,
-	    i.sequence, federation.vouch_holds(vouch_stream.room,
+	    i.sequence, CASE WHEN i.id IS NOT NULL THEN
+		i.sequence < vouch_stream.number OR
+		federation.vouch_holds(vouch_stream.room,
 		vouch_stream.origin, vouch_stream.epoch, vouch_stream.lane,
-		vouch_stream.min_serial, i.sequence, i.digest)
+		vouch_stream.min_serial, i.sequence, i.digest) END
 	    FROM federation.federated_rooms f
 	    JOIN federation.room_states s ON s.room_id = f.id
 	    JOIN federation.room_streams t ON t.room_id = f.id
@@ -254,7 +257,8 @@ BEGIN
 		AND t.lane = vouch_stream.lane
 	    LEFT JOIN federation.room_items i ON i.room_id = f.id
 		AND i.origin = t.origin AND i.epoch = t.epoch
-		AND i.lane = t.lane AND i.sequence >= vouch_stream.number
+		AND i.lane = t.lane AND i.sequence >=
+		    least(vouch_stream.number, t.contiguous + 1)
 	    WHERE f.global_room_id = vouch_stream.room
 	    ORDER BY i.sequence LIMIT 2048;
 END
@@ -429,9 +433,16 @@ BEGIN
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
-	DELETE FROM federation.room_items i WHERE i.room_id = target
-	    AND i.origin = vouch_stream_cut.origin
-	    AND i.id = ANY (vouch_stream_cut.items);
+	-- As if they had never come: what is the origin's comes again.
+	WITH gone AS (DELETE FROM federation.room_items i
+	    WHERE i.room_id = target AND i.origin = vouch_stream_cut.origin
+	    AND i.id = ANY (vouch_stream_cut.items)
+	    RETURNING i.message_id, i.digest)
+	    DELETE FROM federation.received_ids r
+	    USING gone g, federation.federation_servers s
+	    WHERE s.onion_address = vouch_stream_cut.origin
+	    AND r.server_id = s.id AND r.message_id = g.message_id
+	    AND r.digest = g.digest;
 	DELETE FROM federation.room_voids v USING federation.room_proofs p
 	    WHERE p.id = v.proof_id AND v.room_id = target
 	    AND v.origin = vouch_stream_cut.origin

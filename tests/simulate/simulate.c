@@ -234,6 +234,7 @@ main(int argc, char **argv)
 		return usage();
 	for (seed = first; seed - first < count && !(quick && failed > 0);
 	     seed++) {
+		mirror_progress(seed, seed - first);
 		history_make(&history, seed);
 		if (history_run(&history)) {
 			tally_add(&tally);
@@ -244,6 +245,7 @@ main(int argc, char **argv)
 	}
 	if (verbose)
 		tally_print(&tally);
+	mirror_print();
 	printf("simulate: %llu seeds, %llu failed\n", (unsigned long long)count,
 	    (unsigned long long)failed);
 	return failed != 0;

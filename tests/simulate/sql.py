@@ -59,6 +59,9 @@ TRIGGERS = {
     "gap": ("room_streams", "INSERT OR UPDATE", "NEW.gap_since := NULL"),
     "fork": ("room_streams", "UPDATE", "NEW.forked := 0"),
     "held": ("room_items", "INSERT", "NEW.status := 'taken'"),
+    "again": ("room_items", "UPDATE", "IF OLD.status = 'refused' THEN"
+              " NEW.again := false; END IF"),
+    "stated": ("room_stated", "INSERT", "RETURN NULL"),
     "judged": ("room_items", "UPDATE", "NEW.flags := OLD.flags"),
     "void": ("room_voids", "INSERT", "RETURN NULL"),
     "evidence": ("room_evidence", "INSERT", "RETURN NULL"),

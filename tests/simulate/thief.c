@@ -15,17 +15,22 @@ server_of(uint32_t number)
 	return (int)(number % (uint32_t)world.servers);
 }
 
+static bool
+accomplice(const struct op *op)
+{
+	return world.dishonest != NONE && op->d % 2 == 0;
+}
+
 /* From the thief: in the name of the one it robbed, or of its accomplice. */
 static struct packet *
 stolen_packet(const struct op *op, enum packet_kind kind)
 {
-	bool accomplice = world.dishonest != NONE && op->d % 2 == 0;
 	struct packet *packet = packet_new(kind,
-	    accomplice ? world.dishonest : world.robbed, server_of(op->c));
+	    accomplice(op) ? world.dishonest : world.robbed, server_of(op->c));
 
 	packet->room = (int)(op->b % ROOMS);
 	packet->proof = 1;
-	if (!accomplice) {
+	if (!accomplice(op)) {
 		packet->serial = 1;
 		packet->min_serial = 1;
 	}
@@ -109,7 +114,9 @@ thief_act(const struct op *op)
 	struct packet *packet;
 	int made;
 
-	if (world.robbed == NONE)
+	/* Nobody hears an envelope of its own. */
+	if (world.robbed == NONE ||
+	    (!accomplice(op) && server_of(op->c) == world.robbed))
 		return;
 	made = message ? stolen_item(op) : stolen_event(op);
 	if (made == NONE)

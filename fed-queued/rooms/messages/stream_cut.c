@@ -77,7 +77,6 @@ stream_rebuild(const struct cut *cut, struct room_stream *stream,
 		stream->contiguous = before;
 	stream->highest = stream->contiguous;
 	stream->gap_since = 0;
-	/* Numbers before it that lie behind a gap are given again. */
 	memset(stream->seen, 0, sizeof(stream->seen));
 	for (row = 0; row < PQntuples(result); row++) {
 		if (row_null(result, row, STREAM_ID))
@@ -143,14 +142,18 @@ cut_write(struct cut *cut, PGresult *result)
 static bool
 number_holds(const struct cut *cut, PGresult *result)
 {
-	int64_t first;
+	int64_t sequence;
+	int row;
 
-	if (row_null(result, 0, STREAM_ID))
-		return true;
-	first = row_integer(result, 0, STREAM_SEQUENCE);
-	if (first > cut->number + 1)
-		return true;
-	return row_bool(result, 0, STREAM_HOLDS);
+	for (row = 0; row < PQntuples(result); row++) {
+		if (row_null(result, row, STREAM_ID))
+			return true;
+		sequence = row_integer(result, row, STREAM_SEQUENCE);
+		if (sequence >= cut->number)
+			return sequence > cut->number + 1 ||
+			       row_bool(result, row, STREAM_HOLDS);
+	}
+	return true;
 }
 
 static void

@@ -95,9 +95,7 @@ evidence_write(struct sync_taking *taking, int64_t number,
 		event ? CODE_STATE_CONFLICT : CODE_SEQUENCE_CONFLICT)),
 	    .epoch = event ? 0 : document->first.epoch,
 	    .lane = event ? 0 : document->first.lane,
-	    .number = number,
-	    .first = number,
-	    .last = number};
+	    .number = number};
 	struct db_parameters parameters;
 
 	room_id_format(

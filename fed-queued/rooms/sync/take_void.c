@@ -91,9 +91,7 @@ conflict_write(struct declaration *declaration, int64_t number)
 	    .kind = db_span_text(code_name(CODE_SEQUENCE_CONFLICT)),
 	    .epoch = declaration->declared.epoch,
 	    .lane = declaration->declared.lane,
-	    .number = number,
-	    .first = declaration->declared.range.first,
-	    .last = declaration->declared.range.last};
+	    .number = number};
 	struct db_parameters parameters;
 	size_t length;
 	char *one;

@@ -15,6 +15,15 @@ bool mirror_on;
 static bool stepping; /* the model makes a step that production makes, too */
 static int stepping_node;
 
+#define PROGRESS 50 /* seeds */
+
+/* What was compared so far, beside facts. */
+static struct {
+	unsigned long verdicts;
+	unsigned long stores;
+	unsigned long lines;
+} compared;
+
 void
 mirror_open(const char *where)
 {
@@ -27,6 +36,23 @@ mirror_open(const char *where)
 	log_init("simulate", LOG_FORM_PLAIN, LOG_LEVEL_ERROR);
 	mirror_db_open(host, colon + 1);
 	mirror_on = true;
+}
+
+void
+mirror_progress(uint64_t seed, uint64_t done)
+{
+	if (mirror_on && done > 0 && done % PROGRESS == 0)
+		fprintf(stderr, "# seed %llu: %llu are done\n",
+		    (unsigned long long)seed, (unsigned long long)done);
+}
+
+void
+mirror_print(void)
+{
+	if (mirror_on)
+		printf("sql: facts %lu verdicts %lu stores %lu lines %lu\n",
+		    mirror_facts_compared(), compared.verdicts, compared.stores,
+		    compared.lines);
 }
 
 static bool
@@ -117,6 +143,7 @@ mirror_verdict(const char *what, const struct room_verdict *got,
 {
 	char a[160], b[160];
 
+	compared.verdicts++;
 	verdict_text(a, sizeof(a), got);
 	verdict_text(b, sizeof(b), wanted);
 	if (strcmp(a, b) != 0)
@@ -234,6 +261,7 @@ mirror_texts(const char *what, char *sql, char *model)
 	static char *a[LINES], *b[LINES];
 	int m = lines_split(sql, a), n = lines_split(model, b), i, order;
 
+	compared.lines += (unsigned long)n;
 	for (i = 0; i < m || i < n; i++) {
 		order = i == m ? 1 : i == n ? -1 : strcmp(a[i], b[i]);
 		if (order == 0)
@@ -317,6 +345,7 @@ room_compare(int node, int room)
 	const char *values[] = {id}, *text;
 
 	room_id_format(id, &world.rooms[room]);
+	compared.stores++;
 	stepping_node = node;
 	mirror_db_enter(node);
 	text = mirror_sql("SELECT sim.dump($1)", 1, values);

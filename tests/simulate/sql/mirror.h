@@ -28,6 +28,9 @@ extern bool mirror_on;
 
 /* HOST:PREFIX: databases PREFIX0 to PREFIX4. Exits when they are not there. */
 void mirror_open(const char *where);
+/* How far it is, now and then, to stderr; and what was compared. */
+void mirror_progress(uint64_t seed, uint64_t done);
+void mirror_print(void);
 /* A new history begins: all databases are empty. */
 void mirror_begin(void);
 /*

@@ -19,8 +19,9 @@ int64_t mirror_clock;
 
 static enum mirror_facts mode;
 static char facts[FACTS][FACT_SIZE];
-static size_t count; /* noted */
-static size_t at;    /* of those, compared */
+static size_t count;	       /* noted */
+static size_t at;	       /* of those, compared */
+static unsigned long compared; /* ever */
 
 static struct {
 	char text[FACT_SIZE];
@@ -44,6 +45,12 @@ mirror_facts_left(const char **first)
 {
 	*first = facts[at];
 	return count - at;
+}
+
+unsigned long
+mirror_facts_compared(void)
+{
+	return compared;
 }
 
 static void __attribute__((format(printf, 1, 2))) put(const char *format, ...)
@@ -230,6 +237,7 @@ end(void)
 	}
 	if (at < count && strcmp(now.text, facts[at]) == 0) {
 		at++;
+		compared++;
 		return;
 	}
 	/* A decision that is made again, while it waits. */

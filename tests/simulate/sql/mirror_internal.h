@@ -69,6 +69,8 @@ extern int64_t mirror_clock;
 void mirror_facts_mode(enum mirror_facts);
 void mirror_facts_clear(void);
 size_t mirror_facts_left(const char **first);
+/* How many were the same so far. */
+unsigned long mirror_facts_compared(void);
 
 /* mirror_stubs.c: what the signer's log says from here on. */
 void mirror_marked(int64_t mark);

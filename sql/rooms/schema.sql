@@ -49,8 +49,7 @@ CREATE TABLE federation.room_states (
 	answered	uuid[] NOT NULL DEFAULT '{}',
 	-- of a room of ours: the server whose chain an administrator has us
 	-- adopt, and since when
-	adopt_from	uuid REFERENCES federation.federation_servers (id)
-	    ON DELETE SET NULL,
+	adopt_from	uuid REFERENCES federation.federation_servers (id),
 	adopt_since	timestamptz,
 	-- one of ours asked to join, perhaps more than once
 	asked		boolean NOT NULL DEFAULT false

@@ -122,6 +122,13 @@ mirror_void(int node, const struct packet *packet)
 	    .lane = packet->lane,
 	    .range = packet->range};
 	struct mirror_proof proof;
+	struct sync_ask asked = {.room = world.rooms[packet->room],
+	    .want = SYNC_ITEMS,
+	    .stream = true,
+	    .epoch = packet->epoch,
+	    .lane = packet->lane,
+	    .from = packet->range.first,
+	    .to = packet->range.last};
 	bool done = false;
 	size_t length;
 	char *payload;
@@ -142,6 +149,9 @@ mirror_void(int node, const struct packet *packet)
 		taking.proof = proof.signed_text;
 		taking.answer.bytes = proof.payload;
 		taking.answer.length = proof.payload_length;
+		taking.answered_count = 1;
+		memcpy(asked.origin, ledger_key(packet->origin), ONION_KEY);
+		taking.answered = &asked;
 	}
 	sync_take(&taking);
 	if (!done || taking.failed)

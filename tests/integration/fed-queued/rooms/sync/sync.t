@@ -172,15 +172,21 @@ def test_gone_large(world):
     room, a, b = world.room(), world.a, world.b
     eve = Voice(room, "eve")
     said = [eve.say("x" * 45000) for _ in range(6)]
-    tip = eve.tip
-    said += [eve.say(text) for text in ("after", "missed", "last")]
+    declared = {"voids": [{
+        "digest": b64(eve.tip), "epoch": 1, "first": 1,
+        "globalRoomId": room.id, "kind": "gone", "lane": 2, "last": 6,
+        "previous": b64(bytes(32))}]}
+    said.append(eve.say("after"))
+    shown = {"digest": b64(eve.tip), "epoch": 1, "forked": 0, "highest": 7,
+             "lane": 2, "origin": world.third.address, "sequence": 7,
+             "tip": b64(eve.tip)}
+    said += [eve.say(text) for text in ("missed", "last")]
     for one in said:
         world.message(b, one)
     world.message(a, said[6])
-    world.answer = {"voids": [{
-        "digest": b64(tip), "epoch": 1, "first": 1,
-        "globalRoomId": room.id, "kind": "gone", "lane": 2, "last": 6,
-        "previous": b64(bytes(32))}]}
+    world.answer = lambda envelope: declared if envelope["payload"].get(
+        "ask") else {"heads": [{"globalRoomId": room.id, "state": None,
+                                "streams": [shown]}]}
     # Now and then another than the origin is asked: not yet.
     run(a.owner, "UPDATE federation.federation_servers SET is_online = "
         "(onion_address = %s)", world.third.address)

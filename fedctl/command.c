@@ -74,6 +74,8 @@ static const struct command commands[] = {
 	"end a server's back-off now"},
     {ACTION_ROOM_ADOPT, {WORD("room"), WORD("adopt"), ROOM, SERVER},
 	"take a server's events of a room of ours that the database has lost"},
+    {ACTION_RESTORED, {WORD("restored")},
+	"the whole machine went back in time: ask others what we forgot"},
     {ACTION_RELOAD, {WORD("reload")},
 	"let new key files take the place of those in use"},
     {ACTION_HANDSHAKE, {WORD("handshake"), SERVER},

@@ -67,6 +67,7 @@ static void (*const commands[ACTION_COUNT])(const struct parsed *) = {
     [ACTION_SERVER_BLOCK] = control_run,
     [ACTION_SERVER_PING] = control_run,
     [ACTION_ROOM_ADOPT] = control_run,
+    [ACTION_RESTORED] = control_run,
     [ACTION_RELOAD] = control_run,
     [ACTION_HANDSHAKE] = control_run,
     [ACTION_ONION_CHECK] = offline_onion_check,

@@ -405,6 +405,9 @@ BEGIN
 		AND (SELECT m.first FROM federation.sync_missing(v) m)
 		    IS NOT NULL GROUP BY f.global_room_id
 	    UNION ALL
+	    SELECT 'key-alarm', o.onion_address, o.alarmed_at
+		FROM federation.self o WHERE o.alarmed_at IS NOT NULL
+	    UNION ALL
 	    SELECT 'quarantine', i.global_room_id, i.received_at
 		FROM federation.room_invited i
 		WHERE i.state = 'quarantine' AND i.expires_at > now()

@@ -73,8 +73,17 @@ CREATE TABLE federation.self (
 	epoch		bigint NOT NULL,
 	-- the highest epoch of ours that a peer has proved
 	epoch_seen	bigint NOT NULL DEFAULT 0,
-	-- when it was found that the database is older than the sign log
-	restored_at	timestamptz
+	-- since when the database counts as restored; null: it does not
+	restored_at	timestamptz,
+	-- a start found the log of signatures empty
+	began_at	timestamptz,
+	-- of epochs below that one the log cannot tell what we signed
+	old_epoch	bigint NOT NULL DEFAULT 0,
+	-- our signature over what we have not signed: since when, the highest
+	-- serial of its certificates, and when an epoch began for that
+	alarmed_at	timestamptz,
+	alarm_serial	bigint NOT NULL DEFAULT 0,
+	alarm_epoch_at	timestamptz
 );
 
 -- What the daemon needs to remember of a server beside the table above.

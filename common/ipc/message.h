@@ -209,6 +209,7 @@ enum control_verb {
 	CONTROL_CHECK,
 	CONTROL_RELOAD,
 	CONTROL_ROOM_ADOPT, /* room, address */
+	CONTROL_RESTORED,
 	CONTROL_VERB_COUNT
 };
 struct msg_control {

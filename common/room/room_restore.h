@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * After a database was restored from a backup: what may not be done before
- * the others were asked what they know of us.
+ * Whether our database was put back to an earlier state, and what may not be
+ * done before the others were asked what they know of us. What a server claims
+ * proves nothing; what carries our own signature may come from a thief of the
+ * key. So the log of signatures tells which of the two it is.
  */
 #ifndef TORFED_ROOM_RESTORE_H
 #define TORFED_ROOM_RESTORE_H
@@ -10,16 +12,32 @@
 #include <stdint.h>
 
 #define ROOM_RECOVERY_S		(15 * 60)
-/* So long we ask for rooms that we do not know; and so often a restore is
- * believed without proof. */
+/* The restored state: until each server has told of all rooms, as it does every
+ * quarter of an hour or so, but for so long at least; a day at most. */
+#define ROOM_RESTORED_MIN_S	(30 * 60)
 #define ROOM_RESTORED_S		(24 * 3600)
-#define ROOM_CLAIM_S		(24 * 3600)
+/* So long after it began, the log of signatures cannot tell a restore from
+ * theft. */
+#define ROOM_LOG_YOUNG_S	(24 * 3600)
 #define ROOM_RECOVERING_RETRY_S 60	    /* what is told meanwhile */
 #define ROOM_ADOPT_S		(24 * 3600) /* so long a server is asked */
 #define ROOM_HOME_SILENT_S	(14 * 24 * 3600)
 /* An epoch further ahead of the clock is nobody's. */
 #define ROOM_EPOCH_AHEAD_S	(24 * 3600)
-#define ROOM_EPOCH_MAX		INT64_C(9007199254740991) /* 2^53-1 */
+
+/* What we know of our own past. Times are seconds since 1970, 0: never. */
+struct room_past {
+	int64_t restored; /* when the restored state began; 0: it is over */
+	/* all servers that we know were heard since, and those that we share
+	 * rooms with have told how far they are, and we have no less */
+	bool answered;
+	/* when the log of signatures began: a start found it empty */
+	int64_t began;
+	/* of earlier epochs the log cannot tell what we signed in them: the one
+	 * that began with the database, with its log, or with the last restore;
+	 * 0 none */
+	int64_t epoch;
+};
 
 /* Of one room that we are the home of. */
 struct room_recovery {
@@ -43,16 +61,55 @@ struct room_recovery {
  * that was signed since.
  */
 bool room_restored(int64_t logged, int64_t committed);
+/* Whether the log has seen nothing of this database: it begins now. */
+bool room_log_begins(int64_t logged);
 /* The mark to go on with, at a start, above both. */
 int64_t room_mark_next(int64_t logged, int64_t committed);
+
 /*
- * The epoch to begin after that, or when a peer shows more of our present
- * epoch than we have: above all that we and the peers we asked know, and not
- * below the clock, so that one that was forgotten by all is not used again
- * unless the clock went back. latest: our own, seen: the highest that a peer
- * has shown; 0 none. 0: there is none left.
+ * Whether the restored state lasts: what we forgot is taken from others, also
+ * rooms that nobody asked for.
+ */
+bool room_adopting(const struct room_past *, int64_t now);
+
+/*
+ * Something was shown that we have not and that we signed: its signature holds,
+ * under a certificate of ours that is not revoked. A thief of the key has that,
+ * too, so the log tells. epoch: of a message, 0 of an event.
+ */
+enum room_shown {
+	ROOM_SHOWN_FORGOTTEN, /* take it */
+	ROOM_SHOWN_RESTORED,  /* it proves a restore, which begins now; then
+			       * take it */
+	ROOM_SHOWN_ALARM      /* our key may be in other hands: nothing of it is
+			       * taken */
+};
+enum room_shown room_shown_judge(
+    const struct room_past *, int64_t epoch, int64_t now);
+
+/*
+ * A database's first epoch (latest and seen 0) and each later one: not below
+ * the clock, and above all that we know to have been used. latest: our own;
+ * seen: the highest that was proved to be ours, which does not count if it
+ * lies so far ahead of the clock that nobody takes it.
  */
 int64_t room_epoch_next(int64_t latest, int64_t seen, int64_t now);
+/*
+ * The epoch to begin with a start, 0: it goes on with the present one. Also
+ * where the clock was far ahead when that began: nobody takes what is in it.
+ */
+int64_t room_epoch_start(
+    int64_t present, int64_t seen, bool restored, int64_t now);
+/*
+ * The epoch to begin since somebody else may have written in the present one:
+ * we are shown our signature in epoch shown. 0: ours lies beyond that, or
+ * nobody takes what is in it.
+ */
+int64_t room_epoch_shown(int64_t present, int64_t shown, int64_t now);
+/* Whether such an epoch begins now: a thief who shows more and more begins one
+ * in this time. last: when the last of them began, 0 never. */
+#define ROOM_ALARM_EPOCH_S 3600
+bool room_alarm_epoch(int64_t last, int64_t now);
 /* Whether nobody takes what is in an epoch: it lies too far ahead. */
 bool room_epoch_ahead(int64_t epoch, int64_t now);
 /*

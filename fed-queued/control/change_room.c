@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "control/change_room.h"
 #include "control/query.h"
+#include "exchange/restored.h"
 #include "room/room_id.h"
 
 static void
@@ -56,4 +57,29 @@ change_room_adopt(
 	db_add_text(&parameters, query->address);
 	db_add_text(&parameters, control_actor(client));
 	query_ask_with(query, SQL_ROOM_ADOPT, &parameters, adopt_done);
+}
+
+static void
+restored_done(int64_t epoch, void *argument)
+{
+	struct query *query = argument;
+	struct msg_control_row row;
+
+	if (epoch == 0) {
+		query_end(query, CODE_DATABASE, NULL);
+		return;
+	}
+	control_row_init(&row, "restored");
+	control_add_integer(&row, "epoch", epoch);
+	control_row(query->client, &row);
+	query_end(query, CODE_OK, NULL);
+}
+
+void
+change_room_restored(
+    struct control_client *client, const struct msg_control *message)
+{
+	(void)message;
+	restored_declare(
+	    control_actor(client), restored_done, query_new(client));
 }

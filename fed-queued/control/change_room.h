@@ -6,5 +6,7 @@
 #include "control/control.h"
 
 control_run change_room_adopt;
+/* The whole machine went back in time, with its log of signatures. */
+control_run change_room_restored;
 
 #endif

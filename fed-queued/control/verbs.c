@@ -46,6 +46,7 @@ static const struct control_action verbs[] = {
     {CONTROL_CHECK, 0, show_problems},
     {CONTROL_RELOAD, 0, reload_keys},
     {CONTROL_ROOM_ADOPT, 2, change_room_adopt},
+    {CONTROL_RESTORED, 0, change_room_restored},
 };
 
 const struct control_action *

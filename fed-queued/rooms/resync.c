@@ -14,6 +14,7 @@
 #include "db/statements.h"
 #include "env.h"
 #include "events/timer.h"
+#include "exchange/restored.h"
 #include "outbound/outbound.h"
 #include "outbound/schedule.h"
 #include "room/room_restore.h"
@@ -176,14 +177,20 @@ resync_peer(struct peer *peer)
 	outbound_due();
 }
 
-void
-resync_all(void)
+static void
+ask_all(void)
 {
 	struct waiting *waiting;
 
 	RB_FOREACH (waiting, waiting_servers, &servers)
 		waiting->next_ms = 0;
 	servers_ms = 0;
+}
+
+void
+resync_all(void)
+{
+	ask_all();
 	resync_doorbell();
 }
 
@@ -341,6 +348,8 @@ resync_doorbell(void)
 	    db_state(env.db) != DB_UP)
 		return;
 	confirmed_begin();
+	if (restored_tick())
+		ask_all();
 	gaps_look();
 	servers_look();
 }

@@ -110,6 +110,27 @@ BEGIN
 END
 $$;
 
+-- Since a restore: who has not told yet that it has no more than we, in which
+-- room. level: of trust; who is below it answers nothing.
+CREATE FUNCTION federation.sync_unanswered(level integer)
+RETURNS TABLE (server uuid, room text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT v.id, f.global_room_id::text
+	    FROM federation.self o
+	    JOIN federation.federated_rooms f ON true
+	    JOIN federation.room_states r ON r.room_id = f.id
+	    CROSS JOIN LATERAL (
+		SELECT unnest(federation.room_servers(f.id)) AS id
+		    WHERE f.is_local_origin
+		UNION SELECT f.origin_server_id
+		    WHERE f.origin_server_id IS NOT NULL) v
+	    JOIN federation.federation_servers s ON s.id = v.id
+	    WHERE o.restored_at IS NOT NULL
+	    AND s.trust_level >= sync_unanswered.level
+	    AND v.id <> ALL (r.answered)
+	    AND r.disputed = 0 AND federation.room_here(f.id)
+$$;
+
 -- Gaps that are older than gap seconds, and held messages whose state is not
 -- known: a server to ask, one that is online if there is any; of those the
 -- origin or the home, if origins is true, else as shuffle has them. For
@@ -142,19 +163,9 @@ BEGIN
 		    sync_due.origins) DESC,
 		    uuid_hash_extended(s.id, sync_due.shuffle) LIMIT 1) p
 	    UNION -- since a restore: who has not answered yet
-	    SELECT v.id, f.global_room_id
-	    FROM federation.self o
-	    JOIN federation.federated_rooms f ON true
-	    JOIN federation.room_states r ON r.room_id = f.id
-	    CROSS JOIN LATERAL (
-		SELECT unnest(federation.room_servers(f.id)) AS id
-		    WHERE f.is_local_origin
-		UNION SELECT f.origin_server_id
-		    WHERE f.origin_server_id IS NOT NULL) v
-	    JOIN federation.federation_servers s ON s.id = v.id
-	    WHERE o.restored_at > now() - sync_due.recovery * interval '1 s'
-	    AND s.trust_level >= 1 AND v.id <> ALL (r.answered)
-	    AND r.disputed = 0 AND federation.room_here(f.id)
+	    SELECT u.server, u.room FROM federation.sync_unanswered(1) u
+	    JOIN federation.self o ON
+		o.restored_at > now() - sync_due.recovery * interval '1 s'
 	    UNION SELECT r.adopt_from, f.global_room_id
 	    FROM federation.room_states r
 	    JOIN federation.federated_rooms f ON f.id = r.room_id
@@ -284,16 +295,16 @@ END
 $$;
 
 -- A server has told how far it is in rooms, of which it shows no more than we
--- have. epoch: the highest of ours that it has proved; often: a home's word is
--- noted again after so many seconds. Rooms whose adoption is over with that.
-CREATE FUNCTION federation.sync_heard(server uuid, rooms text[], epoch bigint,
+-- have. often: a home's word is noted again after so many seconds. Rooms whose
+-- adoption is over with that.
+CREATE FUNCTION federation.sync_heard(server uuid, rooms text[],
     often bigint) RETURNS TABLE (adopted text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
 	PERFORM federation.sync_check(sync_heard.server IS NOT NULL AND
 	    cardinality(sync_heard.rooms) BETWEEN 0 AND 64 AND
-	    sync_heard.epoch >= 0 AND sync_heard.often >= 0);
+	    sync_heard.often >= 0);
 	UPDATE federation.room_states s
 	    SET answered = CASE WHEN o.restored_at IS NOT NULL AND
 		sync_heard.server <> ALL (s.answered)
@@ -307,64 +318,12 @@ BEGIN
 		sync_heard.server <> ALL (s.answered) OR
 		f.origin_server_id = sync_heard.server AND
 		s.heard_at < now() - sync_heard.often * interval '1 s');
-	UPDATE federation.self o SET epoch_seen = sync_heard.epoch
-	    WHERE o.epoch_seen < sync_heard.epoch;
 	RETURN QUERY UPDATE federation.room_states s
 	    SET adopt_from = NULL, adopt_since = NULL
 	    FROM federation.federated_rooms f
 	    WHERE s.room_id = f.id AND s.adopt_from = sync_heard.server
 	    AND s.number > 0 AND f.global_room_id = ANY (sync_heard.rooms)
 	    RETURNING f.global_room_id;
-END
-$$;
-
--- A peer has of our present epoch what we have not, or the log of signatures a
--- higher mark: the database is older. A new epoch begins, and nothing is
--- decided before the others were asked. proved: our own signature showed it;
--- without that once in every seconds at most. mark: to go on with, if it is
--- higher. False: it was so already, or too soon.
-CREATE FUNCTION federation.sync_behind(proved boolean, present bigint,
-    next bigint, mark bigint, every bigint) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-BEGIN
-	PERFORM federation.sync_check(sync_behind.proved IS NOT NULL AND
-	    sync_behind.present >= 1 AND sync_behind.mark >= 0 AND
-	    sync_behind.next > sync_behind.present AND
-	    sync_behind.every >= 0);
-	UPDATE federation.self o SET epoch = sync_behind.next,
-	    epoch_seen = greatest(o.epoch_seen, sync_behind.present),
-	    mark = greatest(o.mark + 1, sync_behind.mark),
-	    restored_at = now()
-	    WHERE o.epoch = sync_behind.present AND (sync_behind.proved OR
-	    o.restored_at IS NULL OR
-	    o.restored_at < now() - sync_behind.every * interval '1 s');
-	IF NOT FOUND THEN
-		RETURN false;
-	END IF;
-	-- What a backup holds as never sent may have left since.
-	UPDATE federation.room_items i SET sent = true
-	    FROM federation.self o WHERE i.origin = o.onion_address
-	    AND NOT i.sent AND i.status = 'taken' AND NOT coalesce((SELECT
-		bool_and(q.status = 'failed' AND q.last_error = 'CANCELLED')
-		FROM federation.federated_message_queue q
-		WHERE q.message_id = i.message_id), false);
-	UPDATE federation.room_states s SET answered = '{}'
-	    WHERE s.answered <> '{}';
-	RETURN true;
-END
-$$;
-
--- Present and seen epoch of ours; those that lie behind until are not meant.
-CREATE FUNCTION federation.sync_epoch(until bigint)
-RETURNS TABLE (epoch bigint, epoch_seen bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	PERFORM federation.sync_check(sync_epoch.until > 0);
-	RETURN QUERY SELECT o.epoch, CASE WHEN o.epoch_seen <= sync_epoch.until
-	    THEN o.epoch_seen ELSE 0 END FROM federation.self o;
 END
 $$;
 
@@ -873,9 +832,7 @@ GRANT EXECUTE ON FUNCTION
     federation.sync_streams(uuid, text[], integer, bigint),
     federation.sync_compare(text[], bigint[]),
     federation.sync_compare_streams(federation.sync_ask_row[]),
-    federation.sync_heard(uuid, text[], bigint, bigint),
-    federation.sync_behind(boolean, bigint, bigint, bigint, bigint),
-    federation.sync_epoch(bigint),
+    federation.sync_heard(uuid, text[], bigint),
     federation.sync_events(uuid, text, bigint, bigint),
     federation.sync_items(uuid, text, text, bigint, integer, bigint, bigint,
 	bigint),

@@ -77,7 +77,8 @@ class World:
         self.clients = {}
         for site in (self.a, self.b):
             # Not the clock: tests ask for numbers by their epoch.
-            run(site.owner, "UPDATE federation.self SET epoch = 1")
+            run(site.owner, "UPDATE federation.self SET epoch = 1, "
+                "old_epoch = 1")
             client = peer.Client.of(site.node)
             if client.handshake(third.identity).result != "accepted":
                 raise RuntimeError("handshake")

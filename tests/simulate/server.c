@@ -102,8 +102,8 @@ node_restart(int node, bool restore)
 	mirror_restart(node, back, restored);
 	if (restored) {
 		server->db.restored = world.now;
-		server->db.epoch = room_epoch_next(
-		    server->db.epoch, server->db.epoch_seen, world.now);
+		server->db.epoch = room_epoch_start(
+		    server->db.epoch, server->db.epoch_seen, true, world.now);
 		for (room = 0; room < ROOMS; room++) {
 			server->db.rooms[room].answered = 0;
 			all_left(server, &server->db.rooms[room]);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "env.h"
+#include "exchange/restored.h"
 #include "room/room_restore.h"
 #include "rooms/messages/take.h"
 #include "rooms/state/take.h"
@@ -135,6 +136,15 @@ evidence_show(
 	ask->shown = true;
 }
 
+/* Whether our signature over what we have not can be a thief's alone; what
+ * contradicts our own chain proves no restore. */
+static bool
+stolen(void)
+{
+	return room_shown_judge(restored_past(), 0, clock_now()) ==
+	       ROOM_SHOWN_ALARM;
+}
+
 static void
 event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 {
@@ -149,9 +159,6 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 	switch (verdict->outcome) {
 	case ROOM_TAKEN:
 		taking->progress = true;
-		/* We signed it, and had forgotten it. */
-		if (is_self(event->room.home))
-			taking->behind = true;
 		break;
 	case ROOM_KNOWN:
 		evidence_show(taking, &event->room, verdict->from);
@@ -174,10 +181,10 @@ event_taken(const struct room_verdict *verdict, bool ok, void *argument)
 			parting_go_on(
 			    taking, &event->room, verdict->from, false);
 		}
-		/* The same, and nobody tells us before we know why. */
-		if (verdict->code == CODE_SPEAKER && verdict->from == 0 &&
-		    !vouch_revoked(&taking->document.cert))
-			taking->behind = true;
+		/* We signed it, and have not: why is judged first. */
+		if (verdict->code == CODE_SPEAKER &&
+		    (verdict->from == 0 || stolen()))
+			sync_take_behind(taking, &taking->document.cert, 0);
 		break;
 	case ROOM_HELD:
 		break;
@@ -192,18 +199,11 @@ items_taken(const struct room_verdict *verdicts, bool ok, void *argument)
 	uint32_t i;
 
 	taking->failed = taking->failed || !ok;
-	for (i = 0; ok && i < taking->document.count; i++) {
-		if (verdicts[i].outcome != ROOM_TAKEN &&
-		    verdicts[i].outcome != ROOM_HELD &&
-		    verdicts[i].outcome != ROOM_CONFLICT)
-			continue;
-		taking->progress = true;
-		if (is_self(taking->document.proof.origin) &&
-		    taking->document.first.epoch > taking->behind_epoch &&
-		    taking->document.first.epoch <=
-			clock_now() + ROOM_EPOCH_AHEAD_S)
-			taking->behind_epoch = taking->document.first.epoch;
-	}
+	for (i = 0; ok && i < taking->document.count; i++)
+		if (verdicts[i].outcome == ROOM_TAKEN ||
+		    verdicts[i].outcome == ROOM_HELD ||
+		    verdicts[i].outcome == ROOM_CONFLICT)
+			taking->progress = true;
 	sync_take_next(taking);
 }
 
@@ -233,6 +233,16 @@ items_count(struct sync_taking *taking, uint32_t count)
 		messages_take(&document->room, document->messages,
 		    document->count, &document->proof, taking->via, items_taken,
 		    taking);
+}
+
+/* Messages of ours that we have not are taken if we forgot them. */
+static void
+own_items(struct sync_taking *taking, bool take)
+{
+	if (take)
+		sync_take_run(taking, items_count);
+	else
+		sync_take_next(taking);
 }
 
 static bool
@@ -270,12 +280,16 @@ document_take(struct sync_taking *taking, const struct sync_document *given)
 		sync_take_run(taking, event_counts);
 		return;
 	case DOCUMENT_ITEMS:
-		sync_take_run(taking, items_count);
+		if (is_self(document->proof.origin))
+			sync_take_own(taking, own_items);
+		else
+			sync_take_run(taking, items_count);
 		return;
 	case DOCUMENT_VOIDS:
 		taking->declared_at = 0;
-		/* Nobody names an answer. */
+		/* Nobody names an answer. What we declare we know. */
 		if (!declared_revoked(taking) &&
+		    !is_self(document->proof.origin) &&
 		    sync_payload_parse(&taking->declared, true,
 			document->answer->bytes,
 			document->answer->length) == CODE_OK) {

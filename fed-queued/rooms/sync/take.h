@@ -35,10 +35,13 @@ struct sync_taking {
 	void *argument;
 
 	/* what follows from it */
-	bool failed;	      /* the database did not answer */
-	bool progress;	      /* something was new */
-	bool behind;	      /* we signed an event that we did not know, */
-	int64_t behind_epoch; /* or a message of that epoch; 0 none */
+	bool failed;   /* the database did not answer */
+	bool progress; /* something was new */
+	/* We signed something that we have not, under a certificate of that
+	 * serial: an event, or a message of that epoch at most, else 0. */
+	bool behind;
+	uint64_t behind_serial;
+	int64_t behind_epoch;
 	uint32_t ask_count;
 	struct sync_ask asks[SYNC_PAYLOAD_ASKS]; /* to via */
 	uint32_t evidence_count;
@@ -63,6 +66,7 @@ struct sync_taking {
 	void (*stated_done)(struct sync_taking *);
 	struct document document;
 	struct document other;
+	void (*own_go)(struct sync_taking *, bool take); /* take_own.c's */
 	struct sync_message declared; /* DOCUMENT_VOIDS, read */
 	uint32_t declared_at;
 	void (*held)(struct sync_taking *); /* goes on behind the holders */
@@ -80,6 +84,12 @@ bool sync_want(struct sync_taking *, const struct sync_ask *);
  * count, from the first on; more than there are: all. */
 void sync_take_run(
     struct sync_taking *, void (*done)(struct sync_taking *, uint32_t count));
+/* take_own.c: whether messages of the document at hand, which we signed, are
+ * not among ours; then that is noted. go() comes once, with whether they are to
+ * be taken, as what we forgot. */
+void sync_take_own(
+    struct sync_taking *, void (*go)(struct sync_taking *, bool take));
+void sync_take_behind(struct sync_taking *, const struct cert *, int64_t epoch);
 /* Who signed a document, and of which room it is; not of DOCUMENT_VOIDS. */
 const uint8_t *sync_author(const struct document *);
 const struct room_id *sync_room(const struct document *);

@@ -9,6 +9,7 @@
 #include "db/row.h"
 #include "db/statements.h"
 #include "env.h"
+#include "exchange/restored.h"
 #include "room/room_heads.h"
 #include "room/room_message.h"
 #include "room/room_restore.h"
@@ -69,52 +70,27 @@ want_note(struct sync_taking *taking, struct sync_ask *place,
 }
 
 static void
-behind_written(PGresult *result, const char *sqlstate, void *argument)
+own_judged(enum restored_outcome outcome, void *argument)
 {
 	struct sync_taking *taking = argument;
-	char address[LOG_ADDRESS_SIZE];
 
-	if (result == NULL)
-		log_warning("new epoch failed sqlstate=%s", sqlstate);
-	else if (row_bool(result, 0, 0)) {
-		log_error(
-		    "restored server=%s", log_address(address, taking->via));
+	if (outcome == RESTORED_FAILED)
+		taking->failed = true;
+	/* What was not taken before that is asked for anew. */
+	if (outcome == RESTORED_BEGUN)
 		resync_all();
-	}
 	compare_end(taking);
 }
 
-/* Columns: epoch, epoch_seen. */
+/* It has shown something that we signed, and have not. */
 static void
-epoch_loaded(PGresult *result, const char *sqlstate, void *argument)
+own_judge(struct sync_taking *taking)
 {
-	struct sync_taking *taking = argument;
-	struct db_parameters parameters;
-	int64_t present, next = 0;
-	bool proved;
+	struct restored_shown shown = {
+	    .epoch = taking->behind_epoch, .serial = taking->behind_serial};
 
-	if (result == NULL) {
-		compare_fail(taking, sqlstate);
-		return;
-	}
-	present = PQntuples(result) == 0 ? 0 : row_integer(result, 0, 0);
-	/* For an older epoch another has begun already. */
-	proved = present != 0 && taking->behind_epoch >= present;
-	if (present != 0 && (proved || taking->behind))
-		next = room_epoch_next(
-		    present, row_integer(result, 0, 1), clock_now());
-	if (next == 0) {
-		compare_end(taking);
-		return;
-	}
-	db_parameters_init(&parameters);
-	db_add_text(&parameters, proved ? "t" : "f");
-	db_add_integer(&parameters, present);
-	db_add_integer(&parameters, next);
-	db_add_integer(&parameters, 0);
-	db_add_integer(&parameters, ROOM_CLAIM_S);
-	db_call(env.db, SQL_SYNC_BEHIND, &parameters, behind_written, taking);
-	db_parameters_free(&parameters);
+	memcpy(shown.via, taking->via, sizeof(shown.via));
+	restored_judge(&shown, own_judged, taking);
 }
 
 /* Of rooms of ours we have all that the server has which an administrator
@@ -138,7 +114,6 @@ static void
 confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 {
 	struct sync_taking *taking = argument;
-	struct db_parameters parameters;
 
 	if (result == NULL) {
 		compare_fail(taking, sqlstate);
@@ -146,14 +121,10 @@ confirmed_written(PGresult *result, const char *sqlstate, void *argument)
 	}
 	adoptions_end(taking, result);
 	/* What is claimed alone is asked for, and proves nothing. */
-	if (!taking->behind && taking->behind_epoch == 0) {
+	if (taking->behind)
+		own_judge(taking);
+	else
 		compare_end(taking);
-		return;
-	}
-	db_parameters_init(&parameters);
-	db_add_integer(&parameters, clock_now() + ROOM_EPOCH_AHEAD_S);
-	db_call(env.db, SQL_SYNC_EPOCH, &parameters, epoch_loaded, taking);
-	db_parameters_free(&parameters);
 }
 
 /* The rooms of which it has told no more than we have: state_compare() leaves
@@ -178,7 +149,6 @@ confirmed_write(struct sync_taking *taking)
 	db_parameters_init(&parameters);
 	db_add_uuid(&parameters, taking->via_id);
 	db_add_array(&parameters, rooms);
-	db_add_integer(&parameters, taking->behind_epoch);
 	db_add_integer(&parameters, HEARD_S);
 	db_call(env.db, SQL_SYNC_HEARD, &parameters, confirmed_written, taking);
 	db_parameters_free(&parameters);

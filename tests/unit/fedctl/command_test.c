@@ -85,6 +85,7 @@ test_every_command(void **state)
 	accept("server resume x", ACTION_SERVER_RESUME);
 	accept("server retry x", ACTION_SERVER_RETRY);
 	accept("room adopt r x", ACTION_ROOM_ADOPT);
+	accept("restored", ACTION_RESTORED);
 	accept("server add x", ACTION_SERVER_ADD);
 	accept("server trust x 2", ACTION_SERVER_TRUST);
 	accept("server block x", ACTION_SERVER_BLOCK);

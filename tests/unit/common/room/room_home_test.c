@@ -250,42 +250,6 @@ key_due(void **unused)
 }
 
 static void
-restored(void **unused)
-{
-	(void)unused;
-	assert_false(room_restored(0, 0));
-	assert_false(room_restored(5, 5));
-	assert_false(room_restored(5, 6)); /* a crash before the signature */
-	assert_true(room_restored(6, 5));
-	assert_int_equal(room_mark_next(0, 0), 1);
-	assert_int_equal(room_mark_next(9, 4), 10);
-	assert_int_equal(room_mark_next(4, 9), 10);
-}
-
-static void
-epochs(void **unused)
-{
-	(void)unused;
-	assert_int_equal(room_epoch_next(1, 0, NOW), NOW);
-	assert_int_equal(room_epoch_next(NOW, 0, NOW), NOW + 1);
-	assert_int_equal(room_epoch_next(NOW - 1, 0, NOW), NOW);
-	assert_int_equal(room_epoch_next(1, NOW + 7, NOW), NOW + 8);
-	assert_int_equal(room_epoch_next(NOW + 9, NOW + 7, NOW), NOW + 10);
-	assert_int_equal(
-	    room_epoch_next(ROOM_EPOCH_MAX - 1, 0, NOW), ROOM_EPOCH_MAX);
-	assert_int_equal(room_epoch_next(ROOM_EPOCH_MAX, 0, NOW), 0);
-}
-
-static void
-silence(void **unused)
-{
-	(void)unused;
-	assert_false(room_home_silent(NOW - ROOM_HOME_SILENT_S + 1, NOW));
-	assert_true(room_home_silent(NOW - ROOM_HOME_SILENT_S, NOW));
-	assert_false(room_home_silent(NOW + 1, NOW));
-}
-
-static void
 speakers(void **unused)
 {
 	static const struct {
@@ -349,9 +313,6 @@ main(void)
 	    TEST(home_pending),
 	    TEST(home_recovering),
 	    TEST(key_due),
-	    TEST(restored),
-	    TEST(epochs),
-	    TEST(silence),
 	    TEST(speakers),
 	};
 

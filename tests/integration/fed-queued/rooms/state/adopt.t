@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: ISC
 """A home whose database was put back to a backup and whose key was revoked: it
 cannot tell what it signed since from what a thief did, so it adopts the chain
-of its rooms from a server that its administrator names, and from no other."""
+of its rooms from a server that its administrator names, and from no other. Of
+a key that is not revoked the log of signatures tells whether it was stolen."""
 
 import os
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
@@ -26,7 +28,8 @@ ADOPTING = """SELECT s.number, s.disputed, s.adopt_from IS NOT NULL
     ON f.id = s.room_id WHERE f.global_room_id = %s"""
 # The last event is not there, and the one before it is another.
 DIFFERENT = (
-    "UPDATE federation.self SET restored_at = NULL",
+    "UPDATE federation.self SET restored_at = NULL, "
+    "began_at = now() - interval '2 days', old_epoch = 1",
     """DELETE FROM federation.room_state_events e USING
     federation.room_states s, federation.federated_rooms f
     WHERE f.id = s.room_id AND e.room_id = f.id AND e.number = s.number
@@ -167,13 +170,85 @@ def test_contradicted(world):
               "ours stays, and is not frozen")
 
 
+def forget(world, name):
+    """The last event, and messages: as if a thief had made them. The log of
+    signatures is old and in step."""
+    a, room = world.a, world.rooms[name]
+    world.network.stop(1, "fedd")
+    a.node.sql(DIFFERENT[1], room)
+    a.node.sql(
+        """UPDATE federation.room_states s SET version = s.version + 1,
+        number = e.number, hash = sha256(e.signing_text)
+        FROM federation.room_state_events e, federation.federated_rooms f
+        WHERE f.id = s.room_id AND e.room_id = f.id
+        AND e.number = s.number - 1 AND f.global_room_id = %s""", room)
+    for table in ("room_items", "room_streams"):
+        a.node.sql("DELETE FROM federation.%s t USING "
+                   "federation.federated_rooms f WHERE t.room_id = f.id "
+                   "AND f.global_room_id = %%s" % table, room)
+    a.node.sql("UPDATE federation.self SET restored_at = NULL, "
+               "began_at = now() - interval '2 days', old_epoch = 1")
+    world.network.start(1)
+
+
+def alarm(world):
+    return "key-alarm" in world.a.node.fedctl("check")[1]
+
+
+def past(world):
+    """Since when it counts as restored, and the epoch."""
+    return world.a.node.sql("SELECT restored_at IS NOT NULL, epoch "
+                            "FROM federation.self")[0]
+
+
+def test_alarm(world):
+    """Our signature over what the log does not know: a thief has the key, and
+    nothing of it is taken, unless an administrator says that the whole machine
+    went back."""
+    a, b = world.a, world.b
+    world.room("robbed")
+    room = world.rooms["robbed"]
+    a.call("room_rename", room, b"theirs")
+    b.wait("renamed", room)
+    a.call("room_send", room, "ann", b"said")
+    tap.ok(net.wait(lambda: b.receive() or b.messages, SECONDS), "said")
+    chain = b.chain(room)
+    epoch = past(world)[1]
+    forget(world, "robbed")
+    tap.ok(net.wait(lambda: alarm(world), SECONDS),
+           "what carries our signature and is not ours raises an alarm")
+    tap.ok(net.wait(lambda: past(world)[1] > epoch, SECONDS),
+           "an epoch begins")
+    epoch = past(world)[1]
+    for _ in range(2):
+        world.network.kill(1, "fed-queued")
+        net.wait(lambda: a.node.fedctl("status")[0] == 0)
+        time.sleep(2)
+    tap.equal((past(world), len(a.chain(room)), a.node.value(
+        "SELECT count(*) FROM federation.room_items i JOIN "
+        "federation.federated_rooms f ON f.id = i.room_id WHERE "
+        "f.global_room_id = %s", room)), ((False, epoch), len(chain) - 1, 0),
+        "one, however often it is shown, and nothing is taken")
+    status, said, _ = a.node.fedctl("restored")
+    tap.equal((status, str(past(world)[1]) in said), (0, True),
+              "an administrator says that the machine went back")
+    tap.ok(net.wait(lambda: a.chain(room) == chain, 2 * SECONDS),
+           "then events are adopted")
+    tap.ok(net.wait(lambda: a.node.value(
+        "SELECT count(*) FROM federation.room_items i JOIN "
+        "federation.federated_rooms f ON f.id = i.room_id WHERE "
+        "f.global_room_id = %s", room) == 1, 2 * SECONDS),
+        "and messages")
+    tap.equal(alarm(world), False, "and the alarm is over")
+
+
 def test():
     lines = ["retry minimum 50ms", "retry maximum 200ms", "queue sweep 1s"]
     with net.Net(servers=2, lines=lines) as network:
         world = World(network)
         lose(world)
         for part in (test_adopt, test_lost, test_killed, test_refused,
-                     test_contradicted):
+                     test_contradicted, test_alarm):
             part(world)
 
 

@@ -16,8 +16,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
 import net  # noqa: E402
 import peer  # noqa: E402
 import tap  # noqa: E402
-from roomapp import SECONDS, App, agree, copy, invite  # noqa: E402
+from roomapp import App, agree, copy, invite  # noqa: E402
 
+SECONDS = 60
 SIGNER = os.path.join(net.ROOT, os.environ.get("TORFED_BUILD", "build"),
                       "fed-signer", "fed-signer")
 KINDS = """SELECT e.kind FROM federation.room_state_events e
@@ -103,13 +104,13 @@ def test_adopt(world):
                     SECONDS), "whose chain is taken, though the key that "
            "signed it is revoked")
     tap.ok(net.wait(lambda: world.chain(b, "old") == before + ["key"],
-                    SECONDS) and agree(rooms["old"], a, b),
+                    SECONDS) and agree(rooms["old"], a, b, seconds=SECONDS),
            "and vouched for under the new one")
     tap.equal(len(world.chain(a, "other")), 3,
               "another room is not, that nobody named")
     a.call("room_rename", rooms["old"], b"three")
     b.wait("renamed", rooms["old"], number=len(before) + 2)
-    tap.ok(agree(rooms["old"], a, b), "the room goes on")
+    tap.ok(agree(rooms["old"], a, b, seconds=SECONDS), "the room goes on")
     tap.equal(a.node.sql(ADOPTING, rooms["old"])[0][1:], (0, False),
               "and the server is not asked any more")
 
@@ -121,7 +122,7 @@ def test_lost(world):
     tap.equal((world.adopt(room, b.node.onion)[0], before[-1]), (0, "close"),
               "of a room that was made since the backup")
     tap.ok(net.wait(lambda: world.chain(a, "fresh") == before, 2 * SECONDS) and
-           agree(room, a, b), "the same")
+           agree(room, a, b, seconds=SECONDS), "the same")
 
 
 def test_killed(world):
@@ -134,7 +135,7 @@ def test_killed(world):
     world.network.kill(1, "fed-queued")
     world.network.start(2)
     tap.ok(net.wait(lambda: world.chain(b, "other") == before + ["key"],
-                    2 * SECONDS) and agree(room, a, b),
+                    2 * SECONDS) and agree(room, a, b, seconds=SECONDS),
            "also by the process that comes after")
 
 
@@ -157,7 +158,7 @@ def test_contradicted(world):
     """The server that is named has another chain: ours stays."""
     a, b, room = world.a, world.b, world.rooms["old"]
     a.call("room_rename", room, b"last")
-    tap.ok(agree(room, a, b), "a chain")
+    tap.ok(agree(room, a, b, seconds=SECONDS), "a chain")
     for statement in DIFFERENT:
         a.node.sql(statement, *([room] if "%s" in statement else []))
     chain = a.chain(room)

@@ -529,9 +529,13 @@ state_adopt(int node, int index, int from)
 void
 state_ask(int node, int room, int peer, int64_t first, int64_t last, bool one)
 {
-	struct packet *packet =
-	    packet_new(PACKET_ASK_EVENTS, node, world.nodes[peer].identity);
+	struct packet *packet;
 
+	/* What is not vouched for may be one that we have. */
+	if (last < first)
+		return;
+	packet =
+	    packet_new(PACKET_ASK_EVENTS, node, world.nodes[peer].identity);
 	packet->room = room;
 	packet->first = first;
 	packet->last =

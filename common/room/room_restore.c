@@ -116,17 +116,17 @@ room_recovery_over(const struct room_recovery *recovery, int64_t now)
 }
 
 bool
-room_forgotten(int64_t since, bool home, bool answered, int64_t now)
+room_restored_lately(int64_t since, int64_t now)
 {
-	if (since == 0)
-		return false;
-	return home ? now - since < ROOM_RECOVERY_S : !answered;
+	return within(since, ROOM_RESTORED_S, now);
 }
 
 bool
-room_restored_lately(int64_t since, int64_t now)
+room_forgotten(int64_t since, bool home, bool answered, int64_t now)
 {
-	return since != 0 && now - since < ROOM_RESTORED_S;
+	if (!room_restored_lately(since, now))
+		return false;
+	return home ? now - since < ROOM_RECOVERY_S : !answered;
 }
 
 bool

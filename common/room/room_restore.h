@@ -125,11 +125,12 @@ bool room_recovery_over(const struct room_recovery *, int64_t now);
 /*
  * Whether a room of which we know nothing, or that we seem not to be in, may
  * have been forgotten: of one that we are the home of for 15 minutes, of
- * another until its home has answered since. since: as in struct
- * room_recovery.
+ * another until its home has answered since, for a day at most. since: as in
+ * struct room_recovery.
  */
 bool room_forgotten(int64_t since, bool home, bool answered, int64_t now);
-/* since: as above. Rooms that were forgotten may still be shown to us. */
+/* since: as above. What was forgotten may still be shown to us: rooms, and
+ * events of our own. */
 bool room_restored_lately(int64_t since, int64_t now);
 /* Nothing signed came from the home for 14 days. */
 bool room_home_silent(int64_t last_heard, int64_t now);

@@ -21,8 +21,7 @@ DECLARE
 BEGIN
 	PERFORM federation.room_name_check(room_event_facts.room);
 	SELECT federation.room_state_now(r.id),
-	    coalesce(r.number > 0 OR r.asked OR r.is_local_origin, false) OR
-		o.restored_at IS NOT NULL,
+	    coalesce(r.number > 0 OR r.asked OR r.is_local_origin, false),
 	    (SELECT sha256(e.signing_text)
 		FROM federation.room_state_events e
 		WHERE e.room_id = r.id AND e.number = room_event_facts.number

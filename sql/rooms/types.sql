@@ -103,10 +103,10 @@ CREATE TYPE federation.room_recovery_row AS (
 );
 
 -- What an event is judged by, and a request. wanted: the room's events are
--- taken at all; known: the hash of the event that we have under its number;
--- servers: of others that have a member; pending: an event of ours is not
--- signed yet; creating: our application's request to create the room is not
--- decided yet; digest: what who asks named with the same id before.
+-- taken, but for what was forgotten; known: the hash of the event that we have
+-- under its number; servers: of others that have a member; pending: an event of
+-- ours is not signed yet; creating: our application's request to create the
+-- room is not decided yet; digest: what who asks named with the same id before.
 CREATE TYPE federation.room_event_facts_row AS (
 	state		federation.room_state_row,
 	wanted		boolean,

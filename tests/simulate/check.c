@@ -622,14 +622,16 @@ check_two(int index, int a, int b, const struct reading *of_a,
 	check_pair(room_a, room_b, a, b);
 }
 
-/* It heard nobody for a day after a restore: what it forgot then it may never
- * hear of. */
+/* It heard nobody for a day after a restore, by its own clock: what it forgot
+ * then it may never hear of. */
 static bool
 out_of_time(int identity)
 {
 	int64_t restored = world.nodes[identity].db.restored;
 
-	return restored != 0 && !room_restored_lately(restored, world.healing);
+	return restored != 0 &&
+	       !room_restored_lately(
+		   restored, world.healing + world.healing_skew[identity]);
 }
 
 /* Who is a member by an honest home knows the room. */

@@ -261,6 +261,52 @@ heal_round(void)
 	packets_flush();
 }
 
+/* The honest server that has more of a room than its home, NONE. */
+static int
+longer(int room)
+{
+	int64_t most =
+	    world.nodes[world_home(room)].db.rooms[room].state.number;
+	int node, found = NONE;
+
+	for (node = 0; node < world.servers; node++) {
+		if (!world_honest(node) ||
+		    world.nodes[node].db.rooms[room].state.number <= most)
+			continue;
+		most = world.nodes[node].db.rooms[room].state.number;
+		found = node;
+	}
+	return found;
+}
+
+/* Whether a home adopts nothing by itself: it may have revoked what signed it,
+ * or its restore was too long ago. */
+static bool
+needs_admin(int home)
+{
+	return home == world.robbed ||
+	       (world_honest(home) && world.nodes[home].db.restored != 0 &&
+		   !node_restored_lately(home));
+}
+
+/* What homes lost and do not take by themselves their administrators have
+ * them adopt. */
+static void
+admins_adopt(void)
+{
+	int room, home, from;
+
+	for (room = 0; room < ROOMS; room++) {
+		home = world_home(room);
+		if (!needs_admin(home) ||
+		    world.nodes[home].db.rooms[room].state.disputed != 0)
+			continue;
+		from = longer(room);
+		if (from != NONE)
+			state_adopt(home, room, from);
+	}
+}
+
 /* All reach all, and nothing new happens. */
 static void
 heal(void)
@@ -270,12 +316,13 @@ heal(void)
 
 	memset(world.cut, 0, sizeof(world.cut));
 	world.healing = world.now;
+	for (round = 0; round < NODES; round++)
+		world.healing_skew[round] = world.nodes[round].skew;
 	packets_flush();
 	thief_revoke();
-	/* What a home lost and has revoked since it adopts not by itself. */
 	if (world.robbed != NONE) {
 		heal_round();
-		thief_adopt();
+		admins_adopt();
 		heal_round();
 		heal_round();
 		world.now += ROOM_RECOVERY_S + 1;
@@ -288,6 +335,7 @@ heal(void)
 	for (round = 0; round < NODES; round++)
 		world.nodes[round].skew = 0;
 	packets_flush();
+	admins_adopt();
 	for (round = 0; round < 60 && quiet < 3; round++) {
 		before = after;
 		heal_round();

@@ -48,6 +48,13 @@ node_clock(int node)
 	return world.now + world.nodes[node].skew;
 }
 
+bool
+node_restored_lately(int node)
+{
+	return room_restored_lately(
+	    world.nodes[node].db.restored, node_clock(node));
+}
+
 void
 node_tick(int node)
 {

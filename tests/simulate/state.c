@@ -416,10 +416,10 @@ state_sign(int node, int index)
 static bool
 room_wanted(int node, int index)
 {
-	const struct database *db = &world.nodes[node].db;
-	const struct room *room = &db->rooms[index];
+	const struct room *room = room_of(node, index);
 
-	return room->state.number > 0 || db->restored != 0 || room->asked ||
+	return room->state.number > 0 || room->asked ||
+	       node_restored_lately(node) ||
 	       world_home(index) == world.nodes[node].identity;
 }
 
@@ -443,7 +443,7 @@ state_judge(int node, const struct packet *packet, bool counts)
 	struct room *room = room_of(node, packet->room);
 	bool own = world_home(packet->room) == world.nodes[node].identity;
 	bool named = adopts(node, packet);
-	bool adopting = world.nodes[node].db.restored != 0 || named;
+	bool adopting = node_restored_lately(node) || named;
 	struct room_verdict taken, verdict;
 
 	before = *room;

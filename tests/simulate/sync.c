@@ -137,14 +137,6 @@ sync_evidence_show(int node, const struct packet *event, int64_t number)
 	mirror_aside(false);
 }
 
-static bool
-restored_lately(int node)
-{
-	int64_t restored = world.nodes[node].db.restored;
-
-	return restored != 0 && world.now - restored < 24 * 3600;
-}
-
 static void
 state_compare(int node, const struct packet *packet)
 {
@@ -160,7 +152,7 @@ state_compare(int node, const struct packet *packet)
 	memcpy(stated.tip, packet->head.hash, ROOM_HASH);
 
 	/* A room that we do not know concerns us only after a restore. */
-	if (!room->known && !restored_lately(node))
+	if (!room->known && !node_restored_lately(node))
 		return;
 	if (number >= 1 && number <= room->state.number)
 		ours = world.events[room->chain[number]].hash;

@@ -165,11 +165,9 @@ home_awaited(
 {
 	int home = world_home(index);
 
-	if (db->restored == 0)
-		return false;
-	if (home == world.nodes[node].identity || !room->known)
-		return world.now - db->restored < ROOM_RECOVERY_S;
-	return (room->answered >> home & 1) == 0;
+	return room_forgotten(db->restored,
+	    home == world.nodes[node].identity || !room->known,
+	    (room->answered >> home & 1) != 0, world.now);
 }
 
 /* The kind of the event by which the last of ours went, and when we had it. */

@@ -164,36 +164,3 @@ thief_revoke(void)
 		for (peer = 0; peer < world.servers; peer++)
 			sync_send(robbed, room, peer);
 }
-
-/* The honest server that has more of a room than its home, NONE. */
-static int
-longer(int room)
-{
-	int64_t most = world.nodes[world.robbed].db.rooms[room].state.number;
-	int node, found = NONE;
-
-	for (node = 0; node < world.servers; node++) {
-		if (!world_honest(node) ||
-		    world.nodes[node].db.rooms[room].state.number <= most)
-			continue;
-		most = world.nodes[node].db.rooms[room].state.number;
-		found = node;
-	}
-	return found;
-}
-
-void
-thief_adopt(void)
-{
-	int room, from;
-
-	for (room = 0; room < ROOMS && world.robbed != NONE; room++) {
-		if (world_home(room) != world.robbed ||
-		    world.nodes[world.robbed].db.rooms[room].state.disputed !=
-			0)
-			continue;
-		from = longer(room);
-		if (from != NONE)
-			state_adopt(world.robbed, room, from);
-	}
-}

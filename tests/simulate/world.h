@@ -273,8 +273,9 @@ struct world {
 	int packet_count;
 	struct room_user users[ALL_USERS];
 	struct room_id rooms[ROOMS];
-	int64_t healing;	   /* since when all reach all */
-	bool restored_home[ROOMS]; /* a home that may contradict itself */
+	int64_t healing;	     /* since when all reach all */
+	int64_t healing_skew[NODES]; /* of their clocks, then */
+	bool restored_home[ROOMS];   /* a home that may contradict itself */
 	unsigned long delivered;
 	char failure[256]; /* "" none */
 	/* last, and not cleared for a new history */
@@ -431,6 +432,8 @@ void node_receive(const struct packet *);
 void node_tick(int node);
 void node_restart(int node, bool restore);
 int64_t node_clock(int node); /* what events are stamped and taken by */
+/* What it forgot it may still take from others. */
+bool node_restored_lately(int node);
 bool node_recovering(int node, int room);
 void node_signs(int node, int64_t mark);
 void node_split(int identity);
@@ -499,8 +502,6 @@ void op_apply(const struct op *);
 /* thief.c: who has the key of another, and what that one does about it. */
 void thief_act(const struct op *);
 void thief_revoke(void);
-/* What it lost and has revoked since its administrator has it adopt. */
-void thief_adopt(void);
 /* Whether the room's last event is under our key that is revoked. */
 bool thief_key_due(int node, int room);
 

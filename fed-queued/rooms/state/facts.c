@@ -78,7 +78,9 @@ facts_row(struct event_facts *to, const struct room_id *room, PGresult *result)
 	to->version = row.state.version;
 	to->state.room = *room;
 	values_state(&to->state, &row.state);
-	to->wanted = row.wanted;
+	/* Or it was forgotten. */
+	to->wanted =
+	    row.wanted || room_restored_lately(row.recovery.since, clock_now());
 	if (db_span_copy(to->known, sizeof(to->known), &row.known))
 		facts->known = to->known;
 	values_member(&facts->user, &row.subject.member);

@@ -217,10 +217,10 @@ taking_vouch(struct taking *taking, const struct event_facts *facts)
 	const struct room_event *event = &taking->event.event;
 	bool adopts = taking_adopts(taking, facts);
 
-	taking->verdict =
-	    room_vouch_judge(&taking->verdict, taking->counts || adopts,
-		is_self(event->room.home) && !is_self(taking->via),
-		facts->recovery.since != 0 || adopts);
+	taking->verdict = room_vouch_judge(&taking->verdict,
+	    taking->counts || adopts,
+	    is_self(event->room.home) && !is_self(taking->via),
+	    room_restored_lately(facts->recovery.since, clock_now()) || adopts);
 }
 
 static void

@@ -215,6 +215,9 @@ forgotten(void **unused)
 	assert_true(room_forgotten(NOW - ROOM_RECOVERY_S + 1, true, true, NOW));
 	assert_false(room_forgotten(NOW - ROOM_RECOVERY_S, true, false, NOW));
 	assert_true(room_forgotten(NOW - ROOM_RECOVERY_S, false, false, NOW));
+	assert_true(
+	    room_forgotten(NOW - ROOM_RESTORED_S + 1, false, false, NOW));
+	assert_false(room_forgotten(NOW - ROOM_RESTORED_S, false, false, NOW));
 	assert_false(room_forgotten(NOW, false, true, NOW));
 }
 

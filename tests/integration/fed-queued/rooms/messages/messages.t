@@ -211,8 +211,11 @@ def test_here(world):
     run(world.owner, "DELETE FROM federation.room_members WHERE room_id = %s "
         "AND server_id IS NULL", room.row)
     said = bob.say()
-    run(world.owner, "UPDATE federation.self SET restored_at = now() - "
-        "interval '1 day'")
+    restored = "UPDATE federation.self SET restored_at = now() - %s::interval"
+    run(world.owner, restored, "1 day")
+    tap.equal(world.take(room, said), [refused("ROOM_LEFT", False)],
+              "a day after a restore it is over, whoever was not heard")
+    run(world.owner, restored, "23 hours")
     tap.equal(world.take(room, said), [wait],
               "after a restore, home not heard: retry")
     run(world.owner, "UPDATE federation.room_states SET answered = ARRAY["

@@ -22,6 +22,11 @@ from peer import DAY, Identity  # noqa: E402
 from statebench import Bench  # noqa: E402
 
 
+def restored(bench, ago):
+    bench.server.sql("UPDATE federation.self SET restored_at = now() - "
+                     "%s::interval", ago)
+
+
 def test_taken(bench):
     home, other = bench.friend(), bench.friend(1)
     chain = bench.asked(home)
@@ -49,6 +54,13 @@ def test_taken(bench):
     stranger.create("ann")
     tap.equal(bench.events(home, stranger, *stranger.events),
               "rejected ROOM_UNKNOWN", "of a room that nobody asked to join")
+    restored(bench, "1 day")
+    tap.equal(bench.events(home, stranger, *stranger.events),
+              "rejected ROOM_UNKNOWN", "nor a day after a restore")
+    restored(bench, "23 hours")
+    tap.equal(bench.events(home, stranger, *stranger.events),
+              "accepted", "until then it may have been forgotten")
+    bench.server.sql("UPDATE federation.self SET restored_at = NULL")
 
 
 def test_order(bench):

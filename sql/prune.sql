@@ -26,14 +26,21 @@ BEGIN
 		UPDATE federation.peers p SET delivered = p.delivered + c.rows
 		FROM counted c WHERE p.server_id = c.server_id)
 	    SELECT coalesce(sum(c.rows), 0) INTO delivered FROM counted c;
-	DELETE FROM federation.federated_message_queue q
-	    WHERE q.id IN (SELECT d.id
-		FROM federation.federated_message_queue d
-		WHERE d.status = 'failed'
-		AND d.next_attempt_at < now() - interval '90 days'
-		ORDER BY d.next_attempt_at LIMIT prune_queue.most
-		FOR UPDATE SKIP LOCKED);
-	GET DIAGNOSTICS failed = ROW_COUNT;
+	WITH gone AS (
+		DELETE FROM federation.federated_message_queue q
+		WHERE q.id IN (SELECT d.id
+		    FROM federation.federated_message_queue d
+		    WHERE d.status = 'failed'
+		    AND d.next_attempt_at < now() - interval '90 days'
+		    ORDER BY d.next_attempt_at LIMIT prune_queue.most
+		    FOR UPDATE SKIP LOCKED)
+		RETURNING q.message_id, q.type, q.line),
+	    noted AS (
+		UPDATE federation.room_items i SET given_up = true
+		FROM gone g, federation.self o WHERE g.type = 'message'
+		AND g.line IS NOT NULL AND i.origin = o.onion_address
+		AND i.message_id = g.message_id AND NOT i.given_up)
+	    SELECT count(*) INTO failed FROM gone;
 	RETURN greatest(delivered, failed) >= prune_queue.most;
 END
 $$;
@@ -149,6 +156,42 @@ BEGIN
 END
 $$;
 
+-- Requests that their home was sent, and of which nothing came: not until an
+-- invitation that was asked for would have ended, or while a home counts as
+-- silent. They are over, and may be asked anew. Who leaves has left whatever
+-- the home says.
+CREATE FUNCTION federation.prune_requests(most integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	silent CONSTANT interval :=
+	    (federation.room_limits_get()).silent * interval '1 s';
+	request federation.room_asked;
+	ended integer := 0;
+BEGIN
+	FOR request IN UPDATE federation.room_asked w SET state = 'refused',
+	    code = 'EXPIRED', settled_at = now(), room_key = NULL,
+	    invite_metadata = NULL WHERE w.id IN (SELECT a.id
+		FROM federation.room_asked a
+		WHERE a.state = 'asked' AND a.kind <> 'leave'
+		AND coalesce(a.expires_at, a.created_at + silent) < now()
+		AND NOT EXISTS (SELECT 1
+		    FROM federation.federated_message_queue q
+		    WHERE q.message_id = a.id
+		    AND q.status IN ('pending', 'sending'))
+		ORDER BY a.created_at LIMIT prune_requests.most
+		FOR UPDATE SKIP LOCKED) RETURNING w.* LOOP
+		ended := ended + 1;
+		PERFORM federation.room_tell(f.origin_server_id,
+		    f.global_room_id, 'refused', jsonb_build_object('request',
+		    request.id, 'kind', request.kind, 'code', request.code))
+		    FROM federation.federated_rooms f
+		    WHERE f.id = request.room_id;
+	END LOOP;
+	RETURN ended >= prune_requests.most;
+END
+$$;
+
 -- Part of prune(): invitations that have expired wait no longer, and keep no
 -- content; those that are settled, and requests, go when the limit says. An
 -- invitation that is shown again by then has expired itself.
@@ -183,7 +226,9 @@ BEGIN
 		ORDER BY w.settled_at LIMIT prune_rooms.most
 		FOR UPDATE SKIP LOCKED);
 	GET DIAGNOSTICS requests = ROW_COUNT;
-	RETURN federation.prune_invitations(prune_rooms.most) OR
+	-- Each is called, whatever the others say.
+	RETURN federation.prune_invitations(prune_rooms.most)::integer +
+	    federation.prune_requests(prune_rooms.most)::integer > 0 OR
 	    greatest(expired, shown, requests) >= prune_rooms.most;
 END
 $$;

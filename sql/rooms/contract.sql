@@ -735,7 +735,8 @@ CREATE VIEW federation.room_delivery WITH (security_barrier) AS
 	s.onion_address::text AS destination,
 	CASE i.status WHEN 'new' THEN 'pending' WHEN 'refused' THEN 'failed'
 	    WHEN 'cancelled' THEN 'failed'
-	    ELSE coalesce(q.status, 'delivered') END AS state,
+	    ELSE coalesce(q.status, CASE WHEN i.given_up THEN 'failed'
+		ELSE 'delivered' END) END AS state,
 	CASE i.status WHEN 'taken' THEN q.last_error ELSE i.code END AS reason,
 	q.delivered_at
     FROM federation.room_items i

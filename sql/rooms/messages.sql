@@ -199,6 +199,21 @@ BEGIN
 	    AND t.origin = room_epochs_drop.origin
 	    AND t.epoch < room_epochs_drop.floor;
 	IF FOUND THEN
+		-- Nobody is asked for them any more.
+		PERFORM federation.room_tell(s.id, f.global_room_id, 'lost',
+		    jsonb_build_object('server', room_epochs_drop.origin,
+		    'count', l.numbers))
+		    FROM (SELECT sum(federation.sync_missing_count(v))::bigint
+			FROM federation.room_voids v
+			WHERE v.room_id = room_epochs_drop.room
+			AND v.origin = room_epochs_drop.origin
+			AND v.epoch < room_epochs_drop.floor
+			AND v.gone AND NOT v.told) l(numbers)
+		    JOIN federation.federated_rooms f
+			ON f.id = room_epochs_drop.room
+		    LEFT JOIN federation.federation_servers s
+			ON s.onion_address = room_epochs_drop.origin
+		    WHERE l.numbers > 0;
 		DELETE FROM federation.room_voids v
 		    WHERE v.room_id = room_epochs_drop.room
 		    AND v.origin = room_epochs_drop.origin
@@ -589,6 +604,31 @@ BEGIN
 	RETURN self.mark;
 END
 $$;
+
+-- A message of ours is given up for a server. Or that is taken back: an
+-- administrator sends it again, or the server has it after all.
+CREATE FUNCTION federation.room_message_ends() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	PERFORM federation.room_tell(s.id, f.global_room_id,
+	    CASE NEW.status WHEN 'failed' THEN 'undelivered'
+		WHEN 'delivered' THEN 'delivered' ELSE 'requeued' END,
+	    jsonb_strip_nulls(jsonb_build_object('message', NEW.message_id,
+		'server', s.onion_address, 'code', CASE NEW.status
+		WHEN 'failed' THEN NEW.last_error END)))
+	    FROM federation.federated_rooms f, federation.federation_servers s
+	    WHERE f.id = NEW.line AND s.id = NEW.destination_server_id;
+	RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER room_message_ends
+    AFTER UPDATE OF status ON federation.federated_message_queue
+    FOR EACH ROW WHEN (NEW.type = 'message' AND NEW.line IS NOT NULL
+	AND NEW.status <> OLD.status AND
+	'failed' IN (NEW.status, OLD.status))
+    EXECUTE FUNCTION federation.room_message_ends();
 
 -- What there is to do ------------------------------------------------------
 

@@ -191,6 +191,8 @@ CREATE INDEX room_asked_settled ON federation.room_asked (settled_at)
     WHERE state IN ('done', 'refused', 'expired');
 CREATE INDEX room_asked_expires ON federation.room_asked (expires_at)
     WHERE kind = 'invite' AND state = 'done' AND NOT over;
+CREATE INDEX room_asked_waiting ON federation.room_asked (created_at)
+    WHERE state = 'asked' AND kind <> 'leave';
 CREATE INDEX room_asked_nonce ON federation.room_asked (nonce)
     WHERE kind = 'invite';
 
@@ -257,6 +259,8 @@ CREATE TABLE federation.room_items (
 	metadata	text,		-- JSON
 	-- ours: a request for it was begun once, to anybody
 	sent		boolean NOT NULL DEFAULT false,
+	-- ours: given up for a server of which the queue has no row any more
+	given_up	boolean NOT NULL DEFAULT false,
 	-- of others
 	proof_id	bigint REFERENCES federation.room_proofs (id),
 	since		timestamptz NOT NULL DEFAULT now(),

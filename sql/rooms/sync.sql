@@ -623,6 +623,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 		AND i.sequence = n AND i.status <> 'refused')
 $$;
 
+-- How many are missing still of what was declared void or gone to us.
+CREATE FUNCTION federation.sync_missing_count(void federation.room_voids)
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+	SELECT count(*) FROM generate_series(void.first, void.last) n
+	    WHERE NOT EXISTS (SELECT 1 FROM federation.room_items i
+		WHERE i.room_id = void.room_id AND i.origin = void.origin
+		AND i.epoch = void.epoch AND i.lane = void.lane
+		AND i.sequence = n AND i.status <> 'refused')
+$$;
+
 -- Notes that a server answered, having been asked for ranges, and gave nothing
 -- of them that was new: of what lies in them it is not asked again.
 CREATE FUNCTION federation.sync_answered(server uuid,
@@ -731,13 +742,9 @@ BEGIN
 		ORDER BY x.declared_at LIMIT sync_lost.most
 		FOR UPDATE SKIP LOCKED) d
 	    WHERE r.ctid = d.place
-	    RETURNING r.*),
-	m AS (SELECT f.global_room_id AS room, l.origin,
-	    (SELECT count(*) FROM generate_series(l.first, l.last) n
-		WHERE NOT EXISTS (SELECT 1 FROM federation.room_items i
-		WHERE i.room_id = l.room_id AND i.origin = l.origin
-		AND i.epoch = l.epoch AND i.lane = l.lane
-		AND i.sequence = n AND i.status <> 'refused')) AS numbers
+	    RETURNING r.room_id, r.origin,
+		federation.sync_missing_count(r) AS numbers),
+	m AS (SELECT f.global_room_id AS room, l.origin, l.numbers
 	    FROM l JOIN federation.federated_rooms f ON f.id = l.room_id),
 	t AS (SELECT m.room, m.origin, m.numbers, federation.room_tell(s.id,
 		m.room, 'lost', jsonb_build_object('server', m.origin,

@@ -433,7 +433,16 @@ BEGIN
 	IF target IS NULL THEN
 		RETURN false;
 	END IF;
-	-- As if they had never come: what is the origin's comes again.
+	-- As if they had never come: what is the origin's comes again. The
+	-- application is told which it is not to believe.
+	PERFORM federation.room_tell(s.id, vouch_stream_cut.room, 'unsaid',
+	    jsonb_build_object('message', i.message_id,
+	    'member', i.sender || '@' || i.origin))
+	    FROM federation.room_items i
+	    JOIN federation.federation_servers s ON s.onion_address = i.origin
+	    WHERE i.room_id = target AND i.origin = vouch_stream_cut.origin
+	    AND i.id = ANY (vouch_stream_cut.items) AND i.status = 'taken'
+	    ORDER BY i.sequence;
 	WITH gone AS (DELETE FROM federation.room_items i
 	    WHERE i.room_id = target AND i.origin = vouch_stream_cut.origin
 	    AND i.id = ANY (vouch_stream_cut.items)

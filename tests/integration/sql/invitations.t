@@ -272,7 +272,11 @@ def expiry(world):
     told = {one["request"]: one for one in world.told()}
     tap.equal(sorted(name for name, request in requests.items()
                      if request in told),
-              ["before", "nobody"], "nobody joined, or was taken back")
+              ["asked", "before", "nobody"],
+              "nobody joined, it was taken back, or the home never made it")
+    tap.equal(told[requests["asked"]], {
+        "event": "refused", "room": world.room, "request": requests["asked"],
+        "kind": "invite", "code": "EXPIRED"}, "which it was")
     tap.equal(told[requests["nobody"]], {
         "event": "expired", "room": world.room, "request": requests["nobody"],
         "member": "nobody@" + OTHER, "inviter": "ann@" + SELF},
@@ -282,7 +286,7 @@ def expiry(world):
                         "kind = 'invite'")), {
         "nobody": "expired", "before": "expired", "joined": "done",
         "left": "done", "back": "done", "other": "done",
-        "refused": "refused", "asked": "waiting", "later": "done"},
+        "refused": "refused", "asked": "refused", "later": "done"},
         "the view shows it")
     world.owner.execute("UPDATE federation.room_asked SET expires_at = "
                         "now() - interval '1 s' WHERE id = %s",

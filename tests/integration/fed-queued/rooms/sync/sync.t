@@ -181,8 +181,6 @@ def test_gone_large(world):
              "lane": 2, "origin": world.third.address, "sequence": 7,
              "tip": b64(eve.tip)}
     said += [eve.say(text) for text in ("missed", "last")]
-    for one in said:
-        world.message(b, one)
     world.message(a, said[6])
     world.answer = lambda envelope: declared if envelope["payload"].get(
         "ask") else {"heads": [{"globalRoomId": room.id, "state": None,
@@ -193,6 +191,8 @@ def test_gone_large(world):
     a.hurry()
     tap.ok(net.wait(lambda: a.stream(world.third.address) == (7, 7, 0), 150),
            "six are declared gone")
+    for one in said:
+        world.message(b, one)
     # A gap, and its origin away: heads are exchanged with the other.
     world.message(a, said[8])
     world.third.leave()
